@@ -6,6 +6,7 @@ from tfdcu.compress import compress
 from tfdcu.evaluate import evaluate
 from tfdcu.export import LiteRTModel
 from tfdcu.export import export_litert
+from tfdcu.export import litert_latency
 from tfdcu.pruning import Sparsify
 from tfdcu.pruning import channel_groups
 from tfdcu.pruning import prune_channels

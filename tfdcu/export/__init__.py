@@ -10,6 +10,7 @@ from tfdcu.export.flatbuffer import inspect_litert
 from tfdcu.export.interpreter import LiteRTModel
 from tfdcu.export.latency import latency
 from tfdcu.export.latency import latency_runs
+from tfdcu.export.model_latency import litert_latency
 from tfdcu.export.sizes import file_sizes
 
 __all__ = [
@@ -24,4 +25,5 @@ __all__ = [
     "inspect_litert",
     "latency",
     "latency_runs",
+    "litert_latency",
 ]

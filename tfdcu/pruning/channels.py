@@ -1,11 +1,11 @@
 """Channel pruning in one call: groups, importance, selection, rebuild."""
 
-from fnmatch import fnmatchcase
-
 import numpy as np
 
+from tfdcu.pruning.bounds import bounds
+from tfdcu.pruning.budget import meet_budget
+from tfdcu.pruning.budget import one_budget
 from tfdcu.pruning.channel_plan import ChannelPlan
-from tfdcu.pruning.cost import COSTS
 from tfdcu.pruning.groups import Groups
 from tfdcu.pruning.scores import score_groups
 from tfdcu.pruning.select import Selection
@@ -147,14 +147,14 @@ def plan_channels(
     """
     budgets = {"macs": macs, "params": params, "ratio": ratio}
     budgets["latency"] = latency
-    name, value = _one_budget(budgets)
+    name, value = one_budget(budgets)
     if scope not in ("global", "local"):
         raise ValueError(
             "The scope is unknown. Expected 'global' or 'local'. "
             f"Received: scope={scope!r}."
         )
     groups = Groups(model)
-    chosen, reasons, lowest, highest = _bounds(
+    chosen, reasons, lowest, highest = bounds(
         groups, exclude, per_layer or {}, min_channels
     )
     if not chosen:
@@ -172,55 +172,8 @@ def plan_channels(
     selection = Selection(
         groups.num_units, chosen, scores, lowest, highest, round_to
     )
-    if name == "latency":
-        kept = _meet_latency(groups, selection, value, measure, tolerance)
-        return ChannelPlan(groups, kept, reasons)
-    cost = COSTS[name](groups)
-    full = cost(np.ones(groups.num_units, bool))
-    budget = value * full if value <= 1 else value
-    kept, reached, near = _meet(groups, selection, cost, budget, tolerance)
-    if not near:
-        raise ValueError(_refusal(name, value, budget, reached, full))
+    kept = meet_budget(groups, selection, name, value, tolerance, measure)
     return ChannelPlan(groups, kept, reasons)
-
-
-def _one_budget(budgets):
-    given = {k: v for k, v in budgets.items() if v is not None}
-    if len(given) != 1:
-        raise ValueError(
-            "Exactly one budget is needed. Expected one of "
-            f"{', '.join(budgets)}. Received: {given or 'none'}."
-        )
-    ((name, value),) = given.items()
-    if not value > 0:
-        raise ValueError(
-            f"The budget `{name}` cannot be met. Expected a share above 0 and "
-            f"up to 1, or a number above 1. Received: {name}={value!r}."
-        )
-    return name, value
-
-
-def _refusal(name, value, budget, reached, full):
-    share = reached / full
-    return (
-        f"The budget {name}={value} cannot be met within the tolerance. "
-        f"Expected a result of at most {budget:,.0f}; the nearest that can be "
-        f"reached is {reached:,.0f}, {name}={share:.4f}. Smaller `round_to` "
-        "or `min_channels`, fewer exclusions or a larger `tolerance` reach "
-        f"more. Received: {name}={value} of a model with {full:,.0f}."
-    )
-
-
-def _meet(groups, selection, cost, budget, tolerance):
-    """Selects, and keeps one channel wherever an axis would be left empty."""
-    counts, reached, near = selection.meet(cost, budget, tolerance)
-    kept = selection.kept(counts)
-    for _ in range(len(selection.sizes)):
-        if not selection.rescue(groups, kept):
-            break
-        counts, reached, near = selection.meet(cost, budget, tolerance)
-        kept = selection.kept(counts)
-    return kept, reached, near
 
 
 def _ranks(score):
@@ -228,101 +181,3 @@ def _ranks(score):
     ranks = np.empty(len(score))
     ranks[np.argsort(score, kind="stable")] = np.arange(len(score))
     return (ranks + 0.5) / len(score)
-
-
-def matches(pattern, member):
-    """Whether a name, a pattern or a layer class means this side's layer."""
-    side = member.side
-    if isinstance(pattern, type):
-        return isinstance(side.op, pattern)
-    names = side.path, side.path.rsplit("/", 1)[-1]
-    return any(fnmatchcase(name, pattern) for name in names)
-
-
-def _bounds(groups, exclude, per_layer, min_channels):
-    exclude = [exclude] if isinstance(exclude, (str, type)) else list(exclude)
-    members = {
-        id(group): [m for m in group.members if m.side.role != "in"]
-        for group in groups.all
-    }
-    _all_known([*exclude, *per_layer], groups)
-    chosen, reasons, lowest, highest = [], {}, [], []
-    for group in groups.all:
-        mine = members[id(group)]
-        if not group.prunable:
-            continue
-        if any(matches(p, m) for p in exclude for m in mine):
-            reasons[group.name] = "excluded"
-            continue
-        shares = [
-            share
-            for pattern, share in per_layer.items()
-            if any(matches(pattern, m) for m in mine)
-        ]
-        least = min_channels
-        if 0 < min_channels < 1:
-            least = int(np.ceil(min_channels * group.size))
-        else:
-            least = int(np.ceil(min_channels / group.width))
-        most = group.size
-        if shares:
-            least = most = max(1, round(max(shares) * group.size))
-            reasons[group.name] = f"set to {max(shares)} by `per_layer`"
-        chosen.append(group)
-        lowest.append(max(1, least))
-        highest.append(most)
-    return chosen, reasons, np.array(lowest), np.array(highest)
-
-
-def _all_known(patterns, groups):
-    every = [member for group in groups.all for member in group.members]
-    for pattern in patterns:
-        if not any(matches(pattern, member) for member in every):
-            names = sorted({member.side.path for member in every})
-            raise ValueError(
-                "A name or pattern means no layer with channels. Expected "
-                "names, paths, patterns or classes of layers of the model: "
-                f"{', '.join(names[:20])}{' ...' * (len(names) > 20)}. "
-                f"Received: {pattern!r}."
-            )
-
-
-def _meet_latency(groups, selection, value, measure, tolerance):
-    """Bisection over macs; each step builds a model and measures it."""
-    if not callable(measure):
-        raise ValueError(
-            "A latency budget needs a measurement. Expected `measure`, a "
-            "function of a model that gives milliseconds. "
-            f"Received: measure={measure!r}."
-        )
-    cost = COSTS["macs"](groups)
-    everything = np.ones(groups.num_units, bool)
-    full = cost(everything)
-    own = measure(groups.trace.graph.model)
-    budget = value * own if value <= 1 else value
-    low, high = 0.0, 1.0
-    best, nearest = None, None
-    for _ in range(10):
-        middle = (low + high) / 2
-        kept, reached, _ = _meet(
-            groups, selection, cost, middle * full, tolerance
-        )
-        if reached > middle * full:
-            low = reached / full
-            if nearest is None:
-                nearest = measure(ChannelPlan(groups, kept).apply())
-            if nearest > budget:
-                break
-            best = best if best is not None else kept
-            continue
-        taken = measure(ChannelPlan(groups, kept).apply())
-        nearest = taken if nearest is None else min(nearest, taken)
-        if taken <= budget:
-            best, low = kept, middle
-            if taken >= (1 - tolerance) * budget:
-                break
-        else:
-            high = middle
-    if best is None:
-        raise ValueError(_refusal("latency", value, budget, nearest, own))
-    return best

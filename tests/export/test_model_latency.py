@@ -1,0 +1,33 @@
+"""Laws of timing a model that is not trained yet."""
+
+import math
+
+import numpy as np
+import pytest
+
+import tfdcu
+from tests import tiny
+from tfdcu.export import litert_latency
+
+
+@pytest.mark.parametrize("quantization", [None, "int8"])
+def test_a_model_is_timed_and_left_alone(quantization):
+    model = tiny.plain_net()
+    before = [np.array(w) for w in model.get_weights()]
+    milliseconds = litert_latency(model, quantization, runs=3)
+    assert 0 < milliseconds < math.inf
+    for one, two in zip(before, model.get_weights()):
+        np.testing.assert_array_equal(one, two)
+
+
+def test_more_arithmetic_takes_more_time():
+    narrow, wide = tiny.plain_net(width=8), tiny.plain_net(width=128)
+    assert litert_latency(wide, runs=50) > 2 * litert_latency(narrow, runs=50)
+
+
+def test_it_measures_a_latency_budget():
+    model = tiny.plain_net(width=64)
+    smaller = tfdcu.prune_channels(
+        model, latency=0.5, measure=litert_latency, tolerance=0.5
+    )
+    assert litert_latency(smaller) < 0.8 * litert_latency(model)

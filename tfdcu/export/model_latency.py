@@ -1,0 +1,57 @@
+"""How long a Keras model will take as a LiteRT file, whatever its weights."""
+
+import math
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from tfdcu.export.artifact import export_litert
+from tfdcu.export.latency import latency
+
+NUM_IMAGES = 100
+
+
+def litert_latency(
+    model, quantization=None, *, runs=200, num_threads=1, seed=0
+):
+    """The median time of one image as a LiteRT file on this machine.
+
+    Use it as the `measure` of a `latency` budget. The model is exported into
+    a temporary folder, without asking whether its answers are right: the time
+    of dense arithmetic depends on shapes alone, so an untrained or freshly cut
+    model can be timed, and noise calibrates `"int8"`.
+
+    Args:
+        model: A `keras.Model`, as in `export_litert`.
+        quantization: As in `export_litert`. Defaults to `None`, float32.
+        runs: Timed runs, at least 1. Defaults to `200`.
+        num_threads: Threads of the interpreter. Defaults to `1`.
+        seed: Int, seeds the noise. Defaults to `0`.
+
+    Returns:
+        Milliseconds, a float.
+
+    Raises:
+        ValueError: As in `export_litert` and `latency`.
+
+    Example:
+
+    >>> tfdcu.prune_channels(
+    ...     teacher, latency=0.5, measure=tfdcu.litert_latency
+    ... )
+    """
+    generator = np.random.default_rng(seed)
+    noise = generator.random((NUM_IMAGES, *model.input_shape[1:]), "float32")
+    with tempfile.TemporaryDirectory() as folder:
+        file = export_litert(
+            model,
+            Path(folder) / "model.tflite",
+            quantization,
+            calibration=noise,
+            images=noise[:1],
+            min_agreement=0.0,
+            max_difference=math.inf,
+        )
+        times = latency({"model": file}, runs=runs, num_threads=num_threads)
+    return times["model"]

@@ -1,0 +1,138 @@
+"""A budget, and the selection that meets it from just below."""
+
+import numpy as np
+
+from tfdcu.pruning.cost import COSTS
+from tfdcu.pruning.rebuild import rebuild
+
+# Models built and measured at most to meet a latency.
+NUM_MEASURED = 12
+
+
+def one_budget(budgets):
+    """The name and the value of the one budget that is given.
+
+    Args:
+        budgets: Dict from name to a number or `None`.
+
+    Returns:
+        (name, value).
+
+    Raises:
+        ValueError: If not exactly one is given, or it is not above 0.
+    """
+    given = {k: v for k, v in budgets.items() if v is not None}
+    if len(given) != 1:
+        raise ValueError(
+            "Exactly one budget is needed. Expected one of "
+            f"{', '.join(budgets)}. Received: {given or 'none'}."
+        )
+    ((name, value),) = given.items()
+    if not value > 0:
+        raise ValueError(
+            f"The budget `{name}` cannot be met. Expected a share above 0 and "
+            f"up to 1, or a number above 1. Received: {name}={value!r}."
+        )
+    return name, value
+
+
+def meet_budget(groups, selection, name, value, tolerance, measure=None):
+    """The units to keep so that a budget is met.
+
+    Args:
+        groups: The `Groups` of the model.
+        selection: A `Selection` of them.
+        name: "macs", "params", "ratio" or "latency".
+        value: The most that the cost may be: a share up to 1, or a number.
+        tolerance: How far below the budget is enough, a share of it.
+        measure: Function model -> milliseconds, for "latency".
+
+    Returns:
+        bool array over all units.
+
+    Raises:
+        ValueError: If the budget cannot be met; the message says which can.
+    """
+    if name == "latency":
+        full = measured(measure, groups.trace.graph.model)
+    else:
+        cost = COSTS[name](groups)
+        full = cost(np.ones(groups.num_units, bool))
+    budget = value * full if value <= 1 else value
+    if name == "latency":
+        kept, reached = _by_time(groups, selection, budget, tolerance, measure)
+    else:
+        kept, reached = _select(groups, selection, cost, budget, tolerance)
+    if not (1 - tolerance) * budget <= reached <= budget:
+        raise ValueError(_refusal(name, value, budget, reached, full))
+    return kept
+
+
+def measured(measure, model):
+    """Milliseconds of a model; the error if nothing measures them."""
+    if not callable(measure):
+        raise ValueError(
+            "A latency budget needs a measurement. Expected: `measure`, a "
+            "function of a model that gives milliseconds, such as "
+            f"tfdcu.litert_latency. Received: measure={measure!r}."
+        )
+    return measure(model)
+
+
+def _select(groups, selection, cost, budget, tolerance):
+    """Selects, and keeps one channel wherever an axis would be left empty."""
+    counts, reached, _ = selection.meet(cost, budget, tolerance)
+    kept = selection.kept(counts)
+    for _ in range(len(selection.sizes)):
+        if not selection.rescue(groups, kept):
+            break
+        counts, reached, _ = selection.meet(cost, budget, tolerance)
+        kept = selection.kept(counts)
+    return kept, reached
+
+
+def _by_time(groups, selection, budget, tolerance, measure):
+    """Bisection over macs; each step builds a model and measures it.
+
+    Returns the selection of the longest time within the budget and that time,
+    or, if none is within, those of the shortest.
+    """
+    cost = COSTS["macs"](groups)
+    full = cost(np.ones(groups.num_units, bool))
+    low, high = 0.0, 1.0
+    found = []
+    for _ in range(NUM_MEASURED):
+        middle = (low + high) / 2
+        kept, macs = _select(
+            groups, selection, cost, middle * full, tolerance / 4
+        )
+        taken = measure(rebuild(groups, kept))
+        found.append((taken, kept))
+        smallest = macs > middle * full
+        if (1 - tolerance) * budget <= taken <= budget:
+            break
+        if taken <= budget:
+            low = max(middle, macs / full)
+        elif smallest:
+            break
+        else:
+            high = middle
+    within = [one for one in found if one[0] <= budget]
+    choose = max if within else min
+    taken, kept = choose(within or found, key=lambda one: one[0])
+    return kept, taken
+
+
+def _refusal(name, value, budget, reached, full):
+    return (
+        f"The budget {name}={value} cannot be met within the tolerance. "
+        f"Expected a result of at most {_shown(budget)}; the nearest that can "
+        f"be reached is {_shown(reached)}, {name}={reached / full:.4f}. "
+        "Smaller `round_to` or `min_channels`, fewer exclusions or a larger "
+        "`tolerance` reach more. "
+        f"Received: {name}={value} of a model with {_shown(full)}."
+    )
+
+
+def _shown(amount):
+    return f"{amount:,.0f}" if amount >= 1000 else f"{amount:.4g}"
