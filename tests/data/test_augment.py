@@ -8,8 +8,13 @@ from tfdcu.data import augment
 IMAGES = tiny.images(200, size=16, channels=3)
 
 
-def views(name, seed=(0, 0), images=IMAGES):
-    return augment.resolve(name)(tf.constant(images), tf.constant(seed)).numpy()
+def views(name, number=0, seed=0, images=IMAGES, first=0):
+    """View `number` of images `first`, `first + 1`, ... of a source."""
+    ids = tf.range(first, first + len(images), dtype=tf.int64)
+    seeds = augment.view_seeds(
+        ids, tf.fill(len(images), np.int64(number)), seed
+    )
+    return augment.resolve(name)(tf.constant(images), seeds).numpy()
 
 
 def candidates(image, by, mode, flips, **options):
@@ -49,22 +54,43 @@ def test_all_views_are_equally_frequent():
     assert abs(counts - 200).max() < 4 * np.sqrt(200)
 
 
-@pytest.mark.parametrize("name", ["flip_crop", "shift"])
-def test_a_pure_function_of_the_seed(name):
-    first = views(name, (1, 2))
-    np.testing.assert_array_equal(first, views(name, (1, 2)))
-    assert not np.array_equal(first, views(name, (1, 3)))
-    assert not np.array_equal(first, views(name, (2, 2)))
+def noise(image, seed):
+    """A callable: one image and a seed of its own."""
+    assert image.shape == (16, 16, 3) and seed.shape == (2,)
+    return image * 0 + tf.random.stateless_uniform((), seed)
 
 
-def test_a_callable_sees_one_image_and_a_seed_of_its_own():
-    def noise(image, seed):
-        assert image.shape == (16, 16, 3) and seed.shape == (2,)
-        return image * 0 + tf.random.stateless_uniform((), seed)
+EVERY = pytest.mark.parametrize("name", ["flip_crop", "shift", noise])
 
-    values = views(noise)[:, 0, 0, 0]
-    assert len(np.unique(values)) == 200
-    np.testing.assert_array_equal(values, views(noise)[:, 0, 0, 0])
+
+@EVERY
+def test_a_pure_function_of_the_id_the_number_and_the_seed(name):
+    first = views(name, 1, 2)
+    np.testing.assert_array_equal(first, views(name, 1, 2))
+    assert not np.array_equal(first, views(name, 1, 3))
+    assert not np.array_equal(first, views(name, 2, 2))
+    assert not np.array_equal(first, views(name, 1, 2, first=1))
+
+
+@EVERY
+def test_a_view_does_not_depend_on_its_batch(name):
+    part = views(name, images=IMAGES[50:60], first=50)
+    np.testing.assert_array_equal(part, views(name)[50:60])
+
+
+def test_each_image_of_a_callable_has_a_seed_of_its_own():
+    assert len(np.unique(views(noise)[:, 0, 0, 0])) == 200
+
+
+def test_seeds_of_views_do_not_meet():
+    ids, numbers = np.int64([0, 1, 2**40]), np.int64([0, 1, 2**32 - 1])
+    seeds = {
+        tuple(pair)
+        for number in numbers
+        for seed in (0, 1, 2**30 - 1)
+        for pair in augment.view_seeds(ids, number + 0 * ids, seed).numpy()
+    }
+    assert len(seeds) == 27
 
 
 def test_one_pixel_images():

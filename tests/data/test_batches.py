@@ -159,6 +159,64 @@ def test_every_seed_and_epoch_has_its_own_order_and_views():
     assert not np.array_equal(x, later)
 
 
+def by_image(batches, part):
+    """Dict from the number an image carries to its views, in their order.
+
+    Images carry their number in every pixel, so that a view of what is
+    multiplied by `1 + draw` tells both."""
+    seen = {}
+    for element in batches:
+        for image in np.asarray(part(element))[:, 0, 0, 0]:
+            number, draw = divmod(float(image), 1.0)
+            seen.setdefault(int(number), []).append(draw)
+    return seen
+
+
+def marked(image, seed):
+    return image + tf.random.stateless_uniform((), seed) / 2
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("cache", [True, False])
+def test_a_view_is_of_the_image_and_the_pass(stream, cache):
+    """Whatever the batch size, the order and how the source is read."""
+
+    def views(batch_size, epochs, number=0):
+        few, pool = numbered(3) * 1000, numbered(24) * 1000
+        labeled = few, np.arange(3)
+        if stream:
+            labeled = tf.data.Dataset.from_tensor_slices(labeled)
+            pool = tf.data.Dataset.from_tensor_slices(pool)
+        batches = data.training_batches(
+            labeled,
+            pool,
+            value_range=(0, 100),
+            batch_size=batch_size,
+            augment=marked,
+            views=number,
+            epochs=epochs,
+            cache=cache,
+            seed=3,
+        )
+        return (
+            by_image(batches, lambda element: element[0][0]),
+            by_image(batches, lambda element: element[1]),
+        )
+
+    few, pool = views(6, range(3))
+    # An image of the pool is met once an epoch, one of the few eight times.
+    assert {len(seen) for seen in pool.values()} == {3}
+    assert {len(set(seen)) for seen in few.values()} == {24}
+    assert len({draw for seen in pool.values() for draw in seen}) == 72
+    assert views(24, range(3))[1] == pool
+    assert views(6, range(2, 3))[1] == {k: v[2:] for k, v in pool.items()}
+    # A view of the few is that of the pool: ids are places in a source.
+    assert all(few[i][:3] == pool[i] for i in few)
+    turns, again = views(6, range(3), 2)
+    assert all(again[i] == [v[0], v[1], v[0]] for i, v in pool.items())
+    assert all(turns[i] == few[i][:2] * 12 for i in few)
+
+
 def test_epochs_without_numbers_repeat_with_the_seed():
     def two_epochs(seed):
         batches = data.training_batches(
@@ -221,6 +279,8 @@ def test_steps_per_epoch():
 def test_errors():
     with pytest.raises(ValueError, match="sizes of at least 1"):
         data.training_batches(few(), numbered(4), batch_size=0)
+    with pytest.raises(ValueError, match="no number of views.*views=-1"):
+        data.training_batches(few(), numbered(4), views=-1)
     with pytest.raises(ValueError, match="Unknown augmentation"):
         data.training_batches(few(), numbered(4), augment="mixup")
     with pytest.raises(ValueError, match="Unknown source"):

@@ -1,12 +1,28 @@
-"""Random views of a batch, each a pure function of the images and a seed."""
+"""Random views, each a pure function of an image, its number and a seed."""
 
 import tensorflow as tf
+
+from tfdcu.data.draws import uniform
 
 # How far images are moved, as a share of their size, but at least a pixel.
 _SHARE = 1 / 8
 
 
-def flip_crop(images, seed):
+def view_seeds(ids, views, seed):
+    """The seed of each image's view; every (id, view, seed) has its own.
+
+    Args:
+        ids: Int64 tensor (batch,), places of the images in their source.
+        views: Int64 tensor (batch,), numbers of the views, modulo 2**32.
+        seed: Integer from 0 to 2**31 - 1.
+
+    Returns:
+        Int64 tensor (batch, 2).
+    """
+    return tf.stack([(seed % 2**31 << 32) + views % 2**32, ids], 1)
+
+
+def flip_crop(images, seeds):
     """Mirrors half of the images and moves each by up to an eighth.
 
     The usual augmentation of CIFAR and photos (He et al. 2016, section 4.2:
@@ -15,12 +31,12 @@ def flip_crop(images, seed):
 
     Args:
         images: Float tensor (batch, height, width, channels).
-        seed: Integer tensor of shape (2,).
+        seeds: Int64 tensor (batch, 2), one an image.
 
     Returns:
         Views of the same shape.
     """
-    draws = tf.random.stateless_uniform((tf.shape(images)[0], 3), seed)
+    draws = uniform(seeds, 3)
     rows = _reflected(_moved(images.shape[1], draws[:, 0]), images.shape[1])
     columns = _reflected(_moved(images.shape[2], draws[:, 1]), images.shape[2])
     mirrored = images.shape[2] - 1 - columns
@@ -28,7 +44,7 @@ def flip_crop(images, seed):
     return _gathered(images, rows, columns)
 
 
-def shift(images, seed):
+def shift(images, seeds):
     """Moves each image by up to an eighth, at least by one pixel, no flips.
 
     For digits and whatever must not be mirrored. What comes in at the border
@@ -36,12 +52,12 @@ def shift(images, seed):
 
     Args:
         images: Float tensor (batch, height, width, channels).
-        seed: Integer tensor of shape (2,).
+        seeds: Int64 tensor (batch, 2), one an image.
 
     Returns:
         Views of the same shape.
     """
-    draws = tf.random.stateless_uniform((tf.shape(images)[0], 2), seed)
+    draws = uniform(seeds, 2)
     rows = _moved(images.shape[1], draws[:, 0])
     columns = _moved(images.shape[2], draws[:, 1])
     inside_rows = tf.clip_by_value(rows, 0, images.shape[1] - 1)
@@ -60,11 +76,11 @@ AUGMENTATIONS = {"flip_crop": flip_crop, "shift": shift}
 
 
 def resolve(augment):
-    """A function (images, seed) -> views of a batch, or `None`.
+    """A function (images, seeds) -> views of a batch, or `None`.
 
     Args:
         augment: `None`, a name in `AUGMENTATIONS`, or a callable (image, seed)
-            -> image of one image, which gets a seed of its own each time.
+            -> image of one image, which gets its own of the `view_seeds`.
 
     Returns:
         The function, or `None`.
@@ -86,8 +102,7 @@ def resolve(augment):
 
 
 def _each(augment):
-    def views(images, seed):
-        seeds = tf.random.split(seed, tf.shape(images)[0])
+    def views(images, seeds):
         return tf.map_fn(
             lambda pair: tf.ensure_shape(augment(*pair), images.shape[1:]),
             (images, seeds),

@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from tfdcu.data.augment import resolve
+from tfdcu.data.augment import view_seeds
 from tfdcu.data.open import open_source
 from tfdcu.data.order import epoch_batches
 
@@ -17,6 +18,7 @@ def training_batches(
     batch_size=64,
     labeled_batch_size=None,
     augment=None,
+    views=0,
     epochs=None,
     cache="auto",
     image_shape=None,
@@ -32,10 +34,12 @@ def training_batches(
     The view that `augment` makes is the only one in the batch, so student and
     teacher see the same.
 
-    Orders and views are pure functions of (seed, epoch, step). Sources with
-    random access (arrays, folders, digits) are shuffled whole; streams (TFDS,
-    datasets, large `.npz`) in windows of `source.SHUFFLE_LIMIT` bytes of
-    undecoded records, so memory stays bounded whatever the pool's size.
+    An order is a pure function of (seed, epoch), and a view of (seed, place of
+    the image in its source, number of the pass over the source), passes being
+    counted over all epochs. Sources with random access (arrays, folders,
+    digits) are shuffled whole; streams (TFDS, datasets, large `.npz`) in
+    windows of `source.SHUFFLE_LIMIT` bytes of undecoded records, so memory
+    stays bounded whatever the pool's size.
 
     Args:
         labeled: Anything `open_source` takes, with labels; or `None`.
@@ -45,6 +49,8 @@ def training_batches(
         augment: `None`, `"flip_crop"`, `"shift"` or a callable from (image
             (height, width, channels), seed (2,)) to an image of that shape,
             made of TensorFlow's stateless operations.
+        views: How many views each image has, taken in turn, a pass each; 0
+            for a fresh one in every pass.
         epochs: `None` makes a dataset of one epoch, another one every time it
             is iterated, as `fit(dataset, epochs=...)` does. A `range` makes
             one long dataset of these very epochs: `range(3, 10)` is what was
@@ -84,9 +90,21 @@ def training_batches(
             f"Batches must hold images. Expected sizes of at least 1. Received "
             f"batch_size={batch_size}, labeled_batch_size={labeled_batch_size}."
         )
+    if views < 0:
+        raise ValueError(
+            f"That is no number of views. Expected `views` of at least 1, or 0 "
+            f"for fresh ones. Received views={views}."
+        )
     if isinstance(epochs, int):
         epochs = range(epochs)
     view = resolve(augment)
+
+    def viewed(images, ids, numbers):
+        if view is None:
+            return images
+        numbers = numbers % views if views else numbers
+        return view(images, view_seeds(ids, numbers, seed))
+
     options = {"value_range": value_range, "data_dir": data_dir, "seed": seed}
     if labeled is not None:
         labeled = open_source(labeled, image_shape=image_shape, **options)
@@ -114,10 +132,13 @@ def training_batches(
                 source, steps, size, epoch, _stream_seed(seed, tag)
             )
         )
-        return batches.map(
-            lambda place, records: _viewed(source, view, place, records),
-            num_parallel_calls=tf.data.AUTOTUNE,
-        )
+
+        def decoded(ids, numbers, records):
+            items, *labels = records if source.labeled else (records,)
+            images = viewed(source.decode_batch(items), ids, numbers)
+            return (images, *labels) if labels else images
+
+        return batches.map(decoded, num_parallel_calls=tf.data.AUTOTUNE)
 
     batches = stream(pool, batch_size, _UNLABELED)
     if labeled is None:
@@ -167,11 +188,3 @@ def _stream_seed(seed, tag):
     # Epochs stay below 2**32, so no two (seed, tag, epoch) share a sum; the
     # remainder keeps the sum within 64 bits.
     return (2 * seed + tag) % 2**31 << 32
-
-
-def _viewed(source, view, seed, records):
-    items, labels = records if source.labeled else (records, None)
-    images = source.decode_batch(items)
-    if view is not None:
-        images = view(images, seed)
-    return images if labels is None else (images, labels)

@@ -23,26 +23,27 @@ def epoch_batches(source, steps, size, epoch, seed):
         seed: Integer, a multiple of 2**32.
 
     Returns:
-        A `tf.data.Dataset` of (seed, records), where seed is the int64 tensor
-        [seed + epoch, step]: it seeds what is random about that batch.
+        A `tf.data.Dataset` of (ids, views, records): int64 (size,) places of
+        the images in the source; int64 (size,) numbers of the passes they are
+        read in, counted over all epochs; and their undecoded records.
     """
     key = seed + epoch
+    passes = -(-steps * size // source.num_images)
     if source.lookup is not None:
 
         def batch(step):
             index = step * size + tf.range(size, dtype=tf.int64)
-            order = _shuffled(index, source.num_images, key)
-            return tf.stack([key, step]), source.lookup(order)
+            ids = _shuffled(index, source.num_images, key)
+            views = epoch * passes + index // source.num_images
+            return ids, views, source.lookup(ids)
 
         return tf.data.Dataset.range(steps).map(batch)
-    passes = -(-steps * size // source.num_images)
     records = tf.data.Dataset.range(passes).flat_map(
-        lambda number: _in_windows(source, tf.stack([key, number]))
+        lambda number: _in_windows(source, tf.stack([key, number])).map(
+            lambda place, record: (place, epoch * passes + number, record)
+        )
     )
-    batches = records.batch(size, drop_remainder=True).take(steps)
-    return batches.enumerate().map(
-        lambda step, records: (tf.stack([key, step]), records)
-    )
+    return records.batch(size, drop_remainder=True).take(steps)
 
 
 def _shuffled(index, num, key):
@@ -69,5 +70,6 @@ def _in_windows(source, seed):
         )
         return tf.nest.map_structure(lambda x: tf.gather(x, order), window)
 
-    windows = source.records.batch(size).enumerate().map(permuted)
+    places = source.records.enumerate()
+    windows = places.batch(size).enumerate().map(permuted)
     return windows.unbatch()
