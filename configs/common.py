@@ -51,13 +51,16 @@ def get_config():
     config.batches.augment = placeholder(str)
     config.batches.cache = "auto"
 
-    # tfdcu.prune_channels; exactly one of macs, params and ratio.
+    # tfdcu.prune_channels; exactly one of macs, params, ratio and latency.
     config.channels = ConfigDict()
     config.channels.macs = placeholder(float)
     config.channels.params = placeholder(float)
     config.channels.ratio = placeholder(float)
-    # How a channel's worth is told, and compared: "global" or "local".
-    config.channels.importance = "l1"
+    # Of the LiteRT file, as int8 where `export.formats` has it.
+    config.channels.latency = placeholder(float)
+    # How a channel's worth is told; none: "taylor", from pool images.
+    config.channels.importance = placeholder(str)
+    # How it is compared: "global" or "local".
     config.channels.scope = "global"
     # Kept channels are multiples of this, at least this share of them.
     config.channels.round_to = 8
@@ -68,6 +71,11 @@ def get_config():
     config.channels.reestimate = False
     # How far below the budget the result may be, as a share of it.
     config.channels.tolerance = 0.02
+
+    # Prune in rounds, with these epochs of training after each but the last.
+    config.iterative = ConfigDict()
+    config.iterative.rounds = 1
+    config.iterative.epochs = 2
 
     # tfdcu.Sparsify; 0 for dense weights.
     config.sparsity = ConfigDict()

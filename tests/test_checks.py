@@ -9,7 +9,14 @@ from tfdcu.checks import check_values
 from tfdcu.checks import image_shape_of
 from tfdcu.data import prepare
 
-SECTIONS = ("batches", "sparsity", "transfer", "training", "export")
+SECTIONS = (
+    "batches",
+    "iterative",
+    "sparsity",
+    "transfer",
+    "training",
+    "export",
+)
 
 
 def config(**sections):

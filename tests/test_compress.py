@@ -229,6 +229,37 @@ def test_killed_again_and_again_it_ends_bit_for_bit(unbroken, tmp_path):
     assert all("tfevents" in name for name in left)
 
 
+def test_pruned_in_rounds_it_ends_at_the_same_budget(tmp_path, monkeypatch):
+    options = {
+        **QUICK,
+        "channels": {"macs": 0.25},
+        "iterative": {"rounds": 2, "epochs": 1},
+    }
+    record = corridor.run(tmp_path / "unbroken", **options)
+    teacher, _, student, _ = record["rows"]
+    assert 0.24 <= student["macs"] / teacher["macs"] <= 0.25
+    assert set(record["history"]) == {"student", "round_1"}
+    halfway = corridor.weights(tmp_path / "unbroken", "pruned_1")
+    untrained = corridor.weights(tmp_path / "unbroken", "pruned")
+    for row in record["channels"]:
+        assert row["before"] >= row["after"]
+    before = sum(row["before"] for row in record["channels"])
+    # The teacher's channels, not those of the last round.
+    assert before == 32 + 64 + 4
+    assert sum(w.size for w in untrained) < sum(w.size for w in halfway)
+
+    def stopped(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(MODULE, "rows_of", stopped)
+    (tmp_path / "killed").mkdir()
+    with pytest.raises(KeyboardInterrupt):
+        corridor.run(tmp_path / "killed", **options)
+    monkeypatch.undo()
+    assert corridor.run(tmp_path / "killed", **options)["rows"]
+    assert_same(tmp_path / "killed", tmp_path / "unbroken")
+
+
 def test_another_seed_and_no_labels_at_all(tmp_path):
     options = {**QUICK, "labeled": None}
     one = corridor.run(tmp_path / "0", **options)
@@ -302,6 +333,7 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path, monkeypatch):
         corridor.run(tmp_path, **QUICK)
     assert error.value.errno == errno.ENOSPC
     assert files_of(tmp_path / "run") == {
+        "channels/1.json",
         "config.json",
         "pruned.keras",
         "seconds.json",

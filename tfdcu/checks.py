@@ -4,6 +4,7 @@ from tfdcu.data import training_batches
 from tfdcu.export import FORMATS
 from tfdcu.export import check_formats
 from tfdcu.pruning import Sparsify
+from tfdcu.shrink import shrinking
 from tfdcu.transfer import AlignedDistiller
 from tfdcu.transfer import check_training
 
@@ -55,6 +56,7 @@ def check_values(config, splits, teacher, student=None):
     if config["sparsity"]:
         Sparsify(**config["sparsity"])
     check_training(**config["training"])
+    shrinking(**config["iterative"])
     check_formats(
         config["export"].get("formats", FORMATS),
         config["export"].get("sparse", False),

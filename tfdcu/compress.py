@@ -1,5 +1,7 @@
 """The corridor: opens the rooms in order, once."""
 
+from functools import partial
+
 import numpy as np
 
 from tfdcu.checks import check_needs
@@ -18,9 +20,12 @@ from tfdcu.report import read_report
 from tfdcu.report import render
 from tfdcu.report import table
 from tfdcu.report import write_report
+from tfdcu.shrink import cut_in_all
+from tfdcu.shrink import pruned
+from tfdcu.shrink import rows_of
+from tfdcu.shrink import shrinking
 from tfdcu.stages import check_sections
 from tfdcu.stages import distiller
-from tfdcu.stages import pruned_teacher
 from tfdcu.stages import trained
 from tfdcu.workdir import Workdir
 
@@ -37,6 +42,7 @@ def compress(
     data=None,
     batches=None,
     channels=None,
+    iterative=None,
     sparsity=None,
     transfer=None,
     training=None,
@@ -67,6 +73,8 @@ def compress(
         data: Keywords of `tfdcu.data.prepare`: splits, number of labels ...
         batches: Keywords of `tfdcu.data.training_batches`.
         channels: Keywords of `prune_channels`. Defaults to `{"macs": 0.5}`.
+        iterative: `rounds` of pruning, and `epochs` of training after each
+            but the last. Defaults to one round: everything is cut at once.
         sparsity: Keywords of `Sparsify`. Defaults to `None`, dense weights, as
             does a `final_sparsity` of 0.
         transfer: Keywords of `AlignedDistiller`.
@@ -103,6 +111,7 @@ def compress(
         "data": data,
         "batches": batches,
         "channels": channels,
+        "iterative": iterative,
         "sparsity": sparsity,
         "transfer": transfer,
         "training": training,
@@ -144,20 +153,42 @@ def compress(
         return record
     run.write_json("skipped.json", list(splits.skipped))
 
-    def pruned():
-        return start or pruned_teacher(teacher, splits, config)
+    rounds = [] if start else shrinking(**config["iterative"])
+
+    def cut(model, number, part):
+        smaller, plan = pruned(model, teacher, splits, config, part)
+        run.write_json(f"channels/{number}.json", rows_of(plan))
+        return smaller
+
+    def retrained(model, number, epochs):
+        short = config["training"] | {"epochs": epochs}
+        dense = config | {"training": short, "sparsity": {}}
+        model = distiller(model, teacher, config)
+        return trained(run, f"round_{number}", model, splits, dense)
+
+    model = start or teacher
+    for number, (part, epochs) in enumerate(rounds, 1):
+        name = "pruned" if number == len(rounds) else f"pruned_{number}"
+        with run.stage("channels"):
+            model = run.model(name, partial(cut, model, number, part))
+        if epochs:
+            with run.stage("rounds"):
+                model = run.model(
+                    f"round_{number}",
+                    partial(retrained, model, number, epochs),
+                )
+    # Read anew each time: training changes the model it is given.
+    small = partial(run.model, "pruned", lambda: model)
 
     def transferred():
-        model = distiller(run.model("pruned", pruned), teacher, config)
+        model = distiller(small(), teacher, config)
         print(f"Aligned after: {', '.join(model.align_layers) or 'no layer'}")
         return trained(run, "student", model, splits, config)
 
     def labels_alone():
-        model = run.model("pruned", pruned)
-        return trained(run, "baseline", model, splits, config)
+        return trained(run, "baseline", small(), splits, config)
 
-    with run.stage("channels"):
-        student = run.model("pruned", pruned)
+    student = small()
     print(f"Teacher: {in_words(teacher)}\nStudent: {in_words(student)}")
     with run.stage("transfer"):
         student = run.model("student", transferred)
@@ -170,6 +201,10 @@ def compress(
         files = exported(models, splits, run.path, **config["export"])
     with run.stage("measure"):
         rows, notes = measured(models, files, splits)
+    cuts = cut_in_all(
+        [run.read_json(f"channels/{i}.json") for i in range(1, len(rounds) + 1)]
+    )
+    names = [f"round_{number}" for number in range(1, len(rounds))]
     record = write_report(
         run.path / "report.json",
         {
@@ -179,10 +214,11 @@ def compress(
             "seconds": run.seconds(),
             "history": {
                 name: run.read_json(f"training/{name}.json")
-                for name in ("student", "baseline")
-                if name in models
+                for name in ("student", "baseline", *names)
+                if run.holds(f"training/{name}.json")
             },
-            "notes": notes,
+            "channels": cuts["groups"],
+            "notes": [*notes, *walls_in_words(cuts["walls"])],
             "skipped": by_source(splits.skipped),
             "classes": list(splits.classes or ()),
         },
@@ -196,6 +232,13 @@ def in_words(model):
     """A model's cost in a line."""
     cost = profile(model)
     return f"{cost['params']:,} parameters, {cost['macs']:,} macs"
+
+
+def walls_in_words(walls):
+    """A sentence for each layer that could not be pruned across."""
+    return [
+        f"{count:,} channels were kept: {why}." for why, count in walls.items()
+    ]
 
 
 def by_source(skipped):

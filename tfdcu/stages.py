@@ -3,7 +3,6 @@
 import keras
 
 from tfdcu.data import evaluation_batches
-from tfdcu.data import images_of
 from tfdcu.data import prepare
 from tfdcu.data import training_batches
 from tfdcu.export import export_all
@@ -11,6 +10,7 @@ from tfdcu.pruning import Sparsify
 from tfdcu.pruning import prune_channels
 from tfdcu.report import Progress
 from tfdcu.sections import check_section
+from tfdcu.shrink import shrinking
 from tfdcu.transfer import AlignedDistiller
 from tfdcu.transfer import train
 from tfdcu.workdir import save_model
@@ -27,7 +27,8 @@ SECTIONS = {
         ("labeled", "unlabeled", "epochs", "image_shape", "value_range")
         + ("data_dir", "seed"),
     ),
-    "channels": (prune_channels, ("model", "images", "seed")),
+    "channels": (prune_channels, ("model", "measure", "images", "seed")),
+    "iterative": (shrinking, ()),
     "sparsity": (Sparsify, ("model",)),
     "transfer": (AlignedDistiller, ("student", "teacher")),
     "training": (
@@ -56,13 +57,6 @@ def check_sections(given):
         name: check_section(name, given.get(name), *SECTIONS[name])
         for name in SECTIONS
     }
-
-
-def pruned_teacher(teacher, splits, config):
-    """The student: the teacher without the channels it needs least."""
-    seed = config["seed"]
-    pool = images_of(splits.unlabeled, 512, seed=seed)
-    return prune_channels(teacher, images=pool, seed=seed, **config["channels"])
 
 
 def distiller(student, teacher, config):

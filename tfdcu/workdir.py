@@ -17,6 +17,7 @@ RESULTS = (
     "student.keras",
     "baseline.keras",
     "report.json",
+    "channels",
     "training",
 )
 

@@ -9,7 +9,10 @@ from tests import tiny
 from tfdcu.macs import total_macs
 from tfdcu.pruning import plan_channels
 from tfdcu.pruning import prune_channels
+from tfdcu.pruning.cost import COSTS
+from tfdcu.pruning.groups import Groups
 from tfdcu.pruning.scores import IMPORTANCES
+from tfdcu.pruning.scores import per_cost
 from tfdcu.pruning.silence import difference
 
 NETS = {
@@ -184,6 +187,43 @@ def test_callable_importance():
     plan = plan_channels(tiny.plain_net(), macs=0.5, importance=last_first)
     kept = plan.keep["conv2"]
     np.testing.assert_array_equal(kept, np.arange(len(kept)))
+
+
+def test_taylor_reads_probabilities_as_what_they_are():
+    model = tiny.plain_net()
+    softmax = keras.Model(model.inputs, keras.ops.softmax(model.outputs[0]))
+    images = tiny.images(64)
+    plans = [
+        plan_channels(one, macs=0.5, importance="taylor", images=images)
+        for one in (model, softmax)
+    ]
+    for name in ("conv1", "conv2"):
+        one, two = (plan.keep[name] for plan in plans)
+        np.testing.assert_array_equal(one, two)
+
+
+def test_taylor_weighs_what_is_lost_by_what_is_saved():
+    groups = Groups(tiny.plain_net())
+    chosen = [group for group in groups.all if group.prunable]
+    # conv1 (16 of 1 -> 16), conv2 (32 of 16 -> 32) on 64 pixels, 4 logits:
+    # half of conv1 saves 8 * 9 * 64 macs there and as many times 32 after it.
+    saved = [9 * 64 * (1 + 32), 9 * 64 * 16 + 4]
+    scores = [np.ones(group.size) for group in chosen]
+    weighed = per_cost(scores, groups, chosen, COSTS["macs"](groups))
+    for score, cost in zip(weighed, saved, strict=True):
+        np.testing.assert_allclose(score, 1 / cost)
+
+
+def test_images_make_taylor_the_default():
+    images, model = tiny.images(64), tiny.plain_net()
+
+    def keep(**options):
+        return plan_channels(model, macs=0.5, **options).keep["conv2"].tolist()
+
+    given = {"images": images}
+    assert keep(**given) == keep(importance="taylor", **given)
+    assert keep() == keep(importance="l2")
+    assert keep(**given) != keep()
 
 
 def test_latency_is_met_by_bisection():

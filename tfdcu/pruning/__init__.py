@@ -1,5 +1,7 @@
 """Making a model smaller: channels removed, weights set to zero."""
 
+from tfdcu.pruning.budget import BUDGETS
+from tfdcu.pruning.budget import budget_of
 from tfdcu.pruning.channel_plan import ChannelPlan
 from tfdcu.pruning.channels import plan_channels
 from tfdcu.pruning.channels import prune_channels
@@ -14,9 +16,11 @@ from tfdcu.pruning.sparsity import Sparsify
 from tfdcu.pruning.statistics import reestimate_statistics
 
 __all__ = [
+    "BUDGETS",
     "ChannelGroup",
     "ChannelPlan",
     "Sparsify",
+    "budget_of",
     "channel_groups",
     "pass_through",
     "per_channel",

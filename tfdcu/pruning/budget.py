@@ -3,8 +3,10 @@
 import numpy as np
 
 from tfdcu.pruning.cost import COSTS
+from tfdcu.pruning.groups import Groups
 from tfdcu.pruning.rebuild import rebuild
 
+BUDGETS = (*COSTS, "latency")
 # Models built and measured at most to meet a latency.
 NUM_MEASURED = 12
 
@@ -53,30 +55,55 @@ def meet_budget(groups, selection, name, value, tolerance, measure=None):
     Raises:
         ValueError: If the budget cannot be met; the message says which can.
     """
-    if name == "latency":
-        full = measured(measure, groups.trace.graph.model)
-    else:
-        cost = COSTS[name](groups)
-        full = cost(np.ones(groups.num_units, bool))
+    full = _full(groups, name, measure)
     budget = value * full if value <= 1 else value
     if name == "latency":
         kept, reached = _by_time(groups, selection, budget, tolerance, measure)
     else:
+        cost = COSTS[name](groups)
         kept, reached = _select(groups, selection, cost, budget, tolerance)
     if not (1 - tolerance) * budget <= reached <= budget:
         raise ValueError(_refusal(name, value, budget, reached, full))
     return kept
 
 
-def measured(measure, model):
-    """Milliseconds of a model; the error if nothing measures them."""
+def budget_of(model, teacher, channels, part=1.0, measure=None):
+    """The budget of a model on its way from the teacher to a student.
+
+    Args:
+        model: What is cut next: the teacher, or a smaller one.
+        teacher: What a budget up to 1 is a share of.
+        channels: Dict with one of the budgets of `prune_channels`.
+        part: How much of the way is gone afterwards, in (0, 1]: of a share s
+            of the teacher, s^part is left.
+        measure: As in `prune_channels`.
+
+    Returns:
+        Dict with that one budget, for a cut of `model`.
+
+    Raises:
+        ValueError: As in `prune_channels`.
+    """
+    name, value = one_budget({key: channels.get(key) for key in BUDGETS})
+    if part == 1 and model is teacher:
+        return {name: value}
+    full = _full(Groups(teacher), name, measure)
+    share = value if value <= 1 else value / full
+    now = _full(Groups(model), name, measure)
+    return {name: min(1.0, share**part * full / now)}
+
+
+def _full(groups, name, measure):
+    """What the whole model costs, in the unit of a budget."""
+    if name != "latency":
+        return COSTS[name](groups)(np.ones(groups.num_units, bool))
     if not callable(measure):
         raise ValueError(
             "A latency budget needs a measurement. Expected: `measure`, a "
             "function of a model that gives milliseconds, such as "
             f"tfdcu.litert_latency. Received: measure={measure!r}."
         )
-    return measure(model)
+    return measure(groups.trace.graph.model)
 
 
 def _select(groups, selection, cost, budget, tolerance):

@@ -6,7 +6,11 @@ from tfdcu.pruning.bounds import bounds
 from tfdcu.pruning.budget import meet_budget
 from tfdcu.pruning.budget import one_budget
 from tfdcu.pruning.channel_plan import ChannelPlan
+from tfdcu.pruning.cost import COSTS
 from tfdcu.pruning.groups import Groups
+from tfdcu.pruning.scores import PER_COST
+from tfdcu.pruning.scores import default_importance
+from tfdcu.pruning.scores import per_cost
 from tfdcu.pruning.scores import score_groups
 from tfdcu.pruning.select import Selection
 
@@ -19,7 +23,7 @@ def prune_channels(
     ratio=None,
     latency=None,
     measure=None,
-    importance="l1",
+    importance=None,
     scope="global",
     round_to=8,
     min_channels=0.1,
@@ -42,7 +46,8 @@ def prune_channels(
     Groups follow Fang et al. 2023 (DepGraph, arXiv:2301.12900) in spirit;
     the criteria name their own sources in `tfdcu/pruning/importance.py`. The
     way a budget is met (a threshold, then filling up in rounded steps) is
-    ours.
+    ours, as is weighing "taylor" scores by what a channel costs of the
+    budget.
 
     Args:
         model: A built functional or sequential `keras.Model`: several
@@ -57,7 +62,8 @@ def prune_channels(
         measure: Function model -> milliseconds, for `latency`.
         importance: "l1", "l2", "bn_scale", "fpgm", "lamp", "random",
             "taylor", "reconstruction", or a function (model, group) ->
-            scores, one a unit, compared across groups as they are.
+            scores, one a unit, compared across groups as they are. Defaults
+            to `None`: "taylor" where there are `images`, else "l2".
         scope: "global" compares scores across groups; "local" keeps the same
             share of every group.
         round_to: Channels are kept in multiples of it, in small groups of
@@ -70,7 +76,8 @@ def prune_channels(
         per_layer: Dict from such a name, pattern or class to the share of
             channels that its group keeps.
         images: Unlabeled images for the criteria that look at data and for
-            `reestimate`: an array, or a dataset of batches of images.
+            `reestimate`: an array, or a dataset of batches of images. Some
+            hundred are enough, and they make a much better student.
         reestimate: Whether the statistics of BatchNormalization are computed
             anew on `images`; then the result differs from the silenced
             original. Default `False`.
@@ -113,7 +120,7 @@ def plan_channels(
     ratio=None,
     latency=None,
     measure=None,
-    importance="l1",
+    importance=None,
     scope="global",
     round_to=8,
     min_channels=0.1,
@@ -166,9 +173,14 @@ def plan_channels(
                 for g in groups.all
             )
         )
+    importance = importance or default_importance(images)
     scores = score_groups(groups, chosen, importance, images, seed)
     if scope == "local":
         scores = [_ranks(score) for score in scores]
+    elif importance in PER_COST:
+        # The time of a model goes with its arithmetic.
+        cost = COSTS["macs" if name == "latency" else name](groups)
+        scores = per_cost(scores, groups, chosen, cost)
     selection = Selection(
         groups.num_units, chosen, scores, lowest, highest, round_to
     )

@@ -1,6 +1,5 @@
 """Which channels matter, as unlabeled images show it."""
 
-import keras
 import numpy as np
 import tensorflow as tf
 from keras import layers
@@ -78,14 +77,22 @@ def taylor(groups, chosen, images, seed, limit=512):
             outputs = gated(batch, gates)
             loss = 0.0
             for output in outputs:
-                logits = tf.reshape(output, (count, -1, output.shape[-1]))
-                drawn = _draw(logits.numpy(), generator)
-                logs = keras.ops.log_softmax(tf.cast(logits, "float32"))
+                scores = tf.reshape(output, (count, -1, output.shape[-1]))
+                logs = _log_probabilities(tf.cast(scores, "float32"))
+                drawn = _draw(logs.numpy(), generator)
                 loss += tf.reduce_sum(tf.gather(logs, drawn, batch_dims=2))
         slopes = tape.gradient(loss, gates)
         total += np.square(np.asarray(slopes, "float64")).sum(0)
     scores = total / max(seen, 1)
     return lambda model, group: scores[group.units]
+
+
+def _log_probabilities(scores):
+    """Of logits or, where a softmax ends the model, of probabilities."""
+    total = tf.reduce_sum(scores, -1)
+    if tf.reduce_min(scores) >= 0 and tf.reduce_all(tf.abs(total - 1) < 1e-3):
+        return tf.math.log(tf.maximum(scores, 1e-7))
+    return tf.nn.log_softmax(scores)
 
 
 def _draw(logits, generator):

@@ -8,6 +8,46 @@ from tfdcu.pruning.importance import random_scores
 from tfdcu.pruning.importance_data import BY_IMAGES
 
 IMPORTANCES = (*BY_WEIGHTS, "random", *BY_IMAGES)
+# A divergence of the outputs in nats: what counts across groups is how many
+# of them are lost for what is saved. The others have no unit.
+PER_COST = ("taylor",)
+
+
+def default_importance(images):
+    """The best criterion of `benchmarks/channels/accuracy.md` that can be had.
+
+    Args:
+        images: Unlabeled images, or `None`.
+
+    Returns:
+        A name.
+    """
+    return "l2" if images is None else "taylor"
+
+
+def per_cost(scores, groups, chosen, cost):
+    """Scores over what a unit of each group costs, as a greedy knapsack has it.
+
+    Args:
+        scores: List of float arrays.
+        groups: The `Groups` of the model.
+        chosen: List of `ChannelGroup`, as many.
+        cost: Function of a kept array.
+
+    Returns:
+        List of float arrays. The cost of a unit is the mean over half of its
+        group, while all other groups are whole.
+    """
+    everything = np.ones(groups.num_units, bool)
+    full = cost(everything)
+    weighed = []
+    for score, group in zip(scores, chosen):
+        num = max(1, group.size // 2)
+        kept = everything.copy()
+        kept[group.units[:num]] = False
+        saved = (full - cost(kept)) / num
+        weighed.append(score / max(saved, 1e-9 * full))
+    return weighed
 
 
 def score_groups(groups, chosen, importance, images=None, seed=0):

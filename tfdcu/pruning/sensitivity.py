@@ -11,6 +11,7 @@ from tfdcu.files import whole_files
 from tfdcu.graph import as_logits
 from tfdcu.pruning.groups import Groups
 from tfdcu.pruning.importance_data import batches
+from tfdcu.pruning.scores import default_importance
 from tfdcu.pruning.scores import score_groups
 from tfdcu.pruning.silence import silenced
 
@@ -21,7 +22,7 @@ def sensitivity(
     path=None,
     *,
     shares=(0.25, 0.5, 0.75),
-    importance="l1",
+    importance=None,
     limit=256,
     seed=0,
 ):
@@ -42,6 +43,7 @@ def sensitivity(
             that was stopped goes on. `None` keeps nothing.
         shares: Shares of a group's units that are cut, each in (0, 1).
         importance: As in `prune_channels`; the least important units go.
+            Defaults to `None`, "taylor".
         limit: Most images, default 256.
         seed: Seed of random criteria.
 
@@ -66,6 +68,7 @@ def sensitivity(
     groups = Groups(as_logits(model))
     chosen = [group for group in groups.all if group.prunable]
     stack = list(batches(images, 64, limit))
+    importance = importance or default_importance(images)
     record = {
         "model": model.name,
         "shares": [float(share) for share in shares],

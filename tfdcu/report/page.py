@@ -182,6 +182,7 @@ def _sections(record):
     classes = record.get("classes", [])
     sections = {
         "Time by stage": times,
+        "Channels": channels(record.get("channels", [])),
         "Config": flat(record.get("config", {})),
         "Versions": flat(record.get("versions", {})),
         "Skipped files": flat(record.get("skipped", {})),
@@ -190,6 +191,16 @@ def _sections(record):
         else {},
     }
     return {name: facts for name, facts in sections.items() if facts}
+
+
+def channels(groups):
+    """What was cut of each group of channels, and why not more, as text."""
+    return {
+        row["group"]: f"{row['before']} -> {row['after']} in {row['layers']} "
+        f"layer{'s' * (row['layers'] != 1)}"
+        + (f", kept: {row['why']}" if row["why"] else "")
+        for row in groups
+    }
 
 
 def flat(tree, prefix=""):

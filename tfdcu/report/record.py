@@ -15,6 +15,7 @@ SECTIONS = {
     "versions": dict,
     "seconds": dict,
     "history": dict,
+    "channels": list,
     "notes": list,
     "skipped": dict,
     "classes": list,
@@ -35,8 +36,8 @@ def write_report(path, record):
             `name`, `format` (one of `FORMATS`), `accuracy` and `agreement`
             (fractions from 0 to 1), `params`, `macs`, `bytes`, `gzip_bytes`
             (counts) and `latency_ms`, each of them null where it does not
-            apply. `config`, `versions`, `seconds`, `history`, `notes`,
-            `skipped` and `classes` may stand beside it.
+            apply. `config`, `versions`, `seconds`, `history`,
+            `channels`, `notes`, `skipped` and `classes` may stand beside it.
 
     Returns:
         The record as it was written: what `read_report(path)` gives back.

@@ -44,6 +44,7 @@ def search(
     data=None,
     batches=None,
     channels=None,
+    iterative=None,
     sparsity=None,
     transfer=None,
     training=None,
@@ -81,6 +82,8 @@ def search(
             the pool is held out.
         channels, sparsity, transfer, training, export: As in
             `tfdcu.compress`.
+        iterative: As in `tfdcu.compress`, for the winners; trials prune at
+            once.
         workdir: Folder of the search.
         space: Dict from section to dict from field to values, such as
             `{"channels": {"macs": (0.1, 0.8)}}`, or flat, with

@@ -13,9 +13,9 @@ from tfdcu.search.judge import Judge
 from tfdcu.search.names import check_names
 from tfdcu.search.space import read_space
 from tfdcu.search.space import with_values
+from tfdcu.shrink import pruned
 from tfdcu.stages import SECTIONS
 from tfdcu.stages import check_sections
-from tfdcu.stages import pruned_teacher
 from tfdcu.transfer import train
 
 # Share of the pool that is held out to judge on where nothing else is.
@@ -178,7 +178,9 @@ class Setting:
             copy = keras.models.clone_model(self.student)
             copy.set_weights(self.student.get_weights())
             return copy
-        return pruned_teacher(self.teacher, self.splits(config), config)
+        return pruned(self.teacher, self.teacher, self.splits(config), config)[
+            0
+        ]
 
 
 def check_shares(pool_share, epochs_share):

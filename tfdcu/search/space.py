@@ -6,12 +6,13 @@ import json
 import math
 import numbers
 
+from tfdcu.pruning import BUDGETS
 from tfdcu.search.names import check_names
 from tfdcu.sections import check_section
 from tfdcu.stages import SECTIONS
 
-# Of these `prune_channels` takes exactly one.
-BUDGETS = ("macs", "params", "ratio", "latency")
+# What trials prune at once cannot be searched; winners follow it.
+ONLY_IN_FULL = ("iterative",)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,7 +93,9 @@ def read_space(space, config):
     """
     leaves = []
     for section, fields in by_section(space).items():
-        check_names("section", [section], SECTIONS)
+        check_names(
+            "section", [section], [s for s in SECTIONS if s not in ONLY_IN_FULL]
+        )
         check_section(section, fields, *SECTIONS[section])
         for field, values in fields.items():
             if values is not None:

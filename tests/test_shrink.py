@@ -1,0 +1,56 @@
+"""Laws of the way from the teacher to the student."""
+
+import pytest
+
+from tests import tiny
+from tfdcu import data
+from tfdcu.macs import total_macs
+from tfdcu.shrink import cut_in_all
+from tfdcu.shrink import pruned
+from tfdcu.shrink import rows_of
+from tfdcu.shrink import shrinking
+
+
+def test_rounds_are_equal_proportions_and_the_last_trains_no_further():
+    assert shrinking() == [(1.0, 0)]
+    assert shrinking(rounds=4, epochs=3) == [
+        (0.25, 3),
+        (0.5, 3),
+        (0.75, 3),
+        (1.0, 0),
+    ]
+
+
+@pytest.mark.parametrize("wrong", [{"rounds": 0}, {"epochs": -1}])
+def test_what_is_no_schedule_is_refused(wrong):
+    with pytest.raises(ValueError, match="no iterative schedule.*Expected"):
+        shrinking(**wrong)
+
+
+@pytest.mark.parametrize("budget", [{"macs": 0.25}, {"params": 0.25}])
+def test_two_rounds_meet_the_budget_of_the_teacher(budget):
+    teacher = tiny.plain_net(width=32)
+    splits = data.prepare(
+        labeled=None,
+        unlabeled=tiny.images(64),
+        num_classes=4,
+        image_shape=(8, 8, 1),
+    )
+    config = {
+        "channels": {**budget, "reestimate": True},
+        "export": {"formats": ("float32",)},
+        "seed": 0,
+    }
+    cost = total_macs if "macs" in budget else lambda m: m.count_params()
+    half, first = pruned(teacher, teacher, splits, config, 0.5)
+    assert 0.48 <= cost(half) / cost(teacher) <= 0.5
+    quarter, second = pruned(half, teacher, splits, config, 1.0)
+    assert 0.24 <= cost(quarter) / cost(teacher) <= 0.25
+    whole = cut_in_all([rows_of(first), rows_of(second)])
+    widths = {row["group"]: row for row in whole["groups"]}
+    assert widths["conv2"]["before"] == 64
+    assert widths["conv2"]["after"] == quarter.get_layer("conv2").filters
+
+
+def test_nothing_cut_is_an_empty_list():
+    assert cut_in_all([]) == {"groups": [], "walls": {}}

@@ -1,0 +1,96 @@
+"""From the teacher to the student: what is cut, at once or round by round."""
+
+from tfdcu.data import images_of
+from tfdcu.export import FORMATS
+from tfdcu.export import litert_latency
+from tfdcu.pruning import budget_of
+from tfdcu.pruning import plan_channels
+from tfdcu.pruning import reestimate_statistics
+
+
+def shrinking(*, rounds=1, epochs=2):
+    """The rounds of an iterative schedule: prune a little, train, again.
+
+    A budget of share s is met by `rounds` cuts of equal proportion: after
+    round i the share is s^(i / rounds). After each but the last the student
+    is trained for `epochs` epochs. The idea is that of Han et al. 2015
+    (arXiv:1506.02626); equal proportions are ours.
+
+    Args:
+        rounds: Int, at least 1; at 1 everything is cut at once.
+        epochs: Int, at least 0, epochs of training after each round but the
+            last, whose training is the run's own.
+
+    Returns:
+        List of (i / rounds, epochs of training after it).
+
+    Raises:
+        ValueError: If a number is out of range.
+    """
+    if rounds < 1 or epochs < 0:
+        raise ValueError(
+            "This is no iterative schedule. Expected: rounds >= 1 and epochs "
+            f">= 0. Received: rounds={rounds}, epochs={epochs}"
+        )
+    return [
+        (number / rounds, epochs if number < rounds else 0)
+        for number in range(1, rounds + 1)
+    ]
+
+
+def pruned(model, teacher, splits, config, part=1.0):
+    """A model without the channels it needs least, and what was cut.
+
+    Args:
+        model: What is cut: the teacher, or the student of an earlier round.
+        teacher: What the budget is a share of.
+        splits: `tfdcu.data.Splits`; its pool shows what matters.
+        config: Dict from section to dict.
+        part: How much of the way to the budget, in (0, 1].
+
+    Returns:
+        (the smaller model, a `ChannelPlan`).
+    """
+    channels, seed = dict(config["channels"]), config["seed"]
+    reestimate = channels.pop("reestimate", False)
+    formats = config["export"].get("formats", FORMATS)
+
+    def measure(model):
+        return litert_latency(model, "int8" if "int8" in formats else None)
+
+    pool = images_of(splits.unlabeled, 512, seed=seed)
+    plan = plan_channels(
+        model,
+        images=pool,
+        seed=seed,
+        measure=measure,
+        **channels | budget_of(model, teacher, channels, part, measure),
+    )
+    smaller = plan.apply()
+    if reestimate:
+        reestimate_statistics(smaller, pool)
+    return smaller, plan
+
+
+def rows_of(plan):
+    """What a plan does, as it is kept in a run: JSON-ready."""
+    return {"groups": plan.rows(), "walls": plan.frozen()}
+
+
+def cut_in_all(rounds):
+    """What all rounds together cut: widths of the teacher and the student.
+
+    Args:
+        rounds: List of what `rows_of` gave, in order; may be empty.
+
+    Returns:
+        Like one of them.
+    """
+    if not rounds:
+        return {"groups": [], "walls": {}}
+    first = {row["group"]: row["before"] for row in rounds[0]["groups"]}
+    groups = [
+        {**row, "before": first.get(row["group"], row["before"])}
+        for row in rounds[-1]["groups"]
+    ]
+    return {**rounds[-1], "groups": groups}
