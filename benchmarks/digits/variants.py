@@ -28,6 +28,8 @@ RUNS = Path("runs/benchmarks/digits")
 # Name: what it changes in the config.
 VARIANTS = {
     "default": {},
+    "channels by l2": {"channels": {"importance": "l2"}},
+    "in 3 rounds": {"iterative": {"rounds": 3, "epochs": 3}},
     "no alignment": {"transfer": {"align_weight": 0.0}},
     "alignment x10": {"transfer": {"align_weight": 1.0}},
     "no labels": {"labeled": None, "data": {"labels_per_class": None}},
