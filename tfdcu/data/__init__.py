@@ -3,6 +3,10 @@
 from tfdcu.data.batches import evaluation_batches
 from tfdcu.data.batches import steps_per_epoch
 from tfdcu.data.batches import training_batches
+from tfdcu.data.collect import Collector
+from tfdcu.data.collect import changed_images
+from tfdcu.data.collect import view_batches
+from tfdcu.data.digest import describe_views
 from tfdcu.data.open import open_source
 from tfdcu.data.prepare import Splits
 from tfdcu.data.prepare import prepare
@@ -10,10 +14,19 @@ from tfdcu.data.source import Source
 from tfdcu.data.source import images_of
 from tfdcu.data.splits import few_labels
 from tfdcu.data.splits import hold_out
+from tfdcu.data.targets import Targets
+from tfdcu.data.targets import claim
+from tfdcu.data.targets import describe_images
 
 __all__ = [
+    "Collector",
     "Source",
     "Splits",
+    "Targets",
+    "changed_images",
+    "claim",
+    "describe_images",
+    "describe_views",
     "evaluation_batches",
     "few_labels",
     "hold_out",
@@ -22,4 +35,5 @@ __all__ = [
     "prepare",
     "steps_per_epoch",
     "training_batches",
+    "view_batches",
 ]

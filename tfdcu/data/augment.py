@@ -22,6 +22,24 @@ def view_seeds(ids, views, seed):
     return tf.stack([(seed % 2**31 << 32) + views % 2**32, ids], 1)
 
 
+def viewed(view, images, ids, numbers, seed):
+    """The views of these numbers of images.
+
+    Args:
+        view: What `resolve` gave.
+        images: Float tensor (batch, height, width, channels).
+        ids: As in `view_seeds`.
+        numbers: As `views` in `view_seeds`.
+        seed: As in `view_seeds`.
+
+    Returns:
+        Views of the same shape.
+    """
+    if view is None:
+        return images
+    return view(images, view_seeds(ids, numbers, seed))
+
+
 def flip_crop(images, seeds):
     """Mirrors half of the images and moves each by up to an eighth.
 

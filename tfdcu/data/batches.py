@@ -3,9 +3,11 @@
 import tensorflow as tf
 
 from tfdcu.data.augment import resolve
-from tfdcu.data.augment import view_seeds
+from tfdcu.data.augment import viewed
+from tfdcu.data.digest import describe_views
 from tfdcu.data.open import open_source
 from tfdcu.data.order import epoch_batches
+from tfdcu.data.targets import opened
 
 # Streams of random numbers that must not meet.
 _LABELED, _UNLABELED = 0, 1
@@ -19,6 +21,7 @@ def training_batches(
     labeled_batch_size=None,
     augment=None,
     views=0,
+    targets=None,
     epochs=None,
     cache="auto",
     image_shape=None,
@@ -51,6 +54,10 @@ def training_batches(
             made of TensorFlow's stateless operations.
         views: How many views each image has, taken in turn, a pass each; 0
             for a fresh one in every pass.
+        targets: What `tfdcu.teacher_targets` made of these very sources, with
+            the same `augment`, `views` and `seed`, or the paths of it: a pair
+            (of the labeled images, of the pool), or of the pool alone if
+            there are no labeled images. Default `None`.
         epochs: `None` makes a dataset of one epoch, another one every time it
             is iterated, as `fit(dataset, epochs=...)` does. A `range` makes
             one long dataset of these very epochs: `range(3, 10)` is what was
@@ -68,12 +75,15 @@ def training_batches(
         A `tf.data.Dataset` of known cardinality, prefetched. Elements are
         `((image, label), unlabeled)` with float32 images (batch, height,
         width, channels) and int32 labels (batch,); with `labeled=None` the
-        1-tuple `(unlabeled,)`.
+        1-tuple `(unlabeled,)`. With `targets` there is a third part, float32
+        logits (batch, classes) of the images of each: `((image, label),
+        unlabeled, (logits, logits))`, or `((), unlabeled, (logits,))`.
 
     Raises:
         ValueError: For sources that cannot be used or do not fit together, a
             batch size below 1, an unknown augmentation; with `epochs`, for a
-            dataset whose own order changes.
+            dataset whose own order changes; for targets that are not
+            finished, or of other images or views.
 
     Example:
 
@@ -98,13 +108,7 @@ def training_batches(
     if isinstance(epochs, int):
         epochs = range(epochs)
     view = resolve(augment)
-
-    def viewed(images, ids, numbers):
-        if view is None:
-            return images
-        numbers = numbers % views if views else numbers
-        return view(images, view_seeds(ids, numbers, seed))
-
+    few_targets, pool_targets = _pair(targets, labeled)
     options = {"value_range": value_range, "data_dir": data_dir, "seed": seed}
     if labeled is not None:
         labeled = open_source(labeled, image_shape=image_shape, **options)
@@ -114,7 +118,7 @@ def training_batches(
     )
     steps = steps_per_epoch(pool, batch_size)
 
-    def stream(source, size, tag):
+    def stream(source, size, tag, targets):
         if epochs is not None and not source.fixed_order:
             raise ValueError(
                 f"{source.name} comes in another order whenever it is read, so "
@@ -127,6 +131,12 @@ def training_batches(
             cache == "auto" and source.fixed_order and source.fits_in_memory()
         ):
             source = source.in_memory()
+        recall = None
+        if targets is not None:
+            shape = source.image_shape, source.value_range
+            made = describe_views(augment, views, seed, *shape)
+            targets.check(source, made)
+            recall = targets.recall()
         batches = _epochs(epochs, seed).flat_map(
             lambda epoch: epoch_batches(
                 source, steps, size, epoch, _stream_seed(seed, tag)
@@ -135,17 +145,19 @@ def training_batches(
 
         def decoded(ids, numbers, records):
             items, *labels = records if source.labeled else (records,)
-            images = viewed(source.decode_batch(items), ids, numbers)
-            return (images, *labels) if labels else images
+            images = source.decode_batch(items)
+            numbers = numbers % views if views else numbers
+            logits = [] if recall is None else [recall(ids, numbers, images)]
+            return viewed(view, images, ids, numbers, seed), *labels, *logits
 
         return batches.map(decoded, num_parallel_calls=tf.data.AUTOTUNE)
 
-    batches = stream(pool, batch_size, _UNLABELED)
+    batches = stream(pool, batch_size, _UNLABELED, pool_targets)
     if labeled is None:
-        batches = batches.map(lambda images: (images,))
+        batches = batches.map(lambda *pool: _arranged((), pool))
     else:
-        few = stream(labeled, labeled_batch_size, _LABELED)
-        batches = tf.data.Dataset.zip(few, batches)
+        few = stream(labeled, labeled_batch_size, _LABELED, few_targets)
+        batches = tf.data.Dataset.zip(few, batches).map(_arranged)
     num_epochs = 1 if epochs is None else len(epochs)
     batches = batches.apply(
         tf.data.experimental.assert_cardinality(steps * num_epochs)
@@ -188,3 +200,25 @@ def _stream_seed(seed, tag):
     # Epochs stay below 2**32, so no two (seed, tag, epoch) share a sum; the
     # remainder keeps the sum within 64 bits.
     return (2 * seed + tag) % 2**31 << 32
+
+
+def _pair(targets, labeled):
+    """The targets of the labeled images and of the pool, `None` for none."""
+    if targets is None:
+        return None, None
+    pair = targets if isinstance(targets, (tuple, list)) else (None, targets)
+    given = [one is not None for one in pair]
+    if given != [labeled is not None, True]:
+        raise ValueError(
+            f"There must be targets of all images or of none. Expected "
+            f"`targets` as a pair, of the labeled images and of the pool; of "
+            f"the pool alone only with labeled=None. Received {targets!r}."
+        )
+    return [one and opened(one) for one in pair]
+
+
+def _arranged(few, pool):
+    labeled, targets = few[:2], (*few[2:], *pool[1:])
+    if targets:
+        return labeled, pool[0], targets
+    return (labeled, pool[0]) if labeled else (pool[0],)

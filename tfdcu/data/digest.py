@@ -1,0 +1,70 @@
+"""Whether images, and the views of them, are the same as before."""
+
+import functools
+import hashlib
+
+import numpy as np
+import tensorflow as tf
+
+from tfdcu.data.augment import resolve
+from tfdcu.data.augment import view_seeds
+from tfdcu.identity import describe
+
+# Images that views are tried on.
+_NUM_PROBES = 8
+
+
+def checksums(images):
+    """A number for each image that differs when any pixel does.
+
+    The pixels' bits, as 32-bit words, times odd numbers drawn for each place,
+    added up modulo 2**64: a multilinear hash (Carter & Wegman 1979), which
+    costs one pass over the pixels inside of a pipeline.
+
+    Args:
+        images: Float32 tensor (batch, height, width, channels), of known
+            shape but for the batch.
+
+    Returns:
+        Int64 tensor (batch,).
+    """
+    num_pixels = int(np.prod(images.shape[1:]))
+    words = tf.bitcast(tf.reshape(images, (-1, num_pixels)), tf.int32)
+    factors = tf.constant(_factors(num_pixels))
+    return tf.reduce_sum(tf.cast(words, tf.int64) * factors, 1)
+
+
+def describe_views(augment, views, seed, image_shape, value_range):
+    """What makes views other views, as JSON.
+
+    Args:
+        augment: As in `training_batches`.
+        views: How many views each image has.
+        seed: Their seed.
+        image_shape: (height, width, channels).
+        value_range: (low, high).
+
+    Returns:
+        Dict. Its `digest` is that of a few views of random images, so it
+        tells another callable, or another release, of the same name.
+    """
+    view = resolve(augment)
+    if view is None:
+        return {"augment": None, "views": 1}
+    low, high = value_range
+    images = np.random.default_rng(0).random((_NUM_PROBES, *image_shape))
+    images = tf.constant((images * (high - low) + low).astype("float32"))
+    ids = tf.range(_NUM_PROBES, dtype=tf.int64)
+    seen = view(images, view_seeds(ids, 0 * ids, 0)).numpy()
+    return {
+        "augment": describe(augment),
+        "digest": hashlib.sha256(seen.tobytes()).hexdigest()[:16],
+        "views": views,
+        "seed": seed,
+    }
+
+
+@functools.lru_cache(8)
+def _factors(num):
+    drawn = np.random.default_rng(0).integers(-(2**62), 2**62, num)
+    return 2 * drawn + 1

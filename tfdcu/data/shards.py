@@ -1,0 +1,144 @@
+"""Arrays on disk in pieces, each of which is whole or not there."""
+
+import functools
+import json
+import re
+
+import numpy as np
+import tensorflow as tf
+
+from tfdcu.data import source as source_lib
+from tfdcu.files import whole_files
+
+# How many pieces may be open at once.
+_NUM_OPEN = 4096
+_FILE = re.compile(r"shard-(\d+)\..+")
+
+
+def write_shard(folder, number, mark, parts):
+    """Writes a piece; its record, which tells that it is whole, comes last.
+
+    Args:
+        folder: `Path`.
+        number: Which piece.
+        mark: String that says what it is a piece of.
+        parts: Dict from name to array.
+    """
+    files = [_part_file(folder, number, name) for name in parts]
+    record = _record_file(folder, number)
+    with whole_files(*files, record) as (*beside, beside_record):
+        for file, array in zip(beside, parts.values(), strict=True):
+            with open(file, "wb") as opened:
+                np.save(opened, array)
+        beside_record.write_text(json.dumps({"of": mark}), "utf-8")
+
+
+def is_whole(folder, number, mark):
+    """Whether a piece is there, and of what `mark` says."""
+    try:
+        record = json.loads(_record_file(folder, number).read_text("utf-8"))
+    except FileNotFoundError:
+        return False
+    return record["of"] == mark
+
+
+def read_shard(folder, number, names):
+    """The arrays of a piece, by memory map: dict from name to array."""
+    return {
+        name: np.asarray(
+            np.load(
+                _part_file(folder, number, name),
+                mmap_mode="r",
+                allow_pickle=False,
+            )
+        )
+        for name in names
+    }
+
+
+def remove_shards(folder, index, count):
+    """Deletes every piece the number of which is `index` modulo `count`."""
+    for file in folder.glob("shard-*"):
+        found = _FILE.fullmatch(file.name)
+        if found and int(found[1]) % count == index:
+            file.unlink()
+
+
+def rows_of(folder, parts, num_views, num_images, size):
+    """A way to read single rows of all pieces inside of a pipeline.
+
+    Up to `source.MEMORY_LIMIT` bytes are read now and kept; more than that is
+    read from the files, batch by batch.
+
+    Args:
+        folder: `Path` of pieces with arrays (num_views, images, ...).
+        parts: Dict from name to (dtype, shape of a row).
+        num_views: How many rows each image has.
+        num_images: Images of all pieces.
+        size: Images of a piece; the last one may have fewer.
+
+    Returns:
+        Function from int64 tensors (batch,) of images and of views to a dict
+        from name to tensor (batch, ...).
+    """
+    read = functools.partial(read_shard, folder, names=list(parts))
+    row_bytes = sum(
+        np.dtype(dtype).itemsize * int(np.prod(shape))
+        for dtype, shape in parts.values()
+    )
+    if num_views * num_images * row_bytes > source_lib.MEMORY_LIMIT:
+        return _mapped(functools.lru_cache(_NUM_OPEN)(read), parts, size)
+    return _kept(read, parts, num_views, num_images, size)
+
+
+def _kept(read, parts, num_views, num_images, size):
+    arrays = {
+        name: np.empty((num_views, num_images, *shape), dtype)
+        for name, (dtype, shape) in parts.items()
+    }
+    for start in range(0, num_images, size):
+        for name, rows in read(start // size).items():
+            arrays[name][:, start : start + size] = rows
+    # On the host even where there is an accelerator: only batches go there.
+    with tf.device("CPU:0"):
+        tensors = {
+            name: tf.constant(rows.reshape(-1, *rows.shape[2:]))
+            for name, rows in arrays.items()
+        }
+
+    def rows(ids, views):
+        index = views * num_images + ids
+        return {name: tf.gather(kept, index) for name, kept in tensors.items()}
+
+    return rows
+
+
+def _mapped(read, parts, size):
+    def gathered(ids, views):
+        found = [
+            np.empty((len(ids), *shape), dtype)
+            for dtype, shape in parts.values()
+        ]
+        for place, (image, view) in enumerate(zip(ids, views)):
+            shard = read(int(image) // size)
+            for rows, name in zip(found, parts):
+                rows[place] = shard[name][view, image % size]
+        return found
+
+    def rows(ids, views):
+        dtypes = [tf.as_dtype(dtype) for dtype, _ in parts.values()]
+        found = tf.numpy_function(gathered, [ids, views], dtypes)
+        return {
+            name: tf.ensure_shape(tensor, (ids.shape[0], *shape))
+            for tensor, (name, (_, shape)) in zip(found, parts.items())
+        }
+
+    return rows
+
+
+def _part_file(folder, number, name):
+    return folder / f"shard-{number:05d}.{name}.npy"
+
+
+def _record_file(folder, number):
+    return folder / f"shard-{number:05d}.json"

@@ -1,0 +1,90 @@
+"""Logits in short: half precision, and of many classes only the largest."""
+
+import numpy as np
+import tensorflow as tf
+
+_LARGEST = float(np.finfo("float16").max)
+
+
+def parts_of(classes, top_k=None):
+    """What is kept of an image's logits.
+
+    Args:
+        classes: How many classes there are.
+        top_k: How many of the largest logits are kept; `None` for all.
+
+    Returns:
+        Dict from the name of a part to (dtype, shape).
+    """
+    if top_k is None:
+        return {"logits": ("float16", (classes,))}
+    index = "uint16" if classes <= 2**16 else "int32"
+    return {
+        "logits": ("float16", (top_k,)),
+        "classes": (index, (top_k,)),
+        "rest": ("float16", ()),
+    }
+
+
+def packed(logits, ids, top_k=None):
+    """Logits as the parts that are kept of them.
+
+    With `top_k`, the k largest logits and the log-sum-exp of all others: the
+    probability that remains for them.
+
+    Args:
+        logits: Float array (batch, classes).
+        ids: Integers (batch,), how the message names an image.
+        top_k: Below the number of classes; `None` keeps all.
+
+    Returns:
+        Dict from name to array (batch, ...), as in `parts_of`.
+
+    Raises:
+        ValueError: If a logit is NaN, infinite or beyond float16.
+    """
+    logits = np.asarray(logits, "float32")
+    bad = ~(np.abs(logits) <= _LARGEST)
+    if bad.any():
+        image, place = np.argwhere(bad)[0]
+        raise ValueError(
+            f"The teacher's logits cannot be stored. Expected: finite numbers "
+            f"of at most {_LARGEST:.0f} either way, as float16 holds them. "
+            f"Received: {logits[image, place]} for class {place} of image "
+            f"{ids[image]}."
+        )
+    if top_k is None:
+        return {"logits": logits.astype("float16")}
+    order = np.argsort(-logits, axis=1, kind="stable")
+    ranked = np.take_along_axis(logits, order, 1)
+    others = ranked[:, top_k:].astype("float64")
+    rest = others[:, 0] + np.log(np.exp(others - others[:, :1]).sum(1))
+    dtypes = parts_of(logits.shape[1], top_k)
+    return {
+        "logits": ranked[:, :top_k].astype("float16"),
+        "classes": order[:, :top_k].astype(dtypes["classes"][0]),
+        "rest": rest.astype("float16"),
+    }
+
+
+def unpacked(parts, classes):
+    """Logits made again of what was kept of them.
+
+    What remains beside the k largest is spread evenly over the other classes.
+
+    Args:
+        parts: Dict of tensors (batch, ...), as `packed` makes them.
+        classes: How many classes there are.
+
+    Returns:
+        Float32 tensor (batch, classes).
+    """
+    logits = tf.cast(parts["logits"], tf.float32)
+    if "rest" not in parts:
+        return logits
+    size, top_k = tf.shape(logits)[0], logits.shape[1]
+    each = tf.cast(parts["rest"], tf.float32) - np.log(classes - top_k)
+    filled = tf.repeat(each[:, None], classes, 1)  # (batch, classes)
+    rows = tf.repeat(tf.range(size)[:, None], top_k, 1)
+    places = tf.stack([rows, tf.cast(parts["classes"], tf.int32)], -1)
+    return tf.tensor_scatter_nd_update(filled, places, logits)
