@@ -1,5 +1,6 @@
 """What came out of a run: one record, and all that is drawn from it."""
 
+from tfdcu.report.counter import Counter as Counter
 from tfdcu.report.curves import training_figure as training_figure
 from tfdcu.report.figures import accuracy_figure as accuracy_figure
 from tfdcu.report.figures import relative_figure as relative_figure
