@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from tests import tiny
 from tfdcu import AlignedDistiller
+from tfdcu.transfer.distiller import split_pools
 
 LABELED = tiny.images(12, seed=1), tiny.labels(12)
 POOL = 0.4 * tiny.images(16, seed=2)
@@ -246,6 +247,86 @@ def test_compiled_by_xla_or_not_is_the_same_student(batchnorm):
         np.testing.assert_allclose(value, received[path], rtol=1e-3, atol=1e-5)
 
 
+def no_teacher(images):
+    raise AssertionError("The teacher was asked")
+
+
+def with_targets(data):
+    """The same batches, each with the teacher's logits of its images."""
+    ask = teacher()
+
+    def answered(labeled, pool):
+        logits = [ask(images, training=False) for images in (labeled[0], pool)]
+        return labeled, pool, tuple(logits)
+
+    return data.map(answered)
+
+
+@pytest.mark.parametrize("absent", [None, no_teacher])
+def test_stored_targets_train_the_student_of_the_live_teacher(absent):
+    live, expected = trained()
+    student = tiny.plain_net()
+    # Making the teacher sets the seed that the domain classifier starts from.
+    stored = with_targets(batches())
+    model = AlignedDistiller(student, absent)
+    model.compile(
+        keras.optimizers.SGD(0.1), metrics=["accuracy"], jit_compile=False
+    )
+    history = model.fit(stored, epochs=2, verbose=0).history
+    received = tiny.weights(student)
+    for path, value in tiny.weights(live).items():
+        np.testing.assert_allclose(value, received[path], atol=1e-6)
+    for name, values in expected.items():
+        np.testing.assert_allclose(values, history[name], rtol=1e-5)
+
+
+def test_stored_targets_of_no_labels_at_all():
+    _, expected = trained(data=batches(labeled=None), epochs=1)
+    ask = teacher()
+    stored = batches(labeled=None).map(
+        lambda pool: ((), pool, (ask(pool, training=False),))
+    )
+    model = AlignedDistiller(tiny.plain_net(), no_teacher)
+    model.compile(keras.optimizers.SGD(0.1), jit_compile=False)
+    history = model.fit(stored, epochs=1, verbose=0).history
+    assert history["mimic"] == pytest.approx(expected["mimic"], rel=1e-5)
+
+
+def test_neither_a_teacher_nor_targets_is_an_error_of_the_first_step():
+    model = AlignedDistiller(tiny.plain_net(), None)
+    model.compile("sgd")
+    with pytest.raises(ValueError, match="There is nothing to follow"):
+        model.fit(batches(), verbose=0)
+
+
+def test_targets_of_other_classes_are_refused():
+    model = AlignedDistiller(tiny.plain_net(num_classes=5), None)
+    model.compile("sgd")
+    with pytest.raises(ValueError, match="5 logits.*shape .*4"):
+        model.fit(with_targets(batches()), verbose=0)
+
+
+def test_parts_of_a_batch():
+    x, y, w, u, t = (np.zeros(1) for _ in range(5))
+    for data, expected in (
+        (((x, y), u), ((x, y, None), u, None)),
+        (((x, y, w), u), ((x, y, w), u, None)),
+        ((u,), (None, u, None)),
+        (((x, y), u, (t, t)), ((x, y, None), u, (t, t))),
+        (((), u, (t,)), (None, u, (t,))),
+        ((x, y), ((x, y, None), None, None)),
+        ((x, y, w), ((x, y, w), None, None)),
+    ):
+        received = split_pools(data)
+        keras.tree.assert_same_structure(received, expected)
+        assert all(
+            one is other
+            for one, other in zip(
+                keras.tree.flatten(received), keras.tree.flatten(expected)
+            )
+        )
+
+
 def test_several_steps_an_execution_are_the_same_student():
     one, _ = trained()
     two, _ = trained(compile_args={"steps_per_execution": 2})
@@ -308,12 +389,9 @@ def test_bad_options_are_refused(options, message):
         AlignedDistiller(tiny.plain_net(), teacher(), **options)
 
 
-def test_other_classes_are_refused():
+def test_other_classes_and_what_cannot_be_asked_are_refused():
     with pytest.raises(ValueError, match="4 logits.*a student with 5"):
         AlignedDistiller(tiny.plain_net(num_classes=5), teacher())
-
-
-def test_a_teacher_that_cannot_be_asked_is_refused():
     with pytest.raises(ValueError, match="The teacher cannot be asked"):
         AlignedDistiller(tiny.plain_net(), 3)
 

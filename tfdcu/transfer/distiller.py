@@ -11,6 +11,9 @@ from tfdcu.transfer.alignment import resolve_schedule
 from tfdcu.transfer.batchnorm import BATCHNORMS
 from tfdcu.transfer.clock import Clock
 from tfdcu.transfer.mimic import resolve_mimic
+from tfdcu.transfer.teachers import check_classes
+from tfdcu.transfer.teachers import resized
+from tfdcu.transfer.teachers import teacher_function
 
 
 class AlignedDistiller(keras.Model):
@@ -26,7 +29,9 @@ class AlignedDistiller(keras.Model):
     and `reverse` the gradient reversal. `fit` takes a `tf.data.Dataset` of
     `((image, label), unlabeled)`, such as `tfdcu.data.training_batches`
     makes (also `((image, label, sample_weight), unlabeled)`), or, with no
-    labels at all, of `(unlabeled,)`; it logs the three terms unweighted as
+    labels at all, of `(unlabeled,)`. Where the batches hold the teacher's
+    targets too (`training_batches(targets=...)`), the teacher is not asked,
+    and need not be there. `fit` logs the three terms unweighted as
     `label`, `mimic` and `align`, and `domain_accuracy`, the dial that says
     how well the pools can still be told apart (0.5: not at all).
 
@@ -47,7 +52,7 @@ class AlignedDistiller(keras.Model):
         teacher: A `keras.Model` on the same classes (any architecture; a
             softmax at its end is left out), or a function from float images
             to logits. Batches are resized to each model's own input size
-            where they differ from it.
+            where they differ from it. `None` where all batches hold targets.
         align_layers: Name or names of student layers whose outputs are
             aligned. Defaults to `None`: one low-level activation found from
             the graph, see `align_layers` on the instance.
@@ -76,7 +81,8 @@ class AlignedDistiller(keras.Model):
 
     Raises:
         ValueError: If a weight is negative, a name unknown, a layer missing,
-            or student and teacher differ in the number of classes.
+            or student and teacher differ in the number of classes; in `fit`,
+            if there is neither a teacher nor targets.
 
     Example:
 
@@ -110,7 +116,8 @@ class AlignedDistiller(keras.Model):
                 f"Received: batchnorm={batchnorm!r}"
             )
         self.student = graph.as_logits(student)
-        self.teach = teacher_function(teacher, self.student)
+        self.teach = None if teacher is None else teacher_function(teacher)
+        check_classes(teacher, self.student)
         self.label_weight = label_weight
         self.mimic_weight = mimic_weight
         self.align_weight = align_weight
@@ -202,11 +209,11 @@ class AlignedDistiller(keras.Model):
         return super().fit(*args, callbacks=callbacks, **kwargs)
 
     def train_step(self, data):
-        labeled, pool = split_pools(data)
+        labeled, pool, targets = split_pools(data)
         x, y, weight = labeled or (None, None, None)
         num_labeled = None if x is None else tf.shape(x)[0]
         images = pool if x is None else tf.concat([x, pool], axis=0)
-        targets = tf.stop_gradient(self.teach(images))
+        targets = self.targets_of(images, targets)
         images = resized(images, self.student.input_shape)
         with tf.GradientTape() as tape:
             outputs = self.forward(self.tap, images, num_labeled)
@@ -235,6 +242,26 @@ class AlignedDistiller(keras.Model):
         if x is None:
             return self.own_results()
         return self.compute_metrics(x, y, logits[:num_labeled], weight)
+
+    def targets_of(self, images, stored):
+        """The teacher's logits: those of the batch, else the teacher's own."""
+        if stored is None and self.teach is None:
+            raise ValueError(
+                "There is nothing to follow. Expected: a teacher, or batches "
+                "with its targets, as `training_batches(targets=...)` makes. "
+                "Received: teacher=None and batches without targets"
+            )
+        if stored is None:
+            return tf.stop_gradient(self.teach(images))
+        targets = tf.concat(stored, axis=0)
+        classes = self.student.output_shape[-1]
+        if targets.shape[-1] != classes:
+            raise ValueError(
+                "Targets and student must know the same classes. Expected: "
+                f"{classes} logits, as the student has. "
+                f"Received: targets of shape {tuple(targets.shape)}"
+            )
+        return targets
 
     def label_loss(self, y, logits, weight):
         """Mean loss of the labeled images; 0 when there are none."""
@@ -277,7 +304,7 @@ class AlignedDistiller(keras.Model):
     def _symbolic_build(self, iterator=None, data_batch=None):
         # Under a strategy Keras builds the metrics beforehand, and would
         # take `((x, y), u)` for `(x, y)`.
-        labeled, pool = split_pools(data_batch)
+        labeled, pool, _ = split_pools(data_batch)
         labels = keras.KerasTensor((None,), "int32")
         super()._symbolic_build(data_batch=labeled or (pool, labels, None))
 
@@ -290,52 +317,22 @@ class AlignedDistiller(keras.Model):
 
 
 def split_pools(data):
-    """`((x, y[, weight]), u)` -> `((x, y, weight), u)`; `(u,)` -> `(None, u)`.
+    """The parts of a batch as (labeled or `None`, pool, targets or `None`).
 
-    Evaluation batches `(x, y)` come back as `((x, y, None), None)`.
+    `((x, y[, weight]), u)` gives `((x, y, weight), u, None)`, `(u,)` gives
+    `(None, u, None)` and `((x, y), u, targets)` all three; without labels
+    that is `((), u, targets)`. Evaluation batches `(x, y)` come back as
+    `((x, y, None), None, None)`.
     """
     if not isinstance(data, (tuple, list)) or len(data) == 1:
-        return None, keras.tree.flatten(data)[0]
-    labeled, pool = (
-        (data[0], data[1])
-        if isinstance(data[0], (tuple, list))
-        else (data, None)
-    )
-    return keras.utils.unpack_x_y_sample_weight(tuple(labeled)), pool
-
-
-def resized(images, input_shape):
-    """Images at the height and width that a model was built for."""
-    size = input_shape[1:3]
-    if len(input_shape) != 4 or None in size or images.shape[1:3] == size:
-        return images
-    return tf.image.resize(images, size, antialias=True)
-
-
-def teacher_function(teacher, student):
-    """The teacher as `images -> float32 logits`, out of Keras' sight.
-
-    A plain function keeps the teacher's variables out of the distiller's
-    weights, checkpoints and optimizer, and its `trainable` flags untouched.
-    """
-    if not isinstance(teacher, keras.Model):
-        if not callable(teacher):
-            raise ValueError(
-                "The teacher cannot be asked. Expected: a `keras.Model` or a "
-                f"function from images to logits. Received: {teacher!r}"
-            )
-        return lambda images: tf.cast(teacher(images), tf.float32)
-    teacher = graph.as_logits(teacher)
-    if teacher.output_shape[-1] != student.output_shape[-1]:
-        raise ValueError(
-            "Teacher and student must know the same classes. Expected: "
-            f"{teacher.output_shape[-1]} logits, as the teacher has. "
-            f"Received: a student with {student.output_shape[-1]}"
-        )
-    return lambda images: tf.cast(
-        teacher(resized(images, teacher.input_shape), training=False),
-        tf.float32,
-    )
+        return None, keras.tree.flatten(data)[0], None
+    if not isinstance(data[0], (tuple, list)):
+        labeled, pool, targets = data, None, None
+    else:
+        labeled, pool, targets = (*data, None)[:3]
+    if labeled:
+        labeled = keras.utils.unpack_x_y_sample_weight(tuple(labeled))
+    return labeled or None, pool, targets
 
 
 def check_weights(label_weight, mimic_weight, align_weight, temperature):
