@@ -15,7 +15,8 @@ ROOMS = ("data", "models", "pruning", "transfer", "export", "report")
 FLOORS = (
     ("ops", "graph", "macs", "files", "sections", "identity", "workdir"),
     ROOMS,
-    ("evaluate", "measure", "teacher", "checks", "shrink", "stages"),
+    ("evaluate", "measure", "teacher", "checks", "shrink", "stages")
+    + ("logits", "targets"),
     ("compress", "search"),
 )
 # Packages with a quarantine, and where alone they may be imported.

@@ -12,6 +12,7 @@ from tfdcu.pruning import channel_groups
 from tfdcu.pruning import prune_channels
 from tfdcu.report import profile
 from tfdcu.search import search
+from tfdcu.targets import teacher_targets
 from tfdcu.teacher import train_teacher
 from tfdcu.transfer import AlignedDistiller
 from tfdcu.transfer import GradientReversal
