@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from keras import tree
 
+from tfdcu.collection import without_collection
 from tfdcu.graph import walk
 
 
@@ -25,7 +26,8 @@ def rebuild(groups, kept):
     Returns:
         A new `keras.Model` (`keras.Sequential` for a sequential one).
     """
-    return _Builder(groups, kept).build()
+    with without_collection():
+        return _Builder(groups, kept).build()
 
 
 class _Builder:
