@@ -22,6 +22,7 @@ from tfdcu.macs import total_macs
 
 HERE = Path(__file__).parent
 FORMATS = ("float32", "int8")
+BY_LATENCY = "resnet56", "MobileNetV2"
 NETS = {
     "CIFAR ResNet-56": ("resnet56", (32, 32, 3)),
     "MobileNetV2": ("MobileNetV2", (224, 224, 3)),
@@ -43,6 +44,14 @@ def measure(name, shape, runs):
         for step in (8, 1)
     }
     images = np.random.default_rng(0).random((100, *shape), "float32")
+    if name in BY_LATENCY:
+        students["latency=0.5"] = tfdcu.prune_channels(
+            teacher,
+            latency=0.5,
+            measure=tfdcu.litert_latency,
+            # Times on a shared machine waver by as much.
+            tolerance=0.1,
+        )
     with tempfile.TemporaryDirectory() as folder:
         files = {}
         for label, model in {"teacher": teacher, **students}.items():

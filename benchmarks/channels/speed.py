@@ -136,7 +136,7 @@ def render(record):
     return "\n".join(lines) + "\n"
 
 
-def def _range(rows):
+def _range(rows):
     seconds = [row[0] for row in rows]
     return f"({min(seconds):.3f} to {max(seconds):.3f})"
 
