@@ -4,7 +4,9 @@ The CIFAR-10 ResNet-56 of ../shared/models is pruned to several shares of its
 macs, its BatchNormalization re-estimated on unlabeled images of another set
 (Tiny ImageNet at 32 px), and measured without any training: on images of the
 training split, which choose the default, and on test images, which do not.
-Data-driven criteria see the same unlabeled images. Rows are kept; a second
+Data-driven criteria see the same unlabeled images. "taylor, cost not counted"
+leaves out the division by what a channel costs; "taylor in 4 rounds" asks again
+after every quarter of the way, still without training. Rows are kept; a second
 run goes on where the first stopped.
 
     python -m benchmarks.channels.accuracy            # all that are missing
@@ -22,8 +24,9 @@ HERE = Path(__file__).parent
 TABLE = HERE / "accuracy.json"
 SHARED = Path("../shared")
 BUDGETS = 0.8, 0.6, 0.47, 0.39
-SEEDS = {"random": (0, 1, 2)}
 NUM_IMAGES = 2000
+NO_COST, ROUNDS = "taylor, cost not counted", "taylor in 4 rounds"
+SEEDS = {"random": (0, 1, 2), "taylor": (0, 1, 2), ROUNDS: (0, 1, 2)}
 
 
 def load_images():
@@ -55,33 +58,60 @@ def plan_of_work(criteria):
     for scope in ("global", "local"):
         for budget in (0.47, 0.6, 0.39, 0.8):
             for criterion in criteria:
+                if scope == "local" and criterion in (NO_COST, ROUNDS):
+                    continue
                 for seed in SEEDS.get(criterion, (0,)):
                     yield [criterion, scope, seed, budget]
 
 
+def pruned(teacher, criterion, scope, seed, budget, images):
+    """One pruned student, by a criterion of tfdcu or one of the variants."""
+    from tfdcu.pruning import budget_of
+    from tfdcu.pruning import prune_channels
+
+    options = {"scope": scope, "images": images, "seed": seed}
+    if criterion == ROUNDS:
+        student = teacher
+        for part in (0.25, 0.5, 0.75, 1.0):
+            macs = budget_of(student, teacher, {"macs": budget}, part)
+            student = prune_channels(student, **macs, **options)
+        return student
+    importance = criterion
+    if criterion == NO_COST:
+        importance = taylor_alone(teacher, images, seed)
+    return prune_channels(
+        teacher, macs=budget, importance=importance, **options
+    )
+
+
+def taylor_alone(teacher, images, seed):
+    """The scores of "taylor" as a user's own criterion, used as they are."""
+    from tfdcu.pruning.groups import Groups
+    from tfdcu.pruning.scores import score_groups
+
+    groups = Groups(teacher)
+    free = [group for group in groups.all if group.prunable]
+    scores = score_groups(groups, free, "taylor", images, seed)
+    by_name = {group.name: score for group, score in zip(free, scores)}
+    return lambda model, group: by_name[group.name]
+
+
 def row_of(key, teacher, data):
     """One pruned student, measured."""
-    from tfdcu.pruning import plan_channels
     from tfdcu.pruning import reestimate_statistics
+    from tfdcu.report import profile
 
     criterion, scope, seed, budget = key
     pool, train, test = data
     start = time.perf_counter()
-    plan = plan_channels(
-        teacher,
-        macs=budget,
-        importance=criterion,
-        scope=scope,
-        images=pool[:256],
-        seed=seed,
-    )
-    student = plan.apply()
+    student = pruned(teacher, criterion, scope, seed, budget, pool[:256])
     seconds = time.perf_counter() - start
     reestimate_statistics(student, pool)
+    before, after = profile(teacher), profile(student)
     return {
         "key": key,
-        "macs": plan.after["macs"] / plan.before["macs"],
-        "params": plan.after["params"] / plan.before["params"],
+        "macs": after["macs"] / before["macs"],
+        "params": after["params"] / before["params"],
         "train": accuracy(student, *train),
         "test": accuracy(student, *test),
         "seconds": seconds,
@@ -149,7 +179,7 @@ def main(criteria):
         full["test"] = accuracy(teacher, *data[2])
         rows.append(full)
     done = [row["key"] for row in rows]
-    for key in plan_of_work(criteria or IMPORTANCES):
+    for key in plan_of_work(criteria or (*IMPORTANCES, NO_COST, ROUNDS)):
         if key in done:
             continue
         rows.append(row_of(key, teacher, data))
