@@ -77,6 +77,15 @@ def get_config():
     config.iterative.rounds = 1
     config.iterative.epochs = 2
 
+    # tfdcu.teacher_targets: views of each image that the teacher is asked about
+    # once, before training; 0 asks it in every step.
+    config.targets = ConfigDict()
+    config.targets.views = 0
+    # Logits kept of each view, all when not set.
+    config.targets.top_k = placeholder(int)
+    config.targets.batch_size = 256
+    config.targets.shard_size = 2048
+
     # tfdcu.Sparsify; 0 for dense weights.
     config.sparsity = ConfigDict()
     config.sparsity.final_sparsity = 0.0

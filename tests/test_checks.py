@@ -12,6 +12,7 @@ from tfdcu.data import prepare
 SECTIONS = (
     "batches",
     "iterative",
+    "targets",
     "sparsity",
     "transfer",
     "training",

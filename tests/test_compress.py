@@ -93,6 +93,7 @@ def test_the_record_is_whole_and_on_disk(unbroken):
     assert student["macs"] <= 0.5 * teacher["macs"]
     assert file["bytes"] < record["rows"][1]["bytes"]
     assert set(record["seconds"]) == {
+        "targets",
         "channels",
         "transfer",
         "baseline",
@@ -258,6 +259,25 @@ def test_pruned_in_rounds_it_ends_at_the_same_budget(tmp_path, monkeypatch):
     monkeypatch.undo()
     assert corridor.run(tmp_path / "killed", **options)["rows"]
     assert_same(tmp_path / "killed", tmp_path / "unbroken")
+
+
+def test_stored_targets_train_without_the_teacher(tmp_path, monkeypatch):
+    options = {**QUICK, "targets": {"views": 2}}
+    live = corridor.run(tmp_path / "live", **QUICK)
+    monkeypatch.setattr(MODULE, "distiller", without_teacher)
+    stored = corridor.run(tmp_path / "stored", **options)
+    losses = [
+        record["history"]["student"]["mimic"] for record in (live, stored)
+    ]
+    # Other views, and logits in half precision, but the same teacher.
+    np.testing.assert_allclose(*losses, rtol=0.2)
+    folder = tmp_path / "stored/run/targets"
+    assert {path.name for path in folder.iterdir()} == {"labeled", "pool"}
+
+
+def without_teacher(student, teacher, config):
+    assert teacher is None
+    return stages.distiller(student, teacher, config)
 
 
 def test_another_seed_and_no_labels_at_all(tmp_path):

@@ -5,6 +5,7 @@ from tfdcu.export import FORMATS
 from tfdcu.export import check_formats
 from tfdcu.pruning import Sparsify
 from tfdcu.shrink import shrinking
+from tfdcu.targets import check_targets
 from tfdcu.transfer import AlignedDistiller
 from tfdcu.transfer import check_training
 
@@ -57,6 +58,7 @@ def check_values(config, splits, teacher, student=None):
         Sparsify(**config["sparsity"])
     check_training(**config["training"])
     shrinking(**config["iterative"])
+    check_targets(config, teacher.output_shape[-1])
     check_formats(
         config["export"].get("formats", FORMATS),
         config["export"].get("sparse", False),

@@ -27,6 +27,7 @@ from tfdcu.shrink import shrinking
 from tfdcu.stages import check_sections
 from tfdcu.stages import distiller
 from tfdcu.stages import trained
+from tfdcu.targets import stored_targets
 from tfdcu.workdir import Workdir
 
 
@@ -43,6 +44,7 @@ def compress(
     batches=None,
     channels=None,
     iterative=None,
+    targets=None,
     sparsity=None,
     transfer=None,
     training=None,
@@ -52,9 +54,10 @@ def compress(
 ):
     """Make a small, fast LiteRT file of a trained classifier, with evidence.
 
-    The stages, in order: open the data; load the teacher; prune its channels,
-    which makes the student; train the student with few labels and a pool of
-    unlabeled images (`AlignedDistiller`); export, check and time LiteRT
+    The stages, in order: open the data; load the teacher; ask it about the
+    images, if its targets are to be stored; prune its channels, which makes
+    the student; train the student with few labels and a pool of unlabeled
+    images (`AlignedDistiller`); export, check and time LiteRT
     files; write the report. A run that was killed goes on from its last
     finished epoch or stage when it is called again with the same arguments,
     and a finished one returns its report at once. The caller's models and
@@ -75,6 +78,10 @@ def compress(
         channels: Keywords of `prune_channels`. Defaults to `{"macs": 0.5}`.
         iterative: `rounds` of pruning, and `epochs` of training after each
             but the last. Defaults to one round: everything is cut at once.
+        targets: `views`, how many views of each image the teacher is asked
+            about once, before training, instead of in every step; `top_k`,
+            `batch_size` and `shard_size` as in `teacher_targets`. Defaults to
+            0 views: the teacher is asked in every step.
         sparsity: Keywords of `Sparsify`. Defaults to `None`, dense weights, as
             does a `final_sparsity` of 0.
         transfer: Keywords of `AlignedDistiller`.
@@ -112,6 +119,7 @@ def compress(
         "batches": batches,
         "channels": channels,
         "iterative": iterative,
+        "targets": targets,
         "sparsity": sparsity,
         "transfer": transfer,
         "training": training,
@@ -160,12 +168,19 @@ def compress(
         run.write_json(f"channels/{number}.json", rows_of(plan))
         return smaller
 
+    def distilled(name, model, config):
+        model = distiller(model, None if stored else teacher, config)
+        return trained(run, name, model, splits, config, stored)
+
     def retrained(model, number, epochs):
         short = config["training"] | {"epochs": epochs}
         dense = config | {"training": short, "sparsity": {}}
-        model = distiller(model, teacher, config)
-        return trained(run, f"round_{number}", model, splits, dense)
+        return distilled(f"round_{number}", model, dense)
 
+    with run.stage("targets"):
+        stored = stored_targets(
+            teacher, splits, run.path / "targets", config, **config["targets"]
+        )
     model = start or teacher
     for number, (part, epochs) in enumerate(rounds, 1):
         name = "pruned" if number == len(rounds) else f"pruned_{number}"
@@ -180,22 +195,19 @@ def compress(
     # Read anew each time: training changes the model it is given.
     small = partial(run.model, "pruned", lambda: model)
 
-    def transferred():
-        model = distiller(small(), teacher, config)
-        print(f"Aligned after: {', '.join(model.align_layers) or 'no layer'}")
-        return trained(run, "student", model, splits, config)
-
-    def labels_alone():
-        return trained(run, "baseline", small(), splits, config)
-
     student = small()
     print(f"Teacher: {in_words(teacher)}\nStudent: {in_words(student)}")
     with run.stage("transfer"):
-        student = run.model("student", transferred)
+        student = run.model(
+            "student", lambda: distilled("student", small(), config)
+        )
     models = {"teacher": teacher}
     if baseline:
         with run.stage("baseline"):
-            models["baseline"] = run.model("baseline", labels_alone)
+            models["baseline"] = run.model(
+                "baseline",
+                lambda: trained(run, "baseline", small(), splits, config),
+            )
     models["student"] = student
     with run.stage("export"):
         files = exported(models, splits, run.path, **config["export"])

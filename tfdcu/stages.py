@@ -11,6 +11,8 @@ from tfdcu.pruning import prune_channels
 from tfdcu.report import Progress
 from tfdcu.sections import check_section
 from tfdcu.shrink import shrinking
+from tfdcu.targets import num_views
+from tfdcu.targets import stored_targets
 from tfdcu.transfer import AlignedDistiller
 from tfdcu.transfer import train
 from tfdcu.workdir import save_model
@@ -24,9 +26,10 @@ SECTIONS = {
     ),
     "batches": (
         training_batches,
-        ("labeled", "unlabeled", "epochs", "image_shape", "value_range")
-        + ("data_dir", "seed"),
+        ("labeled", "unlabeled", "views", "targets", "epochs")
+        + ("image_shape", "value_range", "data_dir", "seed"),
     ),
+    "targets": (stored_targets, ("teacher", "splits", "folder", "config")),
     "channels": (prune_channels, ("model", "measure", "images", "seed")),
     "iterative": (shrinking, ()),
     "sparsity": (Sparsify, ("model",)),
@@ -60,12 +63,17 @@ def check_sections(given):
 
 
 def distiller(student, teacher, config):
-    """What trains the student; its domain classifier starts from the seed."""
+    """What trains the student; its domain classifier starts from the seed.
+
+    The teacher is `None` where its targets are stored.
+    """
     keras.utils.set_random_seed(config["seed"])
-    return AlignedDistiller(student, teacher, **config["transfer"])
+    model = AlignedDistiller(student, teacher, **config["transfer"])
+    print(f"Aligned after: {', '.join(model.align_layers) or 'no layer'}")
+    return model
 
 
-def trained(run, name, model, splits, config):
+def trained(run, name, model, splits, config, targets=None):
     """A model after the training run `name`, continued where it stopped."""
     student = getattr(model, "student", model)
     callbacks = [
@@ -74,7 +82,7 @@ def trained(run, name, model, splits, config):
     ]
     folder = run.path / "training" / name
     try:
-        history = fitted(model, splits, config, folder, callbacks)
+        history = fitted(model, splits, config, folder, callbacks, targets)
     except FloatingPointError as error:
         kept = run.path / "last_good.keras"
         save_model(student, kept)
@@ -85,11 +93,11 @@ def trained(run, name, model, splits, config):
     return student
 
 
-def fitted(model, splits, config, folder, callbacks=()):
+def fitted(model, splits, config, folder, callbacks=(), targets=None):
     """The history of a training run, continued where `folder` left it.
 
-    An `AlignedDistiller` gets both pools; a plain classifier gets the labeled
-    half of the same batches.
+    An `AlignedDistiller` gets both pools, and the targets where there are
+    some; a plain classifier gets the labeled half of the same batches.
     """
     both = isinstance(model, AlignedDistiller)
 
@@ -98,6 +106,8 @@ def fitted(model, splits, config, folder, callbacks=()):
             splits.labeled,
             splits.unlabeled,
             epochs=epochs,
+            views=num_views(config),
+            targets=targets if both else None,
             seed=config["seed"],
             **config["batches"],
         )

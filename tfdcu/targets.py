@@ -1,5 +1,7 @@
 """Teacher targets: ask the giant once, then train at the student's cost."""
 
+import inspect
+
 import numpy as np
 import tensorflow as tf
 
@@ -137,6 +139,81 @@ def teacher_targets(
         collector.add(places.numpy(), int(view), pixels.numpy(), logits)
         counter.add(len(logits))
     return targets
+
+
+def stored_targets(
+    teacher,
+    splits,
+    folder,
+    config,
+    *,
+    views=0,
+    top_k=None,
+    batch_size=256,
+    shard_size=2048,
+):
+    """The targets of a run, made once, or `None` where the teacher is asked.
+
+    Args:
+        teacher: The teacher.
+        splits: `tfdcu.data.Splits`.
+        folder: Where the targets go.
+        config: Dict from section to dict, for `batches.augment` and `seed`.
+        views: How many views of each image are stored; 0 asks the teacher in
+            every step, about fresh views. Without augmentation there is one
+            view of each image, and any number above 0 stores it. Defaults
+            to 0.
+        top_k, batch_size, shard_size: As in `teacher_targets`.
+
+    Returns:
+        A pair, of the labeled images (`None` if there are none) and of the
+        pool, for `training_batches`; or `None`.
+
+    Raises:
+        ValueError: As in `teacher_targets`.
+    """
+    if not views:
+        return None
+
+    def of(source, name):
+        return source and teacher_targets(
+            teacher,
+            source.without_labels(),
+            folder / name,
+            views=num_views(config),
+            augment=config["batches"].get("augment"),
+            top_k=top_k,
+            batch_size=batch_size,
+            shard_size=shard_size,
+            seed=config["seed"],
+        )
+
+    return of(splits.labeled, "labeled"), of(splits.unlabeled, "pool")
+
+
+def check_targets(config, classes):
+    """Raise the error of the first field of `targets` that is out of range."""
+    views = num_views(config)
+    if views:
+        fields = inspect.signature(stored_targets).bind_partial(
+            **config["targets"]
+        )
+        fields.apply_defaults()
+        asked = fields.arguments
+        check_numbers(
+            views,
+            config["batches"].get("augment"),
+            asked["batch_size"],
+            asked["shard_size"],
+            (0, 1),
+        )
+        checked_top_k(asked["top_k"], classes)
+
+
+def num_views(config):
+    """How many views a config asks for: one where nothing is augmented."""
+    views = config["targets"].get("views", 0)
+    return views if config["batches"].get("augment") else min(views, 1)
 
 
 def ask_padded(ask, images, size):

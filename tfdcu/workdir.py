@@ -18,6 +18,7 @@ RESULTS = (
     "baseline.keras",
     "report.json",
     "channels",
+    "targets",
     "training",
 )
 

@@ -98,3 +98,14 @@ def test_a_searched_budget_replaces_the_one_that_stands():
 def test_bad_arguments(changes, message):
     with pytest.raises(ValueError, match=message):
         setting(**changes)
+
+
+def test_trials_share_the_targets_of_the_same_views(tmp_path):
+    options = {"batches": {"augment": "shift"}, "targets": {"views": 2}}
+    one = setting(folder=tmp_path, **options)
+    first = one.targets(one.short({"channels.macs": 0.3}))
+    assert one.targets(one.short({"channels.macs": 0.4})) is first
+    other = one.targets(one.short({"targets.views": 1}))
+    assert [pool.views for _, pool in (first, other)] == [2, 1]
+    assert len(list((tmp_path / "targets").iterdir())) == 2
+    assert setting().targets(setting().config) is None

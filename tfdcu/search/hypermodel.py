@@ -81,7 +81,10 @@ class StudentHyperModel(keras_tuner.HyperModel):
         """
         config = self.setting.short(self.setting.values(hp))
         student = self.setting.pruned(config)
-        return distiller(student, self.setting.teacher, config)
+        stored = self.setting.targets(config)
+        return distiller(
+            student, None if stored else self.setting.teacher, config
+        )
 
     def fit(
         self,
@@ -137,6 +140,7 @@ class StudentHyperModel(keras_tuner.HyperModel):
                 Path(folder or temporary),
                 initial_epoch,
                 callbacks,
+                setting.targets(config),
             )
         seconds = time.monotonic() - start
         after = before | judge.after(model.student, splits, export)
@@ -156,7 +160,9 @@ def refuse(what, reason):
         raise keras_tuner.errors.FailedTrialError(f"{what}: {reason}")
 
 
-def train_from(model, splits, config, folder, initial_epoch, callbacks):
+def train_from(
+    model, splits, config, folder, initial_epoch, callbacks, targets
+):
     """Train with the weights at hand as those after `initial_epoch`.
 
     A checkpoint in `folder` goes before them.
@@ -175,4 +181,4 @@ def train_from(model, splits, config, folder, initial_epoch, callbacks):
     callback = keras.callbacks.LambdaCallback(on_train_begin=keep_time)
     # Trials are judged once, at the end.
     splits = dataclasses.replace(splits, validation=None)
-    fitted(model, splits, config, folder, [callback, *callbacks])
+    fitted(model, splits, config, folder, [callback, *callbacks], targets)

@@ -45,6 +45,7 @@ def search(
     batches=None,
     channels=None,
     iterative=None,
+    targets=None,
     sparsity=None,
     transfer=None,
     training=None,
@@ -84,6 +85,8 @@ def search(
             `tfdcu.compress`.
         iterative: As in `tfdcu.compress`, for the winners; trials prune at
             once.
+        targets: As in `tfdcu.compress`; all trials share those of the same
+            views.
         workdir: Folder of the search.
         space: Dict from section to dict from field to values, such as
             `{"channels": {"macs": (0.1, 0.8)}}`, or flat, with
@@ -145,7 +148,7 @@ def search(
         for name in ("max_trials", "max_winners", "tuner")
     }
     check_search(**searching, tuners=TUNERS)
-    setting = Setting(**options)
+    setting = Setting(**options, folder=where)
     identity = {
         **setting.config,
         "teacher": fingerprint(setting.teacher),

@@ -1,8 +1,11 @@
 """What all trials of a search share: teacher, data, config and judge."""
 
 import dataclasses
+import hashlib
 import inspect
 import json
+import tempfile
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -16,6 +19,7 @@ from tfdcu.search.space import with_values
 from tfdcu.shrink import pruned
 from tfdcu.stages import SECTIONS
 from tfdcu.stages import check_sections
+from tfdcu.targets import stored_targets
 from tfdcu.transfer import train
 
 # Share of the pool that is held out to judge on where nothing else is.
@@ -38,6 +42,8 @@ class Setting:
         pool_share: Float in (0, 1], the share of the pool a trial trains on.
         epochs_share: Float in (0, 1], the share of the epochs it trains for.
         trade: Float, at least 0: the quality that halving the cost is worth.
+        folder: Where teacher targets are kept for all trials; a temporary
+            one by default.
 
     Raises:
         ValueError: If an argument does not fit.
@@ -66,6 +72,7 @@ class Setting:
         pool_share=1.0,
         epochs_share=1.0,
         trade=0.01,
+        folder=None,
         seed=0,
         **sections,
     ):
@@ -112,6 +119,12 @@ class Setting:
             config["data"]["pool_validation"] = held or HELD_OUT
         self.config = {**config, "baseline": False, "seed": seed}
         self.opened = {}
+        self.stored = {}
+        if folder is None:
+            # Kept as long as this object: it is deleted with it.
+            self.temporary = tempfile.TemporaryDirectory()
+            folder = self.temporary.name
+        self.folder = Path(folder)
 
     def values(self, hp):
         """The values of a `keras_tuner.HyperParameters`, by leaf."""
@@ -171,6 +184,22 @@ class Setting:
             ):
                 held[name] = source.in_memory()
         return dataclasses.replace(splits, **held)
+
+    def targets(self, config):
+        """The teacher's targets of a config, made once, or `None`."""
+        augment = config["batches"].get("augment")
+        asked = [config["data"], config["targets"], augment]
+        key = json.dumps(asked, sort_keys=True, default=str)
+        if key not in self.stored:
+            name = hashlib.sha256(key.encode()).hexdigest()[:8]
+            self.stored[key] = stored_targets(
+                self.teacher,
+                self.splits(config),
+                self.folder / "targets" / name,
+                config,
+                **config["targets"],
+            )
+        return self.stored[key]
 
     def pruned(self, config):
         """An untrained student, another object each time."""
