@@ -146,15 +146,16 @@ def test_batches_hold_the_targets_of_their_views(
         pool(), np.arange(10), 10, "shift", 2
     ):
         for image, place in zip(seen.numpy(), ids.numpy(), strict=True):
-            by_view[image.tobytes()] = LOGITS[int(view), place]
+            # Two views of an image may be moved alike.
+            rows = by_view.setdefault(image.tobytes(), [])
+            rows.append(LOGITS[int(view), place].astype("float16").tolist())
     labeled, seen, (logits,) = next(iter(batches(targets, images)))
     assert labeled == () and logits.dtype == tf.float32
     epochs = batches(str(tmp_path), images, epochs=4, cache=False)
     met = set()
     for _, seen, (logits,) in epochs:
         for image, row in zip(seen.numpy(), logits.numpy(), strict=True):
-            expected = by_view[image.tobytes()]
-            np.testing.assert_array_equal(row, expected.astype("float16"))
+            assert row.tolist() in by_view[image.tobytes()]
             met.add(image.tobytes())
     assert met == set(by_view)
 

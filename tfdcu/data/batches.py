@@ -148,16 +148,22 @@ def training_batches(
             images = source.decode_batch(items)
             numbers = numbers % views if views else numbers
             logits = [] if recall is None else [recall(ids, numbers, images)]
-            return viewed(view, images, ids, numbers, seed), *labels, *logits
+            images = viewed(view, images, ids, numbers, seed)
+            parts = (images, *labels, *logits)
+            return parts if parts[1:] else images
 
         return batches.map(decoded, num_parallel_calls=tf.data.AUTOTUNE)
 
     batches = stream(pool, batch_size, _UNLABELED, pool_targets)
-    if labeled is None:
-        batches = batches.map(lambda *pool: _arranged((), pool))
-    else:
+    if labeled is not None:
         few = stream(labeled, labeled_batch_size, _LABELED, few_targets)
-        batches = tf.data.Dataset.zip(few, batches).map(_arranged)
+        batches = tf.data.Dataset.zip(few, batches)
+    if targets is not None:
+        batches = batches.map(
+            _beside if labeled is not None else lambda *pool: _beside((), pool)
+        )
+    elif labeled is None:
+        batches = batches.map(lambda images: (images,))
     num_epochs = 1 if epochs is None else len(epochs)
     batches = batches.apply(
         tf.data.experimental.assert_cardinality(steps * num_epochs)
@@ -217,8 +223,6 @@ def _pair(targets, labeled):
     return [one and opened(one) for one in pair]
 
 
-def _arranged(few, pool):
-    labeled, targets = few[:2], (*few[2:], *pool[1:])
-    if targets:
-        return labeled, pool[0], targets
-    return (labeled, pool[0]) if labeled else (pool[0],)
+def _beside(few, pool):
+    """Targets out of both parts of a batch, in a part of their own."""
+    return few[:2], pool[0], (*few[2:], *pool[1:])

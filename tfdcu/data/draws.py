@@ -11,8 +11,9 @@ def uniform(seeds, num):
     """Draws in [0, 1) for many seeds at once, without a loop over them.
 
     TensorFlow's stateless generators take one seed a call. This is SplitMix64
-    (Steele, Lea & Flood 2014) with a state hashed out of each seed; nothing
-    in it depends on TensorFlow's version, on the batch or on the machine.
+    (Steele, Lea & Flood 2014) with a state hashed out of each seed, which is
+    ours; nothing in it depends on TensorFlow's version, on the batch or on
+    the machine.
 
     Args:
         seeds: Int64 tensor (batch, 2).
@@ -21,8 +22,9 @@ def uniform(seeds, num):
     Returns:
         Float32 tensor (batch, num), multiples of 2**-24.
     """
-    seeds = tf.cast(seeds, tf.uint64)  # (batch, 2)
-    state = mixed(mixed(seeds[:, :1] + _word(_STEP)) + seeds[:, 1:])
+    # Odd factors: two seeds that differ in one number never share a state.
+    words = tf.cast(seeds, tf.uint64) * _word([_FIRST, _STEP])
+    state = mixed(tf.reduce_sum(words, 1, keepdims=True))  # (batch, 1)
     steps = tf.cast(tf.range(1, num + 1), tf.uint64) * _word(_STEP)
     bits = tf.bitwise.right_shift(mixed(state + steps), _word(40))
     return tf.cast(bits, tf.float32) * 2.0**-24
