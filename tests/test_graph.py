@@ -133,6 +133,20 @@ def test_softmax_of_the_logits_is_the_model(kind, model):
     assert logits.name == model.name
 
 
+def test_the_logarithm_of_probabilities_is_called_alike_each_time(tmp_path):
+    """Models are told apart by their config, names included."""
+    one = tiny.plain_net()
+    softmax = layers.Softmax()(one.output)
+    mean = layers.Average()([softmax, softmax])
+    model = keras.Model(one.input, mean)
+    first, second = as_logits(model), as_logits(model)
+    assert first is not second
+    assert first.get_config() == second.get_config()
+    first.save(tmp_path / "first.keras")
+    read = keras.models.load_model(tmp_path / "first.keras")
+    tiny.assert_same_function(first, read, tiny.images())
+
+
 def test_sigmoid_is_taken_off():
     inputs = keras.Input((6,))
     model = keras.Model(inputs, layers.Dense(2, activation="sigmoid")(inputs))

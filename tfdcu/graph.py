@@ -385,8 +385,21 @@ def as_logits(model):
     if logits is model.outputs[0]:
         if not _gives_probabilities(model):
             return model
-        logits = keras.ops.log(keras.ops.maximum(logits, 1e-7))
+        logits = _log_of(logits)
     return keras.Model(model.inputs[0], logits, name=model.name)
+
+
+def _log_of(probabilities):
+    """Their logarithm by operations that are called alike each time."""
+    logits = probabilities
+    for name, function in (
+        ("at_least", lambda x: keras.ops.maximum(x, 1e-7)),
+        ("logits", keras.ops.log),
+    ):
+        logits = function(logits)
+        # Keras counts its operations through, which would make another model.
+        logits._keras_history.operation.name = f"tfdcu_{name}"
+    return logits
 
 
 def _before_end(model):
