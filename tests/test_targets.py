@@ -218,10 +218,11 @@ def test_the_student_of_stored_targets_is_that_of_the_live_teacher(
         return tiny.weights(student)
 
     live, received = trained(teacher, None), trained(None, stored)
-    moved = tiny.weights(tiny.plain_net())
+    begun = tiny.weights(tiny.plain_net())
+    # Half precision in the targets, a thousandth, leaves as little in weights.
     for path, value in live.items():
-        np.testing.assert_allclose(received[path], value, atol=1e-4)
-    assert np.abs(moved["conv1/kernel"] - live["conv1/kernel"]).max() > 1e-2
+        way = np.abs(value - begun[path]).max()
+        assert np.abs(received[path] - value).max() < 0.01 * way, path
 
 
 @pytest.mark.parametrize(

@@ -55,10 +55,11 @@ def packed(logits, ids, top_k=None):
         )
     if top_k is None:
         return {"logits": logits.astype("float16")}
-    order = np.argsort(-logits, axis=1, kind="stable")
+    order = np.argpartition(-logits, top_k - 1, axis=1)  # largest k first
     ranked = np.take_along_axis(logits, order, 1)
     others = ranked[:, top_k:].astype("float64")
-    rest = others[:, 0] + np.log(np.exp(others - others[:, :1]).sum(1))
+    largest = others.max(1, keepdims=True)
+    rest = largest[:, 0] + np.log(np.exp(others - largest).sum(1))
     dtypes = parts_of(logits.shape[1], top_k)
     return {
         "logits": ranked[:, :top_k].astype("float16"),
