@@ -1,29 +1,41 @@
-"""The README's Python runs as it stands, one block after the other."""
+"""The Python of README and docs runs as it stands, block after block."""
 
 import re
 import subprocess
 import sys
 from pathlib import Path
 
-README = Path(__file__).parent.parent / "README.md"
+import pytest
+
+ROOT = Path(__file__).parent.parent
+README = ROOT / "README.md"
 
 
-def blocks(language):
-    return re.findall(rf"```{language}\n(.*?)```", README.read_text(), re.S)
+def blocks(language, page=README):
+    return re.findall(rf"```{language}\n(.*?)```", page.read_text(), re.S)
 
 
-def test_python_blocks_run(tmp_path):
-    program = "\n".join(blocks("python"))
-    assert program.count("import tfdcu") == 2
+def run_blocks(page, folder):
+    program = "\n".join(blocks("python", page))
+    assert "import tfdcu" in program
     run = subprocess.run(
         [sys.executable, "-c", program],
-        cwd=tmp_path,
+        cwd=folder,
         capture_output=True,
         text=True,
     )
     assert run.returncode == 0, run.stderr[-3000:]
+
+
+def test_python_blocks_run(tmp_path):
+    run_blocks(README, tmp_path)
     assert (tmp_path / "student.tflite").exists()
     assert (tmp_path / "runs" / "mine" / "report.html").exists()
+
+
+@pytest.mark.parametrize("page", ["channels"])
+def test_python_blocks_of_the_docs_run(page, tmp_path):
+    run_blocks(ROOT / "docs" / f"{page}.md", tmp_path)
 
 
 def test_shell_blocks_name_what_exists():
