@@ -69,7 +69,8 @@ def teacher_targets(
             them in training: their probabilities at temperature 1 keep their
             sum. Defaults to `None`, all of them.
         batch_size: Images the teacher sees at once. Defaults to 256.
-        shard_size: Images a file; what is lost when a run is killed.
+        shard_size: Images a file; at most that is lost when a run is killed.
+            Defaults to 2048.
         shard: (index, count): this process computes every `count`-th shard
             from the `index`-th on. Processes need not know of one another.
             Defaults to (0, 1), all.
