@@ -5,8 +5,10 @@ import numpy as np
 from tfdcu.pruning.importance import BY_WEIGHTS
 from tfdcu.pruning.importance import RELATIVE
 from tfdcu.pruning.importance import random_scores
-from tfdcu.pruning.importance_data import BY_IMAGES
+from tfdcu.pruning.importance_reconstruction import reconstruction
+from tfdcu.pruning.importance_taylor import taylor
 
+BY_IMAGES = {"taylor": taylor, "reconstruction": reconstruction}
 IMPORTANCES = (*BY_WEIGHTS, "random", *BY_IMAGES)
 # A divergence of the outputs in nats: what counts across groups is how many
 # of them are lost for what is saved. The others have no unit.

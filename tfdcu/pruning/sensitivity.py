@@ -9,8 +9,8 @@ from keras import tree
 
 from tfdcu.files import whole_files
 from tfdcu.graph import as_logits
+from tfdcu.pruning.batches import batches
 from tfdcu.pruning.groups import Groups
-from tfdcu.pruning.importance_data import batches
 from tfdcu.pruning.scores import default_importance
 from tfdcu.pruning.scores import score_groups
 from tfdcu.pruning.silence import silenced

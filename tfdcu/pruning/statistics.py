@@ -3,7 +3,7 @@
 import keras
 
 from tfdcu.graph import read_graph
-from tfdcu.pruning.importance_data import batches
+from tfdcu.pruning.batches import batches
 from tfdcu.pruning.silence import run_nodes
 
 

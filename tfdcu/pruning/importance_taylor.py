@@ -1,0 +1,155 @@
+"""Which channels matter to the outputs: a first-order look at gates."""
+
+import numpy as np
+import tensorflow as tf
+from keras import tree
+
+from tfdcu.pruning.batches import batches
+from tfdcu.pruning.silence import run_nodes
+from tfdcu.pruning.silence import with_scaled_weights
+
+
+def taylor(groups, chosen, images, seed, limit=512):
+    """First-order Taylor importance against the model's own outputs.
+
+    With a gate g on every unit, the divergence KL(p(g=1) || p(g)) has no
+    gradient at g = 1: its first term is half the Fisher information,
+    F = E_x E_{y~p(x)} [(d log p_y(x) / d g)^2], summed over images. Squared
+    first-order terms are those of Molchanov et al. 2019 (arXiv:1906.10771,
+    eq. 8), the Fisher form of Theis et al. 2018; labels drawn from the
+    model's own outputs, which make it label-free, are ours for this use.
+
+    Args:
+        groups: The `Groups` of the model.
+        chosen: List of `ChannelGroup`.
+        images: Unlabeled images.
+        seed: Seed of the labels that are drawn.
+        limit: Most images, default 512.
+
+    Returns:
+        A function (model, group) -> scores.
+    """
+    generator = np.random.default_rng(seed)
+    total, seen = np.zeros(groups.num_units), 0
+    gated = _Gated(groups)
+    for batch in batches(images, 16, limit):
+        count = len(tree.flatten(batch)[0])
+        seen += count
+        # One row of gates an image: gradients of single images are squared.
+        gates = tf.ones((count, groups.num_units))
+        with tf.GradientTape() as tape:
+            tape.watch(gates)
+            outputs = gated(batch, gates)
+            loss = 0.0
+            for output in outputs:
+                scores = tf.reshape(output, (count, -1, output.shape[-1]))
+                logs = _log_probabilities(tf.cast(scores, "float32"))
+                drawn = _draw(logs.numpy(), generator)
+                loss += tf.reduce_sum(tf.gather(logs, drawn, batch_dims=2))
+        slopes = tape.gradient(loss, gates)
+        total += np.square(np.asarray(slopes, "float64")).sum(0)
+    scores = total / max(seen, 1)
+    return lambda model, group: scores[group.units]
+
+
+def _log_probabilities(scores):
+    """Of logits or, where a softmax ends the model, of probabilities."""
+    total = tf.reduce_sum(scores, -1)
+    if tf.reduce_min(scores) >= 0 and tf.reduce_all(tf.abs(total - 1) < 1e-3):
+        return tf.math.log(tf.maximum(scores, 1e-7))
+    return tf.nn.log_softmax(scores)
+
+
+def _draw(logits, generator):
+    """One class for each row, by the softmax of the logits."""
+    noise = generator.gumbel(size=logits.shape)
+    return (logits + noise).argmax(-1)
+
+
+class _Gated:
+    """The model with a factor on each unit where the unit is consumed."""
+
+    def __init__(self, groups):
+        self.groups = groups
+        self.consumed = _consumed(groups)
+
+    def __call__(self, inputs, gates):
+        node_of = {}
+        unit = self.groups.unit
+
+        def before(tensor, value):
+            for axis in self.consumed.get((node_of["now"], id(tensor)), ()):
+                labels = self.groups.trace.axes[id(tensor)][axis]
+                factor = tf.gather(gates, unit[labels], axis=1)
+                view = [1] * len(value.shape)
+                view[0], view[axis] = -1, len(labels)
+                value = value * tf.cast(tf.reshape(factor, view), value.dtype)
+            return value
+
+        def call(node, args, kwargs):
+            return self._call(node, args, kwargs, gates)
+
+        return run_nodes(
+            _Watched(self.groups.trace.graph, node_of), inputs, call, before
+        )
+
+    def _call(self, node, args, kwargs, gates):
+        sides = _gated_sides(self.groups, node.op)
+        if not sides:
+            return tree.flatten(node.op(*args, **kwargs))
+        # Inside a layer one gate serves the whole batch.
+        mean = tf.reduce_mean(gates, 0)
+        unit = self.groups.unit
+        scales = [(s, tf.gather(mean, unit[s.labels])) for s in sides]
+        return with_scaled_weights(node.op, scales, args, kwargs)
+
+
+class _Watched:
+    """A graph that notes which node is being run."""
+
+    def __init__(self, graph, node_of):
+        self.inputs, self.outputs = graph.inputs, graph.outputs
+        self._graph, self._node_of = graph, node_of
+
+    @property
+    def nodes(self):
+        for node in self._graph.nodes:
+            self._node_of["now"] = id(node)
+            yield node
+
+
+def _consumed(groups):
+    """Axes of inputs whose labels do not come out again, by node and tensor."""
+    axes, found = groups.trace.axes, {}
+    for node in groups.trace.graph.nodes:
+        made = [
+            groups.unit[labels]
+            for tensor in node.outputs
+            for labels in axes.get(id(tensor), ())
+            if labels is not None
+        ]
+        made = np.unique(np.concatenate(made)) if made else np.zeros(0, int)
+        for tensor in node.inputs:
+            for axis, labels in enumerate(axes[id(tensor)]):
+                if labels is None or axis == 0:
+                    continue
+                if not np.isin(groups.unit[labels], made).any():
+                    known = found.setdefault((id(node), id(tensor)), [])
+                    if axis not in known:
+                        known.append(axis)
+    return found
+
+
+def _gated_sides(groups, op):
+    """For each inner label array, the last kernel with it and its bias."""
+    sides = [
+        side
+        for side in groups.trace.sides.values()
+        if side.op is op and side.role == "inner"
+    ]
+    chosen = []
+    for labels in {id(side.labels): side.labels for side in sides}.values():
+        mine = [side for side in sides if side.labels is labels]
+        last = max(i for i, s in enumerate(mine) if len(s.variable.shape) > 2)
+        chosen += mine[last:]
+    return chosen
