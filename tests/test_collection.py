@@ -1,10 +1,12 @@
 """Laws of the pause of the garbage collector."""
 
 import gc
+import weakref
 
 import pytest
 
 from tfdcu.collection import without_collection
+from tfdcu.collection import without_what_stays
 
 
 def test_it_is_off_inside_and_as_before_afterwards():
@@ -21,3 +23,18 @@ def test_an_error_brings_it_back():
     with pytest.raises(KeyError), without_collection():
         raise KeyError
     assert gc.isenabled()
+
+
+def test_what_was_there_is_passed_over_and_what_is_new_is_collected():
+    class Knot:
+        pass
+
+    with without_what_stays():
+        assert gc.get_freeze_count() > 0
+        knot = Knot()
+        knot.itself = knot
+        seen = weakref.ref(knot)
+        del knot
+        gc.collect()
+        assert seen() is None
+    assert gc.get_freeze_count() == 0

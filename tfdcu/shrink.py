@@ -7,6 +7,9 @@ from tfdcu.pruning import budget_of
 from tfdcu.pruning import plan_channels
 from tfdcu.pruning import reestimate_statistics
 
+# Images of the pool that tell which channels matter.
+NUM_IMAGES = 512
+
 
 def shrinking(*, rounds=1, epochs=2):
     """The rounds of an iterative schedule: prune a little, train, again.
@@ -58,7 +61,7 @@ def pruned(model, teacher, splits, config, part=1.0):
     def measure(model):
         return litert_latency(model, "int8" if "int8" in formats else None)
 
-    pool = images_of(splits.unlabeled, 512, seed=seed)
+    pool = sample(splits, seed)
     plan = plan_channels(
         model,
         images=pool,
@@ -70,6 +73,11 @@ def pruned(model, teacher, splits, config, part=1.0):
     if reestimate:
         reestimate_statistics(smaller, pool)
     return smaller, plan
+
+
+def sample(splits, seed):
+    """The images of the pool by which channels are judged."""
+    return images_of(splits.unlabeled, NUM_IMAGES, seed=seed)
 
 
 def rows_of(plan):

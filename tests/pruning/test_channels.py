@@ -7,6 +7,7 @@ from keras import layers
 
 from tests import tiny
 from tfdcu.macs import total_macs
+from tfdcu.pruning import importance_of
 from tfdcu.pruning import plan_channels
 from tfdcu.pruning import prune_channels
 from tfdcu.pruning.cost import COSTS
@@ -212,6 +213,20 @@ def test_taylor_weighs_what_is_lost_by_what_is_saved():
     weighed = per_cost(scores, groups, chosen, COSTS["macs"](groups))
     for score, cost in zip(weighed, saved, strict=True):
         np.testing.assert_allclose(score, 1 / cost)
+
+
+@pytest.mark.parametrize("name", ["l2", "lamp", "random", "taylor"])
+def test_importance_known_beforehand_gives_the_same_model(name):
+    model, images = tiny.residual_net(), tiny.images(64, channels=3)
+    known = importance_of(model, images, importance=name, seed=3)
+    for budget in ({"macs": 0.5}, {"params": 0.3}):
+        options = {**budget, "images": images, "seed": 3}
+        one = plan_channels(model, importance=name, **options).keep
+        two = plan_channels(model, importance=known, **options).keep
+        for layer in one:
+            np.testing.assert_array_equal(one[layer], two[layer])
+    with pytest.raises(ValueError, match="another model.*plain"):
+        prune_channels(tiny.plain_net(), macs=0.5, importance=known)
 
 
 def test_images_make_taylor_the_default():

@@ -1,8 +1,11 @@
+import sys
+
 import numpy as np
 import pytest
 
 from tests import tiny
 from tfdcu.data import images_of
+from tfdcu.pruning import importance_of
 from tfdcu.search.setting import Setting
 
 
@@ -109,3 +112,20 @@ def test_trials_share_the_targets_of_the_same_views(tmp_path):
     assert [pool.views for _, pool in (first, other)] == [2, 1]
     assert len(list((tmp_path / "targets").iterdir())) == 2
     assert setting().targets(setting().config) is None
+
+
+def test_the_teachers_channels_are_judged_once(monkeypatch):
+    one = setting(channels={"macs": 0.5, "round_to": 1, "tolerance": 0.2})
+    asked = []
+
+    def counted(*arguments, **options):
+        asked.append(options["importance"])
+        return importance_of(*arguments, **options)
+
+    module = sys.modules["tfdcu.search.setting"]
+    monkeypatch.setattr(module, "importance_of", counted)
+    shares = [one.short({"channels.macs": share}) for share in (0.3, 0.5)]
+    students = [one.pruned(config) for config in shares]
+    assert students[0].count_params() < students[1].count_params()
+    one.pruned(one.short({"channels.importance": "l1"}))
+    assert asked == [None, "l1"]

@@ -8,6 +8,7 @@ from tfdcu.pruning.channels import prune_channels
 from tfdcu.pruning.groups import ChannelGroup
 from tfdcu.pruning.groups import channel_groups
 from tfdcu.pruning.kernels import sparsity_of
+from tfdcu.pruning.known import importance_of
 from tfdcu.pruning.rules import pass_through
 from tfdcu.pruning.rules import per_channel
 from tfdcu.pruning.rules import register_rule
@@ -22,6 +23,7 @@ __all__ = [
     "Sparsify",
     "budget_of",
     "channel_groups",
+    "importance_of",
     "pass_through",
     "per_channel",
     "plan_channels",

@@ -177,7 +177,7 @@ def plan_channels(
     scores = score_groups(groups, chosen, importance, images, seed)
     if scope == "local":
         scores = [_ranks(score) for score in scores]
-    elif importance in PER_COST:
+    elif getattr(importance, "name", importance) in PER_COST:
         # The time of a model goes with its arithmetic.
         cost = COSTS["macs" if name == "latency" else name](groups)
         scores = per_cost(scores, groups, chosen, cost)

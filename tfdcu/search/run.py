@@ -5,6 +5,7 @@ import os
 
 import keras
 
+from tfdcu.collection import without_what_stays
 from tfdcu.files import whole_files
 from tfdcu.identity import describe
 from tfdcu.identity import versions
@@ -236,7 +237,9 @@ def all_trials(run, setting, max_trials, tuner, max_winners):
     logs = keras.callbacks.TensorBoard(
         run.path / "logs" / "trials", write_graph=False
     )
-    made.search(callbacks=[logs])
+    # keras-tuner collects garbage after every trial.
+    with without_what_stays():
+        made.search(callbacks=[logs])
     if is_distributed() and not is_chief():
         print(f"{os.environ['KERASTUNER_TUNER_ID']}: no trial is left.")
         return None

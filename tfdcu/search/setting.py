@@ -12,11 +12,13 @@ import numpy as np
 
 from tfdcu.data import prepare
 from tfdcu.models import load
+from tfdcu.pruning import importance_of
 from tfdcu.search.judge import Judge
 from tfdcu.search.names import check_names
 from tfdcu.search.space import read_space
 from tfdcu.search.space import with_values
 from tfdcu.shrink import pruned
+from tfdcu.shrink import sample
 from tfdcu.stages import SECTIONS
 from tfdcu.stages import check_sections
 from tfdcu.targets import stored_targets
@@ -120,6 +122,7 @@ class Setting:
         self.config = {**config, "baseline": False, "seed": seed}
         self.opened = {}
         self.stored = {}
+        self.known = {}
         if folder is None:
             # Kept as long as this object: it is deleted with it.
             self.temporary = tempfile.TemporaryDirectory()
@@ -201,15 +204,32 @@ class Setting:
             )
         return self.stored[key]
 
+    def worth(self, config):
+        """The importance of the teacher's channels, found out once."""
+        name = config["channels"].get("importance")
+        if callable(name):
+            return name
+        key = json.dumps([config["data"], name], sort_keys=True, default=str)
+        if key not in self.known:
+            seed = config["seed"]
+            self.known[key] = importance_of(
+                self.teacher,
+                sample(self.splits(config), seed),
+                importance=name,
+                seed=seed,
+            )
+        return self.known[key]
+
     def pruned(self, config):
         """An untrained student, another object each time."""
         if self.student is not None:
             copy = keras.models.clone_model(self.student)
             copy.set_weights(self.student.get_weights())
             return copy
-        return pruned(self.teacher, self.teacher, self.splits(config), config)[
-            0
-        ]
+        channels = {**config["channels"], "importance": self.worth(config)}
+        config = {**config, "channels": channels}
+        splits = self.splits(config)
+        return pruned(self.teacher, self.teacher, splits, config)[0]
 
 
 def check_shares(pool_share, epochs_share):
