@@ -108,12 +108,12 @@ def _full(groups, name, measure):
 
 def _select(groups, selection, cost, budget, tolerance):
     """Selects, and keeps one channel wherever an axis would be left empty."""
-    counts, reached, _ = selection.meet(cost, budget, tolerance)
+    counts, reached = selection.meet(cost, budget, tolerance)
     kept = selection.kept(counts)
     for _ in range(len(selection.sizes)):
         if not selection.rescue(groups, kept):
             break
-        counts, reached, _ = selection.meet(cost, budget, tolerance)
+        counts, reached = selection.meet(cost, budget, tolerance)
         kept = selection.kept(counts)
     return kept, reached
 

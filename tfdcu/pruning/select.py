@@ -59,23 +59,20 @@ class Selection:
             tolerance: How far below, as a share of the budget, is enough.
 
         Returns:
-            (counts, cost reached, whether it is within the tolerance).
+            (counts, cost reached).
         """
         counts = self._by_threshold(cost, budget)
         reached = cost(self.kept(counts))
         if reached > budget:
-            return counts, reached, False
+            return counts, reached
         steps = self.steps
         while True:
             counts, reached = self._fill(cost, budget, counts, steps)
-            near = reached >= (1 - tolerance) * budget
-            if near or (steps == 1).all():
-                break
+            if reached >= (1 - tolerance) * budget:
+                return counts, reached
+            if (steps == 1).all():
+                return self._exchange(cost, budget, tolerance, counts)
             steps = np.maximum(steps // 2, 1)
-        if not near:
-            counts, reached = self._exchange(cost, budget, tolerance, counts)
-            near = reached >= (1 - tolerance) * budget
-        return counts, reached, near
 
     def rescue(self, groups, kept):
         """Keeps a unit of its own for each axis that would become empty.
