@@ -39,7 +39,7 @@ def get_config():
     config.search.space = {
         "channels": {
             "macs": (0.3, 0.7),
-            "importance": ["l1", "bn_scale", "fpgm"],
+            "importance": ["taylor", "reconstruction", "l2"],
         },
         "training": {"learning_rate": (0.01, 0.1, "log")},
     }

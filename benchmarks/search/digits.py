@@ -29,13 +29,13 @@ TEACHER = flags.DEFINE_string(
     "teacher", "runs/digits/teacher.keras", "The trained teacher."
 )
 RUNS = flags.DEFINE_string("runs", "runs/search_digits", "Where runs go.")
-SEEDS = flags.DEFINE_integer("seeds", 5, "How many seeds.")
+SEEDS = flags.DEFINE_list("seeds", ["0", "1", "2", "3", "4"], "The seeds.")
 HERE = Path(__file__).parent
 
 
 def main(argv):
     del argv
-    for seed in range(SEEDS.value):
+    for seed in map(int, SEEDS.value):
         config = digits_search.get_config().to_dict()
         config |= {"teacher": TEACHER.value, "seed": seed}
         config["export"]["formats"] = ("float32", "int8")
@@ -48,6 +48,7 @@ def add_row(path, config, runs, **channels):
     rows = json.loads(file.read_text("utf-8")) if file.exists() else []
     if config["seed"] not in [row["seed"] for row in rows]:
         rows.append(compared(config, runs, channels))
+        rows.sort(key=lambda row: row["seed"])
         table = path.with_suffix(".md")
         with whole_files(file, table) as (data, text):
             data.write_text(json.dumps(rows, indent=2) + "\n", "utf-8")
