@@ -17,7 +17,7 @@ from tfdcu.transfer import teacher_function
 
 # How far a row of probabilities may be off 1.
 _SLACK = 1e-3
-# As in `graph.as_logits`.
+# As in `endings.as_logits`.
 _SMALLEST = 1e-7
 _NUM_PROBES = 16
 

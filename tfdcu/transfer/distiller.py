@@ -3,8 +3,8 @@
 import keras
 import tensorflow as tf
 
-from tfdcu import graph
 from tfdcu import ops
+from tfdcu.endings import as_logits
 from tfdcu.transfer.alignment import DomainClassifier
 from tfdcu.transfer.alignment import default_align_layer
 from tfdcu.transfer.alignment import resolve_schedule
@@ -115,7 +115,7 @@ class AlignedDistiller(keras.Model):
                 f"Expected: one of {sorted(BATCHNORMS)}. "
                 f"Received: batchnorm={batchnorm!r}"
             )
-        self.student = graph.as_logits(student)
+        self.student = as_logits(student)
         self.teach = None if teacher is None else teacher_function(teacher)
         check_classes(teacher, self.student)
         self.label_weight = label_weight

@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from tfdcu import graph
+from tfdcu.endings import as_logits
 
 
 def teacher_function(teacher):
@@ -25,7 +25,7 @@ def teacher_function(teacher):
         ValueError: If it is neither.
     """
     if isinstance(teacher, keras.Model):
-        teacher = graph.as_logits(teacher)
+        teacher = as_logits(teacher)
         return lambda images: tf.cast(
             teacher(resized(images, teacher.input_shape), training=False),
             tf.float32,

@@ -1,0 +1,114 @@
+"""A classifier's end: its softmax taken off, so that it gives logits."""
+
+import keras
+import numpy as np
+
+from tfdcu.levels import is_model
+from tfdcu.levels import read_level
+from tfdcu.levels import structure
+
+_ENDS = ("softmax", "sigmoid")
+
+
+def as_logits(model):
+    """Returns the classifier with logits, the scores before softmax, as output.
+
+    Use it before pruning and transfer, which speak of logits. A `softmax` or
+    `sigmoid` at the end is taken off without retraining, whether it is a
+    layer, an operation or the activation of the last layer, and also at the
+    end of a nested last model. Where probabilities come out of something
+    that cannot be taken off, such as an average of two classifiers, the
+    output is log(max(p, 1e-7)), which is a valid logit: softmax of it is p.
+    The result shares all other layers, and so the weights, with the
+    argument, which is not changed.
+
+    Args:
+        model: A functional or sequential `keras.Model` with one input and one
+            output of shape (batch, classes).
+
+    Returns:
+        A functional `keras.Model`; the argument itself if it gives logits.
+
+    Raises:
+        ValueError: If the model is subclassed, not built, has several
+            inputs or outputs, or its output is not of shape (batch, classes).
+
+    Example:
+
+    >>> teacher = as_logits(keras.applications.MobileNetV2())
+    """
+    read_level(model)
+    if len(model.inputs) != 1 or len(model.outputs) != 1:
+        raise ValueError(
+            "The model cannot be used as a classifier. "
+            "Expected one input (images) and one output (class scores). "
+            f"Received: {len(model.inputs)} inputs and {len(model.outputs)} "
+            f"outputs in model {model.name!r}."
+        )
+    if len(model.outputs[0].shape) != 2:
+        raise ValueError(
+            "The model cannot be used as a classifier. "
+            "Expected an output of shape (batch, classes). "
+            f"Received: shape {tuple(model.outputs[0].shape)} "
+            f"in model {model.name!r}."
+        )
+    logits = _before_end(model)
+    if logits is model.outputs[0]:
+        if not _gives_probabilities(model):
+            return model
+        logits = _log_of(logits)
+    return keras.Model(model.inputs[0], logits, name=model.name)
+
+
+def _log_of(probabilities):
+    """Their logarithm by operations that are called alike each time."""
+    logits = probabilities
+    for name, function in (
+        ("at_least", lambda x: keras.ops.maximum(x, 1e-7)),
+        ("logits", keras.ops.log),
+    ):
+        logits = function(logits)
+        # Keras counts its operations through, which would make another model.
+        logits._keras_history.operation.name = f"tfdcu_{name}"
+    return logits
+
+
+def _before_end(model):
+    """The model's output tensor as it is before softmax or sigmoid."""
+    output = model.outputs[0]
+    history = output._keras_history
+    op, node = history.operation, history.operation._inbound_nodes
+    arguments = node[history.node_index].arguments
+    if is_model(op):
+        inner = _before_end(op) if len(op.outputs) == 1 else None
+        if inner is None or inner is op.outputs[0]:
+            return output
+        short = keras.Model(structure(op, "input"), inner, name=op.name)
+        return short(*arguments.args, **arguments.kwargs)
+    name = type(op).__name__.lower()
+    activation = getattr(op, "activation", None)
+    activation = getattr(activation, "__name__", "")
+    if name in _ENDS or (name == "activation" and activation in _ENDS):
+        return arguments.args[0]
+    if activation in _ENDS and isinstance(op, keras.layers.Layer):
+        config = op.get_config()
+        config["activation"] = "linear"
+        config.pop("build_config", None)
+        layer = type(op).from_config(config)
+        output = layer(*arguments.args, **arguments.kwargs)
+        layer.set_weights(op.get_weights())
+        return output
+    return output
+
+
+def _gives_probabilities(model):
+    """Whether outputs on random images are all positive and sum to one."""
+    op = model.outputs[0]._keras_history.operation
+    if isinstance(op, keras.layers.Dense):
+        return False
+    shape = [4] + [size or 64 for size in model.inputs[0].shape[1:]]
+    images = np.random.default_rng(0).random(shape, dtype="float32")
+    scores = np.asarray(model(images, training=False), "float64")
+    return bool(
+        scores.min() >= 0 and np.allclose(scores.sum(-1), 1, rtol=0, atol=1e-2)
+    )
