@@ -22,6 +22,7 @@ from tfdcu.macs import total_macs
 
 HERE = Path(__file__).parent
 FORMATS = ("float32", "int8")
+WIDTHS = "Nine 3 x 3 convolutions at 32 x 32 pixels, float32"
 BY_LATENCY = "resnet56", "MobileNetV2"
 NETS = {
     "CIFAR ResNet-56": ("resnet56", (32, 32, 3)),
@@ -84,6 +85,41 @@ def measure(name, shape, runs):
     ]
 
 
+def widths(sizes=(4, 8, 12, 16, 24, 32, 48, 64), runs=200):
+    """Milliseconds and macs of nine equal convolutions, by their width."""
+    rows, files = {}, {}
+    with tempfile.TemporaryDirectory() as folder:
+        for size in sizes:
+            x = inputs = keras.Input((32, 32, size))
+            for _ in range(9):
+                x = keras.layers.Conv2D(size, 3, padding="same")(x)
+            x = keras.layers.GlobalAveragePooling2D()(x)
+            model = keras.Model(inputs, x)
+            rows[size] = {"macs": total_macs(model)}
+            noise = np.random.default_rng(0).random((1, 32, 32, size))
+            files[size] = tfdcu.export_litert(
+                model, Path(folder) / f"{size}.tflite", images=noise
+            )
+        for size, times in latency_runs(files, runs=runs).items():
+            rows[size]["ms"] = float(np.median(times))
+    return rows
+
+
+def width_table(rows):
+    """Markdown: what a multiply-accumulate costs in layers of a width."""
+    widest = list(rows.values())[-1]
+    least = widest["ms"] / widest["macs"]
+    lines = [
+        "| channels | ms | ms a mac, the widest is 1 |",
+        "|---:|---:|---:|",
+    ]
+    lines += [
+        f"| {size} | {row['ms']:.3f} | {row['ms'] / row['macs'] / least:.1f}x |"
+        for size, row in rows.items()
+    ]
+    return "\n".join(lines)
+
+
 def table(results):
     """The measured rows as Markdown."""
     lines = [
@@ -112,13 +148,19 @@ def main():
         runs = 200 if shape[0] < 64 else 50
         results[title] = measure(name, shape, runs)
         file.write_text(json.dumps(results, indent=1) + "\n")
-        text = (
-            "# LiteRT latency at half the macs\n\n"
-            "`python -m benchmarks.channels.latency`: batch 1, one thread, "
-            "medians, the files of a network in turns.\n\n"
-        )
-        (HERE / "latency.md").write_text(text + table(results) + "\n")
         print(table({title: results[title]}), flush=True)
+    if WIDTHS not in results:
+        results[WIDTHS] = widths()
+        file.write_text(json.dumps(results, indent=1) + "\n")
+    text = (
+        "# LiteRT latency at half the macs\n\n"
+        "`python -m benchmarks.channels.latency`: batch 1, one thread, "
+        "medians, the files of a network in turns.\n\n"
+    )
+    nets = {title: results[title] for title in NETS}
+    text += f"{table(nets)}\n\n## {WIDTHS}\n\n{width_table(results[WIDTHS])}"
+    (HERE / "latency.md").write_text(text + "\n")
+    print(text)
 
 
 if __name__ == "__main__":
