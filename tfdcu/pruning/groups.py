@@ -8,8 +8,14 @@ from scipy.sparse.csgraph import connected_components
 
 from tfdcu.pruning import rules_attention  # noqa: F401
 from tfdcu.pruning import rules_convolutions  # noqa: F401
-from tfdcu.pruning import rules_layers  # noqa: F401
-from tfdcu.pruning import rules_ops  # noqa: F401
+from tfdcu.pruning import rules_elementwise  # noqa: F401
+from tfdcu.pruning import rules_normalizations  # noqa: F401
+from tfdcu.pruning import rules_parts  # noqa: F401
+from tfdcu.pruning import rules_products  # noqa: F401
+from tfdcu.pruning import rules_reductions  # noqa: F401
+from tfdcu.pruning import rules_shapes  # noqa: F401
+from tfdcu.pruning import rules_timewise  # noqa: F401
+from tfdcu.pruning import rules_windows  # noqa: F401
 from tfdcu.pruning.rules import find_rule
 from tfdcu.pruning.trace import Trace
 

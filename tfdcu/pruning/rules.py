@@ -9,10 +9,6 @@ outputs). What has no rule is a wall: the channels that reach it are kept.
 """
 
 import keras
-import numpy as np
-from keras import tree
-
-from tfdcu.graph import Tensor
 
 RULES = {}
 
@@ -154,60 +150,6 @@ def activate(step, axes, function):
     return axes
 
 
-def broadcast(step, values):
-    """Labels of an elementwise function of several values, NumPy's rules.
-
-    Constants among the values lose the same positions as the tensors.
-    """
-    tensors = [value for value in values if isinstance(value, Tensor)]
-    constants = [value for value in values if not isinstance(value, Tensor)]
-    shapes = [tensor.shape for tensor in tensors]
-    axes = meet(step, [step.axes(tensor) for tensor in tensors], shapes)
-    for value in constants:
-        missing = max(0, np.ndim(value) - len(axes))
-        axes = [None] * missing + axes
-        for axis, size in enumerate(np.shape(value)[::-1], start=1):
-            if size > 1 and axes[-axis] is not None:
-                if len(axes[-axis]) == size:
-                    _slice_constant(step, value, -axis, axes[-axis])
-                else:
-                    step.fix(axes[-axis])
-                    axes[-axis] = None
-    return axes
-
-
-def meet(step, all_axes, shapes):
-    """Labels where shapes meet under NumPy's rules of broadcasting."""
-    rank = max(len(shape) for shape in shapes)
-    shapes = [(1,) * (rank - len(s)) + tuple(s) for s in shapes]
-    all_axes = [[None] * (rank - len(a)) + list(a) for a in all_axes]
-    result = []
-    for column, sizes in zip(zip(*all_axes), zip(*shapes)):
-        wide = [x for x, size in zip(column, sizes) if size != 1]
-        if wide:
-            # One channel for all the others: it must stay.
-            for labels, size in zip(column, sizes):
-                if size == 1:
-                    step.fix(labels)
-        wide = wide or list(column)
-        for labels in wide[1:]:
-            step.tie(wide[0], labels)
-        result.append(wide[0])
-    return result
-
-
-def _slice_constant(step, value, axis, labels):
-    """A constant among the arguments loses the same positions."""
-
-    def change(args, kwargs, keep):
-        def cut(item):
-            return np.take(item, keep(labels), axis) if item is value else item
-
-        return tree.map_structure(cut, (args, kwargs))
-
-    step.edit_call(f"constant {axis}", [labels], change)
-
-
 def fix_axes(step, axes, dims, why=None):
     """Keeps what lies along these axes; returns the axes with `None` there."""
     dims = {dim % len(axes) for dim in dims}
@@ -220,3 +162,23 @@ def channel_axis(op):
     """Index of the channel axis by `data_format`."""
     first = getattr(op, "data_format", None) == "channels_first"
     return 1 if first else -1
+
+
+def dims_of(axis, rank):
+    """Numbers of the axes that an operation's `axis` means."""
+    if axis is None:
+        return range(rank)
+    if isinstance(axis, (list, tuple)):
+        return [dim % rank for dim in axis]
+    return [axis % rank]
+
+
+def layers_named(*names):
+    """Those of the layers that the installed Keras has."""
+    known = keras.layers
+    return [getattr(known, name) for name in names if hasattr(known, name)]
+
+
+def ops_named(names):
+    """Kinds for `register_rule` of operations in `keras.ops`, by class."""
+    return [f"ops.{name}" for name in names.split()]

@@ -1,0 +1,38 @@
+"""The rule of `TimeDistributed`: that of the layer inside."""
+
+import keras
+from keras import layers
+
+from tfdcu.graph import Node
+from tfdcu.graph import Tensor
+from tfdcu.pruning.rules import find_rule
+from tfdcu.pruning.rules import layers_named
+from tfdcu.pruning.rules import register_rule
+from tfdcu.pruning.rules import wall
+from tfdcu.pruning.trace import Step
+
+
+@register_rule(layers.TimeDistributed)
+def time_distributed(step):
+    """The inner layer's rule, without the axis of time."""
+    inner = step.op.layer
+    if isinstance(inner, keras.Model) or type(inner) in _OVER_CHANNELS:
+        return wall(step)
+    tensor = step.inputs[0]
+    batch, time, *rest = step.axes(tensor)
+    step.fix(time)
+    given = Tensor((None, *tensor.shape[2:]), tensor.dtype)
+    made = [Tensor((None, *t.shape[2:])) for t in step.node.outputs]
+    step.trace.axes[id(given)] = [batch, *rest]
+    step.keep_alive(given)
+    node = Node(inner, step.path, (given,), {}, made, step.node.call)
+    outputs = find_rule(inner)(Step(step.trace, node))
+    return [outputs[0], None, *outputs[1:]]
+
+
+# Their statistics change with the channels, see `silence.py`.
+_OVER_CHANNELS = {
+    layers.LayerNormalization,
+    layers.GroupNormalization,
+    *layers_named("RMSNormalization"),
+}
