@@ -13,8 +13,8 @@ import tfdcu
 ROOT = Path(__file__).parents[1]
 ROOMS = ("data", "models", "pruning", "transfer", "export", "report")
 FLOORS = (
-    ("ops", "levels", "graph", "endings", "macs", "files", "sections")
-    + ("identity", "workdir", "collection"),
+    ("ops", "levels", "graph", "endings", "products", "macs", "files")
+    + ("sections", "identity", "workdir", "collection"),
     ROOMS,
     ("evaluate", "measure", "teacher", "checks", "shrink", "stages")
     + ("logits", "targets"),

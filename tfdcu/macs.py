@@ -1,31 +1,16 @@
 """Multiply-accumulates of a model, layer by layer, for one image."""
 
-from dataclasses import dataclass
-from math import prod
-
-import numpy as np
 from keras import layers
 
 from tfdcu.graph import Tensor
 from tfdcu.graph import read_graph
-
-
-@dataclass(frozen=True)
-class Term:
-    """A product that counts multiply-accumulates.
-
-    Attributes:
-        times: How often the product below is done for one image.
-        sides: Pairs (weight or `Tensor`, axis) whose sizes are multiplied.
-    """
-
-    times: float
-    sides: tuple
-
-    def count(self):
-        """The number of multiply-accumulates, `None` sizes read as one."""
-        sizes = (holder.shape[axis] or 1 for holder, axis in self.sides)
-        return self.times * prod(sizes)
+from tfdcu.products import Term
+from tfdcu.products import dot
+from tfdcu.products import einsum
+from tfdcu.products import einsum_terms
+from tfdcu.products import matmul
+from tfdcu.products import size_of
+from tfdcu.products import whole
 
 
 def layer_macs(model):
@@ -87,21 +72,10 @@ def _none(node):
     return []
 
 
-def _times(shape):
-    """Product of sizes, unknown ones read as one."""
-    return prod(size or 1 for size in shape or ())
-
-
-def _whole(weight, times):
-    """A weight of which every element is used `times` times."""
-    sides = tuple((weight, axis) for axis in range(len(weight.shape)))
-    return Term(times, sides)
-
-
 def _positions(tensor, data_format):
     shape = tensor.shape or (None, None)
     first = data_format == "channels_first"
-    return _times(shape[2:] if first else shape[1:-1])
+    return size_of(shape[2:] if first else shape[1:-1])
 
 
 def _kernel(layer):
@@ -112,60 +86,27 @@ def _kernel(layer):
 
 def _conv(node):
     times = _positions(node.outputs[0], node.op.data_format)
-    return [_whole(_kernel(node.op), times)]
+    return [whole(_kernel(node.op), times)]
 
 
 def _conv_transpose(node):
     times = _positions(node.inputs[0], node.op.data_format)
-    return [_whole(_kernel(node.op), times)]
+    return [whole(_kernel(node.op), times)]
 
 
 def _depthwise(node):
     times = _positions(node.outputs[0], node.op.data_format)
-    return [_whole(node.op.kernel, times)]
+    return [whole(node.op.kernel, times)]
 
 
 def _separable(node):
     times = _positions(node.outputs[0], node.op.data_format)
     kernels = node.op.depthwise_kernel, node.op.pointwise_kernel
-    return [_whole(kernel, times) for kernel in kernels]
+    return [whole(kernel, times) for kernel in kernels]
 
 
 def _dense(node):
-    return [_whole(_kernel(node.op), _times(node.inputs[0].shape[1:-1]))]
-
-
-def einsum_terms(equation, shapes, weights=()):
-    """Multiply-accumulates of a product written as an einsum equation.
-
-    Args:
-        equation: Like "abc,cd->abd"; "..." stands for one letter an axis.
-        shapes: Shape of each operand; the batch counts as one.
-        weights: The operands themselves, for those that are weights or
-            tensors whose sizes may change; `None` for the others.
-
-    Returns:
-        A list of one `Term`.
-    """
-    sides, times, seen = [], 1, set()
-    operands = equation.replace(" ", "").split("->")[0].split(",")
-    pairs = list(zip(operands, shapes, weights))
-    # Axes of weights first: theirs are the sizes that pruning changes.
-    pairs.sort(key=lambda pair: isinstance(pair[2], Tensor))
-    for letters, shape, weight in pairs:
-        if "..." in letters:
-            missing = len(shape) - len(letters) + 3
-            dots = "ABCDEFGHIJKL"[12 - missing :]
-            letters = letters.replace("...", dots)
-        for axis, letter in enumerate(letters):
-            if letter in seen:
-                continue
-            seen.add(letter)
-            if weight is None or not shape[axis]:
-                times *= shape[axis] or 1
-            else:
-                sides.append((weight, axis))
-    return [Term(times, tuple(sides))]
+    return [whole(_kernel(node.op), size_of(node.inputs[0].shape[1:-1]))]
 
 
 def _einsum_dense(node):
@@ -175,49 +116,12 @@ def _einsum_dense(node):
     return einsum_terms(node.op.equation, shapes, weights)
 
 
-def _ops_einsum(node):
-    tensors = node.inputs
-    shapes = [t.shape for t in tensors]
-    return einsum_terms(node.op.subscripts, shapes, tensors)
-
-
-def _matmul(node):
-    first, second = (list(node.args) + [None, None])[:2]
-    if not hasattr(first, "shape") or not hasattr(second, "shape"):
-        return []
-    if not isinstance(first, Tensor):
-        return [Term(_times(node.outputs[0].shape[:-2]) * np.size(first), ())]
-    shape = node.outputs[0].shape if node.outputs else ()
-    times = _times(shape[:-1]) if len(second.shape) > 1 else _times(shape)
-    side = ((first, len(first.shape) - 1),)
-    if not isinstance(second, Tensor):
-        last = second.shape[-1] if len(second.shape) > 1 else 1
-        return [Term(times * last, side)]
-    if len(second.shape) == 1:
-        return [Term(times, side)]
-    times = _times(shape[:-2])
-    rows = ((first, len(first.shape) - 2),) if len(first.shape) > 1 else ()
-    return [Term(times, rows + side + ((second, len(second.shape) - 1),))]
-
-
-def _dot(node):
-    first, second = node.inputs
-    axes = node.op.axes
-    axes = (axes, axes) if isinstance(axes, int) else axes
-    rank = len(first.shape)
-    kept = [a for a in range(1, rank)]
-    other = axes[1] % len(second.shape)
-    rest = [a for a in range(1, len(second.shape)) if a != other]
-    sides = [(first, axis) for axis in kept] + [(second, a) for a in rest]
-    return [Term(1, tuple(sides))]
-
-
 def _attention_parts(node, names):
     """Query and value lengths, and kernels by part of an attention layer."""
     given = dict(zip(("query", "value", "key"), node.args))
     given.update(node.kwargs)
     query, value = given["query"], given["value"]
-    times = _times(query.shape[1:-1]), _times(value.shape[1:-1])
+    times = size_of(query.shape[1:-1]), size_of(value.shape[1:-1])
     return times, [_kernel(getattr(node.op, name)) for name in names]
 
 
@@ -227,10 +131,10 @@ def _multi_head_attention(node):
     query, key, value, output = kernels
     pairs = queries * keys
     return [
-        _whole(query, queries),
-        _whole(key, keys),
-        _whole(value, keys),
-        _whole(output, queries),
+        whole(query, queries),
+        whole(key, keys),
+        whole(value, keys),
+        whole(output, queries),
         Term(pairs, ((query, 1), (query, 2))),
         Term(pairs, ((value, 1), (value, 2))),
     ]
@@ -242,17 +146,17 @@ def _grouped_query_attention(node):
     query, key, value, output = kernels
     pairs = 2 * queries * keys
     return [
-        _whole(query, queries),
-        _whole(key, keys),
-        _whole(value, keys),
-        _whole(output, queries),
+        whole(query, queries),
+        whole(key, keys),
+        whole(value, keys),
+        whole(output, queries),
         Term(pairs, ((query, 1), (query, 2))),
     ]
 
 
 def _attention(node):
     query, value = node.inputs[:2]
-    pairs = _times(query.shape[1:-1]) * (value.shape[1] or 1)
+    pairs = size_of(query.shape[1:-1]) * (value.shape[1] or 1)
     return [
         Term(pairs, ((query, len(query.shape) - 1),)),
         Term(pairs, ((value, len(value.shape) - 1),)),
@@ -261,7 +165,7 @@ def _attention(node):
 
 def _recurrent(node):
     times = node.inputs[0].shape[1] or 1
-    return [_whole(w, times) for w in node.op.weights if len(w.shape) == 2]
+    return [whole(w, times) for w in node.op.weights if len(w.shape) == 2]
 
 
 def _time_distributed(node):
@@ -301,9 +205,9 @@ _TERMS = {
     layers.GroupQueryAttention: _grouped_query_attention,
     layers.Attention: _attention,
     layers.AdditiveAttention: _attention,
-    layers.Dot: _dot,
+    layers.Dot: dot,
     layers.RNN: _recurrent,
     layers.Bidirectional: _recurrent,
     layers.TimeDistributed: _time_distributed,
 }
-_OPS = {"Matmul": _matmul, "Dot": _matmul, "Einsum": _ops_einsum}
+_OPS = {"Matmul": matmul, "Dot": matmul, "Einsum": einsum}

@@ -3,8 +3,8 @@
 import numpy as np
 
 from tfdcu.graph import Tensor
-from tfdcu.macs import Term
 from tfdcu.macs import terms
+from tfdcu.products import Term
 
 
 class Cost:
