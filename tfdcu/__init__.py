@@ -18,3 +18,12 @@ from tfdcu.transfer import AlignedDistiller
 from tfdcu.transfer import GradientReversal
 
 __version__ = "0.1.0"
+
+
+def __getattr__(name):
+    # keras-tuner takes a second to import; only this name needs it.
+    if name == "StudentHyperModel":
+        from tfdcu.search import StudentHyperModel
+
+        return StudentHyperModel
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -14,6 +14,7 @@ PACKAGES = (
     "keras",
     "tensorflow-model-optimization",
     "tensorflow-datasets",
+    "keras-tuner",
     "ai-edge-litert",
     "numpy",
 )

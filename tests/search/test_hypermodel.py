@@ -119,3 +119,9 @@ def test_a_given_student_is_another_object_in_every_trial():
     tiny.assert_same_function(model.student, student, tiny.images(4))
     hyper.fit(hp, model)
     tiny.assert_same_weights(before, tiny.weights(student))
+
+
+def test_it_is_found_where_users_look():
+    assert tfdcu.StudentHyperModel is StudentHyperModel
+    with pytest.raises(AttributeError, match="StudentHyperMode'"):
+        tfdcu.StudentHyperMode
