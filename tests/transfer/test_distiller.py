@@ -7,7 +7,6 @@ import tensorflow as tf
 
 from tests import tiny
 from tfdcu import AlignedDistiller
-from tfdcu.transfer.distiller import split_pools
 
 LABELED = tiny.images(12, seed=1), tiny.labels(12)
 POOL = 0.4 * tiny.images(16, seed=2)
@@ -304,27 +303,6 @@ def test_targets_of_other_classes_are_refused():
     model.compile("sgd")
     with pytest.raises(ValueError, match="5 logits.*shape .*4"):
         model.fit(with_targets(batches()), verbose=0)
-
-
-def test_parts_of_a_batch():
-    x, y, w, u, t = (np.zeros(1) for _ in range(5))
-    for data, expected in (
-        (((x, y), u), ((x, y, None), u, None)),
-        (((x, y, w), u), ((x, y, w), u, None)),
-        ((u,), (None, u, None)),
-        (((x, y), u, (t, t)), ((x, y, None), u, (t, t))),
-        (((), u, (t,)), (None, u, (t,))),
-        ((x, y), ((x, y, None), None, None)),
-        ((x, y, w), ((x, y, w), None, None)),
-    ):
-        received = split_pools(data)
-        keras.tree.assert_same_structure(received, expected)
-        assert all(
-            one is other
-            for one, other in zip(
-                keras.tree.flatten(received), keras.tree.flatten(expected)
-            )
-        )
 
 
 def test_several_steps_an_execution_are_the_same_student():

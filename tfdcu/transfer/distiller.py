@@ -8,6 +8,7 @@ from tfdcu.endings import as_logits
 from tfdcu.transfer.alignment import DomainClassifier
 from tfdcu.transfer.alignment import default_align_layer
 from tfdcu.transfer.alignment import resolve_schedule
+from tfdcu.transfer.batch import split_pools
 from tfdcu.transfer.batchnorm import BATCHNORMS
 from tfdcu.transfer.clock import Clock
 from tfdcu.transfer.mimic import resolve_mimic
@@ -314,25 +315,6 @@ class AlignedDistiller(keras.Model):
             "Expected: `distiller.student.save(...)`, or `save_weights` for "
             "a checkpoint. Received: a request to serialise the distiller"
         )
-
-
-def split_pools(data):
-    """The parts of a batch as (labeled or `None`, pool, targets or `None`).
-
-    `((x, y[, weight]), u)` gives `((x, y, weight), u, None)`, `(u,)` gives
-    `(None, u, None)` and `((x, y), u, targets)` all three; without labels
-    that is `((), u, targets)`. Evaluation batches `(x, y)` come back as
-    `((x, y, None), None, None)`.
-    """
-    if not isinstance(data, (tuple, list)) or len(data) == 1:
-        return None, keras.tree.flatten(data)[0], None
-    if not isinstance(data[0], (tuple, list)):
-        labeled, pool, targets = data, None, None
-    else:
-        labeled, pool, targets = (*data, None)[:3]
-    if labeled:
-        labeled = keras.utils.unpack_x_y_sample_weight(tuple(labeled))
-    return labeled or None, pool, targets
 
 
 def check_weights(label_weight, mimic_weight, align_weight, temperature):
