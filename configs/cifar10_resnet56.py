@@ -31,5 +31,8 @@ def get_config():
     config.channels.macs = 0.5
     config.channels.reestimate = True
 
+    # Four stored views ask the teacher four times, ten epochs would ask ten.
+    config.targets.views = 4
+
     config.training.epochs = 10
     return config

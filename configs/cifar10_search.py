@@ -17,11 +17,13 @@ def get_config():
     # A small search: a fifth of the pool, three epochs.
     config.data.unlabeled_split = "unlabeled[:10000]"
     config.training.epochs = 3
+    # All trials take the teacher's answers from one store.
+    config.targets.views = 2
     config.export.formats = ("float32", "int8")
 
     # tfdcu.search
     config.search = ConfigDict()
-    config.search.max_trials = 6
+    config.search.max_trials = 10
     config.search.tuner = "RandomSearch"
     config.search.cost = "macs"
     config.search.quality = "agreement"
