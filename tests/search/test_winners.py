@@ -53,3 +53,13 @@ def test_the_final_front_leaves_out_what_is_dominated_or_over_a_limit():
     found = with_front(JUDGE, students)
     assert [one["on_front"] for one in found] == [1, 0, 0, 0, 1]
     assert [one["chosen"] for one in found] == [0, 0, 0, 0, 1]
+
+
+def test_what_beats_the_config_as_it_stands_is_among_few_winners():
+    trials = [outcome(str(n), n / 10, n, 1.0 * (n == 8)) for n in range(1, 9)]
+    first = outcome("00", 0.35, 5.5)
+    few = [one["trial"] for one in winners(JUDGE, [first, *trials], 3)]
+    assert few == ["1", "5", "8"]
+    unbeaten = outcome("00", 0.55, 5.5)
+    few = [one["trial"] for one in winners(JUDGE, [unbeaten, *trials], 3)]
+    assert few == ["1", "00", "8"]

@@ -16,14 +16,18 @@ def winners(judge, finished, max_winners):
         max_winners: Int, how many at most.
 
     Returns:
-        List of outcomes, by cost: both ends of the front and the one with the
-        highest score are among them where there is room.
+        List of outcomes, by cost: both ends of the front, the one with the
+        highest score and the best that costs no more than the config as it
+        stands are among them where there is room.
     """
     points = [point(judge, one["metrics"]) for one in finished]
     scores = [one["metrics"]["score"] for one in finished]
     indices = front(points)
     # The end of the front that is best, and the one that would be chosen.
     always = [indices[-1], max(indices, key=lambda index: scores[index])]
+    for (_, cost), one in zip(points, finished):
+        if int(one["trial"]) == 0:
+            always += [i for i in indices if points[i][1] <= cost][-1:]
     chosen = spread_along(indices, max_winners, always)
     return [finished[index] for index in chosen]
 
