@@ -51,7 +51,8 @@ def get_config():
     config.batches.augment = placeholder(str)
     config.batches.cache = "auto"
 
-    # tfdcu.prune_channels; exactly one of macs, params, ratio and latency.
+    # tfdcu.prune_channels; exactly one of macs, params, ratio and latency. A
+    # flag takes the config's own one back with 0: --config.channels.macs=0.
     config.channels = ConfigDict()
     config.channels.macs = placeholder(float)
     config.channels.params = placeholder(float)

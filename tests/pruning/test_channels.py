@@ -241,6 +241,16 @@ def test_images_make_taylor_the_default():
     assert keep(**given) != keep()
 
 
+def test_a_budget_of_zero_is_taken_back():
+    model = tiny.plain_net()
+    one = plan_channels(model, macs=0, params=0.5, ratio=None)
+    assert one.keep["conv2"].tolist() == (
+        plan_channels(model, params=0.5).keep["conv2"].tolist()
+    )
+    with pytest.raises(ValueError, match="Exactly one budget"):
+        plan_channels(model, macs=0)
+
+
 def test_latency_is_met_by_bisection():
     model = tiny.plain_net(width=64)
 

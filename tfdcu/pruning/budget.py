@@ -15,15 +15,16 @@ def one_budget(budgets):
     """The name and the value of the one budget that is given.
 
     Args:
-        budgets: Dict from name to a number or `None`.
+        budgets: Dict from name to a number; `None` and 0 are not given: a
+            flag on the command line can take a budget back with 0.
 
     Returns:
         (name, value).
 
     Raises:
-        ValueError: If not exactly one is given, or it is not above 0.
+        ValueError: If not exactly one is given, or it is below 0.
     """
-    given = {k: v for k, v in budgets.items() if v is not None}
+    given = {k: v for k, v in budgets.items() if v}
     if len(given) != 1:
         raise ValueError(
             "Exactly one budget is needed. Expected one of "

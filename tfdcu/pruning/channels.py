@@ -54,7 +54,7 @@ def prune_channels(
             inputs, nested models and shared layers are fine.
         macs: Most multiply-accumulates of the result: a share of the model's
             own up to 1, or a number of them above 1. Exactly one of `macs`,
-            `params`, `ratio` and `latency` is given.
+            `params`, `ratio` and `latency` is given; 0 stands for none.
         params: Most parameters, likewise.
         ratio: Most channels of the prunable groups, likewise.
         latency: Most time for one image, a share of the model's own up to
