@@ -30,6 +30,7 @@ VARIANTS = {
     "default": {},
     "channels by l2": {"channels": {"importance": "l2"}},
     "in 3 rounds": {"iterative": {"rounds": 3, "epochs": 3}},
+    "4 stored views": {"targets": {"views": 4}},
     "no alignment": {"transfer": {"align_weight": 0.0}},
     "alignment x10": {"transfer": {"align_weight": 1.0}},
     "no labels": {"labeled": None, "data": {"labels_per_class": None}},
