@@ -4,8 +4,10 @@ import pytest
 
 import tfdcu
 from tests import tiny
+from tfdcu.pruning import reestimate_statistics
 from tfdcu.search import StudentHyperModel
 from tfdcu.search import hypermodel as module
+from tfdcu.shrink import sample
 from tfdcu.transfer.checkpoint import Checkpoint
 
 
@@ -19,7 +21,7 @@ def hypermodel(**changes):
         "training": {"epochs": 1},
     }
     return StudentHyperModel(
-        tiny.plain_net(norm=False),
+        changes.pop("teacher", None) or tiny.plain_net(norm=False),
         (tiny.images(8), tiny.labels(8)),
         tiny.images(64, seed=1),
         **{**options, **changes},
@@ -125,3 +127,17 @@ def test_it_is_found_where_users_look():
     assert tfdcu.StudentHyperModel is StudentHyperModel
     with pytest.raises(AttributeError, match="StudentHyperMode'"):
         tfdcu.StudentHyperMode
+
+
+def test_a_short_trial_is_judged_with_statistics_of_its_own():
+    hyper = hypermodel(teacher=tiny.plain_net(), pool_share=0.5)
+    hp = keras_tuner.HyperParameters()
+    model = hyper.build(hp)
+    hyper.fit(hp, model)
+    before = tiny.weights(model.student)
+    config = hyper.setting.config
+    images = sample(hyper.setting.splits(config), config["seed"])
+    reestimate_statistics(model.student, images)
+    tiny.assert_same_weights(before, tiny.weights(model.student))
+    whole = hypermodel(teacher=tiny.plain_net())
+    assert whole.caught_up(config, whole.setting.splits(config)) == ()

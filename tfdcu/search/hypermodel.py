@@ -8,7 +8,9 @@ from pathlib import Path
 import keras
 import keras_tuner
 
+from tfdcu.pruning import reestimate_statistics
 from tfdcu.search.setting import Setting
+from tfdcu.shrink import sample
 from tfdcu.stages import distiller
 from tfdcu.stages import fitted
 from tfdcu.transfer import Checkpoint
@@ -141,6 +143,7 @@ class StudentHyperModel(keras_tuner.HyperModel):
                 initial_epoch,
                 callbacks,
                 setting.targets(config),
+                self.caught_up(config, splits),
             )
         seconds = time.monotonic() - start
         after = before | judge.after(model.student, splits, export)
@@ -153,6 +156,12 @@ class StudentHyperModel(keras_tuner.HyperModel):
             **after,
         }
 
+    def caught_up(self, config, splits):
+        """The callbacks that make a trial shorter than the run comparable."""
+        if not self.setting.shortened:
+            return ()
+        return (CaughtUp(sample(splits, config["seed"])),)
+
 
 def refuse(what, reason):
     """End a trial for good if there is a reason."""
@@ -161,11 +170,12 @@ def refuse(what, reason):
 
 
 def train_from(
-    model, splits, config, folder, initial_epoch, callbacks, targets
+    model, splits, config, folder, initial_epoch, callbacks, targets, first=()
 ):
     """Train with the weights at hand as those after `initial_epoch`.
 
-    A checkpoint in `folder` goes before them.
+    A checkpoint in `folder` goes before them. Callbacks that are to be the
+    `first` may change the weights that others save.
     """
     checkpoint = Checkpoint(folder)
     checkpoint.set_model(model)
@@ -181,4 +191,25 @@ def train_from(
     callback = keras.callbacks.LambdaCallback(on_train_begin=keep_time)
     # Trials are judged once, at the end.
     splits = dataclasses.replace(splits, validation=None)
-    fitted(model, splits, config, folder, [callback, *callbacks], targets)
+    callbacks = [callback, *first, *callbacks]
+    fitted(model, splits, config, folder, callbacks, targets)
+
+
+class CaughtUp(keras.callbacks.Callback):
+    """At the end of a short run give BatchNorm the statistics of a long one.
+
+    Its moving averages follow the weights over some hundred steps. A trial of
+    a few dozen would be judged by statistics that are not its own; they are
+    computed anew on images of the pool, before the weights are saved.
+
+    Args:
+        images: Float32 array of images of the pool.
+    """
+
+    def __init__(self, images):
+        super().__init__()
+        self.images = images
+
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch + 1 == self.params["epochs"]:
+            reestimate_statistics(self.model.student, self.images)

@@ -129,6 +129,11 @@ class Setting:
             folder = self.temporary.name
         self.folder = Path(folder)
 
+    @property
+    def shortened(self):
+        """Whether a trial is less than the run in full."""
+        return self.pool_share < 1 or self.epochs_share < 1
+
     def values(self, hp):
         """The values of a `keras_tuner.HyperParameters`, by leaf."""
         return {leaf.name: leaf.ask(hp) for leaf in self.leaves}
