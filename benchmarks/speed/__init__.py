@@ -1,0 +1,1 @@
+"""Training, targets and start against what a user would pick instead."""

@@ -1,0 +1,67 @@
+"""The rows by number: measured, and written down one after the other."""
+
+import json
+import os
+import platform
+import re
+from pathlib import Path
+
+from benchmarks.speed.against_torch import torch
+from benchmarks.speed.asking import asking
+from benchmarks.speed.first_step import first_step
+from benchmarks.speed.memory import memory
+from benchmarks.speed.steps import keras_distiller
+from benchmarks.speed.steps import limit
+from benchmarks.speed.table import page
+from tfdcu.files import whole_files
+from tfdcu.identity import versions
+
+ROWS = {
+    "1": limit,
+    "2": keras_distiller,
+    "3": torch,
+    "4": memory,
+    "5": asking,
+    "6": first_step,
+}
+
+
+def measure(setting, file, chosen=()):
+    """Measures the rows that are chosen, or those that a file lacks.
+
+    Args:
+        setting: A `Setting`.
+        file: `Path` of the JSON file; the Markdown file lies beside it.
+        chosen: Names in `ROWS`; none for those that are missing.
+
+    Returns:
+        Dict from row to what was found.
+    """
+    rows = json.loads(file.read_text("utf-8")) if file.exists() else {}
+    for name in chosen or [name for name in ROWS if name not in rows]:
+        if name == "3" and setting.torch is None:
+            print("Row 3 is left out: --torch names no Python.")
+            continue
+        before = os.getloadavg()[0]
+        print(f"Row {name}, load {before:.1f}", flush=True)
+        found = ROWS[name](setting)
+        found["machine"] = machine() | {"load before": round(before, 1)}
+        rows = dict(sorted({**rows, name: found}.items()))
+        with whole_files(file, file.with_suffix(".md")) as (data, text):
+            data.write_text(json.dumps(rows, indent=1) + "\n", "utf-8")
+            text.write_text(page(rows), "utf-8")
+    print(page(rows))
+    return rows
+
+
+def machine():
+    """What a row was measured on."""
+    info = Path("/proc/cpuinfo")
+    text = info.read_text("utf-8") if info.exists() else ""
+    model = re.search(r"model name\s*: (.+)", text)
+    return {
+        "processor": model[1] if model else platform.processor(),
+        "cores": os.cpu_count(),
+        "system": platform.platform(terse=True),
+        "versions": versions(),
+    }

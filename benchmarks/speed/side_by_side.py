@@ -1,0 +1,57 @@
+"""The speed of tfdcu next to its limits and to what else there is: six rows.
+
+    python -m benchmarks.speed.side_by_side \\
+        --teacher=resnet56_cifar10.keras --data_dir=tensorflow_datasets \\
+        --torch=/tmp/torch/bin/python
+
+The teacher is a CIFAR ResNet-56, the student the same with half its macs; a
+batch is 64 labeled and 64 pool images, float32. What is compared takes turns in
+one process order; ratios are medians of pairs with the lowest and the highest.
+Rows that side_by_side.json holds are not measured again unless `--rows` names
+them. Writes side_by_side.json and side_by_side.md after each row. Let nothing
+else run: the load of the machine is written beside each row.
+"""
+
+from pathlib import Path
+
+from absl import app
+from absl import flags
+
+from benchmarks.speed.rows import ROWS
+from benchmarks.speed.rows import measure
+from benchmarks.speed.setting import open_setting
+
+FLAGS = flags.FLAGS
+HERE = Path(__file__).parent
+flags.DEFINE_string("teacher", None, "The trained ResNet-56.")
+flags.DEFINE_string("data_dir", None, "Prepared TFDS data sets.")
+flags.DEFINE_string("torch", None, "The Python of PyTorch's environment.")
+flags.DEFINE_string("runs", "runs/speed", "Where student and targets go.")
+flags.DEFINE_list("rows", [], "Rows to measure, even again; all missing.")
+flags.DEFINE_integer("turns", 5, "How often each variant is measured.")
+flags.DEFINE_integer("steps", 24, "Steps of one measurement.")
+flags.DEFINE_string("out", str(HERE), "Folder of the tables.")
+
+
+def main(argv):
+    del argv
+    unknown = set(FLAGS.rows) - set(ROWS)
+    if unknown:
+        raise SystemExit(
+            f"Stopped: unknown rows. Expected: some of {list(ROWS)}. "
+            f"Received: {sorted(unknown)}"
+        )
+    setting = open_setting(
+        FLAGS.teacher,
+        FLAGS.data_dir,
+        FLAGS.runs,
+        turns=FLAGS.turns,
+        steps=FLAGS.steps,
+        torch=FLAGS.torch,
+    )
+    measure(setting, Path(FLAGS.out) / "side_by_side.json", FLAGS.rows)
+
+
+if __name__ == "__main__":
+    flags.mark_flags_as_required(["teacher", "data_dir"])
+    app.run(main)

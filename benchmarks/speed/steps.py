@@ -1,0 +1,134 @@
+"""Rows 1 and 2: a step of `fit` against the limit, and against Keras' own."""
+
+import keras
+import tensorflow as tf
+
+import tfdcu
+from benchmarks.speed.setting import sgd
+from benchmarks.speed.turns import calling
+from benchmarks.speed.turns import fitting
+from benchmarks.speed.turns import in_turns
+from benchmarks.speed.turns import ratio
+
+
+def limit(setting):
+    """Row 1: `fit` against the bare compiled student and teacher."""
+    images, labels = fixed_batch(setting)
+    teacher = tf.function(setting.new_teacher(), autograph=False)
+    stored = aligned(setting, None)
+    variants = {
+        "limit": calling(bare_step(setting.new_student()), images, labels),
+        "fit, stored targets": fitting(
+            stored, setting.batches(setting.targets), setting.warmup
+        ),
+        "fit, stored targets, one fixed batch": fitting(
+            stored, repeated(setting.batches(setting.targets)), setting.warmup
+        ),
+        "one teacher forward": calling(teacher, images),
+        "fit, live teacher": fitting(
+            aligned(setting, setting.new_teacher()),
+            setting.batches(),
+            setting.warmup,
+        ),
+    }
+    seconds = in_turns(variants, setting.turns, setting.steps)
+    both = zip(seconds["limit"], seconds["one teacher forward"])
+    live = seconds["fit, live teacher"]
+    return {
+        "title": "images/s of `fit` against the limit",
+        "seconds a step": seconds,
+        "images a step": 2 * setting.batch_size,
+        "ratios": {
+            "stored targets / limit": ratio(
+                seconds["limit"], seconds["fit, stored targets"], 0.93
+            ),
+            "live teacher / limit with one teacher forward": ratio(
+                [step + forward for step, forward in both], live, 0.93
+            ),
+            "stored targets without an input pipeline / limit": ratio(
+                seconds["limit"],
+                seconds["fit, stored targets, one fixed batch"],
+            ),
+        },
+    }
+
+
+def keras_distiller(setting):
+    """Row 2: against `keras.distillation.Distiller`, unlabeled images only."""
+    targets = setting.batches(setting.targets, labeled=False)
+    fresh = setting.batches(labeled=False)
+    variants = {
+        "Keras' Distiller": fitting(distiller(setting), fresh, setting.warmup),
+        "live teacher": fitting(
+            aligned(setting, setting.new_teacher()), fresh, setting.warmup
+        ),
+        "stored targets": fitting(
+            aligned(setting, None), targets, setting.warmup
+        ),
+    }
+    seconds = in_turns(variants, setting.turns, setting.steps)
+    theirs = seconds["Keras' Distiller"]
+    return {
+        "title": "images/s against `keras.distillation.Distiller`",
+        "seconds a step": seconds,
+        "images a step": setting.batch_size,
+        "ratios": {
+            "live teacher / Keras": ratio(theirs, seconds["live teacher"], 1.0),
+            "stored targets / Keras": ratio(
+                theirs, seconds["stored targets"], 1.4
+            ),
+        },
+    }
+
+
+def aligned(setting, teacher):
+    """An `AlignedDistiller` on a student of its own, alignment on."""
+    model = tfdcu.AlignedDistiller(setting.new_student(), teacher)
+    model.compile(sgd(), metrics=["accuracy"])
+    return model
+
+
+def distiller(setting):
+    """Keras' own, its loss repaired: its default never takes a softmax."""
+    model = keras.distillation.Distiller(
+        setting.new_teacher(),
+        setting.new_student(),
+        keras.distillation.LogitsDistillation(
+            4.0, loss=keras.losses.KLDivergence()
+        ),
+        student_loss_weight=0.0,
+    )
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(sgd(), loss=loss)
+    return model
+
+
+def bare_step(student):
+    """Forward, backward and update, compiled: nothing can train for less."""
+    optimizer = sgd()
+    weights = student.trainable_weights
+    optimizer.build(weights)
+
+    @tf.function(autograph=False)
+    def step(images, labels):
+        with tf.GradientTape() as tape:
+            logits = student(images, training=True)
+            loss = tf.reduce_mean(
+                tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+            )
+        optimizer.apply_gradients(zip(tape.gradient(loss, weights), weights))
+        return loss
+
+    return step
+
+
+def fixed_batch(setting):
+    """Images of a whole batch, and labels for all of them."""
+    (images, labels), pool = next(iter(setting.batches()))
+    return tf.concat([images, pool], 0), tf.tile(labels, [2])
+
+
+def repeated(batches):
+    """The first batch, again and again: no input pipeline."""
+    (first,) = batches.take(1)
+    return tf.data.Dataset.from_tensors(first)
