@@ -14,10 +14,10 @@ ROOT = Path(__file__).parents[1]
 ROOMS = ("data", "models", "pruning", "transfer", "export", "report")
 FLOORS = (
     ("ops", "levels", "graph", "endings", "products", "macs", "files")
-    + ("sections", "identity", "workdir", "collection"),
+    + ("sections", "identity", "workdir", "collection", "answers"),
     ROOMS,
     ("evaluate", "measure", "teacher", "checks", "shrink", "stages")
-    + ("logits", "targets"),
+    + ("logits", "targets", "diagnosis"),
     ("compress", "search"),
 )
 # Packages with a quarantine, and where alone they may be imported.

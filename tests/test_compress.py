@@ -93,6 +93,7 @@ def test_the_record_is_whole_and_on_disk(unbroken):
     assert student["macs"] <= 0.5 * teacher["macs"]
     assert file["bytes"] < record["rows"][1]["bytes"]
     assert set(record["seconds"]) == {
+        "diagnosis",
         "targets",
         "channels",
         "transfer",
@@ -104,13 +105,17 @@ def test_the_record_is_whole_and_on_disk(unbroken):
     terms = record["history"]["student"]
     assert all(len(terms[k]) == 3 for k in ("label", "mimic", "align"))
     assert len(record["history"]["baseline"]["accuracy"]) == 3
-    assert "On 20 held-out images of the pool" in record["notes"][0]
+    first, *others = record["notes"]
+    assert first.startswith("On 180 images of the pool the teacher's mean")
+    assert any("On 20 held-out images of the pool" in one for one in others)
+    assert record["diagnosis"]["num_labeled"] == 12
 
 
 def test_the_workdir_holds_what_was_promised_and_nothing_half_written(unbroken):
     found = files_of(unbroken[0] / "run")
     assert found > {
         "config.json",
+        "diagnosis.json",
         "student.keras",
         "baseline.keras",
         "student_float32.tflite",
@@ -199,6 +204,8 @@ def test_killed_again_and_again_it_ends_bit_for_bit(unbroken, tmp_path):
     moments = [
         "before:config.json",
         "after:config.json",
+        "before:diagnosis.json",
+        "after:diagnosis.json",
         "before:pruned.keras",
         "after:pruned.keras",
         "step:0:0",
@@ -355,6 +362,7 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path, monkeypatch):
     assert files_of(tmp_path / "run") == {
         "channels/1.json",
         "config.json",
+        "diagnosis.json",
         "pruned.keras",
         "seconds.json",
         "skipped.json",

@@ -163,3 +163,10 @@ def test_differences_name_leaves():
     assert differences(one, {**one, "a": 3}) == [
         "a is 3, there {'b': 1, 'c': [1]}"
     ]
+
+
+def test_a_json_file_is_made_once(tmp_path):
+    run = open_run(tmp_path)
+    first = run.kept_json("found.json", lambda: {"share": 0.5})
+    second = run.kept_json("found.json", lambda: pytest.fail("made twice"))
+    assert first == second == {"share": 0.5}

@@ -3,6 +3,7 @@
 from tfdcu import data
 from tfdcu import models
 from tfdcu.compress import compress
+from tfdcu.diagnosis import diagnose
 from tfdcu.evaluate import evaluate
 from tfdcu.export import LiteRTModel
 from tfdcu.export import export_litert
@@ -10,6 +11,7 @@ from tfdcu.export import litert_latency
 from tfdcu.pruning import Sparsify
 from tfdcu.pruning import channel_groups
 from tfdcu.pruning import prune_channels
+from tfdcu.report import diagnosis_in_words
 from tfdcu.report import profile
 from tfdcu.search import search
 from tfdcu.targets import teacher_targets

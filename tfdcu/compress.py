@@ -9,12 +9,14 @@ from tfdcu.checks import check_values
 from tfdcu.checks import image_shape_of
 from tfdcu.data import images_of
 from tfdcu.data import prepare
+from tfdcu.diagnosis import diagnose
 from tfdcu.identity import describe
 from tfdcu.identity import versions
 from tfdcu.measure import exported
 from tfdcu.measure import measured
 from tfdcu.models import fingerprint
 from tfdcu.models import load
+from tfdcu.report import diagnosis_in_words
 from tfdcu.report import profile
 from tfdcu.report import read_report
 from tfdcu.report import render
@@ -54,14 +56,15 @@ def compress(
 ):
     """Make a small, fast LiteRT file of a trained classifier, with evidence.
 
-    The stages, in order: open the data; load the teacher; ask it about the
-    images, if its targets are to be stored; prune its channels, which makes
-    the student; train the student with few labels and a pool of unlabeled
-    images (`AlignedDistiller`); export, check and time LiteRT
-    files; write the report. A run that was killed goes on from its last
-    finished epoch or stage when it is called again with the same arguments,
-    and a finished one returns its report at once. The caller's models and
-    data are not changed; Keras' global random seed is set.
+    The stages, in order: open the data; load the teacher; `diagnose` the
+    pool; ask the teacher about the images, if its targets are to be stored;
+    prune its channels, which makes the student; train the student with few
+    labels and a pool of unlabeled images (`AlignedDistiller`); export, check
+    and time LiteRT files; write the report. A run that was killed goes on
+    from its last finished epoch or stage when it is called again with the
+    same arguments, and a finished one returns its report at once. The
+    caller's models and data are not changed; Keras' global random seed is
+    set.
 
     Args:
         teacher: A `keras.Model` or the path of one.
@@ -177,6 +180,15 @@ def compress(
         dense = config | {"training": short, "sparsity": {}}
         return distilled(f"round_{number}", model, dense)
 
+    with run.stage("diagnosis"):
+        diagnosis = run.kept_json(
+            "diagnosis.json",
+            lambda: diagnose(
+                teacher, splits.labeled, splits.unlabeled, seed=seed
+            ),
+        )
+    verdict = diagnosis_in_words(diagnosis)
+    print(*verdict, sep="\n")
     with run.stage("targets"):
         stored = stored_targets(
             teacher, splits, run.path / "targets", config, **config["targets"]
@@ -230,7 +242,8 @@ def compress(
                 if run.holds(f"training/{name}.json")
             },
             "channels": cuts["groups"],
-            "notes": [*notes, *walls_in_words(cuts["walls"])],
+            "diagnosis": diagnosis,
+            "notes": [*verdict, *notes, *walls_in_words(cuts["walls"])],
             "skipped": by_source(splits.skipped),
             "classes": list(splits.classes or ()),
         },

@@ -18,6 +18,7 @@ RESULTS = (
     "baseline.keras",
     "report.json",
     "channels",
+    "diagnosis.json",
     "targets",
     "training",
 )
@@ -97,6 +98,12 @@ class Workdir:
         if not file.exists():
             return default
         return json.loads(file.read_text("utf-8"))
+
+    def kept_json(self, name, make):
+        """A JSON file of the folder, made by `make()` unless it is there."""
+        if not self.holds(name):
+            self.write_json(name, make())
+        return self.read_json(name)
 
     def model(self, name, make):
         """The model `<name>.keras`, made and saved unless it is there.

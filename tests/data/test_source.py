@@ -61,14 +61,3 @@ def test_fits_in_memory_counts_float32_bytes():
     source = labeled_source()
     assert source.fits_in_memory(10 * 8 * 8 * 4)
     assert not source.fits_in_memory(10 * 8 * 8 * 4 - 1)
-
-
-def test_images_of_takes_even_or_random_images():
-    source = labeled_source()
-    images = tiny.images(10)
-    np.testing.assert_array_equal(data.images_of(source, 5), images[::2])
-    assert len(data.images_of(source, 99)) == 10
-    drawn = data.images_of(source, 5, seed=1)
-    np.testing.assert_array_equal(drawn, data.images_of(source, 5, seed=1))
-    assert not np.array_equal(drawn, data.images_of(source, 5, seed=2))
-    assert len(np.unique(drawn, axis=0)) == 5

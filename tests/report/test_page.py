@@ -87,6 +87,8 @@ def test_page_and_markdown_say_the_same(tmp_path):
         "8.0x smaller",
         "The int8 file is slower here.",
         "transfer.mimic",
+        "confidence_mean",
+        "0.7349",
         "1 min 30 s",
         "1 min 31 s",
         "3.15.1",

@@ -7,11 +7,14 @@ from tfdcu.data.collect import Collector
 from tfdcu.data.collect import changed_images
 from tfdcu.data.collect import view_batches
 from tfdcu.data.digest import describe_views
+from tfdcu.data.junk import count_junk
+from tfdcu.data.junk import junk_measures
 from tfdcu.data.open import open_source
 from tfdcu.data.prepare import Splits
 from tfdcu.data.prepare import prepare
+from tfdcu.data.sample import images_of
+from tfdcu.data.sample import sample_of
 from tfdcu.data.source import Source
-from tfdcu.data.source import images_of
 from tfdcu.data.splits import few_labels
 from tfdcu.data.splits import hold_out
 from tfdcu.data.targets import Targets
@@ -25,14 +28,17 @@ __all__ = [
     "Targets",
     "changed_images",
     "claim",
+    "count_junk",
     "describe_images",
     "describe_views",
     "evaluation_batches",
     "few_labels",
     "hold_out",
     "images_of",
+    "junk_measures",
     "open_source",
     "prepare",
+    "sample_of",
     "steps_per_epoch",
     "training_batches",
     "view_batches",

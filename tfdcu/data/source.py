@@ -253,24 +253,3 @@ def from_arrays(name, images, labels, image_shape, value_range):
         decodes_batches=True,
     )
     return with_lookup(source, lookup)
-
-
-def images_of(source, num=None, *, seed=None):
-    """Some images of a source as one array, e.g. to calibrate or to check.
-
-    Args:
-        source: A `Source`.
-        num: How many; all of them if `None` or if there are fewer.
-        seed: `None` takes evenly spaced images, an integer random ones.
-
-    Returns:
-        Float32 array (num, height, width, channels), in the source's order.
-    """
-    num = min(num or source.num_images, source.num_images)
-    if seed is None:
-        indices = np.arange(num) * source.num_images // num
-    else:
-        generator = np.random.default_rng(seed)
-        indices = generator.choice(source.num_images, num, replace=False)
-    images = source.without_labels().subset(indices).batches(256)
-    return np.concatenate(list(images.as_numpy_iterator()))

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from tfdcu.data import shards
 from tfdcu.data.digest import checksums
-from tfdcu.data.source import images_of
+from tfdcu.data.sample import images_of
 from tfdcu.data.top_k import parts_of
 from tfdcu.data.top_k import unpacked
 from tfdcu.files import whole_files

@@ -16,3 +16,4 @@ from tfdcu.report.samples import samples_figure as samples_figure
 from tfdcu.report.sensitivity import sensitivity_figure as sensitivity_figure
 from tfdcu.report.table import markdown_table as markdown_table
 from tfdcu.report.table import table as table
+from tfdcu.report.verdict import diagnosis_in_words as diagnosis_in_words

@@ -183,6 +183,7 @@ def _sections(record):
     sections = {
         "Time by stage": times,
         "Channels": channels(record.get("channels", [])),
+        "The pool": flat(record.get("diagnosis", {})),
         "Config": flat(record.get("config", {})),
         "Versions": flat(record.get("versions", {})),
         "Skipped files": flat(record.get("skipped", {})),

@@ -16,6 +16,7 @@ SECTIONS = {
     "seconds": dict,
     "history": dict,
     "channels": list,
+    "diagnosis": dict,
     "notes": list,
     "skipped": dict,
     "classes": list,
@@ -37,7 +38,8 @@ def write_report(path, record):
             (fractions from 0 to 1), `params`, `macs`, `bytes`, `gzip_bytes`
             (counts) and `latency_ms`, each of them null where it does not
             apply. `config`, `versions`, `seconds`, `history`,
-            `channels`, `notes`, `skipped` and `classes` may stand beside it.
+            `channels`, `diagnosis`, `notes`, `skipped` and `classes` may
+            stand beside it.
 
     Returns:
         The record as it was written: what `read_report(path)` gives back.

@@ -90,12 +90,24 @@ class DomainClassifier(layers.Layer):
 
     def call(self, features, scale=1.0):
         features = self.reverse(features, scale=scale)
-        if len(features.shape) > 2:
-            axes = list(range(1, len(features.shape) - 1))
-            mean, variance = tf.nn.moments(features, axes)
-            deviation = tf.sqrt(variance + 1e-5)
-            features = tf.concat([mean, deviation], axis=-1)
-        return self.logit(self.hidden(features))
+        return self.logit(self.hidden(channel_statistics(features)))
+
+
+def channel_statistics(features):
+    """Each channel's mean and standard deviation over the image.
+
+    Args:
+        features: Float (batch, ..., channels).
+
+    Returns:
+        Float (batch, 2 * channels); `features` where they are vectors.
+    """
+    if len(features.shape) == 2:
+        return features
+    axes = list(range(1, len(features.shape) - 1))
+    mean, variance = tf.nn.moments(features, axes)
+    deviation = tf.sqrt(variance + 1e-5)
+    return tf.concat([mean, deviation], axis=-1)
 
 
 def dann_schedule(progress):

@@ -1,0 +1,103 @@
+"""The verdict says what was measured, and what stands out of it."""
+
+import pytest
+
+from tfdcu.report import diagnosis_in_words
+
+PLAIN = {
+    "num_images": 2000,
+    "num_labeled": 50,
+    "num_classes": 4,
+    "classes": None,
+    "confidence_mean": 0.9,
+    "confidence_median": 0.95,
+    "labeled_confidence_mean": 0.99,
+    "enough_images": 40,
+    "effective_classes": 3.9,
+    "scarce_classes": [],
+    "a_distance": 0.4,
+    "flat": 0,
+    "noise": 0,
+    "duplicates": 0,
+    "junk_share": 0.0,
+}
+ALONE = {
+    "num_labeled": 0,
+    "labeled_confidence_mean": None,
+    "a_distance": None,
+}
+
+
+def said(**changes):
+    return diagnosis_in_words({**PLAIN, **changes})
+
+
+def test_nothing_stands_out():
+    assert said() == [
+        "On 2,000 images of the pool the teacher's mean confidence is 0.90 "
+        "(0.99 on 50 labeled); its choices are as varied as 3.9 classes of 4 "
+        "in equal parts; 0.0 % are junk; A-distance 0.4 of 2.",
+        "Nothing stands out.",
+    ]
+
+
+def test_what_was_not_measured_is_not_spoken_of():
+    text = " ".join(said(**ALONE))
+    assert "labeled" not in text and "A-distance" not in text
+    assert text.endswith("0.0 % are junk. Nothing stands out.")
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        (
+            {"confidence_median": 0.62},
+            "The teacher is unsure of most of the pool (median confidence "
+            "0.62): add images nearer to its classes, or label more.",
+        ),
+        (
+            {"scarce_classes": [1, 3]},
+            "2 of 4 classes are hardly in the pool, by the teacher's first "
+            "choice: class 1, class 3. Add images like them, or label more "
+            "of them.",
+        ),
+        (
+            {"scarce_classes": None, "num_images": 30},
+            "30 images are too few to tell which of 4 classes the pool lacks; "
+            "40 would tell.",
+        ),
+        (
+            {"a_distance": 1.8},
+            "The pool and the labeled images look different in low-level "
+            "features (A-distance 1.8 of 2): alignment is worth trying.",
+        ),
+        (
+            {"junk_share": 0.12, "flat": 180, "noise": 40, "duplicates": 20},
+            "12.0 % of the pool is junk: 180 flat images, 40 of noise and 20 "
+            "copies among 2,000. Take them out.",
+        ),
+    ],
+)
+def test_what_stands_out_is_said(changes, sentence):
+    assert said(**changes)[1:] == [sentence]
+
+
+def test_thresholds_lie_where_they_are_said_to():
+    # Half the way from 0.25, which is chance, to 1.
+    quiet = {"confidence_median": 0.625, "a_distance": 0.99}
+    assert said(**quiet, junk_share=0.049)[1:] == ["Nothing stands out."]
+    loud = {"confidence_median": 0.624, "a_distance": 1.0, "junk_share": 0.05}
+    assert len(said(**loud)) == 4
+
+
+def test_two_classes_are_not_unsure_at_a_confidence_they_cannot_go_below():
+    two = {"num_classes": 2, "confidence_median": 0.76}
+    assert said(**two)[1:] == ["Nothing stands out."]
+
+
+def test_names_are_shown_and_many_are_cut():
+    names = [f"bird {index}" for index in range(12)]
+    many = {"num_classes": 12, "classes": names, "enough_images": 120}
+    text = said(**many, scarce_classes=list(range(12)))[1]
+    assert "bird 0, bird 1," in text and "bird 9, and 2 more." in text
+    assert "bird 10" not in text

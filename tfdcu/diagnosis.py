@@ -1,0 +1,219 @@
+"""What a teacher makes of a pool, and how the pool lies, before training."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfdcu.answers import confidence
+from tfdcu.answers import coverage
+from tfdcu.data import Source
+from tfdcu.data import count_junk
+from tfdcu.data import junk_measures
+from tfdcu.data import open_source
+from tfdcu.data import sample_of
+from tfdcu.endings import as_logits
+from tfdcu.models import load
+from tfdcu.transfer import channel_statistics
+from tfdcu.transfer import default_align_layer
+from tfdcu.transfer import proxy_a_distance
+from tfdcu.transfer import resized
+
+# With fewer labeled images, their distance to the pool is mostly chance.
+FEWEST_LABELED = 10
+_BATCH_SIZE = 128
+
+
+def diagnose(
+    teacher,
+    labeled,
+    unlabeled,
+    *,
+    num_images=2000,
+    layer=None,
+    image_shape=None,
+    value_range=(0.0, 1.0),
+    data_dir=None,
+    seed=0,
+):
+    """Look at a pool before training on it: is it fit for this teacher?
+
+    Costs one pass of the teacher over `num_images` images, and changes
+    nothing. `compress` does it for each run; `diagnosis_in_words` says what
+    stands out. What is measured, and from where on it counts, is ours.
+
+    The distance is the proxy A-distance (Ben-David et al. 2010) on each
+    channel's mean and standard deviation at a low-level layer of the teacher:
+    what alignment works on. Junk is what `tfdcu.data.junk` counts, at the
+    size at which images are read; duplicates are those within the sample,
+    of which a pool may hold more.
+
+    Args:
+        teacher: A functional `keras.Model`, or the path of one.
+        labeled: Anything `tfdcu.data.open_source` takes, with labels, or
+            `None`.
+        unlabeled: The pool, likewise; labels are dropped.
+        num_images: At most this many images of each are drawn. Defaults to
+            2000.
+        layer: Name of the teacher's layer for the distance. Defaults to the
+            one that alignment would choose in the teacher.
+        image_shape: (height, width, channels) at which images are read.
+            Defaults to the teacher's own.
+        value_range: (low, high) of the pixels.
+        data_dir: Where TFDS finds prepared data sets.
+        seed: Int, draws the images. Defaults to 0.
+
+    Returns:
+        Flat dict, ready for JSON, floats to four digits:
+        `num_images`, `num_labeled` (that were looked at), `num_classes` and
+        `classes` (names, or `None`);
+        `confidence_mean`, `_q1`, `_median`, `_q3`: the largest softmax
+        probability at temperature 1, over the pool; `entropy_mean`, in nats;
+        the same with `labeled_` before it (`None` without labeled images);
+        `shares`: by the teacher's first choice, for each class;
+        `effective_classes`: exp(entropy of the shares), from 1 to
+        `num_classes`;
+        `scarce_classes`: numbers of the classes with less than a tenth of
+        their even share; `None` where fewer than `enough_images`, 10 a class,
+        were looked at;
+        `layer` and `a_distance`, in [0, 2]: `None` with fewer than 10 images
+        on a side, or where the teacher has no such layer;
+        `flat`, `noise`, `duplicates`: counts; `junk_share`, in [0, 1].
+
+    Raises:
+        ValueError: If the teacher, the images, the layer or `num_images`
+            cannot be used, or the teacher's logits are not finite.
+
+    Example:
+
+    >>> found = tfdcu.diagnose("teacher.keras", "digits", "printed")
+    >>> print(*tfdcu.diagnosis_in_words(found), sep="\\n")
+    """
+    if num_images < 1:
+        raise ValueError(
+            "A pool is judged by its images. Expected: num_images >= 1. "
+            f"Received: num_images={num_images}"
+        )
+    teacher = as_logits(load(teacher))
+    layer = layer_of(teacher, layer)
+    tap = tapped(teacher, layer)
+    options = {"value_range": value_range, "data_dir": data_dir, "seed": seed}
+
+    def seen(images, labeled):
+        shape = image_shape
+        if shape is None and not isinstance(images, Source):
+            shape = fixed_shape(teacher)
+        source = open_source(
+            images, labeled=labeled, image_shape=shape, **options
+        )
+        return source, asked(tap, sample_of(source, num_images, seed=seed))
+
+    _, pool = seen(unlabeled, False)
+    source, few = (None, None) if labeled is None else seen(labeled, True)
+    sure = confidence(pool["logits"])
+    beside = confidence(few["logits"]) if few else {}
+    num_classes = teacher.output_shape[-1]
+    names = source and source.classes
+    found = {
+        "num_images": len(pool["logits"]),
+        "num_labeled": len(few["logits"]) if few else 0,
+        "num_classes": num_classes,
+        "classes": list(names) if len(names or ()) == num_classes else None,
+        **sure,
+        **{f"labeled_{name}": beside.get(name) for name in sure},
+        **coverage(pool["logits"]),
+        "layer": layer,
+        "a_distance": distance(few, pool, seed),
+        **count_junk(pool),
+    }
+    return {name: rounded(value) for name, value in found.items()}
+
+
+def fixed_shape(teacher):
+    """The teacher's image shape, or `None` where it takes several."""
+    shape = teacher.input_shape[1:]
+    return None if None in shape else shape
+
+
+def layer_of(teacher, layer):
+    """The layer's name, the default one's, or `None` where there is none."""
+    if layer is None:
+        try:
+            return default_align_layer(teacher)
+        except ValueError:
+            return None
+    known = [one.name for one in teacher.layers]
+    if layer not in known:
+        raise ValueError(
+            "The layer is not in the teacher. Expected: one of "
+            f"{known}. Received: layer={layer!r}"
+        )
+    return layer
+
+
+def tapped(teacher, layer):
+    """The teacher as a function from images to all that is asked of it.
+
+    Args:
+        teacher: A functional `keras.Model` that gives logits.
+        layer: The name of a layer, or `None`.
+
+    Returns:
+        A function from images (batch, height, width, channels) to a dict of
+        `logits` (batch, classes) and, with a layer, `statistics`
+        (batch, 2 * channels).
+    """
+    outputs = {"logits": teacher.output}
+    if layer is not None:
+        outputs["statistics"] = teacher.get_layer(layer).output
+    # Keras counts models that have no name, and so renames later ones.
+    model = keras.Model(teacher.input, outputs, name="tapped")
+
+    def ask(images):
+        images = resized(images, teacher.input_shape)
+        answers = model(images, training=False)
+        if layer is not None:
+            features = tf.cast(answers["statistics"], tf.float32)
+            answers["statistics"] = channel_statistics(features)
+        return {key: np.asarray(x, "float32") for key, x in answers.items()}
+
+    return ask
+
+
+def asked(tap, source):
+    """What the teacher says of each image, and what tells junk.
+
+    Args:
+        tap: What `tapped` gave.
+        source: A `tfdcu.data.Source` without labels.
+
+    Returns:
+        Dict of arrays, a row for each image.
+    """
+    parts = [
+        {**tap(images), **junk_measures(images.numpy(), source.value_range)}
+        for images in source.batches(_BATCH_SIZE)
+    ]
+    rows = {key: np.concatenate([p[key] for p in parts]) for key in parts[0]}
+    if not np.isfinite(rows["logits"]).all():
+        raise ValueError(
+            "The teacher's answers cannot be used. Expected: finite logits. "
+            f"Received: NaN or infinity for images of {source.name}"
+        )
+    return rows
+
+
+def distance(few, pool, seed):
+    """The proxy A-distance of what was `asked`, or `None` if it is chance."""
+    if few is None or "statistics" not in pool:
+        return None
+    sides = few["statistics"], pool["statistics"]
+    if min(map(len, sides)) < FEWEST_LABELED:
+        return None
+    return proxy_a_distance(*sides, seed=seed)
+
+
+def rounded(value):
+    """Floats to four digits, in plain types."""
+    if isinstance(value, list):
+        return [rounded(one) for one in value]
+    return round(float(value), 4) if isinstance(value, float) else value
