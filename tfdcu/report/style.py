@@ -86,4 +86,7 @@ def plain_log(axis, span):
     subs = (1, 2, 5) if span < 300 else (1,)
     axis.set_major_locator(LogLocator(subs=subs, numticks=12))
     axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+    axis.set_major_formatter(
+        # `g` would write 5e+07.
+        FuncFormatter(lambda value, _: f"{value:,.12g}")
+    )
