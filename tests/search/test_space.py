@@ -131,3 +131,8 @@ def test_values_take_their_places_and_the_config_stays_as_it_was():
     assert changed["seed"] == 3
     assert config["channels"] == {"params": 0.1, "round_to": 8}
     assert config["training"] == {}
+
+
+def test_what_trials_do_not_follow_cannot_be_searched():
+    with pytest.raises(ValueError, match="section.*iterative"):
+        read_space({"iterative.rounds": [1, 2]}, check_sections({}))
