@@ -141,9 +141,9 @@ class StudentHyperModel(keras_tuner.HyperModel):
                 config,
                 Path(folder or temporary),
                 initial_epoch,
-                callbacks,
+                # First, because the others save the weights.
+                [*self.caught_up(config, splits), *callbacks],
                 setting.targets(config),
-                self.caught_up(config, splits),
             )
         seconds = time.monotonic() - start
         after = before | judge.after(model.student, splits, export)
@@ -170,12 +170,11 @@ def refuse(what, reason):
 
 
 def train_from(
-    model, splits, config, folder, initial_epoch, callbacks, targets, first=()
+    model, splits, config, folder, initial_epoch, callbacks, targets
 ):
     """Train with the weights at hand as those after `initial_epoch`.
 
-    A checkpoint in `folder` goes before them. Callbacks that are to be the
-    `first` may change the weights that others save.
+    A checkpoint in `folder` goes before them.
     """
     checkpoint = Checkpoint(folder)
     checkpoint.set_model(model)
@@ -191,8 +190,7 @@ def train_from(
     callback = keras.callbacks.LambdaCallback(on_train_begin=keep_time)
     # Trials are judged once, at the end.
     splits = dataclasses.replace(splits, validation=None)
-    callbacks = [callback, *first, *callbacks]
-    fitted(model, splits, config, folder, callbacks, targets)
+    fitted(model, splits, config, folder, [callback, *callbacks], targets)
 
 
 class CaughtUp(keras.callbacks.Callback):

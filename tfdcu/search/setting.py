@@ -154,11 +154,7 @@ class Setting:
 
     def splits(self, config):
         """The data of a config, opened and held once; trials' share of it."""
-        key = json.dumps(
-            [config["data"], config["batches"].get("cache", "auto")],
-            sort_keys=True,
-            default=str,
-        )
+        key = key_of(config["data"], config["batches"].get("cache", "auto"))
         if key not in self.opened:
             self.opened[key] = self.open(config)
         return self.opened[key]
@@ -196,8 +192,7 @@ class Setting:
     def targets(self, config):
         """The teacher's targets of a config, made once, or `None`."""
         augment = config["batches"].get("augment")
-        asked = [config["data"], config["targets"], augment]
-        key = json.dumps(asked, sort_keys=True, default=str)
+        key = key_of(config["data"], config["targets"], augment)
         if key not in self.stored:
             name = hashlib.sha256(key.encode()).hexdigest()[:8]
             self.stored[key] = stored_targets(
@@ -214,7 +209,7 @@ class Setting:
         name = config["channels"].get("importance")
         if callable(name):
             return name
-        key = json.dumps([config["data"], name], sort_keys=True, default=str)
+        key = key_of(config["data"], name)
         if key not in self.known:
             seed = config["seed"]
             self.known[key] = importance_of(
@@ -235,6 +230,11 @@ class Setting:
         config = {**config, "channels": channels}
         splits = self.splits(config)
         return pruned(self.teacher, self.teacher, splits, config)[0]
+
+
+def key_of(*parts):
+    """Parts of a config as text that is the same for equal ones."""
+    return json.dumps(parts, sort_keys=True, default=str)
 
 
 def check_shares(pool_share, epochs_share):
