@@ -5,10 +5,11 @@ from tfdcu.export import FORMATS
 from tfdcu.export import litert_latency
 from tfdcu.pruning import budget_of
 from tfdcu.pruning import plan_channels
-from tfdcu.pruning import reestimate_statistics
+from tfdcu.pruning import student_of
 
-# Images of the pool that tell which channels matter.
-NUM_IMAGES = 512
+# Images of the pool that tell which channels matter, and by which the rest is
+# repaired.
+NUM_IMAGES = 1024
 
 
 def shrinking(*, rounds=1, epochs=2):
@@ -55,7 +56,11 @@ def pruned(model, teacher, splits, config, part=1.0):
         (the smaller model, a `ChannelPlan`).
     """
     channels, seed = dict(config["channels"]), config["seed"]
-    reestimate = channels.pop("reestimate", False)
+    after = {
+        name: channels.pop(name)
+        for name in ("repair", "reestimate")
+        if name in channels
+    }
     formats = config["export"].get("formats", FORMATS)
 
     def measure(model):
@@ -69,10 +74,7 @@ def pruned(model, teacher, splits, config, part=1.0):
         measure=measure,
         **channels | budget_of(model, teacher, channels, part, measure),
     )
-    smaller = plan.apply()
-    if reestimate:
-        reestimate_statistics(smaller, pool)
-    return smaller, plan
+    return student_of(plan, pool, seed=seed, **after), plan
 
 
 def sample(splits, seed):

@@ -52,7 +52,7 @@ def test_every_criterion_gives_an_exact_model(importance):
     plan = plan_channels(model, **options)
     smaller = plan.apply()
     assert difference(smaller, plan.silenced(), images) < 1e-5
-    again = prune_channels(model, **options)
+    again = prune_channels(model, repair=False, **options)
     tiny.assert_same_function(smaller, again, images, rtol=0)
 
 
@@ -264,6 +264,22 @@ def test_latency_is_met_by_bisection():
         prune_channels(model, latency=0.1, measure=measure)
     with pytest.raises(ValueError, match="`measure`"):
         prune_channels(model, latency=0.5)
+
+
+def test_images_repair_the_student_unless_it_is_told_not_to():
+    images, model = tiny.images(64), tiny.plain_net()
+    plan = plan_channels(model, macs=0.5, images=images)
+    cut = prune_channels(model, macs=0.5, images=images, repair=False)
+    tiny.assert_same_function(plan.apply(), cut, images, rtol=0)
+    repaired = prune_channels(model, macs=0.5, images=images)
+    errors = [difference(m, model, images) for m in (repaired, cut)]
+    assert errors[0] < 0.5 * errors[1]
+
+
+@pytest.mark.parametrize("option", ["repair", "reestimate"])
+def test_without_images_there_is_nothing_to_go_by(option):
+    with pytest.raises(ValueError, match=f"Received: images=None.*{option}=T"):
+        prune_channels(tiny.plain_net(), macs=0.5, **{option: True})
 
 
 def test_reestimation_gives_the_statistics_of_the_images():

@@ -5,10 +5,12 @@ from tfdcu.pruning.budget import budget_of
 from tfdcu.pruning.channel_plan import ChannelPlan
 from tfdcu.pruning.channels import plan_channels
 from tfdcu.pruning.channels import prune_channels
+from tfdcu.pruning.channels import student_of
 from tfdcu.pruning.groups import ChannelGroup
 from tfdcu.pruning.groups import channel_groups
 from tfdcu.pruning.kernels import sparsity_of
 from tfdcu.pruning.known import importance_of
+from tfdcu.pruning.repair import repair
 from tfdcu.pruning.rules import pass_through
 from tfdcu.pruning.rules import per_channel
 from tfdcu.pruning.rules import register_rule
@@ -30,6 +32,8 @@ __all__ = [
     "prune_channels",
     "reestimate_statistics",
     "register_rule",
+    "repair",
     "sensitivity",
     "sparsity_of",
+    "student_of",
 ]

@@ -8,11 +8,13 @@ from tfdcu.pruning.budget import one_budget
 from tfdcu.pruning.channel_plan import ChannelPlan
 from tfdcu.pruning.cost import COSTS
 from tfdcu.pruning.groups import Groups
+from tfdcu.pruning.repair import repair as repair_kernels
 from tfdcu.pruning.scores import PER_COST
 from tfdcu.pruning.scores import default_importance
 from tfdcu.pruning.scores import per_cost
 from tfdcu.pruning.scores import score_groups
 from tfdcu.pruning.select import Selection
+from tfdcu.pruning.statistics import reestimate_statistics
 
 
 def prune_channels(
@@ -30,6 +32,7 @@ def prune_channels(
     exclude=(),
     per_layer=None,
     images=None,
+    repair=None,
     reestimate=False,
     tolerance=0.02,
     seed=0,
@@ -37,11 +40,12 @@ def prune_channels(
     """Removes channels from a model of any shape and returns a smaller one.
 
     Use it to make the student out of the teacher. The channels are really
-    gone: the result is an ordinary model with smaller layers, and it computes
+    gone: the result is an ordinary model with smaller layers. It computes
     exactly what the original computes with the same channels silenced at
-    their consumers. Names, dtype policies, regularizers, trainable flags and
-    the training config are kept; the argument is not changed. Inputs and
-    outputs keep their shapes.
+    their consumers; then, where there are images, its kernels are solved
+    anew to make up for what went (`repair`). Names, dtype policies,
+    regularizers, trainable flags and the training config are kept; the
+    argument is not changed. Inputs and outputs keep their shapes.
 
     Groups follow Fang et al. 2023 (DepGraph, arXiv:2301.12900) in spirit;
     the criteria name their own sources in `tfdcu/pruning/importance.py`. The
@@ -75,12 +79,17 @@ def prune_channels(
             "block1_*", or layer classes.
         per_layer: Dict from such a name, pattern or class to the share of
             channels that its group keeps.
-        images: Unlabeled images for the criteria that look at data and for
-            `reestimate`: an array, or a dataset of batches of images. Some
-            hundred are enough, and they make a much better student.
+        images: Unlabeled images for the criteria that look at data, for
+            `repair` and `reestimate`: an array, or a dataset of batches of
+            images. A thousand are enough, and they make a much better
+            student.
+        repair: Whether the kernels that are left are solved anew, layer by
+            layer, to give what the original gives on `images` (see
+            `tfdcu.pruning.repair`); label-free. Default `None`: where there
+            are images.
         reestimate: Whether the statistics of BatchNormalization are computed
-            anew on `images`; then the result differs from the silenced
-            original. Default `False`.
+            anew on `images`. Default `False`: they are the original's, and
+            so those of the images that it was trained on.
         tolerance: How far below the budget the result may be, as a share of
             the budget. Default 0.02.
         seed: Seed of everything random.
@@ -98,18 +107,42 @@ def prune_channels(
     >>> student = prune_channels(teacher, macs=0.5)
     """
     options = dict(locals())
-    del options["model"], options["reestimate"]
-    if reestimate and images is None:
-        raise ValueError(
-            "BatchNormalization cannot be re-estimated without data. "
-            "Expected unlabeled `images`. Received: images=None."
-        )
-    smaller = plan_channels(model, **options).apply()
-    if reestimate:
-        from tfdcu.pruning.statistics import reestimate_statistics
+    for name in ("model", "repair", "reestimate"):
+        del options[name]
+    check_images(images, repair, reestimate)
+    plan = plan_channels(model, **options)
+    return student_of(
+        plan, images, repair=repair, reestimate=reestimate, seed=seed
+    )
 
+
+def student_of(plan, images, *, repair=None, reestimate=False, seed=0):
+    """The smaller model of a plan, made the best of without training.
+
+    Args:
+        plan: A `ChannelPlan`.
+        images, repair, reestimate, seed: As in `prune_channels`.
+
+    Returns:
+        A new, smaller `keras.Model`.
+    """
+    smaller = plan.apply()
+    if repair or (repair is None and images is not None):
+        repair_kernels(smaller, plan, images, seed=seed)
+    if reestimate:
         reestimate_statistics(smaller, images)
     return smaller
+
+
+def check_images(images, repair, reestimate):
+    """Raises if images are asked for that are not there."""
+    if images is None and (repair or reestimate):
+        raise ValueError(
+            "A student cannot be repaired or its BatchNormalization "
+            "re-estimated without data. Expected unlabeled `images`. "
+            f"Received: images=None, repair={repair}, "
+            f"reestimate={reestimate}."
+        )
 
 
 def plan_channels(

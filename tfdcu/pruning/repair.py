@@ -1,0 +1,226 @@
+"""Kernels solved anew, layer by layer, to make up for channels that went."""
+
+import numpy as np
+import tensorflow as tf
+from keras import layers
+from keras import tree
+
+from tfdcu.graph import read_graph
+from tfdcu.pruning.batches import batches
+from tfdcu.pruning.patches import sampled_patches
+from tfdcu.pruning.patches import sampled_positions
+
+# Activations of all images that one layer may hold, in bytes.
+_MEMORY = 256 * 2**20
+# Places of the feature maps that a layer is solved from, at least.
+_NUM_ROWS = 16384
+
+
+def repair(student, plan, images, *, limit=1024, ridge=1e-2, seed=0):
+    """Solves each kernel of a pruned model for what the original computes.
+
+    Goes through the model from input to output. At each convolution and dense
+    layer it takes what the student really has there as input, errors of the
+    layers before included, and what the original gives out in the channels
+    that stay, before any activation; kernel and bias become the least-squares
+    solution between the two. Nothing is trained and no label is needed: two
+    passes over the images, and a small linear system a layer.
+    BatchNormalization keeps the original's statistics, which are those of the
+    images that the original was trained on; where a convolution has no bias,
+    the shift that the solution asks for goes into the mean of the
+    BatchNormalization that alone follows it.
+
+    Least squares for the layer after pruned channels is He et al. 2017
+    (arXiv:1707.06168, eq. 5), inputs with their errors Zhang et al. 2016
+    (arXiv:1505.06798, section 3.3). Doing so at every layer, the ridge towards
+    the pruned kernel, the sampling and the shift are ours.
+
+    Depthwise and grouped convolutions, layers of other kinds and layers that
+    are called more than once keep their weights.
+
+    Args:
+        student: What `plan.apply()` gave; changed in place.
+        plan: The `ChannelPlan` that it was made by.
+        images: Unlabeled images, an array or a dataset of batches.
+        limit: Most images; fewer where their activations at one layer would
+            take more than 256 MiB. Default 1024.
+        ridge: How strongly a kernel is held where the images say little: a
+            share of the mean square of the layer's inputs, above 0. Default
+            0.01.
+        seed: Int, chooses the places in the feature maps.
+
+    Returns:
+        List of dicts, one a solved layer: `layer`, and `before` and `after`,
+        the share of its outputs' variance that it misses.
+
+    Raises:
+        ValueError: If there are no images, or `ridge` is not above 0.
+
+    Example:
+
+    >>> plan = plan_channels(teacher, macs=0.5, images=pool)
+    >>> student = plan.apply()
+    >>> found = repair(student, plan, pool)
+    """
+    if not ridge > 0:
+        raise ValueError(
+            "The systems need a ridge to have one solution. Expected: ridge "
+            f"above 0. Received: ridge={ridge}."
+        )
+    own, original = read_graph(student), read_graph(plan.model)
+    inputs = _collected(images, _fitting(original, limit))
+    walk, reference = Walk(own, inputs), Walk(original, inputs)
+    keep, found = plan.keep, []
+    once = _called_once(own)
+    generator = np.random.default_rng(seed)
+    for node, origin in zip(own.nodes, original.nodes, strict=True):
+        if id(node.op) in once and _solvable(node.op):
+            (x,), (x_origin,) = (
+                walk.inputs_of(node),
+                reference.inputs_of(origin),
+            )
+            num = -(-max(_NUM_ROWS, 8 * _num_inputs(node.op)) // len(x))
+            sizes = node.op.compute_output_shape(x.shape)[1:-1]
+            places = sampled_positions(sizes, num, generator)
+            rows = sampled_patches(node.op, x, places)
+            goal = _outputs(origin.op, x_origin, places)
+            goal = goal[:, keep.get(origin.path, slice(None))]
+            norm = _norm_after(own, node)
+            before, after = _solve(node.op, norm, rows, goal, ridge)
+            found.append({"layer": node.path, "before": before, "after": after})
+        walk.advance(node)
+        reference.advance(origin)
+    return found
+
+
+class Walk:
+    """A graph run one operation at a time, forgetting what is used up.
+
+    Args:
+        graph: A `Graph`.
+        inputs: List of tensors, the model's inputs.
+    """
+
+    def __init__(self, graph, inputs):
+        self.values = {
+            id(tensor): tf.convert_to_tensor(value)
+            for tensor, value in zip(graph.inputs, inputs, strict=True)
+        }
+        self.last_use = {
+            id(tensor): node for node in graph.nodes for tensor in node.inputs
+        }
+
+    def inputs_of(self, node):
+        """The values that an operation is about to be called with."""
+        return [self.values[id(tensor)] for tensor in node.inputs]
+
+    def advance(self, node):
+        """Runs the next operation; its outputs, a list."""
+
+        def fill(item):
+            return self.values.get(id(item), item)
+
+        args, kwargs = tree.map_structure(fill, (node.args, node.kwargs))
+        outputs = tree.flatten(node.op(*args, **kwargs))
+        for tensor, value in zip(node.outputs, outputs, strict=True):
+            self.values[id(tensor)] = value
+        for tensor in node.inputs:
+            if self.last_use[id(tensor)] is node:
+                self.values.pop(id(tensor), None)
+        return outputs
+
+
+def _solve(op, norm, rows, goal, ridge):
+    """Gives a layer the kernel that fits; the misfit before and after.
+
+    Args:
+        op: A convolution or dense layer of the student.
+        norm: The `BatchNormalization` that alone takes its outputs, or `None`.
+        rows: Float32 array (places, numbers), what its kernel is applied to.
+        goal: Float32 array (places, filters), what is to come out.
+        ridge: See `repair`.
+
+    Returns:
+        Two floats, shares of the variance of the outputs.
+    """
+    shifts = op.use_bias or norm is not None
+    kernel = op.kernel.numpy()
+    flat = kernel.reshape(-1, kernel.shape[-1]).astype("float64")
+    # Means are taken out only where something can put them back.
+    mean = rows.mean(0, dtype="float64") if shifts else np.zeros(len(flat))
+    middle = goal.mean(0, dtype="float64") if shifts else 0.0
+    rows = rows - mean.astype("float32")
+    goal = goal - middle
+    gram = (rows.T @ rows).astype("float64")
+    misfit = goal - rows @ flat
+    hold = ridge * np.trace(gram) / len(gram) + 1e-12
+    step = np.linalg.solve(gram + hold * np.eye(len(gram)), rows.T @ misfit)
+    op.kernel.assign((flat + step).reshape(kernel.shape))
+    shift = middle - mean @ (flat + step)
+    if op.use_bias:
+        op.bias.assign(shift)
+    elif norm is not None:
+        norm.moving_mean.assign(norm.moving_mean.numpy() - shift)
+    total = max(float(np.square(goal).sum()), 1e-30)
+    left = misfit - rows @ step
+    return tuple(float(np.square(e).sum()) / total for e in (misfit, left))
+
+
+def _outputs(op, x, places):
+    """A layer's outputs at some places, before its activation."""
+    kernel = op.kernel.numpy()
+    rows = sampled_patches(op, x, places)
+    outputs = rows @ kernel.reshape(-1, kernel.shape[-1])
+    return outputs + op.bias.numpy() if op.use_bias else outputs
+
+
+def _num_inputs(op):
+    return int(np.prod(op.kernel.shape[:-1]))
+
+
+def _solvable(op):
+    if type(op) is layers.Conv2D:
+        return op.groups == 1 and op.data_format == "channels_last"
+    return type(op) is layers.Dense
+
+
+def _called_once(graph):
+    """Identities of the operations with one call and one input."""
+    calls = {}
+    for node in graph.nodes:
+        calls.setdefault(id(node.op), []).append(len(node.inputs))
+    return {op for op, inputs in calls.items() if inputs == [1]}
+
+
+def _norm_after(graph, node):
+    """The BatchNormalization that alone takes a node's output, or `None`."""
+    (output,) = node.outputs
+    users = [n for n in graph.nodes if any(t is output for t in n.inputs)]
+    ends = any(t is output for t in graph.outputs)
+    if len(users) != 1 or ends:
+        return None
+    op = users[0].op
+    last = len(output.shape) - 1
+    fits = isinstance(op, layers.BatchNormalization) and op.axis in (-1, last)
+    return op if fits else None
+
+
+def _fitting(graph, limit):
+    """How many images may be walked with at once."""
+    largest = max(
+        4 * int(np.prod([size or 1 for size in tensor.shape[1:]]))
+        for node in graph.nodes
+        for tensor in node.outputs
+    )
+    return max(1, min(limit, _MEMORY // largest))
+
+
+def _collected(images, limit):
+    """The first images as one tensor for each input of the model."""
+    parts = [tree.flatten(batch) for batch in batches(images, limit=limit)]
+    if not parts:
+        raise ValueError(
+            "A model cannot be repaired without data. Expected at least one "
+            "batch of unlabeled images. Received: none."
+        )
+    return [np.concatenate([np.asarray(p) for p in one]) for one in zip(*parts)]
