@@ -17,50 +17,16 @@ def views(name, number=0, seed=0, images=IMAGES, first=0):
     return augment.resolve(name)(tf.constant(images), seeds).numpy()
 
 
-def candidates(image, by, mode, flips, **options):
-    """Every view there may be, drawn by NumPy."""
-    size = len(image)
-    padding = [(by, by), (by, by), (0, 0)]
-    padded = np.pad(image, padding, mode, **options)
-    found = []
-    for top in range(2 * by + 1):
-        for left in range(2 * by + 1):
-            view = padded[top : top + size, left : left + size]
-            found += [view, view[:, ::-1]] if flips else [view]
-    return found
-
-
-def test_flip_crop_gives_shifted_mirrored_reflections():
-    for image, view in zip(IMAGES, views("flip_crop"), strict=True):
-        found = candidates(image, 2, "reflect", True)
-        assert any(np.array_equal(view, one) for one in found)
-
-
-def test_shift_gives_shifts_on_the_papers_color():
-    for image, view in zip(IMAGES, views("shift"), strict=True):
-        paper = {"constant_values": image.min()}
-        found = candidates(image, 2, "constant", False, **paper)
-        assert any(np.array_equal(view, one) for one in found)
-
-
-def test_all_views_are_equally_frequent():
-    image = np.repeat(IMAGES[:1], 10_000, 0)
-    seen = views("flip_crop", images=image)
-    _, counts = np.unique(
-        seen.reshape(len(seen), -1)[:, :60], axis=0, return_counts=True
-    )
-    # 5 x 5 places, two ways round: 200 of each, within 4 standard deviations.
-    assert len(counts) == 50
-    assert abs(counts - 200).max() < 4 * np.sqrt(200)
-
-
 def noise(image, seed):
     """A callable: one image and a seed of its own."""
     assert image.shape == (16, 16, 3) and seed.shape == (2,)
     return image * 0 + tf.random.stateless_uniform((), seed)
 
 
-EVERY = pytest.mark.parametrize("name", ["flip_crop", "shift", noise])
+EVERY = pytest.mark.parametrize(
+    "name",
+    ["flip_crop", "shift", "colour", noise, ("flip_crop", noise, "colour")],
+)
 
 
 @EVERY
@@ -103,3 +69,43 @@ def test_unknown_name():
     with pytest.raises(ValueError, match="Unknown.*flip_crop.*'mixup'"):
         augment.resolve("mixup")
     assert augment.resolve(None) is None
+
+
+def test_several_are_applied_in_order_each_with_its_own_seeds():
+    ids = tf.range(200, dtype=tf.int64)
+    seeds = augment.view_seeds(ids, ids, 3)
+    names = ["flip_crop", "flip_crop", "colour"]
+    expected = tf.constant(IMAGES)
+    for number, name in enumerate(names):
+        part = augment.resolve(name)
+        expected = part(expected, augment.stream(seeds, number))
+    for several in (names, tuple(names)):
+        received = augment.resolve(several)(tf.constant(IMAGES), seeds)
+        np.testing.assert_array_equal(received, expected)
+    alone = views("flip_crop")
+    np.testing.assert_array_equal(views(("flip_crop",)), alone)
+
+
+def test_streams_of_seeds_do_not_meet():
+    ids = np.arange(50)
+    seeds = augment.view_seeds(ids, ids * 0 + 1, 2)
+    every = [augment.stream(seeds, number).numpy() for number in range(-3, 5)]
+    assert len({tuple(row) for rows in every for row in rows.tolist()}) == 400
+    np.testing.assert_array_equal(every[3], seeds)
+
+
+def test_colours_know_the_range():
+    wide = augment.resolve("colour", (-3.0, 5.0))
+    ids = tf.range(200, dtype=tf.int64)
+    seeds = augment.view_seeds(ids, ids, 0)
+    views = wide(tf.constant(IMAGES * 8 - 3), seeds).numpy()
+    assert views.min() == -3 and views.max() == 5
+
+
+@pytest.mark.parametrize(
+    "name", ["colr", (), ("shift", "mixup"), ("shift", None), 3, (("shift",),)]
+)
+def test_what_is_no_augmentation_is_refused(name):
+    known = "'colour', 'flip_crop', 'shift'"
+    with pytest.raises(ValueError, match=f"Unknown.*{known}.*tuple.*Received"):
+        augment.resolve(name)

@@ -6,6 +6,8 @@ import tensorflow as tf
 from tests import tiny
 from tfdcu.data.digest import checksums
 from tfdcu.data.digest import describe_views
+from tfdcu.data.open import open_source
+from tfdcu.data.partners import open_mix
 
 
 def sums(images):
@@ -63,3 +65,31 @@ def test_views_are_told_apart_by_what_they_do():
 def test_without_augmentation_there_is_one_view_of_no_seed():
     expected = {"augment": None, "views": 1}
     assert described(None, views=0, seed=4) == expected
+
+
+def test_a_mix_makes_views_also_where_nothing_is_augmented():
+    pool = open_source(tiny.images(9), labeled=False)
+
+    def mixed(augment, name="mixup", share=0.5, seed=0):
+        mix = open_mix(name, share, pool)
+        return describe_views(augment, 2, seed, (8, 8, 1), (0.0, 1.0), mix)
+
+    every = [
+        mixed(None),
+        mixed(None, "cutmix"),
+        mixed(None, share=0.25),
+        mixed(None, seed=1),
+        mixed("shift"),
+        described("shift"),
+        described(("shift", "colour")),
+        described(("colour", "shift")),
+    ]
+    assert all(every.count(one) == 1 for one in every)
+    assert mixed(None)["views"] == 2 and "mix" not in described("shift")
+    assert described(["shift", "colour"]) == described(("shift", "colour"))
+
+
+def test_the_digest_of_known_views_is_that_of_earlier_releases():
+    """Targets that are stored stay good."""
+    assert described("shift")["digest"] == "58a323a478404b7f"
+    assert described("flip_crop")["digest"] == "57a2395ab26c6476"

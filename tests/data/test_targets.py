@@ -96,6 +96,7 @@ def test_targets_of_something_else_are_refused_or_renewed(
     with pytest.raises(ValueError, match=f"something else.*{message}"):
         claim(tmp_path, other)
     assert targets.missing() == [1, 2]
+    assert targets.missing([0, 2]) == [2] and targets.missing(()) == []
     renewed = claim(tmp_path, other, renew=True)
     assert renewed.missing() == list(range(renewed.num_shards))
 

@@ -8,8 +8,10 @@ from tfdcu.data.collect import changed_images
 from tfdcu.data.collect import view_batches
 from tfdcu.data.digest import describe_views
 from tfdcu.data.junk import count_junk
+from tfdcu.data.junk import junk_kinds
 from tfdcu.data.junk import junk_measures
 from tfdcu.data.open import open_source
+from tfdcu.data.partners import open_mix
 from tfdcu.data.prepare import Splits
 from tfdcu.data.prepare import prepare
 from tfdcu.data.sample import images_of
@@ -35,7 +37,9 @@ __all__ = [
     "few_labels",
     "hold_out",
     "images_of",
+    "junk_kinds",
     "junk_measures",
+    "open_mix",
     "open_source",
     "prepare",
     "sample_of",

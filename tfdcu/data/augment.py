@@ -1,11 +1,18 @@
 """Random views, each a pure function of an image, its number and a seed."""
 
+import functools
+
 import tensorflow as tf
 
-from tfdcu.data.draws import uniform
+from tfdcu.data.colour import colour
+from tfdcu.data.draws import mixed
+from tfdcu.data.moves import flip_crop
+from tfdcu.data.moves import shift
 
-# How far images are moved, as a share of their size, but at least a pixel.
-_SHARE = 1 / 8
+# Known views by name; `None` is the image itself.
+AUGMENTATIONS = {"flip_crop": flip_crop, "shift": shift}
+# More of them, which also need to know the range of the pixels.
+COLOURS = {"colour": colour}
 
 
 def view_seeds(ids, views, seed):
@@ -22,83 +29,34 @@ def view_seeds(ids, views, seed):
     return tf.stack([(seed % 2**31 << 32) + views % 2**32, ids], 1)
 
 
-def viewed(view, images, ids, numbers, seed):
-    """The views of these numbers of images.
+def stream(seeds, number):
+    """Other seeds made of seeds, for what must be drawn apart from the rest.
 
     Args:
-        view: What `resolve` gave.
-        images: Float tensor (batch, height, width, channels).
-        ids: As in `view_seeds`.
-        numbers: As `views` in `view_seeds`.
-        seed: As in `view_seeds`.
+        seeds: Int64 tensor (batch, 2).
+        number: Integer; 0 leaves the seeds as they are. Seeds that differ stay
+            different under the same number.
 
     Returns:
-        Views of the same shape.
+        Int64 tensor (batch, 2).
     """
-    if view is None:
-        return images
-    return view(images, view_seeds(ids, numbers, seed))
+    if number == 0:
+        return seeds
+    # Bijections of the first word; another multiple of the odd number each.
+    added = tf.constant(number * 0x9E3779B97F4A7C15 % 2**64, tf.uint64)
+    words = mixed(tf.cast(seeds[:, 0], tf.uint64) + added)
+    return tf.stack([tf.cast(words, tf.int64), seeds[:, 1]], 1)
 
 
-def flip_crop(images, seeds):
-    """Mirrors half of the images and moves each by up to an eighth.
-
-    The usual augmentation of CIFAR and photos (He et al. 2016, section 4.2:
-    4 pixels of padding at 32 pixels, and flips). The border is filled by
-    reflection, which is ours: black borders are foreign to BatchNorm.
-
-    Args:
-        images: Float tensor (batch, height, width, channels).
-        seeds: Int64 tensor (batch, 2), one an image.
-
-    Returns:
-        Views of the same shape.
-    """
-    draws = uniform(seeds, 3)
-    rows = _reflected(_moved(images.shape[1], draws[:, 0]), images.shape[1])
-    columns = _reflected(_moved(images.shape[2], draws[:, 1]), images.shape[2])
-    mirrored = images.shape[2] - 1 - columns
-    columns = tf.where(draws[:, 2:] < 0.5, mirrored, columns)
-    return _gathered(images, rows, columns)
-
-
-def shift(images, seeds):
-    """Moves each image by up to an eighth, at least by one pixel, no flips.
-
-    For digits and whatever must not be mirrored. What comes in at the border
-    has the image's smallest value: the paper of white ink on black.
-
-    Args:
-        images: Float tensor (batch, height, width, channels).
-        seeds: Int64 tensor (batch, 2), one an image.
-
-    Returns:
-        Views of the same shape.
-    """
-    draws = uniform(seeds, 2)
-    rows = _moved(images.shape[1], draws[:, 0])
-    columns = _moved(images.shape[2], draws[:, 1])
-    inside_rows = tf.clip_by_value(rows, 0, images.shape[1] - 1)
-    inside_columns = tf.clip_by_value(columns, 0, images.shape[2] - 1)
-    moved = _gathered(images, inside_rows, inside_columns)
-    inside = tf.logical_and(
-        tf.equal(rows, inside_rows)[:, :, None],
-        tf.equal(columns, inside_columns)[:, None, :],
-    )  # (batch, height, width)
-    paper = tf.reduce_min(images, (1, 2, 3), keepdims=True)
-    return tf.where(inside[..., None], moved, paper)
-
-
-# Known views by name; `None` is the image itself.
-AUGMENTATIONS = {"flip_crop": flip_crop, "shift": shift}
-
-
-def resolve(augment):
+def resolve(augment, value_range=(0.0, 1.0)):
     """A function (images, seeds) -> views of a batch, or `None`.
 
     Args:
-        augment: `None`, a name in `AUGMENTATIONS`, or a callable (image, seed)
-            -> image of one image, which gets its own of the `view_seeds`.
+        augment: `None`; a name in `AUGMENTATIONS` or `COLOURS`; a callable
+            (image, seed) -> image of one image, which gets its own of the
+            `view_seeds`; or several names and callables, applied in order,
+            each with a `stream` of the seeds to itself.
+        value_range: (low, high) of the pixels.
 
     Returns:
         The function, or `None`.
@@ -110,13 +68,32 @@ def resolve(augment):
         return None
     if callable(augment):
         return _each(augment)
-    if augment not in AUGMENTATIONS:
-        raise ValueError(
-            f"Unknown augmentation. Expected None, one of "
-            f"{sorted(AUGMENTATIONS)} or a callable (image, seed) -> image. "
-            f"Received {augment!r}."
-        )
-    return AUGMENTATIONS[augment]
+    if isinstance(augment, (tuple, list)) and len(augment):
+        return _in_turn([_named(one, augment, value_range) for one in augment])
+    return _named(augment, augment, value_range)
+
+
+def _named(one, augment, value_range):
+    if callable(one):
+        return _each(one)
+    if isinstance(one, str) and one in AUGMENTATIONS:
+        return AUGMENTATIONS[one]
+    if isinstance(one, str) and one in COLOURS:
+        return functools.partial(COLOURS[one], value_range=value_range)
+    raise ValueError(
+        f"Unknown augmentation. Expected None, one of "
+        f"{sorted({*AUGMENTATIONS, *COLOURS})}, a callable (image, seed) -> "
+        f"image or a tuple of those. Received {augment!r}."
+    )
+
+
+def _in_turn(parts):
+    def views(images, seeds):
+        for number, part in enumerate(parts):
+            images = part(images, stream(seeds, number))
+        return images
+
+    return views
 
 
 def _each(augment):
@@ -128,21 +105,3 @@ def _each(augment):
         )
 
     return views
-
-
-def _moved(size, draws):
-    """For each draw in [0, 1) where every place of an axis comes from."""
-    by = max(1, round(size * _SHARE))
-    start = tf.cast(tf.floor(draws * (2 * by + 1)), tf.int32) - by
-    return start[:, None] + tf.range(size)  # (batch, size)
-
-
-def _reflected(places, size):
-    places = tf.abs(places)
-    # An axis of one pixel has nothing to reflect.
-    return tf.maximum(size - 1 - tf.abs(size - 1 - places), 0)
-
-
-def _gathered(images, rows, columns):
-    images = tf.gather(images, rows, axis=1, batch_dims=1)
-    return tf.gather(images, columns, axis=2, batch_dims=1)

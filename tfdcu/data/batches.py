@@ -2,12 +2,12 @@
 
 import tensorflow as tf
 
-from tfdcu.data.augment import resolve
-from tfdcu.data.augment import viewed
 from tfdcu.data.digest import describe_views
 from tfdcu.data.open import open_source
 from tfdcu.data.order import epoch_batches
+from tfdcu.data.partners import open_mix
 from tfdcu.data.targets import opened
+from tfdcu.data.views import viewing
 
 # Streams of random numbers that must not meet.
 _LABELED, _UNLABELED = 0, 1
@@ -20,6 +20,8 @@ def training_batches(
     batch_size=64,
     labeled_batch_size=None,
     augment=None,
+    mix=None,
+    mix_share=0.5,
     views=0,
     targets=None,
     epochs=None,
@@ -34,8 +36,8 @@ def training_batches(
     An epoch is one pass over the pool in a random order; a last batch that is
     not full is dropped, and a pool smaller than a batch is repeated to fill
     one. The labeled images are repeated beside it, reshuffled on every pass.
-    The view that `augment` makes is the only one in the batch, so student and
-    teacher see the same.
+    The view that `augment` and `mix` make is the only one in the batch, so
+    student and teacher see the same.
 
     An order is a pure function of (seed, epoch), and a view of (seed, place of
     the image in its source, number of the pass over the source), passes being
@@ -49,13 +51,21 @@ def training_batches(
         unlabeled: Anything `open_source` takes; labels are dropped.
         batch_size: Unlabeled images a batch.
         labeled_batch_size: Labeled images a batch. Default `batch_size`.
-        augment: `None`, `"flip_crop"`, `"shift"` or a callable from (image
-            (height, width, channels), seed (2,)) to an image of that shape,
-            made of TensorFlow's stateless operations.
+        augment: `None`, `"flip_crop"`, `"shift"`, `"colour"` or a callable
+            from (image (height, width, channels), seed (2,)) to an image of
+            that shape, made of TensorFlow's stateless operations; or a tuple
+            of those, which are applied in order.
+        mix: `None`, `"mixup"` (weighted means, Zhang et al. 2018) or
+            `"cutmix"` (boxes, Yun et al. 2019) of pool images with partners:
+            views of the labeled images, or of the pool itself where there are
+            none. The teacher is asked about the mix; labeled images stay as
+            they are. Partner, weight and box are as pure as the views.
+        mix_share: Share of the pool images that are mixed, in (0, 1].
         views: How many views each image has, taken in turn, a pass each; 0
             for a fresh one in every pass.
         targets: What `tfdcu.teacher_targets` made of these very sources, with
-            the same `augment`, `views` and `seed`, or the paths of it: a pair
+            the same `augment`, `views` and `seed`, the pool's also with `mix`
+            and the labeled images as `partners`, or the paths of it: a pair
             (of the labeled images, of the pool), or of the pool alone if
             there are no labeled images. Default `None`.
         epochs: `None` makes a dataset of one epoch, another one every time it
@@ -81,9 +91,10 @@ def training_batches(
 
     Raises:
         ValueError: For sources that cannot be used or do not fit together, a
-            batch size below 1, an unknown augmentation; with `epochs`, for a
-            dataset whose own order changes; for targets that are not
-            finished, or of other images or views.
+            batch size below 1, an unknown augmentation or mix; for a stream
+            too large to pick partners from; with `epochs`, for a dataset
+            whose own order changes; for targets that are not finished, or of
+            other images, views or partners.
 
     Example:
 
@@ -107,7 +118,6 @@ def training_batches(
         )
     if isinstance(epochs, int):
         epochs = range(epochs)
-    view = resolve(augment)
     few_targets, pool_targets = _pair(targets, labeled)
     options = {"value_range": value_range, "data_dir": data_dir, "seed": seed}
     if labeled is not None:
@@ -116,25 +126,17 @@ def training_batches(
     pool = open_source(
         unlabeled, labeled=False, image_shape=image_shape, **options
     )
+    labeled = labeled and _held(labeled, cache, epochs)
+    pool = _held(pool, cache, epochs)
+    mixed = open_mix(mix, mix_share, pool, labeled)
     steps = steps_per_epoch(pool, batch_size)
 
-    def stream(source, size, tag, targets):
-        if epochs is not None and not source.fixed_order:
-            raise ValueError(
-                f"{source.name} comes in another order whenever it is read, so "
-                f"its epochs cannot be repeated. Expected a dataset of fixed "
-                f"order, e.g. shuffle(..., reshuffle_each_iteration=False). "
-                f"Received one that reshuffles, and epochs={epochs}."
-            )
-        if cache is True or (
-            # A dataset that differs every time has a reason, e.g. views.
-            cache == "auto" and source.fixed_order and source.fits_in_memory()
-        ):
-            source = source.in_memory()
+    def stream(source, size, tag, targets, mix=None):
+        view = viewing(augment, source.value_range, seed, mix)
         recall = None
         if targets is not None:
             shape = source.image_shape, source.value_range
-            made = describe_views(augment, views, seed, *shape)
+            made = describe_views(augment, views, seed, *shape, mix)
             targets.check(source, made)
             recall = targets.recall()
         batches = _epochs(epochs, seed).flat_map(
@@ -148,13 +150,13 @@ def training_batches(
             images = source.decode_batch(items)
             numbers = numbers % views if views else numbers
             logits = [] if recall is None else [recall(ids, numbers, images)]
-            images = viewed(view, images, ids, numbers, seed)
+            images = view(images, ids, numbers)
             parts = (images, *labels, *logits)
             return parts if parts[1:] else images
 
         return batches.map(decoded, num_parallel_calls=tf.data.AUTOTUNE)
 
-    batches = stream(pool, batch_size, _UNLABELED, pool_targets)
+    batches = stream(pool, batch_size, _UNLABELED, pool_targets, mixed)
     if labeled is not None:
         few = stream(labeled, labeled_batch_size, _LABELED, few_targets)
         batches = tf.data.Dataset.zip(few, batches)
@@ -192,6 +194,23 @@ def evaluation_batches(source, batch_size=256, **options):
 def steps_per_epoch(unlabeled, batch_size):
     """Batches of one pass over an open pool: full ones, at least one."""
     return max(1, unlabeled.num_images // batch_size)
+
+
+def _held(source, cache, epochs):
+    """A source in memory, if it is wanted there; its order is checked."""
+    if epochs is not None and not source.fixed_order:
+        raise ValueError(
+            f"{source.name} comes in another order whenever it is read, so "
+            f"its epochs cannot be repeated. Expected a dataset of fixed "
+            f"order, e.g. shuffle(..., reshuffle_each_iteration=False). "
+            f"Received one that reshuffles, and epochs={epochs}."
+        )
+    if cache is True or (
+        # A dataset that differs every time has a reason, e.g. views.
+        cache == "auto" and source.fixed_order and source.fits_in_memory()
+    ):
+        return source.in_memory()
+    return source
 
 
 def _epochs(epochs, seed):

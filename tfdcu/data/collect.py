@@ -4,13 +4,14 @@ import numpy as np
 import tensorflow as tf
 
 from tfdcu.data import shards
-from tfdcu.data.augment import resolve
-from tfdcu.data.augment import viewed
 from tfdcu.data.digest import checksums
 from tfdcu.data.top_k import packed
+from tfdcu.data.views import viewing
 
 
-def view_batches(source, ids, batch_size, augment=None, views=1, seed=0):
+def view_batches(
+    source, ids, batch_size, augment=None, views=1, seed=0, mix=None
+):
     """All views of some images, each batch of images decoded once.
 
     Args:
@@ -20,20 +21,21 @@ def view_batches(source, ids, batch_size, augment=None, views=1, seed=0):
         augment: As in `training_batches`.
         views: How many views each image has.
         seed: Their seed.
+        mix: What `open_mix` gave.
 
     Returns:
         A `tf.data.Dataset` of (ids, view, pixels, images): int64 (batch,),
         int64 scalar, the checksums of the images and the float32 views of
         them. A batch comes `views` times; the last one may be smaller.
     """
-    view = resolve(augment)
+    view = viewing(augment, source.value_range, seed, mix)
 
     def views_of(ids, images):
         pixels = checksums(images)
 
         def numbered(number):
             numbers = tf.fill(tf.shape(ids), number)
-            return ids, number, pixels, viewed(view, images, ids, numbers, seed)
+            return ids, number, pixels, view(images, ids, numbers)
 
         return tf.data.Dataset.range(views).map(numbered)
 

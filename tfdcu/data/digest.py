@@ -34,7 +34,7 @@ def checksums(images):
     return tf.reduce_sum(tf.cast(words, tf.int64) * factors, 1)
 
 
-def describe_views(augment, views, seed, image_shape, value_range):
+def describe_views(augment, views, seed, image_shape, value_range, mix=None):
     """What makes views other views, as JSON.
 
     Args:
@@ -43,25 +43,34 @@ def describe_views(augment, views, seed, image_shape, value_range):
         seed: Their seed.
         image_shape: (height, width, channels).
         value_range: (low, high).
+        mix: What `open_mix` gave.
 
     Returns:
         Dict. Its `digest` is that of a few views of random images, so it
-        tells another callable, or another release, of the same name.
+        tells another callable, or another release, of the same name. It holds
+        `mix` only where there is one.
     """
-    view = resolve(augment)
-    if view is None:
+    view = resolve(augment, value_range)
+    if view is None and mix is None:
         return {"augment": None, "views": 1}
+    described = {"augment": describe(augment), "views": views, "seed": seed}
+    if mix is not None:
+        described["mix"] = mix.describe()
+    if view is not None:
+        described["digest"] = _digest_of(view, image_shape, value_range)
+    return described
+
+
+def _digest_of(view, image_shape, value_range):
     low, high = value_range
     images = np.random.default_rng(0).random((_NUM_PROBES, *image_shape))
-    images = tf.constant((images * (high - low) + low).astype("float32"))
-    ids = tf.range(_NUM_PROBES, dtype=tf.int64)
-    seen = view(images, view_seeds(ids, 0 * ids, 0)).numpy()
-    return {
-        "augment": describe(augment),
-        "digest": hashlib.sha256(seen.tobytes()).hexdigest()[:16],
-        "views": views,
-        "seed": seed,
-    }
+    images = (images * (high - low) + low).astype("float32")
+    # Where views are made, also beside an accelerator, which rounds otherwise.
+    with tf.device("CPU:0"):
+        ids = tf.range(_NUM_PROBES, dtype=tf.int64)
+        seeds = view_seeds(ids, 0 * ids, 0)
+        seen = view(tf.constant(images), seeds).numpy()
+    return hashlib.sha256(seen.tobytes()).hexdigest()[:16]
 
 
 @functools.lru_cache(8)

@@ -33,13 +33,30 @@ def junk_measures(images, value_range):
     }
 
 
-def count_junk(measures):
-    """How many images are flat, noise or copies, and the share of all three.
+def junk_kinds(measures):
+    """Which images are flat, noise or copies.
 
     An image is flat where its spread is below `FLAT`; noise where it is not
     flat and its correlation lies between `-NOISE` and `NOISE`; a duplicate
-    where an earlier image has the same pixels. One that is junk in two ways
-    is counted in both, and once in the share.
+    where an earlier image has the same pixels.
+
+    Args:
+        measures: What `junk_measures` gave, for all images.
+
+    Returns:
+        Dict of bool arrays (num_images,): `flat`, `noise` and `duplicates`.
+    """
+    flat = measures["spread"] < FLAT
+    noise = ~flat & (np.abs(measures["correlation"]) < NOISE)
+    copy = np.ones(len(flat), bool)
+    copy[np.unique(measures["checksum"], return_index=True)[1]] = False
+    return {"flat": flat, "noise": noise, "duplicates": copy}
+
+
+def count_junk(measures):
+    """How many images are flat, noise or copies, and the share of all three.
+
+    One that is junk in two ways is counted in both, and once in the share.
 
     Args:
         measures: What `junk_measures` gave, for all images.
@@ -48,16 +65,10 @@ def count_junk(measures):
         Dict with the counts `flat`, `noise`, `duplicates` and `junk_share`,
         in [0, 1].
     """
-    flat = measures["spread"] < FLAT
-    noise = ~flat & (np.abs(measures["correlation"]) < NOISE)
-    copy = np.ones(len(flat), bool)
-    copy[np.unique(measures["checksum"], return_index=True)[1]] = False
-    return {
-        "flat": int(flat.sum()),
-        "noise": int(noise.sum()),
-        "duplicates": int(copy.sum()),
-        "junk_share": float((flat | noise | copy).mean()),
-    }
+    kinds = junk_kinds(measures)
+    counts = {name: int(images.sum()) for name, images in kinds.items()}
+    share = float(np.any(list(kinds.values()), axis=0).mean())
+    return {**counts, "junk_share": share}
 
 
 def spread(images, value_range):

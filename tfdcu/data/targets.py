@@ -65,11 +65,13 @@ class Targets:
         text = json.dumps(self.fingerprint, sort_keys=True)
         self.mark = hashlib.sha256(text.encode()).hexdigest()
 
-    def missing(self):
-        """Numbers of the shards that are not there yet."""
+    def missing(self, numbers=None):
+        """Those of these shards, or of all, that are not there yet."""
+        if numbers is None:
+            numbers = range(self.num_shards)
         return [
             number
-            for number in range(self.num_shards)
+            for number in numbers
             if not shards.is_whole(self.path, number, self.mark)
         ]
 

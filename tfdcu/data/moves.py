@@ -1,0 +1,75 @@
+"""Views that move pixels and change none: shifts and mirror images."""
+
+import tensorflow as tf
+
+from tfdcu.data.draws import uniform
+
+# How far images are moved, as a share of their size, but at least a pixel.
+_SHARE = 1 / 8
+
+
+def flip_crop(images, seeds):
+    """Mirrors half of the images and moves each by up to an eighth.
+
+    The usual augmentation of CIFAR and photos (He et al. 2016, section 4.2:
+    4 pixels of padding at 32 pixels, and flips). The border is filled by
+    reflection, which is ours: black borders are foreign to BatchNorm.
+
+    Args:
+        images: Float tensor (batch, height, width, channels).
+        seeds: Int64 tensor (batch, 2), one an image.
+
+    Returns:
+        Views of the same shape.
+    """
+    draws = uniform(seeds, 3)
+    rows = _reflected(_moved(images.shape[1], draws[:, 0]), images.shape[1])
+    columns = _reflected(_moved(images.shape[2], draws[:, 1]), images.shape[2])
+    mirrored = images.shape[2] - 1 - columns
+    columns = tf.where(draws[:, 2:] < 0.5, mirrored, columns)
+    return _gathered(images, rows, columns)
+
+
+def shift(images, seeds):
+    """Moves each image by up to an eighth, at least by one pixel, no flips.
+
+    For digits and whatever must not be mirrored. What comes in at the border
+    has the image's smallest value: the paper of white ink on black.
+
+    Args:
+        images: Float tensor (batch, height, width, channels).
+        seeds: Int64 tensor (batch, 2), one an image.
+
+    Returns:
+        Views of the same shape.
+    """
+    draws = uniform(seeds, 2)
+    rows = _moved(images.shape[1], draws[:, 0])
+    columns = _moved(images.shape[2], draws[:, 1])
+    inside_rows = tf.clip_by_value(rows, 0, images.shape[1] - 1)
+    inside_columns = tf.clip_by_value(columns, 0, images.shape[2] - 1)
+    moved = _gathered(images, inside_rows, inside_columns)
+    inside = tf.logical_and(
+        tf.equal(rows, inside_rows)[:, :, None],
+        tf.equal(columns, inside_columns)[:, None, :],
+    )  # (batch, height, width)
+    paper = tf.reduce_min(images, (1, 2, 3), keepdims=True)
+    return tf.where(inside[..., None], moved, paper)
+
+
+def _moved(size, draws):
+    """For each draw in [0, 1) where every place of an axis comes from."""
+    by = max(1, round(size * _SHARE))
+    start = tf.cast(tf.floor(draws * (2 * by + 1)), tf.int32) - by
+    return start[:, None] + tf.range(size)  # (batch, size)
+
+
+def _reflected(places, size):
+    places = tf.abs(places)
+    # An axis of one pixel has nothing to reflect.
+    return tf.maximum(size - 1 - tf.abs(size - 1 - places), 0)
+
+
+def _gathered(images, rows, columns):
+    images = tf.gather(images, rows, axis=1, batch_dims=1)
+    return tf.gather(images, columns, axis=2, batch_dims=1)
