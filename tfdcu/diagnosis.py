@@ -1,26 +1,22 @@
 """What a teacher makes of a pool, and how the pool lies, before training."""
 
-import keras
-import numpy as np
-import tensorflow as tf
-
 from tfdcu.answers import confidence
 from tfdcu.answers import coverage
-from tfdcu.data import Source
+from tfdcu.asking import asked
+from tfdcu.asking import check_layer
+from tfdcu.asking import opened
+from tfdcu.asking import rounded
+from tfdcu.asking import tapped
 from tfdcu.data import count_junk
-from tfdcu.data import junk_measures
-from tfdcu.data import open_source
 from tfdcu.data import sample_of
 from tfdcu.endings import as_logits
 from tfdcu.models import load
 from tfdcu.transfer import channel_statistics
 from tfdcu.transfer import default_align_layer
 from tfdcu.transfer import proxy_a_distance
-from tfdcu.transfer import resized
 
 # With fewer labeled images, their distance to the pool is mostly chance.
 FEWEST_LABELED = 10
-_BATCH_SIZE = 128
 
 
 def diagnose(
@@ -95,16 +91,20 @@ def diagnose(
         )
     teacher = as_logits(load(teacher))
     layer = layer_of(teacher, layer)
-    tap = tapped(teacher, layer)
-    options = {"value_range": value_range, "data_dir": data_dir, "seed": seed}
+    taps = {}
+    if layer is not None:
+        output = teacher.get_layer(layer).output
+        taps["statistics"] = output, channel_statistics
+    tap = tapped(teacher, **taps)
+    options = {
+        "image_shape": image_shape,
+        "value_range": value_range,
+        "data_dir": data_dir,
+        "seed": seed,
+    }
 
     def seen(images, labeled):
-        shape = image_shape
-        if shape is None and not isinstance(images, Source):
-            shape = fixed_shape(teacher)
-        source = open_source(
-            images, labeled=labeled, image_shape=shape, **options
-        )
+        source = opened(images, teacher, labeled=labeled, **options)
         return source, asked(tap, sample_of(source, num_images, seed=seed))
 
     _, pool = seen(unlabeled, False)
@@ -125,13 +125,7 @@ def diagnose(
         "a_distance": distance(few, pool, seed),
         **count_junk(pool),
     }
-    return {name: rounded(value) for name, value in found.items()}
-
-
-def fixed_shape(teacher):
-    """The teacher's image shape, or `None` where it takes several."""
-    shape = teacher.input_shape[1:]
-    return None if None in shape else shape
+    return rounded(found)
 
 
 def layer_of(teacher, layer):
@@ -141,65 +135,8 @@ def layer_of(teacher, layer):
             return default_align_layer(teacher)
         except ValueError:
             return None
-    known = [one.name for one in teacher.layers]
-    if layer not in known:
-        raise ValueError(
-            "The layer is not in the teacher. Expected: one of "
-            f"{known}. Received: layer={layer!r}"
-        )
+    check_layer(teacher, layer)
     return layer
-
-
-def tapped(teacher, layer):
-    """The teacher as a function from images to all that is asked of it.
-
-    Args:
-        teacher: A functional `keras.Model` that gives logits.
-        layer: The name of a layer, or `None`.
-
-    Returns:
-        A function from images (batch, height, width, channels) to a dict of
-        `logits` (batch, classes) and, with a layer, `statistics`
-        (batch, 2 * channels).
-    """
-    outputs = {"logits": teacher.output}
-    if layer is not None:
-        outputs["statistics"] = teacher.get_layer(layer).output
-    # Keras counts models that have no name, and so renames later ones.
-    model = keras.Model(teacher.input, outputs, name="tapped")
-
-    def ask(images):
-        images = resized(images, teacher.input_shape)
-        answers = model(images, training=False)
-        if layer is not None:
-            features = tf.cast(answers["statistics"], tf.float32)
-            answers["statistics"] = channel_statistics(features)
-        return {key: np.asarray(x, "float32") for key, x in answers.items()}
-
-    return ask
-
-
-def asked(tap, source):
-    """What the teacher says of each image, and what tells junk.
-
-    Args:
-        tap: What `tapped` gave.
-        source: A `tfdcu.data.Source` without labels.
-
-    Returns:
-        Dict of arrays, a row for each image.
-    """
-    parts = [
-        {**tap(images), **junk_measures(images.numpy(), source.value_range)}
-        for images in source.batches(_BATCH_SIZE)
-    ]
-    rows = {key: np.concatenate([p[key] for p in parts]) for key in parts[0]}
-    if not np.isfinite(rows["logits"]).all():
-        raise ValueError(
-            "The teacher's answers cannot be used. Expected: finite logits. "
-            f"Received: NaN or infinity for images of {source.name}"
-        )
-    return rows
 
 
 def distance(few, pool, seed):
@@ -210,10 +147,3 @@ def distance(few, pool, seed):
     if min(map(len, sides)) < FEWEST_LABELED:
         return None
     return proxy_a_distance(*sides, seed=seed)
-
-
-def rounded(value):
-    """Floats to four digits, in plain types."""
-    if isinstance(value, list):
-        return [rounded(one) for one in value]
-    return round(float(value), 4) if isinstance(value, float) else value
