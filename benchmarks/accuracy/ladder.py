@@ -1,0 +1,143 @@
+"""The accuracy ladder: what each step of the method brings, and where.
+
+    python -m benchmarks.accuracy.ladder --example=digits \\
+        --teacher=runs/digits/teacher.keras --seeds=10
+    python -m benchmarks.accuracy.ladder --example=cifar10 \\
+        --teacher=resnet56_cifar10.keras --data_dir=tensorflow_datasets
+    python -m benchmarks.accuracy.ladder ... --rows="5 everything" --seeds=1
+
+Every row is a run of `tfdcu.compress` in a folder of its own: a killed
+benchmark goes on, and rows that the JSON file holds are not run again. The
+student is the teacher cut to the config's budget. Test accuracy is that of the
+last epoch, the test images read once; labels, initial weights and order move
+with the seed. Writes `<example>.json` and `<example>.md`, and with CIFAR-10's
+rows the pictures, beside this file.
+"""
+
+import json
+from pathlib import Path
+
+from absl import app
+from absl import flags
+
+import tfdcu
+from benchmarks.accuracy import rungs
+from benchmarks.accuracy.examples import cifar10
+from benchmarks.accuracy.examples import digits_example
+from benchmarks.accuracy.page import write_page
+from tfdcu.files import whole_files
+
+FLAGS = flags.FLAGS
+HERE = Path(__file__).parent
+flags.DEFINE_enum("example", "digits", ["digits", "cifar10"], "Which ladder.")
+flags.DEFINE_string("teacher", None, "The trained teacher.")
+flags.DEFINE_string("data_dir", None, "Prepared TFDS data sets, for CIFAR-10.")
+flags.DEFINE_list("rows", list(rungs.LADDER), "Rows to run.")
+flags.DEFINE_integer("seeds", 3, "Seeds 0 to this many are run.")
+flags.DEFINE_string("runs", "runs/accuracy", "Where the runs go.")
+
+
+def run(example, rung, seed, folder):
+    """One run, a flat dict of what is compared."""
+    config = example.config(seed)
+    for change in rungs.changes(rung):
+        config = rungs.changed(config, change)
+    if rungs.LABELS in rungs.changes(rung):
+        few = example.few(seed)
+        config |= {"labeled": few, "unlabeled": few.without_labels()}
+        config["training"]["epochs"] = example.label_epochs
+    if rung == "6 oracle":
+        config["unlabeled"] = example.training_images.without_labels()
+        config["data"] |= {"labels_per_class": None, "unlabeled_split": None}
+    if callable(config["unlabeled"]):
+        make, options = config["unlabeled"], config["data"]
+        pool = tfdcu.data.open_source(
+            example.config(seed)["unlabeled"],
+            labeled=False,
+            split=options.pop("unlabeled_split"),
+            data_dir=example.data_dir,
+        )
+        config["unlabeled"] = make(pool, seed)
+    if isinstance(config["student"], str):
+        config["student"] = tfdcu.models.build(
+            config["student"], num_classes=10, seed=seed
+        )
+    workdir = folder / f"{rung}-{seed}".replace(" ", "_")
+    record = tfdcu.compress(**config, workdir=workdir)
+    return {"rung": rung, "seed": seed, **summary(record)}
+
+
+def summary(record):
+    """What is compared, of a report."""
+    rows = {(row["name"], row["format"]): row for row in record["rows"]}
+    teacher, student = rows["teacher", "keras"], rows["student", "keras"]
+    return {
+        "teacher": teacher["accuracy"],
+        "student": student["accuracy"],
+        "int8": rows["student", "int8"]["accuracy"],
+        "agreement": student["agreement"],
+        "macs": student["macs"] / teacher["macs"],
+        "seconds": round(sum(record["seconds"].values())),
+    }
+
+
+def untrained(example, seed, folder):
+    """Rung 0: the students of rungs 3 and 5 before they are trained."""
+    config = example.config(seed)
+    rows = []
+    for name, rung in (
+        ("0 pruned", "3 + mimic on the pool"),
+        ("0 pruned and repaired", "5 everything"),
+    ):
+        model = folder / f"{rung}-{seed}".replace(" ", "_") / "pruned.keras"
+        if model.exists():
+            found = tfdcu.evaluate(
+                model,
+                config["test"],
+                split=config["data"]["test_split"],
+                data_dir=example.data_dir,
+            )
+            rows.append(
+                {"rung": name, "seed": seed, "student": found["accuracy"]}
+            )
+    return rows
+
+
+def main(argv):
+    del argv
+    known = [*rungs.LADDER, *rungs.ABLATIONS, *rungs.PLACES]
+    unknown = set(FLAGS.rows) - set(known)
+    if unknown:
+        raise SystemExit(
+            f"Stopped: unknown rows. Expected: some of {known}. "
+            f"Received: {sorted(unknown)}"
+        )
+    if FLAGS.example == "digits":
+        example = digits_example(FLAGS.teacher)
+    else:
+        example = cifar10(FLAGS.teacher, FLAGS.data_dir)
+    file = HERE / f"{example.name}.json"
+    folder = Path(FLAGS.runs) / example.name
+    rows = json.loads(file.read_text("utf-8")) if file.exists() else []
+
+    def add(new):
+        for row in new:
+            if not done(row["rung"], row["seed"]):
+                rows.append(row)
+        with whole_files(file) as (data,):
+            data.write_text(json.dumps(rows, indent=1) + "\n", "utf-8")
+        write_page(HERE / example.name, rows)
+
+    def done(rung, seed):
+        return any((r["rung"], r["seed"]) == (rung, seed) for r in rows)
+
+    for seed in range(FLAGS.seeds):
+        for rung in FLAGS.rows:
+            if not done(rung, seed):
+                add([run(example, rung, seed, folder)])
+        add(untrained(example, seed, folder))
+
+
+if __name__ == "__main__":
+    flags.mark_flags_as_required(["teacher"])
+    app.run(main)

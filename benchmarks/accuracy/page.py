@@ -1,0 +1,140 @@
+"""The table and the pictures of a ladder, drawn from its rows alone."""
+
+import statistics
+
+from benchmarks.accuracy import rungs
+from tfdcu.files import whole_files
+from tfdcu.report import style
+
+TITLES = {
+    "cifar10": "CIFAR-10, ResNet-56, 50 labels a class, Tiny ImageNet",
+    "digits": "Handwritten digits, 5 labels a class, printed characters",
+}
+ZERO = ("0 pruned", "0 pruned and repaired")
+# Rows that make up the learning curve, and how many images they have.
+POOLS = {"pool of 2k": 2000, "pool of 10k": 10_000, "5 everything": 49_000}
+
+
+def write_page(path, rows):
+    """Writes `<path>.md`, `<path>_ladder.png` and, of pools, `_pool.png`.
+
+    Args:
+        path: `Path` without an ending; its name says which example.
+        rows: List of dicts as `ladder.run` gives.
+    """
+    content = {f"{path}.md": page(path.name, rows).encode()}
+    pictures = {"_ladder.png": ladder, "_pool.png": learning_curve}
+    for ending, picture in pictures.items():
+        drawn = style.draw(picture, rows)
+        if drawn is not None:
+            content[f"{path}{ending}"] = drawn
+    with whole_files(*content) as files:
+        for file, data in zip(files, content.values()):
+            file.write_bytes(data)
+
+
+def page(name, rows):
+    """The committed text: how it was measured, and a table."""
+    teacher = next(row["teacher"] for row in rows if "teacher" in row)
+    lines = [
+        f"# {TITLES[name]}",
+        "",
+        f"`python -m benchmarks.accuracy.ladder --example={name} ...`",
+        "",
+        "Test accuracy in percent, last epoch: mean (lowest to highest) over "
+        f"the seeds. The teacher has {100 * teacher:.2f}.",
+    ]
+    for title, names in (
+        ("The ladder", (*ZERO, *rungs.LADDER)),
+        ("Rung 5 with one thing changed", rungs.ABLATIONS),
+        ("Rung 5 elsewhere", rungs.PLACES),
+    ):
+        found = [n for n in names if values(rows, n)]
+        if found:
+            lines += ["", f"## {title}", "", *table(rows, found)]
+    return "\n".join(lines) + "\n"
+
+
+def table(rows, names):
+    """A rung a line."""
+    lines = [
+        "| rung | seeds | student | below the teacher | int8 | minutes |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    for name in names:
+        own = [row for row in rows if row["rung"] == name]
+        below = [r["teacher"] - r["student"] for r in own if "teacher" in r]
+        minutes = [r["seconds"] / 60 for r in own if "seconds" in r]
+        lines.append(
+            f"| {name} | {len(own)} | {spread(own, 'student')} | "
+            f"{100 * statistics.mean(below):.2f} | "
+            f"{spread(own, 'int8')} | {statistics.median(minutes):.0f} |"
+            if below
+            else f"| {name} | {len(own)} | {spread(own, 'student')} | | | |"
+        )
+    return lines
+
+
+def values(rows, rung, key="student"):
+    """What the seeds of a rung have, in percent."""
+    return [100 * row[key] for row in rows if row["rung"] == rung]
+
+
+def spread(rows, key):
+    """Mean, and lowest to highest."""
+    found = [100 * row[key] for row in rows]
+    mean = f"{statistics.mean(found):.2f}"
+    if len(found) == 1:
+        return mean
+    return f"{mean} ({min(found):.2f} to {max(found):.2f})"
+
+
+def ladder(new_figure, rows):
+    """Means with the range over the seeds, a rung a line."""
+    names = [n for n in (*ZERO, *rungs.LADDER) if values(rows, n)]
+    figure = new_figure(7, 0.5 + 0.4 * len(names))
+    axes = figure.subplots()
+    for place, name in enumerate(names):
+        found = values(rows, name)
+        axes.plot(
+            [min(found), max(found)], [place, place], color=style.BLUE, lw=5
+        )
+        mean = statistics.mean(found)
+        axes.plot(mean, place, "o", color=style.BLUE)
+        axes.annotate(
+            f"{mean:.1f}",
+            (max(found), place),
+            (8, 0),
+            textcoords="offset points",
+            va="center",
+        )
+    teacher = 100 * next(row["teacher"] for row in rows if "teacher" in row)
+    axes.axvline(teacher, color=style.GRAY, ls="--", lw=1)
+    axes.set_title(f"Test accuracy in percent (dashed: teacher, {teacher:.1f})")
+    axes.set_yticks(range(len(names)), names)
+    axes.invert_yaxis()
+    axes.margins(x=0.12)
+    return figure
+
+
+def learning_curve(new_figure, rows):
+    """The error that the student adds, by the size of the pool."""
+    points = []
+    for name, size in POOLS.items():
+        own = [row for row in rows if row["rung"] == name]
+        if own:
+            lost = [row["teacher"] - row["student"] for row in own]
+            points.append((size, 100 * statistics.mean(lost)))
+    if len(points) < 3:
+        return None
+    figure = new_figure(5.5, 3.6)
+    axes = figure.subplots()
+    sizes, lost = zip(*points)
+    axes.plot(sizes, lost, "o-", color=style.BLUE, label="student")
+    fall = [lost[0] * (sizes[0] / size) ** 0.5 for size in sizes]
+    axes.plot(sizes, fall, "--", color=style.GRAY, label="1 / √images")
+    axes.set_xscale("log")
+    axes.set_xlabel("unlabeled images in the pool")
+    axes.set_title("Points below the teacher")
+    axes.legend()
+    return figure

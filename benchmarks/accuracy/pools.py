@@ -1,0 +1,47 @@
+"""Other pools: the half that is far from the task, the near one, junk."""
+
+import numpy as np
+from scipy.special import log_softmax
+
+import tfdcu
+
+JUNK_SHARE = 0.3
+
+
+def far(answers):
+    """High for images of which the teacher is least sure: their entropy."""
+    logs = log_softmax(answers["logits"].astype("float64"), axis=-1)
+    return -(np.exp(logs) * logs).sum(-1)
+
+
+def near(answers):
+    """High for images of which the teacher is surest."""
+    return -far(answers)
+
+
+def with_junk(pool, seed):
+    """A pool of the same size in which some images are junk.
+
+    A third each of noise, flat colours and printed characters.
+
+    Args:
+        pool: A `Source` of images in [0, 1].
+        seed: Int.
+
+    Returns:
+        Uint8 array (num, height, width, channels).
+    """
+    generator = np.random.default_rng(seed)
+    shape, num = pool.image_shape, pool.num_images
+    images = np.concatenate(
+        [np.uint8(255 * b.numpy() + 0.5) for b in pool.batches(1024)]
+    )
+    third = round(JUNK_SHARE * num / 3)
+    places = generator.permutation(num)[: 3 * third].reshape(3, third)
+    images[places[0]] = generator.integers(0, 256, (third, *shape), "uint8")
+    images[places[1]] = generator.integers(0, 256, (third, 1, 1, shape[-1]))
+    text = tfdcu.data.open_source("printed", labeled=False, image_shape=shape)
+    drawn = generator.integers(0, text.num_images, third)
+    letters = tfdcu.data.images_of(text, text.num_images)
+    images[places[2]] = np.uint8(255 * letters[drawn] + 0.5)
+    return images

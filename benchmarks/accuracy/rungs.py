@@ -1,0 +1,84 @@
+"""The rungs: what each one is trained with, as changes of one config."""
+
+from benchmarks.accuracy.pools import far
+from benchmarks.accuracy.pools import near
+from benchmarks.accuracy.pools import with_junk
+
+# Rungs 1 to 4 are the method without what this project adds to it.
+PLAIN = {
+    "channels": {"repair": False, "reestimate": True},
+    "transfer": {"batchnorm": "joint", "align_weight": 0.0},
+    "training": {"ema": None},
+    "batches": {"mix": None},
+}
+# Labeled images only: they are their own pool, and that is all there is.
+LABELS = {
+    "data": {"pool_validation": 0, "labels_per_class": None},
+    "transfer": {"batchnorm": "joint", "align_weight": 0.0},
+}
+LADDER = {
+    "1 labels": [PLAIN, LABELS, {"transfer": {"mimic_weight": 0.0}}],
+    "2 + mimic on them": [PLAIN, LABELS],
+    "3 + mimic on the pool": [PLAIN],
+    "4 + alignment": [PLAIN, {"transfer": {"align_weight": 0.1}}],
+    "5 everything": [],
+    "6 oracle": [],
+}
+# Rung 5 with one thing taken away, or another one in its place.
+ABLATIONS = {
+    "no repair": {"channels": {"repair": False, "reestimate": True}},
+    "BatchNorm joint": {"transfer": {"batchnorm": "joint"}},
+    "BatchNorm frozen": {"transfer": {"batchnorm": "frozen"}},
+    "no alignment": {"transfer": {"align_weight": 0.0}},
+    "align adversarial": {
+        "transfer": {"align_weight": 0.1, "align": "adversarial"}
+    },
+    "align coral": {"transfer": {"align_weight": 0.1, "align": "coral"}},
+    "align mmd": {"transfer": {"align_weight": 0.1, "align": "mmd"}},
+    "mixup": {"batches": {"mix": "mixup"}},
+    "cutmix": {"batches": {"mix": "cutmix"}},
+    "ema 0.99": {"training": {"ema": 0.99}},
+    "statistics of labeled": {"reestimate": {"images": "labeled"}},
+    "balanced mimic": {"transfer": {"mimic_balance": 1.0}},
+    "select confidence": {"select": {"by": "confidence"}},
+    "select balance": {"select": {"by": "balance"}},
+    "select nnpu": {"select": {"by": "nnpu"}},
+    "select diversity": {"select": {"by": "diversity"}},
+    "4 fresh views": {"targets": {"views": 0}},
+}
+# Rung 5 in other places; 1,000 images of each pool are held out, and what a
+# function makes of the pool takes its place.
+PLACES = {
+    "0 labels a class": {"labeled": None, "data": {"labels_per_class": None}},
+    "20 labels a class": {"data": {"labels_per_class": 20}},
+    "0.39 of the macs": {"channels": {"macs": 0.39}},
+    "ResNet-20": {"student": "resnet20", "channels": None},
+    "pool of 2k": {"data": {"unlabeled_split": "unlabeled[:3000]"}},
+    "pool of 10k": {"data": {"unlabeled_split": "unlabeled[:11000]"}},
+    "far half": {"select": {"by": far, "keep": 0.5}},
+    "near half": {"select": {"by": near, "keep": 0.5}},
+    "30 % junk": {"unlabeled": with_junk},
+}
+
+
+def changes(rung):
+    """The changes of a rung, in order.
+
+    Args:
+        rung: A name in `LADDER`, `ABLATIONS` or `PLACES`.
+
+    Returns:
+        List of dicts.
+    """
+    if rung in LADDER:
+        return LADDER[rung]
+    return [{**ABLATIONS, **PLACES}[rung]]
+
+
+def changed(config, change):
+    """A config with a change, sections merged."""
+    merged = dict(config)
+    for name, value in change.items():
+        both = isinstance(value, dict) and isinstance(config.get(name), dict)
+        merged[name] = changed(config[name], value) if both else value
+    return merged
