@@ -47,9 +47,24 @@ def get_config():
     config.batches.batch_size = 64
     # As many as unlabeled ones when not set.
     config.batches.labeled_batch_size = placeholder(int)
-    # None, "flip_crop" or "shift".
-    config.batches.augment = placeholder(str)
+    # None, "flip_crop", "shift", "colour", or a tuple of those, in order.
+    config.batches.augment = placeholder(object)
+    # None, "mixup" or "cutmix": pool images mixed with the labeled ones, or
+    # with one another where there are none; and the share that is mixed.
+    config.batches.mix = placeholder(str)
+    config.batches.mix_share = 0.5
     config.batches.cache = "auto"
+
+    # tfdcu.select_pool: "confidence", "balance", "nnpu", "diversity", "random";
+    # the whole pool when not set.
+    config.select = ConfigDict()
+    config.select.by = placeholder(str)
+    # A share of the pool or a number of images; found when not set.
+    config.select.keep = placeholder(object)
+    # Whether flat images, noise and copies are left out.
+    config.select.drop_junk = True
+    # Whose output, averaged over places, is compared; none: the last but one.
+    config.select.layer = placeholder(str)
 
     # tfdcu.prune_channels; exactly one of macs, params, ratio and latency. A
     # flag takes the config's own one back with 0: --config.channels.macs=0.
@@ -68,6 +83,9 @@ def get_config():
     config.channels.min_channels = 0.1
     # Layers that stay whole: names, or patterns such as "stem*".
     config.channels.exclude = ()
+    # Kernels solved anew on pool images to make up for what was cut; not with
+    # False.
+    config.channels.repair = placeholder(bool)
     # BatchNorm statistics computed anew on pool images after the cut.
     config.channels.reestimate = False
     # How far below the budget the result may be, as a share of it.
@@ -107,9 +125,14 @@ def get_config():
     config.transfer = ConfigDict()
     config.transfer.mimic = "kl"
     config.transfer.temperature = 4.0
+    # From 0 to 1: how far scarce classes count as much as frequent ones.
+    config.transfer.mimic_balance = 0.0
     config.transfer.label_weight = 1.0
     config.transfer.mimic_weight = 1.0
     config.transfer.align_weight = 0.1
+    # "adversarial", "coral" or "mmd"; the domain classifier's hidden units.
+    config.transfer.align = "adversarial"
+    config.transfer.domain_units = 64
     config.transfer.align_schedule = "dann"
     # A layer name or several; none: found from the graph.
     config.transfer.align_layers = placeholder(tuple)
@@ -123,8 +146,16 @@ def get_config():
     config.training.warmup = 0.05
     config.training.weight_decay = 1e-4
     config.training.clipnorm = placeholder(float)
+    # Momentum of the weights' average that is left at the end, such as 0.99.
+    config.training.ema = placeholder(float)
     config.training.jit_compile = False
     config.training.steps_per_execution = 1
+
+    # BatchNorm's statistics computed anew when training ends, of these images:
+    # "labeled" or "pool"; none: the moving averages stay.
+    config.reestimate = ConfigDict()
+    config.reestimate.images = placeholder(str)
+    config.reestimate.limit = 2048
 
     # tfdcu.export.export_all
     config.export = ConfigDict()

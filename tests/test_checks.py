@@ -11,11 +11,13 @@ from tfdcu.data import prepare
 
 SECTIONS = (
     "batches",
+    "select",
     "iterative",
     "targets",
     "sparsity",
     "transfer",
     "training",
+    "reestimate",
     "export",
 )
 
@@ -49,8 +51,16 @@ def test_defaults_fit_and_nothing_is_changed(splits, teacher):
     [
         ({"batches": {"batch_size": 0}}, "batch_size=0"),
         ({"transfer": {"align_layers": "nowhere"}}, "nowhere"),
+        ({"transfer": {"mimic_balance": 2}}, "mimic_balance=2"),
+        ({"select": {"by": "nearest"}}, "by='nearest'"),
+        ({"select": {"by": "random", "keep": 0.0}}, "keep=0.0"),
+        ({"select": {"by": "nnpu", "layer": "nowhere"}}, "nowhere|labeled=No"),
         ({"sparsity": {"final_sparsity": -1}}, "final_sparsity"),
         ({"training": {"warmup": 1.0}}, "warmup=1.0"),
+        ({"training": {"ema": 1.0}}, "ema=1.0"),
+        ({"transfer": {"align": "nearby"}}, "align='nearby'"),
+        ({"transfer": {"domain_units": -1}}, "domain_units=-1"),
+        ({"reestimate": {"images": "all"}}, "images='all'"),
         ({"export": {"formats": ()}}, "no format"),
         ({"export": {"sparse": True}}, "sparse=True with dynamic"),
     ],

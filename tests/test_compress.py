@@ -282,9 +282,38 @@ def test_stored_targets_train_without_the_teacher(tmp_path, monkeypatch):
     assert {path.name for path in folder.iterdir()} == {"labeled", "pool"}
 
 
-def without_teacher(student, teacher, config):
+def without_teacher(student, teacher, *others):
     assert teacher is None
-    return stages.distiller(student, teacher, config)
+    return stages.distiller(student, teacher, *others)
+
+
+def test_a_selected_pool_is_kept_over_a_kill(tmp_path, monkeypatch):
+    options = {
+        **QUICK,
+        "select": {"by": "balance", "keep": 0.5},
+        "transfer": {"mimic_balance": 1.0},
+    }
+    record = corridor.run(tmp_path / "unbroken", **options)
+    found = record["selection"]
+    # Twenty of the 200 are held out.
+    assert (found["num_images"], found["num_kept"]) == (180, 90)
+    assert found["kept_confidence_mean"] >= found["confidence_mean"]
+    assert any("90 of 180 images of" in note for note in record["notes"])
+    assert "selection" in record["seconds"]
+
+    def stopped(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(MODULE, "rows_of", stopped)
+    (tmp_path / "killed").mkdir()
+    with pytest.raises(KeyboardInterrupt):
+        corridor.run(tmp_path / "killed", **options)
+    monkeypatch.undo()
+    # Nobody is asked again.
+    monkeypatch.setattr(MODULE, "chosen_pool", stopped)
+    again = corridor.run(tmp_path / "killed", **options)
+    assert again["selection"] == found
+    assert_same(tmp_path / "killed", tmp_path / "unbroken")
 
 
 def test_another_seed_and_no_labels_at_all(tmp_path):

@@ -2,9 +2,12 @@
 
 import importlib
 import inspect
+import sys
 from pathlib import Path
 
 import pytest
+from absl import flags
+from ml_collections import config_flags
 
 import tfdcu
 from tfdcu.search import search
@@ -80,6 +83,32 @@ def test_sections_of_other_programs_bind_to_their_functions(name):
 def test_an_experiment_invents_no_field(name):
     config = for_compress(config_of(name))
     assert set(leaves(config)) == set(leaves(config_of("common")))
+
+
+@pytest.mark.parametrize(
+    ("given", "value"),
+    [
+        ("shift", "shift"),
+        ("None", None),
+        ("('flip_crop', 'colour')", ("flip_crop", "colour")),
+        ("['flip_crop', 'colour']", ["flip_crop", "colour"]),
+    ],
+)
+def test_augmentations_are_a_name_or_several(monkeypatch, given, value):
+    """In a config, whatever stood there before, and as a flag of a program."""
+    for before in (None, "shift", ("shift", "colour")):
+        config = importlib.import_module("configs.common").get_config()
+        config.batches.augment = before
+        config.batches.augment = value
+        assert config.to_dict()["batches"]["augment"] == value
+        arguments = ["program", f"--config.batches.augment={given}"]
+        # Fields of a config become flags once they are on the command line.
+        monkeypatch.setattr(sys, "argv", arguments)
+        values = flags.FlagValues()
+        config_flags.DEFINE_config_dict("config", config, flag_values=values)
+        values(arguments)
+        received = values.config.to_dict()["batches"]["augment"]
+        assert received == value and type(received) is type(value)
 
 
 def test_common_holds_the_defaults():

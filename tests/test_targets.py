@@ -10,6 +10,9 @@ from tests import tiny
 from tfdcu import data
 from tfdcu import teacher_targets
 from tfdcu.data import source as source_lib
+from tfdcu.targets import check_targets
+from tfdcu.targets import num_views
+from tfdcu.targets import stored_targets
 
 IMAGES = tiny.images(130, seed=2)
 LABELED = tiny.images(12, seed=1), tiny.labels(12)
@@ -133,6 +136,18 @@ def test_shares_of_the_work_make_up_the_whole(tmp_path, stream):
     assert files(tmp_path / "shares") == files(tmp_path / "whole")
 
 
+def test_a_folder_is_begun_and_renewed_without_computing_any(tmp_path):
+    teacher = Recorder()
+    begun = targets(tmp_path, teacher, shard=None)
+    assert (len(teacher.seen), begun.missing()) == (1, [0, 1, 2, 3, 4])
+    assert list(files(tmp_path)) == ["targets.json"]
+    made = targets(tmp_path, shard=(1, 2))
+    assert made.missing() == [0, 2, 4] and made.mark == begun.mark
+    assert targets(tmp_path, shard=None).missing() == [0, 2, 4]
+    renewed = targets(tmp_path, shard=None, renew=True)
+    assert renewed.missing() == [0, 1, 2, 3, 4]
+
+
 def test_memory_holds_no_more_than_open_shards(tmp_path, monkeypatch):
     most = []
     add = data.Collector.add
@@ -236,6 +251,8 @@ def test_the_student_of_stored_targets_is_that_of_the_live_teacher(
         ({"shard_size": 0}, "shard_size=0"),
         ({"shard": (2, 2)}, "no share of the work"),
         ({"augment": "mixup"}, "Unknown augmentation"),
+        ({"mix": "blend"}, "Unknown mix.*mixup.*'blend'"),
+        ({"mix": "mixup", "mix_share": 0}, "mix_share=0"),
         ({"images": "pool"}, "Unknown source"),
         ({"teacher": lambda x: Recorder()(x) * np.nan}, "cannot be stored"),
         ({"teacher": 3}, "cannot be asked"),
@@ -244,3 +261,109 @@ def test_the_student_of_stored_targets_is_that_of_the_live_teacher(
 def test_what_does_not_fit_is_refused(tmp_path, options, message):
     with pytest.raises(ValueError, match=message):
         targets(tmp_path, **options)
+
+
+MIXED = {"mix": "mixup", "views": 3, "seed": 5}
+
+
+@pytest.mark.parametrize(
+    ("mix", "augment", "labeled"),
+    [
+        ("mixup", None, LABELED),
+        ("cutmix", None, None),
+        ("cutmix", "colour", LABELED),
+        ("mixup", ("flip_crop", "colour"), LABELED),
+        ("mixup", ("flip_crop", "colour"), None),
+    ],
+)
+def test_the_teacher_was_asked_about_the_same_mixes(
+    tmp_path, mix, augment, labeled
+):
+    """Also in shares of the work, and in batches of another size."""
+    options = MIXED | {"mix": mix, "augment": augment}
+    teacher = Recorder()
+    mixing = options | {"partners": labeled and LABELED[0]}
+    for index in (1, 0):
+        made = targets(tmp_path / "pool", teacher, shard=(index, 2), **mixing)
+    stored = made
+    if labeled:
+        views = {} if augment is None else {"views": 3, "augment": augment}
+        few = targets(tmp_path / "few", None, LABELED[0], seed=5, **views)
+        stored = few, made
+    batches = data.training_batches(
+        labeled, IMAGES, batch_size=10, targets=stored, epochs=6, **options
+    )
+    met = set()
+    for few, seen, logits in batches:
+        np.testing.assert_array_equal(
+            logits[-1], Recorder()(seen).astype("float16")
+        )
+        if labeled:
+            np.testing.assert_array_equal(
+                logits[0], Recorder()(few[0]).astype("float16")
+            )
+        met |= {image.tobytes() for image in seen.numpy()}
+    # The first images are asked about twice, as a probe and as views.
+    known = {image.tobytes() for part in teacher.seen for image in part}
+    # Some of the unmixed views may be alike.
+    assert met <= known and len(met) > 130
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"mix": None}, "view.mix is None"),
+        ({"mix": "cutmix"}, "view.mix.name is 'cutmix', there 'mixup'"),
+        ({"mix_share": 0.25}, "view.mix.share is 0.25, there 0.5"),
+        ({"labeled": None}, "view.mix.partners is 'own'"),
+        ({"labeled": (LABELED[0][::-1], LABELED[1])}, "partners.pixels"),
+        ({"seed": 6}, "view.seed is 6, there 5"),
+    ],
+)
+def test_targets_of_other_mixes_are_refused(tmp_path, options, message):
+    made = targets(tmp_path / "pool", partners=LABELED, **MIXED)
+    options = MIXED | {"labeled": LABELED} | options
+    labeled = options.pop("labeled")
+    stored = made
+    if labeled:
+        stored = targets(tmp_path / "few", None, labeled[0]), made
+    with pytest.raises(ValueError, match=f"not of these batches.*{message}"):
+        data.training_batches(labeled, IMAGES, targets=stored, **options)
+    again = {k: v for k, v in options.items() if k != "labeled"}
+    partners = labeled and labeled[0]
+    with pytest.raises(ValueError, match=f"of something else.*{message}"):
+        views = {"views": 1} if again["mix"] is None else {}
+        targets(tmp_path / "pool", partners=partners, **again | views)
+
+
+@pytest.mark.parametrize("augment", [None, "shift"])
+@pytest.mark.parametrize("few", [LABELED, None])
+def test_a_run_stores_mixes_of_the_pool_only(tmp_path, augment, few):
+    splits = data.Splits(
+        labeled=few and data.open_source(few),
+        unlabeled=data.open_source(IMAGES, labeled=False),
+    )
+    batches = {"augment": augment, "mix": "cutmix", "mix_share": 0.75}
+    config = {"batches": batches, "targets": {"views": 4}, "seed": 0}
+    labeled, pool = stored_targets(
+        Recorder(), splits, tmp_path, config, **config["targets"]
+    )
+    assert pool.views == num_views(config) == 4
+    assert pool.fingerprint["view"]["mix"]["share"] == 0.75
+    if few:
+        assert labeled.views == (4 if augment else 1)
+        assert "mix" not in labeled.fingerprint["view"]
+    batches = data.training_batches(
+        splits.labeled,
+        splits.unlabeled,
+        targets=(labeled, pool) if few else pool,
+        views=num_views(config),
+        epochs=1,
+        **batches,
+    )
+    _, seen, logits = next(iter(batches))
+    expected = Recorder()(seen).astype("float16")
+    np.testing.assert_array_equal(logits[-1], expected)
+    check_targets(config, 4)
+    unmixed = {**config, "batches": {"augment": augment}}
+    assert num_views(unmixed) == (4 if augment else 1)

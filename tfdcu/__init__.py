@@ -14,6 +14,7 @@ from tfdcu.pruning import prune_channels
 from tfdcu.report import diagnosis_in_words
 from tfdcu.report import profile
 from tfdcu.search import search
+from tfdcu.selection import select_pool
 from tfdcu.targets import teacher_targets
 from tfdcu.teacher import train_teacher
 from tfdcu.transfer import AlignedDistiller

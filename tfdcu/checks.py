@@ -1,9 +1,11 @@
 """What must fit before a run starts, so that nothing fails late."""
 
+from tfdcu.chosen import check_chosen
 from tfdcu.data import training_batches
 from tfdcu.export import FORMATS
 from tfdcu.export import check_formats
 from tfdcu.pruning import Sparsify
+from tfdcu.reestimate import Reestimate
 from tfdcu.shrink import shrinking
 from tfdcu.targets import check_targets
 from tfdcu.transfer import AlignedDistiller
@@ -53,10 +55,18 @@ def check_values(config, splits, teacher, student=None):
     few = splits.labeled and splits.labeled.subset([0])
     pool = splits.unlabeled.subset([0])
     training_batches(few, pool, epochs=range(1), **config["batches"])
-    AlignedDistiller(student or teacher, teacher, **config["transfer"])
+    AlignedDistiller(
+        student or teacher,
+        teacher,
+        # The pool's own are not known yet.
+        class_shares=[1.0] * teacher.output_shape[-1],
+        **config["transfer"],
+    )
+    check_chosen(teacher, splits, **config["select"])
     if config["sparsity"]:
         Sparsify(**config["sparsity"])
     check_training(**config["training"])
+    Reestimate(splits, **config["reestimate"])
     shrinking(**config["iterative"])
     check_targets(config, teacher.output_shape[-1])
     check_formats(

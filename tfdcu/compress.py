@@ -7,6 +7,8 @@ import numpy as np
 from tfdcu.checks import check_needs
 from tfdcu.checks import check_values
 from tfdcu.checks import image_shape_of
+from tfdcu.chosen import chosen_pool
+from tfdcu.chosen import with_pool
 from tfdcu.data import images_of
 from tfdcu.data import prepare
 from tfdcu.diagnosis import diagnose
@@ -20,6 +22,7 @@ from tfdcu.report import diagnosis_in_words
 from tfdcu.report import profile
 from tfdcu.report import read_report
 from tfdcu.report import render
+from tfdcu.report import selection_in_words
 from tfdcu.report import table
 from tfdcu.report import write_report
 from tfdcu.shrink import cut_in_all
@@ -44,12 +47,14 @@ def compress(
     test=None,
     data=None,
     batches=None,
+    select=None,
     channels=None,
     iterative=None,
     targets=None,
     sparsity=None,
     transfer=None,
     training=None,
+    reestimate=None,
     export=None,
     baseline=False,
     seed=0,
@@ -57,7 +62,8 @@ def compress(
     """Make a small, fast LiteRT file of a trained classifier, with evidence.
 
     The stages, in order: open the data; load the teacher; `diagnose` the
-    pool; ask the teacher about the images, if its targets are to be stored;
+    pool, and choose what to keep of it (`select_pool`), if that is asked for;
+    ask the teacher about the images, if its targets are to be stored;
     prune its channels, which makes the student; train the student with few
     labels and a pool of unlabeled images (`AlignedDistiller`); export, check
     and time LiteRT files; write the report. A run that was killed goes on
@@ -78,6 +84,10 @@ def compress(
         test: Optional labeled source, read once, at the end.
         data: Keywords of `tfdcu.data.prepare`: splits, number of labels ...
         batches: Keywords of `tfdcu.data.training_batches`.
+        select: `by`, how images of the pool are chosen to train on; `keep`,
+            `drop_junk` and `layer` as in `select_pool`. Images held out of
+            the pool are not chosen from. Defaults to `None`, the whole pool,
+            as does no `by`.
         channels: Keywords of `prune_channels`. Defaults to `{"macs": 0.5}`.
         iterative: `rounds` of pruning, and `epochs` of training after each
             but the last. Defaults to one round: everything is cut at once.
@@ -89,6 +99,9 @@ def compress(
             does a `final_sparsity` of 0.
         transfer: Keywords of `AlignedDistiller`.
         training: Keywords of `tfdcu.transfer.train`: epochs, rate ...
+        reestimate: `images`, those that BatchNorm's statistics are computed
+            of anew when the student and the baseline are trained: `"labeled"`,
+            `"pool"` or, the default, `None`; and `limit`, at most so many.
         export: Keywords of `tfdcu.export.export_all`: formats ...
         baseline: Whether to train the same student on the labels alone too.
         seed: Int; draws the labels, the order of images and new weights.
@@ -120,12 +133,14 @@ def compress(
     given = {
         "data": data,
         "batches": batches,
+        "select": select,
         "channels": channels,
         "iterative": iterative,
         "targets": targets,
         "sparsity": sparsity,
         "transfer": transfer,
         "training": training,
+        "reestimate": reestimate,
         "export": export,
     }
     config = check_sections(given)
@@ -172,12 +187,13 @@ def compress(
         return smaller
 
     def distilled(name, model, config):
-        model = distiller(model, None if stored else teacher, config)
+        asked = None if stored else teacher
+        model = distiller(model, asked, config, class_shares)
         return trained(run, name, model, splits, config, stored)
 
     def retrained(model, number, epochs):
         short = config["training"] | {"epochs": epochs}
-        dense = config | {"training": short, "sparsity": {}}
+        dense = config | {"training": short, "sparsity": {}, "reestimate": {}}
         return distilled(f"round_{number}", model, dense)
 
     with run.stage("diagnosis"):
@@ -188,6 +204,16 @@ def compress(
             ),
         )
     verdict = diagnosis_in_words(diagnosis)
+    class_shares, chosen = diagnosis["shares"], None
+    if config["select"].get("by") is not None:
+        choose = partial(chosen_pool, teacher, splits, seed=seed)
+        with run.stage("selection"):
+            chosen = run.kept_json(
+                "selection.json", partial(choose, **config["select"])
+            )
+        splits = with_pool(splits, chosen)
+        class_shares = chosen["found"]["kept_shares"]
+        verdict += selection_in_words(chosen["found"])
     print(*verdict, sep="\n")
     with run.stage("targets"):
         stored = stored_targets(
@@ -243,6 +269,7 @@ def compress(
             },
             "channels": cuts["groups"],
             "diagnosis": diagnosis,
+            "selection": chosen["found"] if chosen else {},
             "notes": [*verdict, *notes, *walls_in_words(cuts["walls"])],
             "skipped": by_source(splits.skipped),
             "classes": list(splits.classes or ()),

@@ -116,3 +116,79 @@ def domain_accuracy(labeled, unlabeled):
         tf.reduce_mean(tf.cast(labeled <= 0, tf.float32))
         + tf.reduce_mean(tf.cast(unlabeled > 0, tf.float32))
     )
+
+
+def coral(labeled, unlabeled):
+    """Squared distance of the two pools' covariances: CORAL.
+
+    `||C_labeled - C_unlabeled||^2 / (4 d^2)` in the Frobenius norm. It is
+    deaf to a shift of all features, and as large as their fourth power.
+    Reference: Sun & Saenko 2016, arXiv:1607.01719, equations 1 to 3.
+
+    Args:
+        labeled: Features of labeled images, float (n, d).
+        unlabeled: Features of unlabeled images, float (m, d).
+
+    Returns:
+        Float scalar, at least 0; 0 when the covariances are equal. A single
+        image has the covariance 0.
+    """
+    difference = _covariance(labeled) - _covariance(unlabeled)
+    return tf.reduce_mean(tf.square(difference)) / 4.0
+
+
+def _covariance(features):
+    count = tf.cast(tf.shape(features)[0], features.dtype)
+    centered = features - tf.reduce_mean(features, axis=0)
+    product = tf.matmul(centered, centered, transpose_a=True)  # (d, d)
+    return product / tf.maximum(count - 1.0, 1.0)
+
+
+def mmd(labeled, unlabeled, scales=(0.25, 0.5, 1.0, 2.0, 4.0)):
+    """Squared maximum mean discrepancy, averaged over Gaussian kernels.
+
+    `mean k(l, l') + mean k(u, u') - 2 mean k(l, u)`, where k is the mean of
+    `exp(-||x - y||^2 / (s * median))` over the scales s. The median is that
+    of all pairs' squared distances, the heuristic for the kernel's width; no
+    gradient runs through it. A common factor of all features changes nothing.
+
+    Reference: Gretton et al. 2012 (JMLR 13), equation 5, the biased estimate;
+    several widths after Long et al. 2015, arXiv:1502.02791. Five of them,
+    around the batch's own median and of equal weight, are ours.
+
+    Args:
+        labeled: Features of labeled images, float (n, d).
+        unlabeled: Features of unlabeled images, float (m, d).
+        scales: Floats above 0, widths of the kernels as factors of the
+            median. Defaults to a quarter to four times.
+
+    Returns:
+        Float scalar in [0, 2]; 0 when both sides hold the same features.
+    """
+    both = tf.concat([labeled, unlabeled], axis=0)
+    distances = _squared_distances(both)  # (n + m, n + m)
+    width = tf.maximum(tf.stop_gradient(_median_of_pairs(distances)), 1e-12)
+    kernels = [tf.exp(-distances / (scale * width)) for scale in scales]
+    similar = tf.add_n(kernels) / len(kernels)
+    n = tf.shape(labeled)[0]
+    return (
+        tf.reduce_mean(similar[:n, :n])
+        + tf.reduce_mean(similar[n:, n:])
+        - 2.0 * tf.reduce_mean(similar[:n, n:])
+    )
+
+
+def _squared_distances(rows):
+    rows = rows - tf.reduce_mean(rows, axis=0)  # less is lost in rounding
+    squares = tf.reduce_sum(tf.square(rows), axis=1)
+    products = tf.matmul(rows, rows, transpose_b=True)
+    distances = squares[:, None] + squares[None, :] - 2.0 * products
+    zeros = tf.zeros_like(squares)
+    return tf.linalg.set_diag(tf.maximum(distances, 0.0), zeros)
+
+
+def _median_of_pairs(distances):
+    count = tf.shape(distances)[0]
+    ordered = tf.sort(tf.reshape(distances, [-1]))
+    # The diagonal's zeros come first, then each pair twice.
+    return ordered[count + count * (count - 1) // 2]

@@ -2,12 +2,14 @@
 
 import keras
 
+from tfdcu.chosen import chosen_pool
 from tfdcu.data import evaluation_batches
 from tfdcu.data import prepare
 from tfdcu.data import training_batches
 from tfdcu.export import export_all
 from tfdcu.pruning import Sparsify
 from tfdcu.pruning import prune_channels
+from tfdcu.reestimate import Reestimate
 from tfdcu.report import Progress
 from tfdcu.sections import check_section
 from tfdcu.shrink import shrinking
@@ -29,16 +31,18 @@ SECTIONS = {
         ("labeled", "unlabeled", "views", "targets", "epochs")
         + ("image_shape", "value_range", "data_dir", "seed"),
     ),
+    "select": (chosen_pool, ("teacher", "splits", "seed")),
     "targets": (stored_targets, ("teacher", "splits", "folder", "config")),
     "channels": (prune_channels, ("model", "measure", "images", "seed")),
     "iterative": (shrinking, ()),
     "sparsity": (Sparsify, ("model",)),
-    "transfer": (AlignedDistiller, ("student", "teacher")),
+    "transfer": (AlignedDistiller, ("student", "teacher", "class_shares")),
     "training": (
         train,
         ("model", "batches", "steps", "folder", "validation_data", "callbacks")
         + ("seed",),
     ),
+    "reestimate": (Reestimate, ("splits",)),
     "export": (
         export_all,
         ("model", "folder", "calibration", "images", "classes", "value_range")
@@ -62,13 +66,16 @@ def check_sections(given):
     }
 
 
-def distiller(student, teacher, config):
+def distiller(student, teacher, config, class_shares=None):
     """What trains the student; its domain classifier starts from the seed.
 
-    The teacher is `None` where its targets are stored.
+    The teacher is `None` where its targets are stored. The shares of classes
+    are needed where the mimic term is balanced.
     """
     keras.utils.set_random_seed(config["seed"])
-    model = AlignedDistiller(student, teacher, **config["transfer"])
+    model = AlignedDistiller(
+        student, teacher, class_shares=class_shares, **config["transfer"]
+    )
     print(f"Aligned after: {', '.join(model.align_layers) or 'no layer'}")
     return model
 
@@ -113,6 +120,7 @@ def fitted(model, splits, config, folder, callbacks=(), targets=None):
         )
         return dataset if both else dataset.map(lambda few, pool: few)
 
+    callbacks = [Reestimate(splits, **config["reestimate"]), *callbacks]
     if config["sparsity"].get("final_sparsity"):
         callbacks = [Sparsify(**config["sparsity"]), *callbacks]
     return train(

@@ -10,11 +10,16 @@ from tfdcu.data import changed_images
 from tfdcu.data import claim
 from tfdcu.data import describe_images
 from tfdcu.data import describe_views
+from tfdcu.data import open_mix
 from tfdcu.data import open_source
 from tfdcu.data import view_batches
 from tfdcu.files import remove_stand_ins
+from tfdcu.logits import Teacher
 from tfdcu.logits import open_teacher
 from tfdcu.report import Counter
+
+# Fields of `batches` that say how images of the pool are mixed.
+MIXING = ("mix", "mix_share")
 
 
 def teacher_targets(
@@ -24,6 +29,9 @@ def teacher_targets(
     *,
     views=1,
     augment=None,
+    mix=None,
+    mix_share=0.5,
+    partners=None,
     top_k=None,
     batch_size=256,
     shard_size=2048,
@@ -46,7 +54,8 @@ def teacher_targets(
     Called again with the same arguments it goes on after the last finished
     shard; finished ones are compared with the images and not computed again.
     A folder that holds targets of another teacher, of other images or views
-    is refused. Memory does not grow with the pool.
+    is refused. Memory does not grow with the pool; for one that outgrows the
+    machine there is `tfdcu.beam.teacher_targets`.
 
     Args:
         teacher: A functional `keras.Model`, or its `.keras` or `.h5` path; a
@@ -59,11 +68,18 @@ def teacher_targets(
             or probabilities, rows in [0, 1] that sum to 1, of which the
             logarithm is taken. Models are told apart by their weights, files
             by their bytes, functions by their answer to the first images.
+            One that is open already, a `tfdcu.logits.Teacher`, is taken so.
         images: Anything `tfdcu.data.open_source` takes; labels are dropped.
         path: Folder of the targets.
-        views: How many views each image has, at least 1; 1 where `augment` is
-            `None`. Defaults to 1.
+        views: How many views each image has, at least 1; 1 where `augment` and
+            `mix` are `None`. Defaults to 1.
         augment: As in `tfdcu.data.training_batches`. Defaults to `None`.
+        mix, mix_share: As in `tfdcu.data.training_batches`, for targets of the
+            pool; those of labeled images are made without. Default to `None`
+            and 0.5.
+        partners: What the images are mixed with, anything `open_source`
+            takes: the labeled images that are trained on. Defaults to `None`,
+            the images themselves, as when there are no labeled ones.
         top_k: Int; only that many of the largest logits of a view are kept,
             and the log-sum-exp of the others, which is spread evenly over
             them in training: their probabilities at temperature 1 keep their
@@ -73,7 +89,8 @@ def teacher_targets(
             Defaults to 2048.
         shard: (index, count): this process computes every `count`-th shard
             from the `index`-th on. Processes need not know of one another.
-            Defaults to (0, 1), all.
+            `None` computes none: the folder is checked and begun, or renewed,
+            for processes that start afterwards. Defaults to (0, 1), all.
         image_shape: (height, width, channels); `None` for the images' own.
         value_range: (low, high) of the pixels.
         data_dir: Where TFDS finds prepared data sets.
@@ -102,37 +119,43 @@ def teacher_targets(
     ...     )
     ... )
     """
-    check_numbers(views, augment, batch_size, shard_size, shard)
+    share = (0, 1) if shard is None else shard
+    check_numbers(views, augment, batch_size, shard_size, share, mix)
+    options = {"value_range": value_range, "data_dir": data_dir, "seed": seed}
     source = open_source(
-        images,
-        labeled=False,
-        image_shape=image_shape,
-        value_range=value_range,
-        data_dir=data_dir,
-        seed=seed,
+        images, labeled=False, image_shape=image_shape, **options
     )
+    if partners is not None:
+        partners = open_source(
+            partners, labeled=False, image_shape=source.image_shape, **options
+        )
+    mixed = open_mix(mix, mix_share, source, partners)
     described = {
         "shard_size": shard_size,
         "images": describe_images(source),
         "view": describe_views(
-            augment, views, seed, source.image_shape, source.value_range
+            augment, views, seed, source.image_shape, source.value_range, mixed
         ),
     }
     size = min(batch_size, source.num_images)
-    asked = open_teacher(teacher, next(iter(source.batches(size))))
+    asked = teacher
+    if not isinstance(teacher, Teacher):
+        asked = open_teacher(teacher, next(iter(source.batches(size))))
     described |= {
         "teacher": asked.digest,
         "classes": asked.classes,
         "top_k": checked_top_k(top_k, asked.classes),
     }
-    targets = claim(path, described, renew=renew, shard=shard)
-    if shard == (0, 1):
+    targets = claim(path, described, renew=renew, shard=share)
+    if share == (0, 1):
         remove_stand_ins(path)
-    missing = targets.missing()
-    own = range(shard[0], targets.num_shards, shard[1])
+    own = range(share[0], targets.num_shards, share[1])
+    if shard is None:
+        own = ()
+    missing = targets.missing(own)
     check_images(targets, source, [n for n in own if n not in missing])
     ids = targets.ids([n for n in own if n in missing])
-    batches = view_batches(source, ids, size, augment, views, seed)
+    batches = view_batches(source, ids, size, augment, views, seed, mixed)
     counter = Counter("targets", len(ids) * views)
     collector = Collector(targets)
     for places, view, pixels, batch in batches:
@@ -159,11 +182,12 @@ def stored_targets(
         teacher: The teacher.
         splits: `tfdcu.data.Splits`.
         folder: Where the targets go.
-        config: Dict from section to dict, for `batches.augment` and `seed`.
+        config: Dict from section to dict, for `seed` and what `batches` says
+            of `augment` and `mix`.
         views: How many views of each image are stored; 0 asks the teacher in
-            every step, about fresh views. Without augmentation there is one
-            view of each image, and any number above 0 stores it. Defaults
-            to 0.
+            every step, about fresh views. Where nothing is augmented or mixed
+            there is one view of each image, and any number above 0 stores it.
+            Defaults to 0.
         top_k, batch_size, shard_size: As in `teacher_targets`.
 
     Returns:
@@ -176,20 +200,30 @@ def stored_targets(
     if not views:
         return None
 
-    def of(source, name):
+    batches = config["batches"]
+    augment = batches.get("augment")
+
+    def of(source, name, views, **mixing):
         return source and teacher_targets(
             teacher,
             source.without_labels(),
             folder / name,
-            views=num_views(config),
-            augment=config["batches"].get("augment"),
+            views=views,
+            augment=augment,
             top_k=top_k,
             batch_size=batch_size,
             shard_size=shard_size,
             seed=config["seed"],
+            **mixing,
         )
 
-    return of(splits.labeled, "labeled"), of(splits.unlabeled, "pool")
+    views = num_views(config)
+    # Labeled images are not mixed.
+    labeled = of(splits.labeled, "labeled", views if augment else 1)
+    mixing = {key: batches[key] for key in MIXING if key in batches}
+    return labeled, of(
+        splits.unlabeled, "pool", views, partners=splits.labeled, **mixing
+    )
 
 
 def check_targets(config, classes):
@@ -207,14 +241,17 @@ def check_targets(config, classes):
             asked["batch_size"],
             asked["shard_size"],
             (0, 1),
+            config["batches"].get("mix"),
         )
         checked_top_k(asked["top_k"], classes)
 
 
 def num_views(config):
-    """How many views a config asks for: one where nothing is augmented."""
+    """How many views a config asks for: one where all of them are the same."""
     views = config["targets"].get("views", 0)
-    return views if config["batches"].get("augment") else min(views, 1)
+    batches = config["batches"]
+    differ = batches.get("augment") or batches.get("mix")
+    return views if differ else min(views, 1)
 
 
 def ask_padded(ask, images, size):
@@ -247,18 +284,18 @@ def check_images(targets, source, numbers):
         )
 
 
-def check_numbers(views, augment, batch_size, shard_size, shard):
+def check_numbers(views, augment, batch_size, shard_size, shard, mix=None):
     """Raise the error of the first number that is out of range."""
     if min(batch_size, shard_size) < 1:
         raise ValueError(
             "Batches and shards must hold images. Expected: sizes of at least "
             f"1. Received: batch_size={batch_size}, shard_size={shard_size}"
         )
-    if views < 1 or (augment is None and views > 1):
+    if views < 1 or (augment is None and mix is None and views > 1):
         raise ValueError(
             "That is no number of views. Expected: views of at least 1, and 1 "
-            f"where nothing is augmented. Received: views={views}, "
-            f"augment={augment!r}"
+            f"where nothing is augmented or mixed. Received: views={views}, "
+            f"augment={augment!r}, mix={mix!r}"
         )
     if len(shard) != 2 or not 0 <= shard[0] < shard[1]:
         raise ValueError(

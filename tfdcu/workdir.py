@@ -19,6 +19,7 @@ RESULTS = (
     "report.json",
     "channels",
     "diagnosis.json",
+    "selection.json",
     "targets",
     "training",
 )

@@ -33,9 +33,13 @@ VARIANTS = {
     "4 stored views": {"targets": {"views": 4}},
     "no alignment": {"transfer": {"align_weight": 0.0}},
     "alignment x10": {"transfer": {"align_weight": 1.0}},
+    "align by coral": {"transfer": {"align": "coral", "align_weight": 1.0}},
+    "align by mmd": {"transfer": {"align": "mmd", "align_weight": 1.0}},
     "no labels": {"labeled": None, "data": {"labels_per_class": None}},
     "BatchNorm split": {"transfer": {"batchnorm": "split"}},
     "BatchNorm labeled_only": {"transfer": {"batchnorm": "labeled_only"}},
+    "reestimate on labeled": {"reestimate": {"images": "labeled"}},
+    "ema 0.99": {"training": {"ema": 0.99}},
 }
 
 

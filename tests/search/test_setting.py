@@ -71,6 +71,29 @@ def test_a_trial_has_its_share_of_the_pool_and_others_the_same_one():
     )
 
 
+def test_trials_train_on_what_is_selected_and_share_it():
+    select = {"by": "confidence", "keep": 40, "drop_junk": False}
+    one = setting(select=select)
+    splits = one.splits(one.config)
+    # A tenth of the hundred is held out, and not chosen from.
+    assert splits.unlabeled.num_images == 40
+    assert splits.pool_validation.num_images == 10
+    half = setting(select=select, pool_share=0.5)
+    part = images_of(half.splits(half.config).unlabeled)
+    assert len(part) == 20
+    assert rows(part) < rows(images_of(splits.unlabeled))
+    fewer = one.short({"select.keep": 30})
+    assert one.splits(fewer).unlabeled.num_images == 30
+
+
+def test_shares_of_classes_are_known_where_the_mimic_term_is_balanced():
+    one = setting(transfer={"mimic_balance": 0.5})
+    shares = one.class_shares(one.config)
+    assert sum(shares) == pytest.approx(1, abs=1e-3) and len(shares) == 4
+    assert one.class_shares(one.config) is shares
+    assert setting().class_shares(setting().config) is None
+
+
 def test_data_is_opened_once_unless_it_is_searched():
     one = setting()
     splits = one.splits(one.short({"channels.macs": 0.3}))
@@ -112,6 +135,21 @@ def test_trials_share_the_targets_of_the_same_views(tmp_path):
     assert [pool.views for _, pool in (first, other)] == [2, 1]
     assert len(list((tmp_path / "targets").iterdir())) == 2
     assert setting().targets(setting().config) is None
+
+
+def test_trials_share_the_targets_of_the_same_mixes(tmp_path):
+    options = {"batches": {"mix": "mixup"}, "targets": {"views": 2}}
+    one = setting(folder=tmp_path, **options)
+    first = one.targets(one.short({"channels.macs": 0.3}))
+    assert one.targets(one.short({"channels.macs": 0.4})) is first
+    others = [
+        one.targets(one.short({"batches.mix": "cutmix"})),
+        one.targets(one.short({"batches.mix_share": 0.25})),
+        one.targets(one.short({"batches.mix": None})),
+    ]
+    assert [pool.views for _, pool in (first, *others)] == [2, 2, 2, 1]
+    marks = {pool.mark for _, pool in (first, *others)}
+    assert len(marks) == 4
 
 
 def test_the_teachers_channels_are_judged_once(monkeypatch):

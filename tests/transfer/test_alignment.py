@@ -8,6 +8,7 @@ import tensorflow as tf
 from tests import tiny
 from tfdcu.transfer.alignment import DomainClassifier
 from tfdcu.transfer.alignment import GradientReversal
+from tfdcu.transfer.alignment import channel_statistics
 from tfdcu.transfer.alignment import dann_schedule
 from tfdcu.transfer.alignment import default_align_layer
 from tfdcu.transfer.alignment import resolve_schedule
@@ -56,6 +57,22 @@ def test_domain_classifier_sees_statistics_not_places():
         domain(features), domain(shuffled), rtol=1e-4, atol=1e-5
     )
     assert domain(features).shape == (4, 1)
+
+
+@pytest.mark.parametrize(("shape", "width"), [((4, 6, 6, 3), 6), ((4, 3), 3)])
+def test_no_hidden_units_make_a_linear_classifier(shape, width):
+    features = tf.random.stateless_normal(shape, (1, 2))
+    domain = DomainClassifier(0)
+    domain.build(features.shape)
+    kernel, bias = domain.trainable_weights
+    expected = channel_statistics(features) @ kernel.value + bias.value
+    assert kernel.shape == (width, 1)
+    np.testing.assert_allclose(domain(features), expected, rtol=1e-5)
+
+
+def test_a_width_below_nothing_is_refused():
+    with pytest.raises(ValueError, match="units >= 0.*domain_units=-1"):
+        DomainClassifier(-1)
 
 
 def test_default_layer_is_never_inside_a_residual_block():

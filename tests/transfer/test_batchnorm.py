@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tests import tiny
 from tfdcu.transfer.batchnorm import BATCHNORMS
@@ -56,8 +57,25 @@ def test_labeled_only_remembers_the_labeled_pass_alone():
     np.testing.assert_allclose(output, split, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", sorted(BATCHNORMS))
-def test_without_labels_all_ways_are_one(name):
+def test_frozen_is_inference_whose_scales_can_still_be_learned():
+    expected, received = net(), net()
+    before = moving(received)
+    with tf.GradientTape() as tape:
+        output = BATCHNORMS["frozen"](received, BOTH, 6)["logits"]
+    np.testing.assert_allclose(
+        output, expected(BOTH, training=False)["logits"], atol=1e-5
+    )
+    assert_close(before, moving(received))
+    norm = received.get_layer("bn1")
+    assert not norm.moving_mean.trainable
+    assert all(
+        np.abs(g).max() > 0
+        for g in tape.gradient(output, [norm.gamma.value, norm.beta.value])
+    )
+
+
+@pytest.mark.parametrize("name", sorted(set(BATCHNORMS) - {"frozen"}))
+def test_without_labels_the_ways_to_normalise_a_batch_are_one(name):
     expected = net()(POOL, training=True)["logits"]
     received = BATCHNORMS[name](net(), POOL, None)["logits"]
     np.testing.assert_allclose(received, expected, atol=1e-5)

@@ -13,6 +13,7 @@ from tfdcu.report.progress import Progress as Progress
 from tfdcu.report.record import read_report as read_report
 from tfdcu.report.record import write_report as write_report
 from tfdcu.report.samples import samples_figure as samples_figure
+from tfdcu.report.selection import selection_in_words as selection_in_words
 from tfdcu.report.sensitivity import sensitivity_figure as sensitivity_figure
 from tfdcu.report.table import markdown_table as markdown_table
 from tfdcu.report.table import table as table

@@ -184,6 +184,7 @@ def _sections(record):
         "Time by stage": times,
         "Channels": channels(record.get("channels", [])),
         "The pool": flat(record.get("diagnosis", {})),
+        "What is kept of the pool": flat(record.get("selection", {})),
         "Config": flat(record.get("config", {})),
         "Versions": flat(record.get("versions", {})),
         "Skipped files": flat(record.get("skipped", {})),

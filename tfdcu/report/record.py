@@ -17,6 +17,7 @@ SECTIONS = {
     "history": dict,
     "channels": list,
     "diagnosis": dict,
+    "selection": dict,
     "notes": list,
     "skipped": dict,
     "classes": list,
@@ -38,8 +39,8 @@ def write_report(path, record):
             (fractions from 0 to 1), `params`, `macs`, `bytes`, `gzip_bytes`
             (counts) and `latency_ms`, each of them null where it does not
             apply. `config`, `versions`, `seconds`, `history`,
-            `channels`, `diagnosis`, `notes`, `skipped` and `classes` may
-            stand beside it.
+            `channels`, `diagnosis`, `selection`, `notes`, `skipped` and
+            `classes` may stand beside it.
 
     Returns:
         The record as it was written: what `read_report(path)` gives back.

@@ -85,7 +85,10 @@ class StudentHyperModel(keras_tuner.HyperModel):
         student = self.setting.pruned(config)
         stored = self.setting.targets(config)
         return distiller(
-            student, None if stored else self.setting.teacher, config
+            student,
+            None if stored else self.setting.teacher,
+            config,
+            self.setting.class_shares(config),
         )
 
     def fit(

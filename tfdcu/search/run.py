@@ -44,12 +44,14 @@ def search(
     test=None,
     data=None,
     batches=None,
+    select=None,
     channels=None,
     iterative=None,
     targets=None,
     sparsity=None,
     transfer=None,
     training=None,
+    reestimate=None,
     export=None,
     seed=0,
 ):
@@ -82,8 +84,10 @@ def search(
         validation, test, data, batches: As in `tfdcu.compress`. Without
             validation images and without `data.pool_validation` a tenth of
             the pool is held out.
-        channels, sparsity, transfer, training, export: As in
+        channels, sparsity, transfer, training, reestimate, export: As in
             `tfdcu.compress`.
+        select: As in `tfdcu.compress`; a trial's share of the pool is one of
+            what is kept.
         iterative: As in `tfdcu.compress`, for the winners; trials prune at
             once.
         targets: As in `tfdcu.compress`; all trials share those of the same

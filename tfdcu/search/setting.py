@@ -10,7 +10,10 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from tfdcu.chosen import chosen_pool
+from tfdcu.chosen import with_pool
 from tfdcu.data import prepare
+from tfdcu.diagnosis import diagnose
 from tfdcu.models import load
 from tfdcu.pruning import importance_of
 from tfdcu.search.judge import Judge
@@ -21,6 +24,7 @@ from tfdcu.shrink import pruned
 from tfdcu.shrink import sample
 from tfdcu.stages import SECTIONS
 from tfdcu.stages import check_sections
+from tfdcu.targets import MIXING
 from tfdcu.targets import stored_targets
 from tfdcu.transfer import train
 
@@ -33,7 +37,7 @@ class Setting:
 
     Args:
         teacher, labeled, unlabeled, student, validation, test, data, batches,
-        channels, sparsity, transfer, training, export, seed: As in
+        select, channels, sparsity, transfer, training, export, seed: As in
             `tfdcu.compress`.
         space: See `read_space`.
         cost: One of `"macs"`, `"params"`, `"bytes"` and `"latency_ms"`.
@@ -123,6 +127,7 @@ class Setting:
         self.opened = {}
         self.stored = {}
         self.known = {}
+        self.shares = {}
         if folder is None:
             # Kept as long as this object: it is deleted with it.
             self.temporary = tempfile.TemporaryDirectory()
@@ -154,7 +159,8 @@ class Setting:
 
     def splits(self, config):
         """The data of a config, opened and held once; trials' share of it."""
-        key = key_of(config["data"], config["batches"].get("cache", "auto"))
+        cache = config["batches"].get("cache", "auto")
+        key = key_of(config["data"], config["select"], cache)
         if key not in self.opened:
             self.opened[key] = self.open(config)
         return self.opened[key]
@@ -167,10 +173,15 @@ class Setting:
             seed=config["seed"],
             **{"image_shape": self.teacher.input_shape[1:], **config["data"]},
         )
+        seed = config["seed"]
+        chosen = chosen_pool(
+            self.teacher, splits, seed=seed, **config["select"]
+        )
+        splits = with_pool(splits, chosen)
         pool = splits.unlabeled
         if self.pool_share < 1:
             num = max(1, round(self.pool_share * pool.num_images))
-            generator = np.random.default_rng(config["seed"])
+            generator = np.random.default_rng(seed)
             pool = pool.subset(
                 generator.choice(pool.num_images, num, replace=False)
             )
@@ -191,8 +202,15 @@ class Setting:
 
     def targets(self, config):
         """The teacher's targets of a config, made once, or `None`."""
-        augment = config["batches"].get("augment")
-        key = key_of(config["data"], config["targets"], augment)
+        batches = config["batches"]
+        mixing = [batches.get(key) for key in MIXING if batches.get("mix")]
+        key = key_of(
+            config["data"],
+            config["select"],
+            config["targets"],
+            batches.get("augment"),
+            *mixing,
+        )
         if key not in self.stored:
             name = hashlib.sha256(key.encode()).hexdigest()[:8]
             self.stored[key] = stored_targets(
@@ -204,12 +222,23 @@ class Setting:
             )
         return self.stored[key]
 
+    def class_shares(self, config):
+        """How often the teacher puts each class first, where that matters."""
+        if not config["transfer"].get("mimic_balance"):
+            return None
+        key = key_of(config["data"], config["select"])
+        if key not in self.shares:
+            pool, seed = self.splits(config).unlabeled, config["seed"]
+            found = diagnose(self.teacher, None, pool, seed=seed)
+            self.shares[key] = found["shares"]
+        return self.shares[key]
+
     def worth(self, config):
         """The importance of the teacher's channels, found out once."""
         name = config["channels"].get("importance")
         if callable(name):
             return name
-        key = key_of(config["data"], name)
+        key = key_of(config["data"], config["select"], name)
         if key not in self.known:
             seed = config["seed"]
             self.known[key] = importance_of(

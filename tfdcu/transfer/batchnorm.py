@@ -44,6 +44,15 @@ def labeled_only(tap, images, num_labeled):
     return concatenated(tap(images[:num_labeled], training=True), unlabeled)
 
 
+def frozen(tap, images, num_labeled):
+    """One pass as at inference: the teacher's statistics are kept, no dropout.
+
+    A pruned student that was repaired has its teacher's statistics, those of
+    the images that the teacher was trained on; a foreign pool would move them.
+    """
+    return tap(images, training=False)
+
+
 def concatenated(first, second):
     """Outputs of two passes as those of one."""
     return keras.tree.map_structure(
@@ -51,4 +60,9 @@ def concatenated(first, second):
     )
 
 
-BATCHNORMS = {"joint": joint, "split": split, "labeled_only": labeled_only}
+BATCHNORMS = {
+    "joint": joint,
+    "split": split,
+    "labeled_only": labeled_only,
+    "frozen": frozen,
+}

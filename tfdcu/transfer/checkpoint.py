@@ -9,6 +9,7 @@ import numpy as np
 
 from tfdcu.files import whole_files
 from tfdcu.files import with_ending
+from tfdcu.transfer.averaging import averaged_variables
 
 
 class Checkpoint(keras.callbacks.Callback):
@@ -38,7 +39,7 @@ class Checkpoint(keras.callbacks.Callback):
             The number of epochs that are done, 0 when there is no checkpoint.
         """
         # Built before the first save, so that each file holds all of it.
-        model.optimizer.build(model.trainable_variables)
+        model.optimizer.build(trained_variables(model))
         done = self.epochs_on_disk()
         if not done:
             return 0
@@ -82,6 +83,15 @@ class Checkpoint(keras.callbacks.Callback):
         for number in epochs:
             self.history_path(number).unlink(missing_ok=True)
             self.weights_path(number).unlink()
+
+
+def trained_variables(model):
+    """What a compiled model's optimizer keeps a state of."""
+    optimizer = model.optimizer
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    if optimizer.use_ema:
+        return averaged_variables(model)
+    return model.trainable_variables
 
 
 class StopOnNaN(keras.callbacks.Callback):

@@ -3,15 +3,21 @@
 import keras
 import tensorflow as tf
 
-from tfdcu import ops
 from tfdcu.endings import as_logits
 from tfdcu.transfer.alignment import DomainClassifier
 from tfdcu.transfer.alignment import default_align_layer
 from tfdcu.transfer.alignment import resolve_schedule
+from tfdcu.transfer.balance import class_weights
 from tfdcu.transfer.batch import split_pools
 from tfdcu.transfer.batchnorm import BATCHNORMS
 from tfdcu.transfer.clock import Clock
+from tfdcu.transfer.discrepancy import resolve_align
 from tfdcu.transfer.mimic import resolve_mimic
+from tfdcu.transfer.multiworker import as_rows
+from tfdcu.transfer.multiworker import batch_spec
+from tfdcu.transfer.multiworker import check_execution
+from tfdcu.transfer.multiworker import share_statistics
+from tfdcu.transfer.multiworker import shared_batches
 from tfdcu.transfer.teachers import check_classes
 from tfdcu.transfer.teachers import resized
 from tfdcu.transfer.teachers import teacher_function
@@ -27,19 +33,24 @@ class AlignedDistiller(keras.Model):
              + align_weight * BCE(domain(reverse(features(x))), x is x_u)
 
     where `x` is all images, `features` a low-level activation of the student
-    and `reverse` the gradient reversal. `fit` takes a `tf.data.Dataset` of
-    `((image, label), unlabeled)`, such as `tfdcu.data.training_batches`
-    makes (also `((image, label, sample_weight), unlabeled)`), or, with no
-    labels at all, of `(unlabeled,)`. Where the batches hold the teacher's
-    targets too (`training_batches(targets=...)`), the teacher is not asked,
-    and need not be there. `fit` logs the three terms unweighted as
-    `label`, `mimic` and `align`, and `domain_accuracy`, the dial that says
-    how well the pools can still be told apart (0.5: not at all).
+    and `reverse` the gradient reversal; in place of the last term a distance
+    of the two pools' features can be made small (`align`). `fit` takes a
+    `tf.data.Dataset` of `((image, label), unlabeled)`, such as
+    `tfdcu.data.training_batches` makes (also `((image, label, sample_weight),
+    unlabeled)`), or, with no labels at all, of `(unlabeled,)`. Where the
+    batches hold the teacher's targets too (`training_batches(targets=...)`),
+    the teacher is not asked, and need not be there. `fit` logs the three
+    terms unweighted as `label`, `mimic` and `align`, and `domain_accuracy`,
+    the dial that says how well the pools can still be told apart (0.5: not at
+    all).
 
     `evaluate`, `predict`, calling the model and validation in `fit` speak of
     the student alone. The student's weights are trained in place; the teacher
     is read and never changed. To train under a `tf.distribute` strategy,
-    create student and distiller inside its scope.
+    create student and distiller inside its scope, compile there, and give
+    `fit` the global batches; their sizes must be multiples of the number of
+    replicas. Under `MultiWorkerMirroredStrategy` every process runs the same
+    program with the same batches; see `tfdcu/transfer/multiworker.py`.
 
     The setting and the idea are those of Tang et al. 2019
     (arXiv:1907.06065). The form of the losses, the layers, the domain
@@ -61,13 +72,33 @@ class AlignedDistiller(keras.Model):
             `(targets, logits) -> loss`, or a
             `keras.distillation.DistillationLoss`. Defaults to `"kl"`.
         temperature: Float above 0 for `"kl"`. Defaults to 4.
+        mimic_balance: Float in [0, 1], how far the mimic term makes up for
+            unequal classes: an image weighs (classes * share)^-mimic_balance,
+            by the share of the class that the teacher puts first, over the
+            mean of this over the pool. At 1 scarce classes count as much as
+            frequent ones, but for those below a tenth of their even share.
+            Defaults to 0: all images weigh alike.
+        class_shares: For `mimic_balance`: floats (classes,), how often the
+            teacher puts each class first on the pool, such as `shares` of
+            `tfdcu.diagnose`. `tfdcu.compress` gives them itself.
         label_weight: Float, at least 0. Defaults to 1.
         mimic_weight: Float, at least 0. Defaults to 1.
         align_weight: Float, at least 0; at 0 no domain classifier is made.
             Defaults to 0.1.
-        align_schedule: Strength of the reversal over the run: `"dann"` (from
-            0 to 1), a constant at least 0, or a function of the progress in
-            [0, 1]. Defaults to `"dann"`.
+        align: `"adversarial"`, against the domain classifier; `"coral"` or
+            `"mmd"`, which bring covariances or whole distributions of the
+            channels' means and deviations, standardised, together
+            (`tfdcu.ops`); or a function `(labeled features, unlabeled
+            features) -> loss` of float32 (images, ..., channels). Without an
+            adversary the domain classifier only looks on, for
+            `domain_accuracy`: it learns from its own loss, times
+            `align_weight`, which is in no number logged, and no gradient
+            leaves it. Defaults to `"adversarial"`.
+        align_schedule: Factor of the gradient that reaches the student from
+            `align`, over the run: `"dann"` (from 0 to 1), a constant at least
+            0, or a function of the progress in [0, 1]. Defaults to `"dann"`.
+        domain_units: Int, at least 0, width of the domain classifier's hidden
+            layer; 0 makes it linear. Defaults to 64.
         batchnorm: How BatchNormalization meets the two pools: `"joint"` (one
             pass over both), `"split"` (a pass each) or `"labeled_only"` (a
             pass each; only the labeled one moves the statistics used at
@@ -82,8 +113,9 @@ class AlignedDistiller(keras.Model):
 
     Raises:
         ValueError: If a weight is negative, a name unknown, a layer missing,
-            or student and teacher differ in the number of classes; in `fit`,
-            if there is neither a teacher nor targets.
+            the shares of classes are none, or student and teacher differ in
+            the number of classes; in `fit`, if there is neither a teacher nor
+            targets, or images are weighed in a mimic loss that is a scalar.
 
     Example:
 
@@ -101,10 +133,14 @@ class AlignedDistiller(keras.Model):
         align_layers=None,
         mimic="kl",
         temperature=4.0,
+        mimic_balance=0.0,
+        class_shares=None,
         label_weight=1.0,
         mimic_weight=1.0,
         align_weight=0.1,
+        align="adversarial",
         align_schedule="dann",
+        domain_units=64,
         batchnorm="joint",
         **kwargs,
     ):
@@ -122,8 +158,11 @@ class AlignedDistiller(keras.Model):
         self.label_weight = label_weight
         self.mimic_weight = mimic_weight
         self.align_weight = align_weight
-        self.mimic_loss = resolve_mimic(mimic, temperature)
-        self.reversal_scale = resolve_schedule(align_schedule)
+        classes = self.student.output_shape[-1]
+        weights = class_weights(class_shares, mimic_balance, classes)
+        self.mimic_loss = resolve_mimic(mimic, temperature, weights)
+        self.align = resolve_align(align)
+        self.align_scale = resolve_schedule(align_schedule)
         self.forward = BATCHNORMS[batchnorm]
         self.align_layers = self.choose_layers(align_layers)
         features = [self.student.get_layer(n).output for n in self.align_layers]
@@ -132,7 +171,7 @@ class AlignedDistiller(keras.Model):
             {"logits": self.student.output, "features": features},
         )
         self.domains = [
-            DomainClassifier(name=f"domain_{name}")
+            DomainClassifier(domain_units, name=f"domain_{name}")
             for name in self.align_layers
         ]
         for domain, feature in zip(self.domains, features):
@@ -194,20 +233,26 @@ class AlignedDistiller(keras.Model):
             )
         super().compile(optimizer, loss, metrics=metrics, **kwargs)
 
-    def fit(self, *args, callbacks=None, **kwargs):
+    def fit(self, x=None, *args, callbacks=None, **kwargs):
         """Train the student; see `keras.Model.fit`.
 
         Args:
-            *args: As in Keras; the first is a dataset of batches as in the
-                class's description.
+            x: A dataset of batches as in the class's description.
+            *args: As in Keras.
             callbacks: As in Keras.
             **kwargs: As in Keras.
 
         Returns:
             The `History` of the run.
+
+        Raises:
+            ValueError: If batches cannot be divided among the replicas, or,
+                on several workers, `steps_per_execution` is above 1.
         """
         callbacks = [self.clock.callback(), *(callbacks or [])]
-        return super().fit(*args, callbacks=callbacks, **kwargs)
+        check_execution(self)
+        x = shared_batches(x, self.distribute_strategy)
+        return super().fit(x, *args, callbacks=callbacks, **kwargs)
 
     def train_step(self, data):
         labeled, pool, targets = split_pools(data)
@@ -235,14 +280,17 @@ class AlignedDistiller(keras.Model):
         self.optimizer.apply_gradients(
             zip(tape.gradient(scaled, weights), weights)
         )
+        share_statistics(self.student, self.distribute_strategy)
         self.clock.tick()
         self._loss_tracker.update_state(loss)
         values = (label, mimic, align, accuracy)
         for tracker, value in zip(self.trackers.values(), values):
             tracker.update_state(value)
         if x is None:
-            return self.own_results()
-        return self.compute_metrics(x, y, logits[:num_labeled], weight)
+            logs = self.own_results()
+        else:
+            logs = self.compute_metrics(x, y, logits[:num_labeled], weight)
+        return as_rows(logs, self.distribute_strategy)
 
     def targets_of(self, images, stored):
         """The teacher's logits: those of the batch, else the teacher's own."""
@@ -274,21 +322,20 @@ class AlignedDistiller(keras.Model):
         return tf.reduce_mean(values)
 
     def align_loss(self, features, num_labeled):
-        """Mean domain loss and accuracy over the aligned layers."""
+        """Mean align loss and domain accuracy over the aligned layers."""
         if not self.domains or num_labeled is None:
             return 0.0, 0.5
-        scale = self.reversal_scale(self.clock.progress)
-        losses, accuracies = [], []
-        for domain, feature in zip(self.domains, features):
-            guess = domain(feature, scale=scale)
-            sides = guess[:num_labeled], guess[num_labeled:]
-            losses.append(ops.domain_loss(*sides))
-            accuracies.append(ops.domain_accuracy(*sides))
-        return tf.reduce_mean(losses), tf.reduce_mean(accuracies)
+        scale = self.align_scale(self.clock.progress)
+        by_layer = [
+            self.align(domain, feature, num_labeled, scale)
+            for domain, feature in zip(self.domains, features)
+        ]
+        return tuple(tf.reduce_mean(values) for values in zip(*by_layer))
 
     def test_step(self, data):
         logs = super().test_step(data)
-        return {k: v for k, v in logs.items() if k not in self.trackers}
+        logs = {k: v for k, v in logs.items() if k not in self.trackers}
+        return as_rows(logs, self.distribute_strategy)
 
     def get_metrics_result(self):
         # Compiled metrics are not built before a batch had labels.
@@ -301,6 +348,19 @@ class AlignedDistiller(keras.Model):
         """The loss and its terms, without the compiled metrics."""
         own = [self._loss_tracker, *self.trackers.values()]
         return {metric.name: metric.result() for metric in own}
+
+    def _get_metrics_result_or_logs(self, logs):
+        # Keras keeps to a step's logs where names differ, as `test_step`'s
+        # do; those are a mean over replicas, however many images each had.
+        results = self.get_metrics_result()
+        return {k: results.get(k, v) for k, v in logs.items()}
+
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        # Keras would read a batch for its shapes: that moves the order of the
+        # images on, and fails where replicas are in other processes.
+        if iterator is not None:
+            data_batch = batch_spec(iterator.data_adapter.get_tf_dataset())
+        super()._maybe_symbolic_build(data_batch=data_batch)
 
     def _symbolic_build(self, iterator=None, data_batch=None):
         # Under a strategy Keras builds the metrics beforehand, and would

@@ -8,7 +8,7 @@ from tfdcu import ops
 MIMICS = {"kl": ops.kl, "mse": ops.mse, "normalized_mse": ops.normalized_mse}
 
 
-def resolve_mimic(mimic, temperature):
+def resolve_mimic(mimic, temperature, class_weights=None):
     """Turn the `mimic` argument into `(targets, logits) -> scalar loss`.
 
     Args:
@@ -16,20 +16,25 @@ def resolve_mimic(mimic, temperature):
             `(targets, logits) -> float (batch,) or scalar`; or a
             `keras.distillation.DistillationLoss` on outputs.
         temperature: Float above 0, used by `"kl"`.
+        class_weights: Float (classes,), what an image weighs by the class
+            that its targets put first; `None` for the plain mean.
 
     Returns:
         A function of teacher and student logits, float32 (batch, classes)
         each, to a float scalar.
 
     Raises:
-        ValueError: If the name is unknown, or if the Keras loss is one that
-            never turns logits into probabilities although it must.
+        ValueError: If the name is unknown, if the Keras loss is one that
+            never turns logits into probabilities although it must, or if
+            images are to be weighed in a loss that does not tell them apart.
     """
     if isinstance(mimic, keras.distillation.DistillationLoss):
         refuse_broken(mimic)
+        if class_weights is not None:
+            refuse_scalar(mimic)
         return lambda targets, logits: mimic.compute_loss(targets, logits)
     if callable(mimic):
-        return lambda targets, logits: tf.reduce_mean(mimic(targets, logits))
+        return averaged(mimic, class_weights)
     if mimic not in MIMICS:
         raise ValueError(
             "Unknown mimic loss. Expected: one of "
@@ -37,8 +42,32 @@ def resolve_mimic(mimic, temperature):
             f"`keras.distillation.DistillationLoss`. Received: mimic={mimic!r}"
         )
     loss = MIMICS[mimic]
-    return lambda targets, logits: tf.reduce_mean(
-        loss(targets, logits, temperature)
+    return averaged(
+        lambda targets, logits: loss(targets, logits, temperature),
+        class_weights,
+    )
+
+
+def averaged(loss, class_weights):
+    """A loss of each image as the mean over images, weighed by class."""
+
+    def mean(targets, logits):
+        values = tf.convert_to_tensor(loss(targets, logits))
+        if class_weights is not None:
+            if values.shape.rank != 1:
+                refuse_scalar(f"{loss} of shape {values.shape}")
+            values *= tf.gather(class_weights, tf.argmax(targets, axis=-1))
+        return tf.reduce_mean(values)
+
+    return mean
+
+
+def refuse_scalar(mimic):
+    """Stop a loss that is not one value an image from being weighed."""
+    raise ValueError(
+        "Images cannot be weighed in this mimic loss. Expected: a loss of "
+        "shape (batch,), as those with a name have, or mimic_balance=0. "
+        f"Received: mimic={mimic}"
     )
 
 

@@ -2,6 +2,7 @@
 
 import keras
 
+from tfdcu.transfer.averaging import Averaging
 from tfdcu.transfer.checkpoint import Checkpoint
 from tfdcu.transfer.checkpoint import StopOnNaN
 from tfdcu.transfer.seeds import EpochSeeds
@@ -27,6 +28,7 @@ def train(
     warmup=0.05,
     weight_decay=1e-4,
     clipnorm=None,
+    ema=None,
     jit_compile=False,
     steps_per_execution=1,
     seed=0,
@@ -55,6 +57,12 @@ def train(
         warmup: Float in [0, 1), share of the run. Defaults to 0.05.
         weight_decay: Float, decoupled, at least 0. Defaults to 1e-4.
         clipnorm: Optional float, largest norm of a variable's gradient.
+        ema: Optional float in (0, 1), momentum of an exponential moving
+            average of the weights, over about the last `1 / (1 - ema)` steps:
+            a run should be several times as long. The average is what is
+            validated and what the model holds at the end.
+            BatchNormalization's statistics are averaged alike. Defaults to
+            `None`: the weights of the last step.
         jit_compile: As in `keras.Model.compile`. Defaults to `False`, which
             is faster on CPUs.
         steps_per_execution: As in `keras.Model.compile`. Defaults to 1.
@@ -71,7 +79,7 @@ def train(
         FloatingPointError: If the loss or a weight stops being finite. The
             model then holds the last good epoch, as does `folder`.
     """
-    check_training(epochs, optimizer, learning_rate, warmup)
+    check_training(epochs, optimizer, learning_rate, warmup, ema)
     total = epochs * steps
     rate = keras.optimizers.schedules.CosineDecay(
         0.0 if warmup else learning_rate,
@@ -81,7 +89,11 @@ def train(
     )
     model.compile(
         OPTIMIZERS[optimizer](
-            rate, weight_decay=weight_decay or None, clipnorm=clipnorm
+            rate,
+            weight_decay=weight_decay or None,
+            clipnorm=clipnorm,
+            use_ema=ema is not None,
+            ema_momentum=ema or 0.0,
         ),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
@@ -105,6 +117,8 @@ def train(
                 callbacks=[
                     EpochSeeds(seed),
                     StopOnNaN(),
+                    # Before the others, which see the model as it stays.
+                    *([] if ema is None else [Averaging()]),
                     *callbacks,
                     checkpoint,
                 ],
@@ -117,7 +131,12 @@ def train(
 
 
 def check_training(
-    epochs=20, optimizer="sgd", learning_rate=0.05, warmup=0.05, **others
+    epochs=20,
+    optimizer="sgd",
+    learning_rate=0.05,
+    warmup=0.05,
+    ema=None,
+    **others,
 ):
     """Raise the error of the first keyword of `train` that is out of range."""
     if optimizer not in OPTIMIZERS:
@@ -130,4 +149,9 @@ def check_training(
             "This is no training run. Expected: epochs >= 1, learning_rate "
             f"> 0 and 0 <= warmup < 1. Received: epochs={epochs}, "
             f"learning_rate={learning_rate}, warmup={warmup}"
+        )
+    if ema is not None and not 0 < ema < 1:
+        raise ValueError(
+            "This is no momentum of an average. Expected: 0 < ema < 1, such "
+            f"as 0.99, or None. Received: ema={ema}"
         )
