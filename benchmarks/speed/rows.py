@@ -9,7 +9,10 @@ from pathlib import Path
 from benchmarks.speed.against_torch import torch
 from benchmarks.speed.asking import asking
 from benchmarks.speed.first_step import first_step
+from benchmarks.speed.kernels import SWITCH
+from benchmarks.speed.kernels import kernels
 from benchmarks.speed.memory import memory
+from benchmarks.speed.pipeline import pipeline
 from benchmarks.speed.steps import keras_distiller
 from benchmarks.speed.steps import limit
 from benchmarks.speed.table import page
@@ -23,6 +26,8 @@ ROWS = {
     "4": memory,
     "5": asking,
     "6": first_step,
+    "7": pipeline,
+    "8": kernels,
 }
 
 
@@ -63,5 +68,5 @@ def machine():
         "processor": model[1] if model else platform.processor(),
         "cores": os.cpu_count(),
         "system": platform.platform(terse=True),
-        "versions": versions(),
+        "versions": versions() | {SWITCH: os.environ.get(SWITCH, "not set")},
     }

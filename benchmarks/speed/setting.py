@@ -83,6 +83,12 @@ class Setting:
             targets=targets,
         )
 
+    def fresh(self, **options):
+        """Batches of both pools without targets, other views of them."""
+        return tfdcu.data.training_batches(
+            self.labeled, self.pool, batch_size=self.batch_size, **options
+        )
+
     @cached_property
     def targets(self):
         """Stored targets of both pools.

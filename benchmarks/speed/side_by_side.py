@@ -1,6 +1,6 @@
-"""The speed of tfdcu next to its limits and to what else there is: six rows.
+"""The speed of tfdcu next to its limits and to what else there is: eight rows.
 
-    python -m benchmarks.speed.side_by_side \\
+    TF_ENABLE_ONEDNN_OPTS=1 python -m benchmarks.speed.side_by_side \\
         --teacher=resnet56_cifar10.keras --data_dir=tensorflow_datasets \\
         --torch=/tmp/torch/bin/python
 

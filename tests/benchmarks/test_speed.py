@@ -12,7 +12,9 @@ import tfdcu
 from benchmarks.speed import against_torch
 from benchmarks.speed import asking
 from benchmarks.speed import first_step
+from benchmarks.speed import kernels
 from benchmarks.speed import memory
+from benchmarks.speed import pipeline
 from benchmarks.speed import rows
 from benchmarks.speed import steps
 from benchmarks.speed import turns
@@ -222,6 +224,42 @@ def test_row_6_accounts_for_all_time_to_the_second_step(tmp_path):
     assert seconds["tracing and first step"] > seconds["second step"]
     assert set(first_step.STAGES.values()) < set(seconds)
     assert tfdcu.AlignedDistiller.fit.__name__ == "fit"
+
+
+def test_row_7_sets_every_view_beside_the_step(setting):
+    row = pipeline.pipeline(setting)
+    step = "a step on a fixed batch"
+    for name in ("flip_crop, stored targets", *pipeline.VIEWS):
+        check_ratio(row, f"{name} / the step", step, name)
+
+
+def test_row_8_measures_both_switches_in_turns(setting, monkeypatch):
+    asked = []
+
+    def in_process(task, switch):
+        asked.append(switch)
+        number = float(len(asked))
+        return {"step": number, "forward": 10 * number}
+
+    monkeypatch.setattr(kernels, "in_process", in_process)
+    row = kernels.kernels(setting)
+    assert asked == ["0", "1", "0", "1", "1", "0"]
+    assert row["seconds a step"] == {
+        "step, off": [3.0, 6.0],
+        "step, on": [4.0, 5.0],
+        "teacher forward, off": [30.0, 60.0],
+        "teacher forward, on": [40.0, 50.0],
+    }
+    check_ratio(row, "step, on / off", "step, off", "step, on")
+    measured = kernels.work(
+        {
+            "teacher": setting.teacher,
+            "student": str(setting.student),
+            "batch_size": 2,
+            "steps": 1,
+        }
+    )
+    assert all(seconds > 0 for seconds in measured.values())
 
 
 def test_rows_are_gone_on_with_and_chosen_ones_done_again(

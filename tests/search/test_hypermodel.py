@@ -141,3 +141,16 @@ def test_a_short_trial_is_judged_with_statistics_of_its_own():
     tiny.assert_same_weights(before, tiny.weights(model.student))
     whole = hypermodel(teacher=tiny.plain_net())
     assert whole.caught_up(config, whole.setting.splits(config)) == ()
+
+
+@pytest.mark.parametrize(
+    ("section", "given"),
+    [("transfer", {"batchnorm": "frozen"}), ("reestimate", {"images": "pool"})],
+)
+def test_statistics_that_the_config_sees_to_are_left_alone(section, given):
+    hyper = hypermodel(teacher=tiny.plain_net(), pool_share=0.5)
+    config = hyper.setting.config
+    splits = hyper.setting.splits(config)
+    assert len(hyper.caught_up(config, splits)) == 1
+    config = {**config, section: {**config[section], **given}}
+    assert hyper.caught_up(config, splits) == ()

@@ -161,7 +161,11 @@ class StudentHyperModel(keras_tuner.HyperModel):
 
     def caught_up(self, config, splits):
         """The callbacks that make a trial shorter than the run comparable."""
-        if not self.setting.shortened:
+        given = (
+            config["transfer"].get("batchnorm") == "frozen"
+            or config["reestimate"].get("images") is not None
+        )
+        if given or not self.setting.shortened:
             return ()
         return (CaughtUp(sample(splits, config["seed"])),)
 

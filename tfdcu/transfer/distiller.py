@@ -100,10 +100,12 @@ class AlignedDistiller(keras.Model):
         domain_units: Int, at least 0, width of the domain classifier's hidden
             layer; 0 makes it linear. Defaults to 64.
         batchnorm: How BatchNormalization meets the two pools: `"joint"` (one
-            pass over both), `"split"` (a pass each) or `"labeled_only"` (a
+            pass over both), `"split"` (a pass each), `"labeled_only"` (a
             pass each; only the labeled one moves the statistics used at
-            inference). Defaults to `"joint"`: one pass, and the three are
-            within their spread in `benchmarks/digits/variants.md`.
+            inference) or `"frozen"` (one pass as at inference, with the
+            statistics that the student came with: for a student that was
+            repaired, at a rate some ten times lower and with `clipnorm`).
+            Defaults to `"joint"`, which works with any student.
         **kwargs: Passed to `keras.Model`.
 
     Attributes:

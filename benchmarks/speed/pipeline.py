@@ -1,0 +1,65 @@
+"""Row 7: the input pipeline alone, against the step that it feeds."""
+
+import time
+
+from benchmarks.speed.steps import aligned
+from benchmarks.speed.steps import repeated
+from benchmarks.speed.turns import fitting
+from benchmarks.speed.turns import in_turns
+from benchmarks.speed.turns import ratio
+
+VIEWS = {
+    "as they are": {"augment": None},
+    "flip_crop": {"augment": "flip_crop"},
+    "flip_crop, colour": {"augment": ("flip_crop", "colour")},
+    "flip_crop, mixup": {"augment": "flip_crop", "mix": "mixup"},
+}
+
+
+def pipeline(setting):
+    """Row 7: seconds to make a batch, next to those of a training step."""
+    # One fixed batch with targets: nothing of the pipeline is in this step.
+    step = repeated(setting.batches(setting.targets))
+    variants = {
+        "a step on a fixed batch": fitting(
+            aligned(setting, None), step, setting.warmup
+        ),
+        "flip_crop, stored targets": reading(setting.batches(setting.targets)),
+        **{
+            name: reading(setting.fresh(**options))
+            for name, options in VIEWS.items()
+        },
+    }
+    seconds = in_turns(variants, setting.turns, setting.steps)
+    step = seconds["a step on a fixed batch"]
+    return {
+        "title": "the input pipeline against the step that it feeds",
+        "seconds a step": seconds,
+        "images a step": 2 * setting.batch_size,
+        "ratios": {
+            f"{name} / the step": ratio(step, seconds[name], 1.0)
+            for name in seconds
+            if seconds[name] is not step
+        },
+        "notes": [
+            "Batches made one after the other with both cores, nothing "
+            "trained: above 1 the pipeline can keep ahead of the step, and "
+            "what it takes from the cores is one over the ratio."
+        ],
+    }
+
+
+def reading(batches):
+    """A function (steps) -> seconds a batch, decoding and views included."""
+
+    def seconds(steps):
+        iterator = iter(batches.repeat())
+        # The first ones fill the buffers.
+        for _ in range(2):
+            next(iterator)
+        start = time.perf_counter()
+        for _ in range(steps):
+            next(iterator)
+        return (time.perf_counter() - start) / steps
+
+    return seconds
