@@ -29,10 +29,14 @@ def get_config():
     config.batches.augment = "flip_crop"
 
     config.channels.macs = 0.5
-    config.channels.reestimate = True
 
-    # Four stored views ask the teacher four times, ten epochs would ask ten.
-    config.targets.views = 4
+    config.targets.views = 2
 
-    config.training.epochs = 10
+    # The repaired student has the statistics of the images that the teacher was
+    # trained on; those of the foreign pool would take their place.
+    config.transfer.batchnorm = "frozen"
+    config.training.optimizer = "adam"
+    config.training.learning_rate = 5e-4
+    config.training.clipnorm = 1.0
+    config.training.epochs = 4
     return config

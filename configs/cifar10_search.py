@@ -43,6 +43,6 @@ def get_config():
             "macs": (0.3, 0.7),
             "importance": ["taylor", "reconstruction", "l2"],
         },
-        "training": {"learning_rate": (0.01, 0.1, "log")},
+        "training": {"learning_rate": (2e-4, 2e-3, "log")},
     }
     return config

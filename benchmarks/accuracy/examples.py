@@ -7,6 +7,8 @@ import tfdcu
 from configs import cifar10_resnet56
 from configs import digits
 
+# The budget of the ladder.
+CHANNELS = {"cifar10": {"macs": 0.47}, "digits": {}}
 # Images of the pool that are held out of it: agreement on them may choose.
 HELD_OUT = {"cifar10": 1000, "digits": 500}
 
@@ -37,6 +39,7 @@ class Example:
         config["data"]["data_dir"] = self.data_dir
         config["data"]["labels_per_class"] = self.labels_per_class
         config["data"]["pool_validation"] = HELD_OUT[self.name]
+        config["channels"] |= CHANNELS[self.name]
         config["export"]["formats"] = ("float32", "int8")
         return config | {
             "teacher": self.teacher,

@@ -8,7 +8,12 @@ from benchmarks.accuracy.pools import with_junk
 PLAIN = {
     "channels": {"repair": False, "reestimate": True},
     "transfer": {"batchnorm": "joint", "align_weight": 0.0},
-    "training": {"ema": None},
+    "training": {
+        "optimizer": "sgd",
+        "learning_rate": 0.05,
+        "clipnorm": None,
+        "ema": None,
+    },
     "batches": {"mix": None},
 }
 # Labeled images only: they are their own pool, and that is all there is.
@@ -27,8 +32,18 @@ LADDER = {
 # Rung 5 with one thing taken away, or another one in its place.
 ABLATIONS = {
     "no repair": {"channels": {"repair": False, "reestimate": True}},
-    "BatchNorm joint": {"transfer": {"batchnorm": "joint"}},
-    "BatchNorm frozen": {"transfer": {"batchnorm": "frozen"}},
+    "BatchNorm joint": {
+        "transfer": {"batchnorm": "joint"},
+        "training": PLAIN["training"],
+    },
+    "BatchNorm frozen": {
+        "transfer": {"batchnorm": "frozen"},
+        "training": {
+            "optimizer": "adam",
+            "learning_rate": 5e-4,
+            "clipnorm": 1.0,
+        },
+    },
     "no alignment": {"transfer": {"align_weight": 0.0}},
     "align adversarial": {
         "transfer": {"align_weight": 0.1, "align": "adversarial"}
