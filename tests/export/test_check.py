@@ -100,5 +100,9 @@ def test_limit_takes_a_number_a_dict_or_the_default():
 
 def test_keras_logits_do_not_depend_on_the_batch(model, images):
     np.testing.assert_allclose(
-        keras_logits(model, images, 7), keras_logits(model, images), rtol=1e-5
+        keras_logits(model, images, 7),
+        keras_logits(model, images),
+        rtol=1e-5,
+        # Logits near 0 are sums of terms near 1: float32's rounding of those.
+        atol=1e-6,
     )

@@ -1,0 +1,7 @@
+"""What holds for all tests."""
+
+import os
+
+# As `scripts` has it; without oneDNN's kernels processors have no channels-first
+# convolutions. Set before TensorFlow is imported.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
