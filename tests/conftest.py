@@ -2,6 +2,6 @@
 
 import os
 
-# As `scripts` has it; without oneDNN's kernels processors have no channels-first
+# As `scripts` has it; without oneDNN, processors have no channels-first
 # convolutions. Set before TensorFlow is imported.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
