@@ -83,8 +83,8 @@ def get_config():
     config.channels.min_channels = 0.1
     # Layers that stay whole: names, or patterns such as "stem*".
     config.channels.exclude = ()
-    # Kernels solved anew on pool images to make up for what was cut; not with
-    # False.
+    # Whether kernels are solved anew on pool images to make up for what was
+    # cut; they are when not set.
     config.channels.repair = placeholder(bool)
     # BatchNorm statistics computed anew on pool images after the cut.
     config.channels.reestimate = False
