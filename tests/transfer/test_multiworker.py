@@ -22,6 +22,7 @@ from tests import tiny
 from tfdcu.data import training_batches
 from tfdcu.transfer.checkpoint import Checkpoint
 from tfdcu.transfer.distiller import AlignedDistiller
+from tfdcu.transfer.multiworker import outputs_of_share
 from tfdcu.transfer.multiworker import shared_batches
 
 # Seconds for both workers, far more than they need on a busy machine.
@@ -291,6 +292,16 @@ def test_batches_that_turn_out_not_to_divide_are_refused():
     batches = shared_batches(odd_batches(drop_remainder=False), TWO)
     with pytest.raises(tf.errors.InvalidArgumentError, match="multiples of 2"):
         next(iter(batches))
+
+
+@pytest.mark.parametrize("num", [0, 1, 2])
+def test_an_empty_share_has_no_outputs_and_others_have_their_own(num):
+    net, images = tiny.plain_net(), tiny.images(num)
+    outputs = tf.function(outputs_of_share)(net, tf.constant(images))
+    assert outputs.shape == (num, 4)
+    if num:
+        expected = net(images, training=False)
+        np.testing.assert_allclose(outputs, expected, rtol=1e-5, atol=1e-6)
 
 
 def test_one_replica_takes_the_batches_as_they_are():

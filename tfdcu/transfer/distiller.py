@@ -16,6 +16,8 @@ from tfdcu.transfer.mimic import resolve_mimic
 from tfdcu.transfer.multiworker import as_rows
 from tfdcu.transfer.multiworker import batch_spec
 from tfdcu.transfer.multiworker import check_execution
+from tfdcu.transfer.multiworker import many_workers
+from tfdcu.transfer.multiworker import outputs_of_share
 from tfdcu.transfer.multiworker import share_statistics
 from tfdcu.transfer.multiworker import shared_batches
 from tfdcu.transfer.teachers import check_classes
@@ -203,9 +205,10 @@ class AlignedDistiller(keras.Model):
         return tuple(align_layers)
 
     def call(self, inputs, training=None):
-        return self.student(
-            resized(inputs, self.student.input_shape), training=training
-        )
+        images = resized(inputs, self.student.input_shape)
+        if not training and many_workers(self.distribute_strategy):
+            return outputs_of_share(self.student, images)
+        return self.student(images, training=training)
 
     def compile(self, optimizer="sgd", loss=None, metrics=None, **kwargs):
         """Configure training; see `keras.Model.compile`.

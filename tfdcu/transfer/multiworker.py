@@ -154,6 +154,25 @@ def share_statistics(model, strategy):
         variable.assign(mean)
 
 
+def outputs_of_share(model, images):
+    """What a model gives, outside training, for a share that may be empty.
+
+    Of the last batch of an evaluation a worker may get no image, and
+    TensorFlow's oneDNN convolutions fail on none: a blank one stands in.
+
+    Args:
+        model: A `keras.Model` with one output.
+        images: Float tensor (batch, height, width, channels).
+
+    Returns:
+        Tensor (batch, ...).
+    """
+    num = tf.shape(images)[0]
+    rows = [0, tf.cast(num == 0, "int32")]
+    images = tf.pad(images, [rows, *[[0, 0]] * (len(images.shape) - 1)])
+    return model(images, training=False)[:num]
+
+
 def batch_spec(batches):
     """Shapes and types of what one replica gets, without reading a batch."""
     # The spec of a distributed batch holds one for each replica.
