@@ -74,7 +74,8 @@ def get_config():
     config.channels.ratio = placeholder(float)
     # Of the LiteRT file, as int8 where `export.formats` has it.
     config.channels.latency = placeholder(float)
-    # How a channel's worth is told; none: "taylor", from pool images.
+    # How a channel's worth is told; none: "taylor", from images of the pool and
+    # the labeled ones, whose labels are not used.
     config.channels.importance = placeholder(str)
     # How it is compared: "global" or "local".
     config.channels.scope = "global"
@@ -83,10 +84,10 @@ def get_config():
     config.channels.min_channels = 0.1
     # Layers that stay whole: names, or patterns such as "stem*".
     config.channels.exclude = ()
-    # Whether kernels are solved anew on pool images to make up for what was
+    # Whether kernels are solved anew on these images to make up for what was
     # cut; they are when not set.
     config.channels.repair = placeholder(bool)
-    # BatchNorm statistics computed anew on pool images after the cut.
+    # BatchNorm statistics computed anew on them after the cut.
     config.channels.reestimate = False
     # How far below the budget the result may be, as a share of it.
     config.channels.tolerance = 0.02

@@ -1,5 +1,7 @@
 """From the teacher to the student: what is cut, at once or round by round."""
 
+import numpy as np
+
 from tfdcu.data import images_of
 from tfdcu.export import FORMATS
 from tfdcu.export import litert_latency
@@ -7,8 +9,8 @@ from tfdcu.pruning import budget_of
 from tfdcu.pruning import plan_channels
 from tfdcu.pruning import student_of
 
-# Images of the pool that tell which channels matter, and by which the rest is
-# repaired.
+# Images that tell which channels matter, and by which the rest is repaired; at
+# most half of them are labeled.
 NUM_IMAGES = 1024
 
 
@@ -48,7 +50,7 @@ def pruned(model, teacher, splits, config, part=1.0):
     Args:
         model: What is cut: the teacher, or the student of an earlier round.
         teacher: What the budget is a share of.
-        splits: `tfdcu.data.Splits`; its pool shows what matters.
+        splits: `tfdcu.data.Splits`; its images show what matters.
         config: Dict from section to dict.
         part: How much of the way to the budget, in (0, 1].
 
@@ -66,20 +68,35 @@ def pruned(model, teacher, splits, config, part=1.0):
     def measure(model):
         return litert_latency(model, "int8" if "int8" in formats else None)
 
-    pool = sample(splits, seed)
+    images = sample(splits, seed)
     plan = plan_channels(
         model,
-        images=pool,
+        images=images,
         seed=seed,
         measure=measure,
         **channels | budget_of(model, teacher, channels, part, measure),
     )
-    return student_of(plan, pool, seed=seed, **after), plan
+    return student_of(plan, images, seed=seed, **after), plan
 
 
 def sample(splits, seed):
-    """The images of the pool by which channels are judged."""
-    return images_of(splits.unlabeled, NUM_IMAGES, seed=seed)
+    """The images by which channels are judged: of the task, then of the pool.
+
+    The pool's are many and foreign, the labeled ones few and what the student
+    is for; their labels are not used.
+
+    Args:
+        splits: `tfdcu.data.Splits`.
+        seed: Int, which of the images.
+
+    Returns:
+        Float32 array (at most `NUM_IMAGES`, height, width, channels).
+    """
+    if splits.labeled is None:
+        return images_of(splits.unlabeled, NUM_IMAGES, seed=seed)
+    own = images_of(splits.labeled, NUM_IMAGES // 2, seed=seed)
+    foreign = images_of(splits.unlabeled, NUM_IMAGES - len(own), seed=seed)
+    return np.concatenate([own, foreign])
 
 
 def rows_of(plan):

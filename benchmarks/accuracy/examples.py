@@ -67,9 +67,9 @@ class Example:
 
 def cifar10(teacher, data_dir):
     """CIFAR-10's ResNet-56 with 50 labels a class and Tiny ImageNet."""
-    return Example("cifar10", teacher, data_dir, 50, 60)
+    return Example("cifar10", teacher, data_dir, 50, 50)
 
 
 def digits_example(teacher):
     """Handwritten digits with 5 labels a class and printed characters."""
-    return Example("digits", teacher, None, 5, 60)
+    return Example("digits", teacher, None, 5, 600)

@@ -16,10 +16,13 @@ PLAIN = {
     },
     "batches": {"mix": None},
 }
-# Labeled images only: they are their own pool, and that is all there is.
+# Labeled images only: they are their own pool, and that is all there is, in
+# batches of which a few of them make an epoch of several steps.
 LABELS = {
+    "batches": {"batch_size": 16, "labeled_batch_size": 16},
     "data": {"pool_validation": 0, "labels_per_class": None},
     "transfer": {"batchnorm": "joint", "align_weight": 0.0},
+    "training": {"learning_rate": 0.02},
 }
 LADDER = {
     "1 labels": [PLAIN, LABELS, {"transfer": {"mimic_weight": 0.0}}],
