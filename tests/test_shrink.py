@@ -1,9 +1,11 @@
 """Laws of the way from the teacher to the student."""
 
+import numpy as np
 import pytest
 
 from tests import tiny
 from tfdcu import data
+from tfdcu import shrink
 from tfdcu.macs import total_macs
 from tfdcu.shrink import cut_in_all
 from tfdcu.shrink import pruned
@@ -25,6 +27,24 @@ def test_rounds_are_equal_proportions_and_the_last_trains_no_further():
 def test_what_is_no_schedule_is_refused(wrong):
     with pytest.raises(ValueError, match="no iterative schedule.*Expected"):
         shrinking(**wrong)
+
+
+@pytest.mark.parametrize("num, expected", [(3, 3), (5, 4)])
+def test_at_most_half_of_the_images_that_judge_are_labeled(
+    monkeypatch, num, expected
+):
+    monkeypatch.setattr(shrink, "NUM_IMAGES", 8)
+    few = tiny.images(num, seed=1)
+    splits = data.prepare(
+        labeled=(few, tiny.labels(num)),
+        unlabeled=tiny.images(16),
+        num_classes=4,
+        image_shape=(8, 8, 1),
+    )
+    found = shrink.sample(splits, seed=0)
+    assert found.shape == (8, 8, 8, 1)
+    own = [any(np.array_equal(i, one) for one in few) for i in found]
+    assert own == [True] * expected + [False] * (8 - expected)
 
 
 @pytest.mark.parametrize("budget", [{"macs": 0.25}, {"params": 0.25}])
