@@ -1,7 +1,7 @@
 """Row 4: peak memory by the size of the pool, each in a process of its own.
 
 The library keeps what is small in memory: decoded images, encoded records,
-stored logits and what a shuffle holds, each up to a limit (256 MiB, see
+stored logits and what a shuffle holds, each up to a limit (see
 `tfdcu/data/source.py`). So memory is measured twice: with these limits as they
 are, where pools below them may cost less, and with all of them at 4 MiB, where
 every pool is streamed and whatever still grows with it shows.

@@ -96,7 +96,7 @@ def test_a_stream_is_kept_in_memory_if_it_fits(monkeypatch):
     monkeypatch.setattr(source_lib.Source, "fits_in_memory", lambda self: False)
     kept = data.open_mix("mixup", 1.0, pool(), stream)
     np.testing.assert_array_equal(mixes(kept), expected)
-    monkeypatch.setattr(source_lib, "SHUFFLE_LIMIT", 100)
+    monkeypatch.setattr(source_lib, "MEMORY_LIMIT", 100)
     with pytest.raises(
         ValueError, match="too large to be kept.*Expected.*mix=None.*of 7 "
     ):

@@ -130,7 +130,7 @@ def _at_hand(source):
         return source.in_memory()
     if source.lookup is not None:
         return source
-    if source.num_images * source.record_bytes <= source_lib.SHUFFLE_LIMIT:
+    if source.num_images * source.record_bytes <= source_lib.MEMORY_LIMIT:
         return source.with_records_in_memory()
     raise ValueError(
         f"{source.name} is a stream, too large to be kept, so no partners can "

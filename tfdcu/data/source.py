@@ -10,8 +10,9 @@ from tfdcu.data import pixels
 
 # Decoded images up to this many bytes may be kept in memory.
 MEMORY_LIMIT = 256 * 2**20
-# Undecoded records that a shuffle may hold at once, in bytes.
-SHUFFLE_LIMIT = 256 * 2**20
+# Undecoded records that a shuffle may hold at once, in bytes; TensorFlow takes
+# up to three times as much for them.
+SHUFFLE_LIMIT = 64 * 2**20
 
 
 @dataclasses.dataclass(frozen=True)
