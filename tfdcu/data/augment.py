@@ -97,6 +97,9 @@ def _in_turn(parts):
 
 
 def _each(augment):
+    # A user's own may have control flow on tensors.
+    augment = tf.function(augment)
+
     def views(images, seeds):
         return tf.map_fn(
             lambda pair: tf.ensure_shape(augment(*pair), images.shape[1:]),

@@ -6,6 +6,7 @@ from tfdcu.data.digest import describe_views
 from tfdcu.data.open import open_source
 from tfdcu.data.order import epoch_batches
 from tfdcu.data.partners import open_mix
+from tfdcu.data.source import as_written
 from tfdcu.data.targets import opened
 from tfdcu.data.views import viewing
 
@@ -139,12 +140,13 @@ def training_batches(
             made = describe_views(augment, views, seed, *shape, mix)
             targets.check(source, made)
             recall = targets.recall()
-        batches = _epochs(epochs, seed).flat_map(
-            lambda epoch: epoch_batches(
-                source, steps, size, epoch, _stream_seed(seed, tag)
-            )
-        )
+        key = _stream_seed(seed, tag)
 
+        @as_written
+        def records_of(epoch):
+            return epoch_batches(source, steps, size, epoch, key)
+
+        @as_written
         def decoded(ids, numbers, records):
             items, *labels = records if source.labeled else (records,)
             images = source.decode_batch(items)
@@ -154,6 +156,7 @@ def training_batches(
             parts = (images, *labels, *logits)
             return parts if parts[1:] else images
 
+        batches = _epochs(epochs, seed).flat_map(records_of)
         return batches.map(decoded, num_parallel_calls=tf.data.AUTOTUNE)
 
     batches = stream(pool, batch_size, _UNLABELED, pool_targets, mixed)

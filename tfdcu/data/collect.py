@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from tfdcu.data import shards
 from tfdcu.data.digest import checksums
+from tfdcu.data.source import as_written
 from tfdcu.data.top_k import packed
 from tfdcu.data.views import viewing
 
@@ -30,6 +31,7 @@ def view_batches(
     """
     view = viewing(augment, source.value_range, seed, mix)
 
+    @as_written
     def views_of(ids, images):
         pixels = checksums(images)
 

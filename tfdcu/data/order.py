@@ -31,6 +31,7 @@ def epoch_batches(source, steps, size, epoch, seed):
     passes = -(-steps * size // source.num_images)
     if source.lookup is not None:
 
+        @source_lib.as_written
         def batch(step):
             index = step * size + tf.range(size, dtype=tf.int64)
             ids = _shuffled(index, source.num_images, key)
@@ -63,6 +64,7 @@ def _in_windows(source, seed):
     size = max(1, source_lib.SHUFFLE_LIMIT // source.record_bytes)
     size = min(size, source.num_images)
 
+    @source_lib.as_written
     def permuted(number, window):
         length = tf.shape(tf.nest.flatten(window)[0])[0]
         order = tf.random.experimental.stateless_shuffle(

@@ -8,6 +8,10 @@ import tensorflow as tf
 
 from tfdcu.data import pixels
 
+# For functions of a pipeline that have no control flow on tensors: reading
+# and rewriting them, as TensorFlow otherwise does, takes a second or more.
+as_written = tf.autograph.experimental.do_not_convert
+
 # Decoded images up to this many bytes may be kept in memory.
 MEMORY_LIMIT = 256 * 2**20
 # Undecoded records that a shuffle may hold at once, in bytes; TensorFlow takes
@@ -65,6 +69,7 @@ class Source:
     def dataset(self):
         """Decoded images in order: `image`, or `(image, label)` if labeled."""
 
+        @as_written
         def element(*record):
             image = self.decode(record[0])
             return (image, record[1]) if self.labeled else image
@@ -74,6 +79,7 @@ class Source:
     def batches(self, size):
         """Decoded batches in order, the last one perhaps smaller."""
 
+        @as_written
         def decoded(*record):
             images = self.decode_batch(record[0])
             return (images, record[1]) if self.labeled else images
@@ -101,11 +107,13 @@ class Source:
         if self.lookup is None:
             return self.records.batch(size)
         starts = tf.data.Dataset.range(0, self.num_images, size)
-        return starts.map(
-            lambda start: self.lookup(
-                tf.range(start, tf.minimum(start + size, self.num_images))
-            )
-        )
+
+        @as_written
+        def batch(start):
+            stop = tf.minimum(start + size, self.num_images)
+            return self.lookup(tf.range(start, stop))
+
+        return starts.map(batch)
 
     def subset(self, indices):
         """The images at these indices, in their order, still undecoded.
@@ -210,7 +218,7 @@ def _spans_of(source, indices):
 def with_lookup(source, lookup, **changes):
     """A copy of a source whose records are `lookup(0)`, `lookup(1)`, ..."""
     num_images = changes.get("num_images", source.num_images)
-    records = tf.data.Dataset.range(num_images).map(lookup)
+    records = tf.data.Dataset.range(num_images).map(as_written(lookup))
     return dataclasses.replace(
         source, records=records, lookup=lookup, **changes
     )
