@@ -137,6 +137,12 @@ def get_config():
     config.transfer.align_schedule = "dann"
     # A layer name or several; none: found from the graph.
     config.transfer.align_layers = placeholder(tuple)
+    # How layers follow the teacher's: "mse", "attention" or "relation".
+    config.transfer.features = placeholder(str)
+    # A layer name or several; none: the last before the pooling.
+    config.transfer.feature_layers = placeholder(object)
+    # What that weighs; at 0 no features are followed.
+    config.transfer.feature_weight = 1.0
     config.transfer.batchnorm = "joint"
 
     # tfdcu.transfer.train

@@ -60,6 +60,9 @@ def test_defaults_fit_and_nothing_is_changed(splits, teacher):
         ({"training": {"ema": 1.0}}, "ema=1.0"),
         ({"transfer": {"align": "nearby"}}, "align='nearby'"),
         ({"transfer": {"domain_units": -1}}, "domain_units=-1"),
+        ({"transfer": {"features": "fsp"}}, "features='fsp'"),
+        ({"transfer": {"features": "mse", "feature_layers": "no"}}, "'no'"),
+        ({"transfer": {"feature_weight": -1}}, "feature_weight=-1"),
         ({"reestimate": {"images": "all"}}, "images='all'"),
         ({"export": {"formats": ()}}, "no format"),
         ({"export": {"sparse": True}}, "sparse=True with dynamic"),
@@ -76,6 +79,17 @@ def test_a_given_students_own_layers_may_be_aligned(splits, teacher):
     check_values(named, splits, teacher, student)
     with pytest.raises(ValueError, match="flatten"):
         check_values(named, splits, teacher)
+
+
+def test_a_given_students_features_must_compare(splits, teacher):
+    wide = tiny.plain_net(width=6)
+    check_values(
+        config(transfer={"features": "attention"}), splits, teacher, wide
+    )
+    with pytest.raises(ValueError, match="Features cannot be compared"):
+        check_values(
+            config(transfer={"features": "mse"}), splits, teacher, wide
+        )
 
 
 def test_needs():

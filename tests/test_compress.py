@@ -316,6 +316,44 @@ def test_a_selected_pool_is_kept_over_a_kill(tmp_path, monkeypatch):
     assert_same(tmp_path / "killed", tmp_path / "unbroken")
 
 
+def test_features_are_followed_over_rounds_and_a_kill(tmp_path, monkeypatch):
+    options = {
+        **QUICK,
+        "channels": {"macs": 0.25, "round_to": 4, "tolerance": 0.1},
+        "iterative": {"rounds": 2, "epochs": 1},
+        "targets": {"views": 1},
+        "transfer": {"features": "mse", "align_weight": 0.0},
+    }
+    seen = []
+
+    def looked_at(student, teacher, config, class_shares, kept):
+        model = stages.distiller(student, teacher, config, class_shares, kept)
+        assert teacher is not None
+        assert dict(model.feature_layers) == {"relu2": "relu2"}
+        seen.append((student.get_layer("relu2").output.shape[-1], kept))
+        return model
+
+    def killed(run, name, *others):
+        if name == "student":
+            raise KeyboardInterrupt
+        return stages.trained(run, name, *others)
+
+    monkeypatch.setattr(MODULE, "distiller", looked_at)
+    with monkeypatch.context() as until_then:
+        until_then.setattr(MODULE, "trained", killed)
+        with pytest.raises(KeyboardInterrupt):
+            corridor.run(tmp_path, **options)
+    record = corridor.run(tmp_path, **options)
+    for name in ("round_1", "student"):
+        assert record["history"][name]["features"][0] > 0
+    (width, first), *again = seen
+    assert len(first["relu2"]) == width
+    for width, both in again:
+        assert len(both["relu2"]) == width
+        assert set(both["relu2"]) < set(first["relu2"])
+    assert len(again) == 2 and again[0] == again[1]
+
+
 def test_another_seed_and_no_labels_at_all(tmp_path):
     options = {**QUICK, "labeled": None}
     one = corridor.run(tmp_path / "0", **options)
@@ -452,6 +490,14 @@ class Subclassed(keras.Model):
         ({"channels": {"model": 1}}, "Unknown field in the section 'channels'"),
         ({"transfer": {"mimic": "kd"}}, "Received: mimic='kd'"),
         ({"transfer": {"align_layers": "nowhere"}}, "nowhere"),
+        ({"transfer": {"kept": {}}}, "Unknown field in the section 'transfer'"),
+        (
+            {
+                "student": tiny.plain_net(),
+                "transfer": {"features": "mse"},
+            },
+            "Features cannot be compared.*8, 8, 32.*8, 8, 64",
+        ),
         ({"sparsity": {"final_sparsity": 1.5}}, "final_sparsity"),
         ({"sparsity": {"layers": ["conv1"]}}, "how sparse"),
         ({"batches": {"augment": "shiftt"}}, "'shift'.*'shiftt'"),

@@ -8,6 +8,7 @@ from tfdcu import data
 from tfdcu import shrink
 from tfdcu.macs import total_macs
 from tfdcu.shrink import cut_in_all
+from tfdcu.shrink import kept_of_all
 from tfdcu.shrink import pruned
 from tfdcu.shrink import rows_of
 from tfdcu.shrink import shrinking
@@ -70,7 +71,29 @@ def test_two_rounds_meet_the_budget_of_the_teacher(budget):
     widths = {row["group"]: row for row in whole["groups"]}
     assert widths["conv2"]["before"] == 64
     assert widths["conv2"]["after"] == quarter.get_layer("conv2").filters
+    once, twice = first.kept_channels(), second.kept_channels()
+    assert {*once, *twice} == set(whole["kept"]) > {"conv2", "bn2", "pool"}
+    for name, indices in whole["kept"].items():
+        before = once.get(name, range(teacher.get_layer(name).output.shape[-1]))
+        after = twice.get(name, range(len(before)))
+        np.testing.assert_array_equal(indices, np.array(before)[after])
+        assert len(indices) == quarter.get_layer(name).output.shape[-1]
+
+
+def test_what_is_kept_of_what_was_kept_is_the_teachers():
+    rounds = [
+        {"both": [1, 3, 5, 7], "first": [0, 2]},
+        {"both": [0, 3], "second": [4, 5]},
+        {"both": [1]},
+    ]
+    assert kept_of_all(rounds[:1]) == rounds[0]
+    assert kept_of_all(rounds) == {
+        "both": [7],
+        "first": [0, 2],
+        "second": [4, 5],
+    }
+    assert rounds[0]["both"] == [1, 3, 5, 7] and kept_of_all([]) == {}
 
 
 def test_nothing_cut_is_an_empty_list():
-    assert cut_in_all([]) == {"groups": [], "walls": {}}
+    assert cut_in_all([]) == {"groups": [], "walls": {}, "kept": {}}

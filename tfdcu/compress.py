@@ -29,6 +29,7 @@ from tfdcu.shrink import cut_in_all
 from tfdcu.shrink import pruned
 from tfdcu.shrink import rows_of
 from tfdcu.shrink import shrinking
+from tfdcu.stages import asked
 from tfdcu.stages import check_sections
 from tfdcu.stages import distiller
 from tfdcu.stages import trained
@@ -186,15 +187,24 @@ def compress(
         run.write_json(f"channels/{number}.json", rows_of(plan))
         return smaller
 
-    def distilled(name, model, config):
-        asked = None if stored else teacher
-        model = distiller(model, asked, config, class_shares)
+    def cuts(number):
+        files = [f"channels/{i}.json" for i in range(1, number + 1)]
+        return cut_in_all([run.read_json(file) for file in files])
+
+    def distilled(name, model, config, number):
+        model = distiller(
+            model,
+            asked(teacher, stored, config),
+            config,
+            class_shares,
+            cuts(number)["kept"],
+        )
         return trained(run, name, model, splits, config, stored)
 
     def retrained(model, number, epochs):
         short = config["training"] | {"epochs": epochs}
         dense = config | {"training": short, "sparsity": {}, "reestimate": {}}
-        return distilled(f"round_{number}", model, dense)
+        return distilled(f"round_{number}", model, dense, number)
 
     with run.stage("diagnosis"):
         diagnosis = run.kept_json(
@@ -237,7 +247,8 @@ def compress(
     print(f"Teacher: {in_words(teacher)}\nStudent: {in_words(student)}")
     with run.stage("transfer"):
         student = run.model(
-            "student", lambda: distilled("student", small(), config)
+            "student",
+            lambda: distilled("student", small(), config, len(rounds)),
         )
     models = {"teacher": teacher}
     if baseline:
@@ -251,9 +262,7 @@ def compress(
         files = exported(models, splits, run.path, **config["export"])
     with run.stage("measure"):
         rows, notes = measured(models, files, splits)
-    cuts = cut_in_all(
-        [run.read_json(f"channels/{i}.json") for i in range(1, len(rounds) + 1)]
-    )
+    cut_away = cuts(len(rounds))
     names = [f"round_{number}" for number in range(1, len(rounds))]
     record = write_report(
         run.path / "report.json",
@@ -267,10 +276,10 @@ def compress(
                 for name in ("student", "baseline", *names)
                 if run.holds(f"training/{name}.json")
             },
-            "channels": cuts["groups"],
+            "channels": cut_away["groups"],
             "diagnosis": diagnosis,
             "selection": chosen["found"] if chosen else {},
-            "notes": [*verdict, *notes, *walls_in_words(cuts["walls"])],
+            "notes": [*verdict, *notes, *walls_in_words(cut_away["walls"])],
             "skipped": by_source(splits.skipped),
             "classes": list(splits.classes or ()),
         },

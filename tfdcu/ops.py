@@ -166,7 +166,7 @@ def mmd(labeled, unlabeled, scales=(0.25, 0.5, 1.0, 2.0, 4.0)):
         Float scalar in [0, 2]; 0 when both sides hold the same features.
     """
     both = tf.concat([labeled, unlabeled], axis=0)
-    distances = _squared_distances(both)  # (n + m, n + m)
+    distances = squared_distances(both)  # (n + m, n + m)
     width = tf.maximum(tf.stop_gradient(_median_of_pairs(distances)), 1e-12)
     kernels = [tf.exp(-distances / (scale * width)) for scale in scales]
     similar = tf.add_n(kernels) / len(kernels)
@@ -178,13 +178,22 @@ def mmd(labeled, unlabeled, scales=(0.25, 0.5, 1.0, 2.0, 4.0)):
     )
 
 
-def _squared_distances(rows):
+def squared_distances(rows):
+    """Squared Euclidean distance of each row to each other one.
+
+    Args:
+        rows: Float (n, d).
+
+    Returns:
+        Float (n, n), at least 0, with zeros on the diagonal.
+    """
     rows = rows - tf.reduce_mean(rows, axis=0)  # less is lost in rounding
     squares = tf.reduce_sum(tf.square(rows), axis=1)
     products = tf.matmul(rows, rows, transpose_b=True)
     distances = squares[:, None] + squares[None, :] - 2.0 * products
-    zeros = tf.zeros_like(squares)
-    return tf.linalg.set_diag(tf.maximum(distances, 0.0), zeros)
+    # XLA has no gradient of `set_diag` where the batch is of unknown size.
+    others = 1.0 - tf.eye(tf.shape(rows)[0], dtype=rows.dtype)
+    return others * tf.maximum(distances, 0.0)
 
 
 def _median_of_pairs(distances):

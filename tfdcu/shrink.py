@@ -101,11 +101,15 @@ def sample(splits, seed):
 
 def rows_of(plan):
     """What a plan does, as it is kept in a run: JSON-ready."""
-    return {"groups": plan.rows(), "walls": plan.frozen()}
+    return {
+        "groups": plan.rows(),
+        "walls": plan.frozen(),
+        "kept": plan.kept_channels(),
+    }
 
 
 def cut_in_all(rounds):
-    """What all rounds together cut: widths of the teacher and the student.
+    """What all rounds together cut: widths and channels of the teacher.
 
     Args:
         rounds: List of what `rows_of` gave, in order; may be empty.
@@ -114,10 +118,30 @@ def cut_in_all(rounds):
         Like one of them.
     """
     if not rounds:
-        return {"groups": [], "walls": {}}
+        return {"groups": [], "walls": {}, "kept": {}}
     first = {row["group"]: row["before"] for row in rounds[0]["groups"]}
     groups = [
         {**row, "before": first.get(row["group"], row["before"])}
         for row in rounds[-1]["groups"]
     ]
-    return {**rounds[-1], "groups": groups}
+    kept = kept_of_all([one.get("kept", {}) for one in rounds])
+    return {**rounds[-1], "groups": groups, "kept": kept}
+
+
+def kept_of_all(rounds):
+    """The teacher's channels that are left when every round has cut.
+
+    Args:
+        rounds: List of what `ChannelPlan.kept_channels` gave, in order, each
+            of the model that the one before left.
+
+    Returns:
+        Dict from layer to indices of the teacher's channels.
+    """
+    whole = {}
+    for kept in rounds:
+        for layer, indices in kept.items():
+            if layer in whole:
+                indices = [whole[layer][index] for index in indices]
+            whole[layer] = indices
+    return whole

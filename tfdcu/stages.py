@@ -36,7 +36,10 @@ SECTIONS = {
     "channels": (prune_channels, ("model", "measure", "images", "seed")),
     "iterative": (shrinking, ()),
     "sparsity": (Sparsify, ("model",)),
-    "transfer": (AlignedDistiller, ("student", "teacher", "class_shares")),
+    "transfer": (
+        AlignedDistiller,
+        ("student", "teacher", "class_shares", "kept"),
+    ),
     "training": (
         train,
         ("model", "batches", "steps", "folder", "validation_data", "callbacks")
@@ -66,17 +69,30 @@ def check_sections(given):
     }
 
 
-def distiller(student, teacher, config, class_shares=None):
+def asked(teacher, targets, config):
+    """The teacher where training asks it: targets hold no features."""
+    follows = config["transfer"].get("features") is not None
+    return teacher if follows or targets is None else None
+
+
+def distiller(student, teacher, config, class_shares=None, kept=None):
     """What trains the student; its domain classifier starts from the seed.
 
-    The teacher is `None` where its targets are stored. The shares of classes
-    are needed where the mimic term is balanced.
+    The teacher is `None` where it is not asked. The shares of classes are
+    needed where the mimic term is balanced, the teacher's channels that were
+    kept where features are followed.
     """
     keras.utils.set_random_seed(config["seed"])
     model = AlignedDistiller(
-        student, teacher, class_shares=class_shares, **config["transfer"]
+        student,
+        teacher,
+        class_shares=class_shares,
+        kept=kept,
+        **config["transfer"],
     )
     print(f"Aligned after: {', '.join(model.align_layers) or 'no layer'}")
+    if model.feature_layers:
+        print(f"Features followed after: {', '.join(model.feature_layers)}")
     return model
 
 

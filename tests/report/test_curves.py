@@ -32,6 +32,14 @@ def test_the_terms_the_dial_and_the_scores_are_drawn():
     np.testing.assert_allclose(scores["labels only"], [0.2, 0.4])
 
 
+def test_features_are_drawn_where_they_were_followed():
+    student = {**tiny.report_record()["history"]["student"]}
+    student["features"] = [0.4, 0.3]
+    losses = panels({"student": student})["loss and its terms"]
+    assert list(losses) == ["total", "label", "mimic", "features", "align"]
+    np.testing.assert_allclose(losses["features"], [0.4, 0.3])
+
+
 def test_a_missing_epoch_is_a_gap_and_an_empty_metric_no_curve():
     found = panels({"student": {"loss": [1.0, None, 2.0], "align": [None]}})
     assert list(found) == ["loss and its terms"]

@@ -123,6 +123,20 @@ def test_a_given_student_is_another_object_in_every_trial():
     tiny.assert_same_weights(before, tiny.weights(student))
 
 
+@pytest.mark.parametrize("views", [0, 1])
+def test_students_follow_features_channel_by_channel(views):
+    hyper = hypermodel(
+        transfer={"align_weight": 0.0, "features": "mse"},
+        targets={"views": views},
+    )
+    hp = keras_tuner.HyperParameters()
+    model = hyper.build(hp)
+    assert model.student.get_layer("relu2").output.shape[-1] < 32
+    assert model.feature_layers == {"relu2": "relu2"}
+    hyper.fit(hp, model)
+    assert model.trackers["features"].result() > 0
+
+
 def test_it_is_found_where_users_look():
     assert tfdcu.StudentHyperModel is StudentHyperModel
     with pytest.raises(AttributeError, match="StudentHyperMode'"):

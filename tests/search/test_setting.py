@@ -104,7 +104,7 @@ def test_data_is_opened_once_unless_it_is_searched():
 
 def test_a_searched_budget_replaces_the_one_that_stands():
     one = setting()
-    student = one.pruned(one.short({"channels.macs": 0.3}))
+    student, _ = one.pruned(one.short({"channels.macs": 0.3}))
     cost = one.judge.arithmetic(student)
     assert cost["macs"] <= 0.3 * one.judge.arithmetic(one.teacher)["macs"]
 
@@ -163,7 +163,7 @@ def test_the_teachers_channels_are_judged_once(monkeypatch):
     module = sys.modules["tfdcu.search.setting"]
     monkeypatch.setattr(module, "importance_of", counted)
     shares = [one.short({"channels.macs": share}) for share in (0.3, 0.5)]
-    students = [one.pruned(config) for config in shares]
+    students = [one.pruned(config)[0] for config in shares]
     assert students[0].count_params() < students[1].count_params()
     one.pruned(one.short({"channels.importance": "l1"}))
     assert asked == [None, "l1"]

@@ -8,6 +8,7 @@ import tensorflow as tf
 from tests import tiny
 from tfdcu.transfer.teachers import check_classes
 from tfdcu.transfer.teachers import resized
+from tfdcu.transfer.teachers import teacher_answers
 from tfdcu.transfer.teachers import teacher_function
 
 IMAGES = tiny.images(5)
@@ -43,6 +44,77 @@ def test_a_function_gets_the_images_as_they_are():
 def test_what_cannot_be_asked_is_refused():
     with pytest.raises(ValueError, match="The teacher cannot be asked.*3"):
         teacher_function(3)
+
+
+class Counter(keras.layers.Layer):
+    """The identity; counts how often it is run."""
+
+    num_calls = 0
+
+    def call(self, inputs):
+        self.num_calls += 1
+        return inputs
+
+
+def counted_net():
+    """(A net whose head is counted, the two counters)."""
+    inputs = keras.Input((8, 8, 1))
+    body, head = Counter(name="body"), Counter(name="head")
+    x = body(keras.layers.Conv2D(3, 3, name="conv")(inputs))
+    x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
+    model = keras.Model(inputs, head(keras.layers.Dense(4)(x)))
+    body.num_calls = head.num_calls = 0
+    return model, body, head
+
+
+@pytest.mark.parametrize(
+    ("layers", "stored", "expected"),
+    [
+        ((), False, (1, 1)),
+        ((), True, (0, 0)),
+        (("conv", "body"), False, (1, 1)),
+        (("conv", "body"), True, (1, 0)),
+    ],
+)
+def test_a_teacher_is_asked_no_more_than_needed(layers, stored, expected):
+    model, body, head = counted_net()
+    answers = teacher_answers(model, 4, layers)
+    body.num_calls = head.num_calls = 0
+    rows = (tf.ones((2, 4)), tf.zeros((3, 4))) if stored else None
+    logits, features = answers(tf.constant(IMAGES), rows)
+    assert (body.num_calls, head.num_calls) == expected
+    if stored:
+        np.testing.assert_array_equal(logits, [[1] * 4] * 2 + [[0] * 4] * 3)
+    else:
+        np.testing.assert_allclose(logits, model(IMAGES), atol=1e-6)
+    assert len(features) == len(layers)
+    for found in features:
+        np.testing.assert_allclose(
+            found, model.get_layer("conv")(IMAGES), atol=1e-6
+        )
+
+
+def test_a_teacher_of_other_sizes_and_a_softmax_shows_its_features():
+    model = tiny.plain_net(size=6)
+    softmax = keras.Model(model.input, keras.layers.Softmax()(model.output))
+    images = tf.constant(IMAGES)
+    logits, (features,) = teacher_answers(softmax, 4, ["relu2"])(images, None)
+    small = resized(images, model.input_shape)
+    np.testing.assert_allclose(logits, model(small, training=False), atol=1e-6)
+    tap = keras.Model(model.input, model.get_layer("relu2").output)
+    np.testing.assert_allclose(
+        features, tap(small, training=False), rtol=1e-5, atol=1e-6
+    )
+
+
+def test_where_there_is_no_teacher_its_answers_must_be_stored():
+    rows = tf.ones((5, 4))
+    answers = teacher_answers(None, 4)
+    np.testing.assert_array_equal(answers(IMAGES, (rows,))[0], rows)
+    with pytest.raises(ValueError, match="nothing to follow.*teacher=None"):
+        answers(IMAGES, None)
+    with pytest.raises(ValueError, match=r"5 logits.*shape \(5, 4\)"):
+        teacher_answers(None, 5)(IMAGES, (rows,))
 
 
 def test_other_classes_are_refused():

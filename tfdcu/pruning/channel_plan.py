@@ -44,6 +44,28 @@ class ChannelPlan:
                 keep[node.path] = np.flatnonzero(stays[known[-1]])
         return keep
 
+    def kept_channels(self):
+        """What layers of the smaller model still give, of what they gave.
+
+        Use it to compare a layer of the smaller model with the original's,
+        channel by channel. Layers that pass channels on, such as
+        BatchNormalization, activations, `Add`, `Concatenate` and pooling, are
+        in it like those that make them.
+
+        Returns:
+            JSON-ready dict from layer path to the sorted indices, along the
+            last axis of its first output, that stay; only of layers that
+            lose some.
+        """
+        trace, stays = self._groups.trace, self._kept[self._groups.unit]
+        kept = {}
+        for node in trace.graph.nodes:
+            axes = trace.axes.get(id(node.outputs[0])) if node.outputs else None
+            labels = axes[-1] if axes else None
+            if labels is not None and not stays[labels].all():
+                kept[node.path] = np.flatnonzero(stays[labels]).tolist()
+        return kept
+
     def apply(self):
         """Builds the smaller model.
 

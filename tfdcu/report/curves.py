@@ -6,6 +6,7 @@ TERMS = {
     "loss": ("total", style.BLACK, "-"),
     "label": ("label", style.ORANGE, "--"),
     "mimic": ("mimic", style.BLUE, "-."),
+    "features": ("features", style.VERMILION, (0, (6, 1, 1, 1, 1, 1))),
     "align": ("align", style.GREEN, ":"),
 }
 SCORES = {
@@ -94,7 +95,8 @@ def _draw_line(axes, values, name, color, dash):
     epochs = range(1, len(values) + 1)
     # A single epoch has no line to see.
     marker = "o" if len(values) == 1 else None
-    axes.plot(epochs, values, dash, color=color, label=name, marker=marker)
+    look = {"linestyle": dash, "color": color, "marker": marker}
+    axes.plot(epochs, values, label=name, **look)
 
 
 def _draw_losses(axes, lines):

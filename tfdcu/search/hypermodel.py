@@ -11,6 +11,7 @@ import keras_tuner
 from tfdcu.pruning import reestimate_statistics
 from tfdcu.search.setting import Setting
 from tfdcu.shrink import sample
+from tfdcu.stages import asked
 from tfdcu.stages import distiller
 from tfdcu.stages import fitted
 from tfdcu.transfer import Checkpoint
@@ -82,13 +83,13 @@ class StudentHyperModel(keras_tuner.HyperModel):
             An uncompiled model; `fit` compiles it.
         """
         config = self.setting.short(self.setting.values(hp))
-        student = self.setting.pruned(config)
-        stored = self.setting.targets(config)
+        student, kept = self.setting.pruned(config)
         return distiller(
             student,
-            None if stored else self.setting.teacher,
+            asked(self.setting.teacher, self.setting.targets(config), config),
             config,
             self.setting.class_shares(config),
+            kept,
         )
 
     def fit(

@@ -250,15 +250,16 @@ class Setting:
         return self.known[key]
 
     def pruned(self, config):
-        """An untrained student, another object each time."""
+        """(An untrained student, the channels it kept): new ones each time."""
         if self.student is not None:
             copy = keras.models.clone_model(self.student)
             copy.set_weights(self.student.get_weights())
-            return copy
+            return copy, {}
         channels = {**config["channels"], "importance": self.worth(config)}
         config = {**config, "channels": channels}
         splits = self.splits(config)
-        return pruned(self.teacher, self.teacher, splits, config)[0]
+        student, plan = pruned(self.teacher, self.teacher, splits, config)
+        return student, plan.kept_channels()
 
 
 def key_of(*parts):

@@ -5,13 +5,15 @@ import tensorflow as tf
 
 from tfdcu.endings import as_logits
 from tfdcu.transfer.alignment import DomainClassifier
-from tfdcu.transfer.alignment import default_align_layer
 from tfdcu.transfer.alignment import resolve_schedule
 from tfdcu.transfer.balance import class_weights
 from tfdcu.transfer.batch import split_pools
 from tfdcu.transfer.batchnorm import BATCHNORMS
 from tfdcu.transfer.clock import Clock
 from tfdcu.transfer.discrepancy import resolve_align
+from tfdcu.transfer.features import feature_term
+from tfdcu.transfer.label import label_term
+from tfdcu.transfer.label import resolve_label
 from tfdcu.transfer.mimic import resolve_mimic
 from tfdcu.transfer.multiworker import as_rows
 from tfdcu.transfer.multiworker import batch_spec
@@ -20,9 +22,12 @@ from tfdcu.transfer.multiworker import many_workers
 from tfdcu.transfer.multiworker import outputs_of_share
 from tfdcu.transfer.multiworker import share_statistics
 from tfdcu.transfer.multiworker import shared_batches
+from tfdcu.transfer.taps import feature_pairs
+from tfdcu.transfer.taps import layers_to_align
 from tfdcu.transfer.teachers import check_classes
 from tfdcu.transfer.teachers import resized
-from tfdcu.transfer.teachers import teacher_function
+from tfdcu.transfer.teachers import teacher_answers
+from tfdcu.transfer.weights import check_weights
 
 
 class AlignedDistiller(keras.Model):
@@ -36,13 +41,17 @@ class AlignedDistiller(keras.Model):
 
     where `x` is all images, `features` a low-level activation of the student
     and `reverse` the gradient reversal; in place of the last term a distance
-    of the two pools' features can be made small (`align`). `fit` takes a
-    `tf.data.Dataset` of `((image, label), unlabeled)`, such as
+    of the two pools' features can be made small (`align`), and a term can be
+    added by which layers of the student follow the teacher's (`features`):
+    `feature_weight * difference(features of teacher(x), of student(x))`.
+
+    `fit` takes a `tf.data.Dataset` of `((image, label), unlabeled)`, such as
     `tfdcu.data.training_batches` makes (also `((image, label, sample_weight),
     unlabeled)`), or, with no labels at all, of `(unlabeled,)`. Where the
     batches hold the teacher's targets too (`training_batches(targets=...)`),
-    the teacher is not asked, and need not be there. `fit` logs the three
-    terms unweighted as `label`, `mimic` and `align`, and `domain_accuracy`,
+    the teacher is asked for features only, and need not be there where none
+    are followed. `fit` logs the terms unweighted as `label`, `mimic`,
+    `features`, where some are followed, and `align`, and `domain_accuracy`,
     the dial that says how well the pools can still be told apart (0.5: not at
     all).
 
@@ -101,6 +110,25 @@ class AlignedDistiller(keras.Model):
             0, or a function of the progress in [0, 1]. Defaults to `"dann"`.
         domain_units: Int, at least 0, width of the domain classifier's hidden
             layer; 0 makes it linear. Defaults to 64.
+        features: How layers of the student follow the teacher's, on all
+            images: `"mse"`, channel by channel; `"attention"`, where
+            activations are strong; `"relation"`, how far images are from one
+            another (`tfdcu/transfer/features.py`); a function `(teacher's
+            features, student's features) -> loss` of float32 (images, ...,
+            channels); or a `keras.distillation.DistillationLoss`. The teacher
+            must then be a functional `keras.Model`, and is asked in every
+            step. Defaults to `None`: they do not.
+        feature_layers: Name or names of layers of the student, which follow
+            the teacher's of the same names; or a dict from the student's
+            names to the teacher's. Several weigh alike. Defaults to `None`:
+            the last layer before the pooling.
+        feature_weight: Float, at least 0; at 0 no features are followed.
+            Defaults to 1.
+        kept: Dict from names of the teacher's layers to the indices of their
+            channels that the student kept, such as
+            `ChannelPlan.kept_channels()`; only these are compared, but by
+            `"attention"` and `"relation"`, which compare all. A layer that is
+            not in it lost none. `tfdcu.compress` gives it itself.
         batchnorm: How BatchNormalization meets the two pools: `"joint"` (one
             pass over both), `"split"` (a pass each), `"labeled_only"` (a
             pass each; only the labeled one moves the statistics used at
@@ -114,11 +142,14 @@ class AlignedDistiller(keras.Model):
         student: The student, ending in logits; the trained weights are those
             of the model that was given.
         align_layers: Tuple of the names of the aligned layers.
+        feature_layers: Dict from the names of the student's layers that
+            follow to those of the teacher's.
 
     Raises:
         ValueError: If a weight is negative, a name unknown, a layer missing,
-            the shares of classes are none, or student and teacher differ in
-            the number of classes; in `fit`, if there is neither a teacher nor
+            the shares of classes are none, student and teacher differ in the
+            number of classes, or features are of other sizes or of a teacher
+            that shows none; in `fit`, if there is neither a teacher nor
             targets, or images are weighed in a mimic loss that is a scalar.
 
     Example:
@@ -145,11 +176,21 @@ class AlignedDistiller(keras.Model):
         align="adversarial",
         align_schedule="dann",
         domain_units=64,
+        features=None,
+        feature_layers=None,
+        feature_weight=1.0,
+        kept=None,
         batchnorm="joint",
         **kwargs,
     ):
         super().__init__(**kwargs)
-        check_weights(label_weight, mimic_weight, align_weight, temperature)
+        check_weights(
+            temperature,
+            label_weight=label_weight,
+            mimic_weight=mimic_weight,
+            align_weight=align_weight,
+            feature_weight=feature_weight,
+        )
         if batchnorm not in BATCHNORMS:
             raise ValueError(
                 "Unknown way for BatchNormalization to meet the two pools. "
@@ -157,52 +198,48 @@ class AlignedDistiller(keras.Model):
                 f"Received: batchnorm={batchnorm!r}"
             )
         self.student = as_logits(student)
-        self.teach = None if teacher is None else teacher_function(teacher)
         check_classes(teacher, self.student)
         self.label_weight = label_weight
         self.mimic_weight = mimic_weight
         self.align_weight = align_weight
+        self.feature_weight = feature_weight
         classes = self.student.output_shape[-1]
         weights = class_weights(class_shares, mimic_balance, classes)
         self.mimic_loss = resolve_mimic(mimic, temperature, weights)
         self.align = resolve_align(align)
         self.align_scale = resolve_schedule(align_schedule)
         self.forward = BATCHNORMS[batchnorm]
-        self.align_layers = self.choose_layers(align_layers)
-        features = [self.student.get_layer(n).output for n in self.align_layers]
+        self.align_layers, pairs = (), []
+        if align_weight:
+            self.align_layers = layers_to_align(self.student, align_layers)
+        if features is not None and feature_weight:
+            pairs = feature_pairs(self.student, teacher, feature_layers)
+        self.feature_layers = {pair.student: pair.teacher for pair in pairs}
+        self.feature_loss = feature_term(features, pairs, kept)
+        self.ask = teacher_answers(
+            teacher, classes, [pair.teacher for pair in pairs]
+        )
+        aligned = [self.student.get_layer(n).output for n in self.align_layers]
         self.tap = keras.Model(
             self.student.input,
-            {"logits": self.student.output, "features": features},
+            {
+                "logits": self.student.output,
+                "aligned": aligned,
+                "features": [pair.own for pair in pairs],
+            },
         )
         self.domains = [
             DomainClassifier(domain_units, name=f"domain_{name}")
             for name in self.align_layers
         ]
-        for domain, feature in zip(self.domains, features):
+        for domain, feature in zip(self.domains, aligned):
             domain.build(feature.shape)
         self.clock = Clock()
-        self.trackers = {
-            name: keras.metrics.Mean(name=name)
-            for name in ("label", "mimic", "align", "domain_accuracy")
-        }
+        names = ["label", "mimic", "align", "domain_accuracy"]
+        if pairs:
+            names.insert(2, "features")
+        self.trackers = {n: keras.metrics.Mean(name=n) for n in names}
         self.built = True
-
-    def choose_layers(self, align_layers):
-        """The names of the layers to align, checked against the student."""
-        if not self.align_weight:
-            return ()
-        if align_layers is None:
-            return (default_align_layer(self.student),)
-        if isinstance(align_layers, str):
-            align_layers = (align_layers,)
-        known = [layer.name for layer in self.student.layers]
-        missing = [name for name in align_layers if name not in known]
-        if missing or not align_layers:
-            raise ValueError(
-                "A layer to align is not in the student. Expected: names "
-                f"among {known}. Received: align_layers={align_layers!r}"
-            )
-        return tuple(align_layers)
 
     def call(self, inputs, training=None):
         images = resized(inputs, self.student.input_shape)
@@ -225,17 +262,7 @@ class AlignedDistiller(keras.Model):
             ValueError: If `loss` is no `Loss` instance or expects
                 probabilities.
         """
-        if loss is None:
-            loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        if not isinstance(loss, keras.losses.Loss) or not getattr(
-            loss, "from_logits", True
-        ):
-            raise ValueError(
-                "The student ends in logits. Expected: an instance of "
-                "`keras.losses.Loss` that takes them, such as "
-                "SparseCategoricalCrossentropy(from_logits=True). "
-                f"Received: loss={loss!r}"
-            )
+        loss = resolve_label(loss)
         super().compile(optimizer, loss, metrics=metrics, **kwargs)
 
     def fit(self, x=None, *args, callbacks=None, **kwargs):
@@ -264,17 +291,19 @@ class AlignedDistiller(keras.Model):
         x, y, weight = labeled or (None, None, None)
         num_labeled = None if x is None else tf.shape(x)[0]
         images = pool if x is None else tf.concat([x, pool], axis=0)
-        targets = self.targets_of(images, targets)
+        targets, followed = self.ask(images, targets)
         images = resized(images, self.student.input_shape)
         with tf.GradientTape() as tape:
             outputs = self.forward(self.tap, images, num_labeled)
             logits = tf.cast(outputs["logits"], tf.float32)
-            label = self.label_loss(y, logits[:num_labeled], weight)
+            label = label_term(self.loss, y, logits[:num_labeled], weight)
             mimic = self.mimic_loss(targets, logits)
-            align, accuracy = self.align_loss(outputs["features"], num_labeled)
+            features = self.feature_loss(followed, outputs["features"])
+            align, accuracy = self.align_loss(outputs["aligned"], num_labeled)
             loss = (
                 self.label_weight * label
                 + self.mimic_weight * mimic
+                + self.feature_weight * features
                 + self.align_weight * align
                 + tf.add_n(self.losses or [0.0])
             )
@@ -288,43 +317,20 @@ class AlignedDistiller(keras.Model):
         share_statistics(self.student, self.distribute_strategy)
         self.clock.tick()
         self._loss_tracker.update_state(loss)
-        values = (label, mimic, align, accuracy)
-        for tracker, value in zip(self.trackers.values(), values):
-            tracker.update_state(value)
+        values = {
+            "label": label,
+            "mimic": mimic,
+            "features": features,
+            "align": align,
+            "domain_accuracy": accuracy,
+        }
+        for name, tracker in self.trackers.items():
+            tracker.update_state(values[name])
         if x is None:
             logs = self.own_results()
         else:
             logs = self.compute_metrics(x, y, logits[:num_labeled], weight)
         return as_rows(logs, self.distribute_strategy)
-
-    def targets_of(self, images, stored):
-        """The teacher's logits: those of the batch, else the teacher's own."""
-        if stored is None and self.teach is None:
-            raise ValueError(
-                "There is nothing to follow. Expected: a teacher, or batches "
-                "with its targets, as `training_batches(targets=...)` makes. "
-                "Received: teacher=None and batches without targets"
-            )
-        if stored is None:
-            return tf.stop_gradient(self.teach(images))
-        targets = tf.concat(stored, axis=0)
-        classes = self.student.output_shape[-1]
-        if targets.shape[-1] != classes:
-            raise ValueError(
-                "Targets and student must know the same classes. Expected: "
-                f"{classes} logits, as the student has. "
-                f"Received: targets of shape {tuple(targets.shape)}"
-            )
-        return targets
-
-    def label_loss(self, y, logits, weight):
-        """Mean loss of the labeled images; 0 when there are none."""
-        if y is None:
-            return 0.0
-        values = self.loss.call(y, logits)
-        if weight is not None:
-            values = values * tf.cast(weight, values.dtype)
-        return tf.reduce_mean(values)
 
     def align_loss(self, features, num_labeled):
         """Mean align loss and domain accuracy over the aligned layers."""
@@ -379,24 +385,4 @@ class AlignedDistiller(keras.Model):
             "An AlignedDistiller is a way to train, not a model to keep. "
             "Expected: `distiller.student.save(...)`, or `save_weights` for "
             "a checkpoint. Received: a request to serialise the distiller"
-        )
-
-
-def check_weights(label_weight, mimic_weight, align_weight, temperature):
-    """Raise the error of the first number that is out of range."""
-    values = {
-        "label_weight": label_weight,
-        "mimic_weight": mimic_weight,
-        "align_weight": align_weight,
-    }
-    for name, value in values.items():
-        if not value >= 0:
-            raise ValueError(
-                "A loss cannot weigh less than nothing. "
-                f"Expected: {name} >= 0. Received: {name}={value}"
-            )
-    if not temperature > 0:
-        raise ValueError(
-            "The temperature divides the logits. Expected: temperature > 0. "
-            f"Received: temperature={temperature}"
         )

@@ -1,4 +1,4 @@
-"""Teachers as functions from images to logits, whatever their input size."""
+"""What a teacher is asked: logits and features, whatever its input size."""
 
 import keras
 import tensorflow as tf
@@ -36,6 +36,89 @@ def teacher_function(teacher):
             f"function from images to logits. Received: {teacher!r}"
         )
     return lambda images: tf.cast(teacher(images), tf.float32)
+
+
+def teacher_answers(teacher, num_classes, layers=()):
+    """What a training step wants of a teacher, asked no more than needed.
+
+    Logits that are stored are not asked for again; features are not stored,
+    and asked for in every step, in one pass with the logits where these are
+    wanted too.
+
+    Args:
+        teacher: As in `teacher_function`, or `None` where all is stored.
+        num_classes: Int, how many logits the student has.
+        layers: Names of layers of a Keras teacher, whose outputs are features.
+
+    Returns:
+        A function from images (batch, height, width, channels) and the stored
+        logits of them, a tuple of float (part of batch, classes) or `None`,
+        to `(logits, features)`, a list with one tensor a layer.
+
+    Raises:
+        ValueError: From the returned function, if there is neither a teacher
+            nor stored logits, or if these are of other classes.
+    """
+    ask = None if teacher is None else teacher_function(teacher)
+    if layers:
+        teacher = as_logits(teacher)
+        features = [teacher.get_layer(name).output for name in layers]
+        # Without logits it ends where the last feature is made.
+        ask_part = asked_for(teacher, {"features": features})
+        ask_all = asked_for(
+            teacher, {"logits": teacher.output, "features": features}
+        )
+
+    def answers(images, stored):
+        if stored is not None:
+            logits = stored_logits(stored, num_classes)
+            return logits, ask_part(images)["features"] if layers else []
+        if ask is None:
+            raise ValueError(
+                "There is nothing to follow. Expected: a teacher, or batches "
+                "with its targets, as `training_batches(targets=...)` makes. "
+                "Received: teacher=None and batches without targets"
+            )
+        if not layers:
+            return tf.stop_gradient(ask(images)), []
+        found = ask_all(images)
+        return found["logits"], found["features"]
+
+    return answers
+
+
+def asked_for(teacher, outputs):
+    """Some outputs of a teacher as a function of images, out of Keras' sight.
+
+    Args:
+        teacher: A functional `keras.Model`.
+        outputs: Dict of symbolic tensors of it, or lists of them.
+
+    Returns:
+        A function from images to float32 tensors in the same structure.
+    """
+    model = keras.Model(teacher.input, outputs)
+
+    def ask(images):
+        images = resized(images, teacher.input_shape)
+        return keras.tree.map_structure(
+            lambda value: tf.stop_gradient(tf.cast(value, tf.float32)),
+            model(images, training=False),
+        )
+
+    return ask
+
+
+def stored_logits(stored, num_classes):
+    """The stored logits of a batch, checked against the student."""
+    logits = tf.concat(stored, axis=0)
+    if logits.shape[-1] != num_classes:
+        raise ValueError(
+            "Targets and student must know the same classes. Expected: "
+            f"{num_classes} logits, as the student has. "
+            f"Received: targets of shape {tuple(logits.shape)}"
+        )
+    return logits
 
 
 def check_classes(teacher, student):

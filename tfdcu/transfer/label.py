@@ -1,0 +1,51 @@
+"""The term of the labels: any loss of Keras on logits, averaged over images."""
+
+import keras
+import tensorflow as tf
+
+
+def resolve_label(loss=None):
+    """The loss of the labeled images, checked.
+
+    Args:
+        loss: A `keras.losses.Loss` on logits; `None` for
+            `SparseCategoricalCrossentropy(from_logits=True)`.
+
+    Returns:
+        A `keras.losses.Loss`.
+
+    Raises:
+        ValueError: If it is no instance, or expects probabilities.
+    """
+    if loss is None:
+        return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    if not isinstance(loss, keras.losses.Loss) or not getattr(
+        loss, "from_logits", True
+    ):
+        raise ValueError(
+            "The student ends in logits. Expected: an instance of "
+            "`keras.losses.Loss` that takes them, such as "
+            "SparseCategoricalCrossentropy(from_logits=True). "
+            f"Received: loss={loss!r}"
+        )
+    return loss
+
+
+def label_term(loss, y, logits, weight=None):
+    """Mean loss of the labeled images; 0 when there are none.
+
+    Args:
+        loss: A `keras.losses.Loss`; its `reduction` is passed over.
+        y: Labels (batch, ...), or `None`.
+        logits: Float (batch, classes).
+        weight: Float (batch,), what each image weighs, or `None`.
+
+    Returns:
+        Float scalar.
+    """
+    if y is None:
+        return 0.0
+    values = loss.call(y, logits)
+    if weight is not None:
+        values = values * tf.cast(weight, values.dtype)
+    return tf.reduce_mean(values)
