@@ -76,7 +76,7 @@ def test_names_and_settings_are_kept():
     assert config["kernel_initializer"]["class_name"] == "GlorotUniform"
     assert not smaller.get_layer("norm").trainable
     assert smaller.get_layer("half").dtype_policy.name == "mixed_bfloat16"
-    assert smaller.optimizer.name == "adam"
+    assert smaller.optimizer.get_config() == model.optimizer.get_config()
     assert smaller.loss == "mse"
 
 
