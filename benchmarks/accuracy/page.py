@@ -92,7 +92,7 @@ def spread(rows, key):
 def ladder(new_figure, rows):
     """Means with the range over the seeds, a rung a line."""
     names = [n for n in (*ZERO, *rungs.LADDER) if values(rows, n)]
-    figure = new_figure(7, 0.5 + 0.4 * len(names))
+    figure = new_figure(7, 0.8 + 0.4 * len(names))
     axes = figure.subplots()
     for place, name in enumerate(names):
         found = values(rows, name)
@@ -112,7 +112,7 @@ def ladder(new_figure, rows):
     axes.axvline(teacher, color=style.GRAY, ls="--", lw=1)
     axes.set_title(f"Test accuracy in percent (dashed: teacher, {teacher:.1f})")
     axes.set_yticks(range(len(names)), names)
-    axes.invert_yaxis()
+    axes.set_ylim(len(names) - 0.5, -0.5)
     axes.margins(x=0.12)
     return figure
 
