@@ -1,0 +1,42 @@
+"""Laws of the accuracy ladder's rungs and of its table; nothing is trained."""
+
+import pytest
+
+from benchmarks.accuracy import rungs
+from benchmarks.accuracy.examples import cifar10
+from benchmarks.accuracy.examples import digits_example
+from benchmarks.accuracy.page import page
+from tfdcu.stages import SECTIONS
+from tfdcu.stages import check_sections
+
+EXAMPLES = digits_example("teacher.keras"), cifar10("teacher.keras", "data")
+RUNGS = [*rungs.LADDER, *rungs.ABLATIONS, *rungs.PLACES]
+
+
+def test_a_change_merges_sections_and_leaves_the_config():
+    config = {"a": {"x": 1, "y": 2}, "b": 3}
+    assert rungs.changed(config, {"a": {"y": 4}, "b": None}) == {
+        "a": {"x": 1, "y": 4},
+        "b": None,
+    }
+    assert config == {"a": {"x": 1, "y": 2}, "b": 3}
+
+
+@pytest.mark.parametrize("rung", RUNGS)
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda one: one.name)
+def test_every_rung_is_a_config_that_compress_takes(example, rung):
+    config = example.config(seed=0)
+    for change in rungs.changes(rung):
+        config = rungs.changed(config, change)
+    assert check_sections({name: config[name] for name in SECTIONS})
+
+
+def test_the_table_has_means_and_ranges_in_percent():
+    row = {"rung": "1 labels", "teacher": 0.9, "int8": 0.5, "seconds": 60}
+    rows = [
+        row | {"seed": 0, "student": 0.7},
+        row | {"seed": 1, "student": 0.8},
+    ]
+    text = page("digits", rows)
+    assert "The teacher has 90.00." in text
+    assert "| 1 labels | 2 | 75.00 (70.00 to 80.00) | 15.00 |" in text
