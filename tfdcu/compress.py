@@ -29,7 +29,7 @@ from tfdcu.shrink import cut_in_all
 from tfdcu.shrink import pruned
 from tfdcu.shrink import rows_of
 from tfdcu.shrink import shrinking
-from tfdcu.stages import asked
+from tfdcu.stages import asked_teacher
 from tfdcu.stages import check_sections
 from tfdcu.stages import distiller
 from tfdcu.stages import trained
@@ -194,7 +194,7 @@ def compress(
     def distilled(name, model, config, number):
         model = distiller(
             model,
-            asked(teacher, stored, config),
+            asked_teacher(teacher, stored, config),
             config,
             class_shares,
             cuts(number)["kept"],

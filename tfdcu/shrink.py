@@ -124,7 +124,7 @@ def cut_in_all(rounds):
         {**row, "before": first.get(row["group"], row["before"])}
         for row in rounds[-1]["groups"]
     ]
-    kept = kept_of_all([one.get("kept", {}) for one in rounds])
+    kept = kept_of_all([one["kept"] for one in rounds])
     return {**rounds[-1], "groups": groups, "kept": kept}
 
 

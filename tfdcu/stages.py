@@ -69,7 +69,7 @@ def check_sections(given):
     }
 
 
-def asked(teacher, targets, config):
+def asked_teacher(teacher, targets, config):
     """The teacher where training asks it: targets hold no features."""
     follows = config["transfer"].get("features") is not None
     return teacher if follows or targets is None else None

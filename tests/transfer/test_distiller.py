@@ -27,10 +27,12 @@ def teacher():
     return tiny.plain_net(width=24, seed=7)
 
 
-def trained(student=None, epochs=2, data=None, compile_args=(), **options):
+def trained(
+    student=None, epochs=2, data=None, compile_args=(), of=teacher, **options
+):
     """Fit a fresh student; return (student, history)."""
     student = student or tiny.plain_net()
-    model = AlignedDistiller(student, teacher(), **options)
+    model = AlignedDistiller(student, of(), **options)
     model.compile(
         keras.optimizers.SGD(0.1),
         metrics=["accuracy"],
@@ -285,11 +287,7 @@ def test_stored_targets_train_the_student_of_the_live_teacher(absent):
     student = tiny.plain_net()
     # Making the teacher sets the seed that the domain classifier starts from.
     stored = with_targets(batches())
-    model = AlignedDistiller(student, absent)
-    model.compile(
-        keras.optimizers.SGD(0.1), metrics=["accuracy"], jit_compile=False
-    )
-    history = model.fit(stored, epochs=2, verbose=0).history
+    _, history = trained(student, data=stored, of=lambda: absent)
     received = tiny.weights(student)
     for path, value in tiny.weights(live).items():
         np.testing.assert_allclose(value, received[path], atol=1e-6)

@@ -11,7 +11,7 @@ import keras_tuner
 from tfdcu.pruning import reestimate_statistics
 from tfdcu.search.setting import Setting
 from tfdcu.shrink import sample
-from tfdcu.stages import asked
+from tfdcu.stages import asked_teacher
 from tfdcu.stages import distiller
 from tfdcu.stages import fitted
 from tfdcu.transfer import Checkpoint
@@ -86,7 +86,9 @@ class StudentHyperModel(keras_tuner.HyperModel):
         student, kept = self.setting.pruned(config)
         return distiller(
             student,
-            asked(self.setting.teacher, self.setting.targets(config), config),
+            asked_teacher(
+                self.setting.teacher, self.setting.targets(config), config
+            ),
             config,
             self.setting.class_shares(config),
             kept,
