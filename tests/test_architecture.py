@@ -13,7 +13,16 @@ import tfdcu
 ROOT = Path(__file__).parents[1]
 ROOMS = ("data", "models", "pruning", "transfer", "export", "report")
 FLOORS = (
-    ("ops", "levels", "graph", "endings", "products", "macs", "files")
+    (
+        "ops",
+        "levels",
+        "graph",
+        "running",
+        "endings",
+        "products",
+        "macs",
+        "files",
+    )
     + ("sections", "identity", "workdir", "collection", "answers"),
     ROOMS,
     ("evaluate", "measure", "teacher", "checks", "shrink", "stages")

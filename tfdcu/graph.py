@@ -70,6 +70,12 @@ class Graph:
     outputs: list
     entries: list
 
+    def only_user(self, tensor):
+        """The `Node` that alone takes a tensor; `None` if it is an output."""
+        users = [n for n in self.nodes if any(t is tensor for t in n.inputs)]
+        ends = any(t is tensor for t in self.outputs)
+        return users[0] if len(users) == 1 and not ends else None
+
 
 def read_graph(model):
     """Takes a model apart into operations and tensors.

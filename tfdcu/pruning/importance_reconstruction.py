@@ -5,7 +5,7 @@ from keras import layers
 from keras import tree
 
 from tfdcu.pruning.batches import batches
-from tfdcu.pruning.silence import run_nodes
+from tfdcu.running import run_nodes
 
 
 def reconstruction(groups, chosen, images, seed, limit=256, samples=2048):
@@ -52,7 +52,7 @@ def reconstruction(groups, chosen, images, seed, limit=256, samples=2048):
         return tree.flatten(node.op(*args, **kwargs))
 
     for batch in batches(images, 32, limit):
-        run_nodes(groups.trace.graph, batch, call, lambda tensor, value: value)
+        run_nodes(groups.trace.graph, batch, call)
     place = {id(group): group for group in chosen}
     scores = {}
     for key, group in place.items():

@@ -5,8 +5,8 @@ import tensorflow as tf
 from keras import tree
 
 from tfdcu.pruning.batches import batches
-from tfdcu.pruning.silence import run_nodes
-from tfdcu.pruning.silence import with_scaled_weights
+from tfdcu.running import run_nodes
+from tfdcu.running import with_scaled_weights
 
 
 def taylor(groups, chosen, images, seed, limit=512):
@@ -100,7 +100,9 @@ class _Gated:
         # Inside a layer one gate serves the whole batch.
         mean = tf.reduce_mean(gates, 0)
         unit = self.groups.unit
-        scales = [(s, tf.gather(mean, unit[s.labels])) for s in sides]
+        scales = [
+            (s.variable, s.axis, tf.gather(mean, unit[s.labels])) for s in sides
+        ]
         return with_scaled_weights(node.op, scales, args, kwargs)
 
 

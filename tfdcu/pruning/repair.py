@@ -195,14 +195,10 @@ def _called_once(graph):
 def _norm_after(graph, node):
     """The BatchNormalization that alone takes a node's output, or `None`."""
     (output,) = node.outputs
-    users = [n for n in graph.nodes if any(t is output for t in n.inputs)]
-    ends = any(t is output for t in graph.outputs)
-    if len(users) != 1 or ends:
+    user = graph.only_user(output)
+    if user is None or not isinstance(user.op, layers.BatchNormalization):
         return None
-    op = users[0].op
-    last = len(output.shape) - 1
-    fits = isinstance(op, layers.BatchNormalization) and op.axis in (-1, last)
-    return op if fits else None
+    return user.op if user.op.axis in (-1, len(output.shape) - 1) else None
 
 
 def _fitting(graph, limit):

@@ -12,7 +12,8 @@ from keras import layers
 from keras import ops
 from keras import tree
 
-from tfdcu.graph import Tensor
+from tfdcu.running import run_nodes
+from tfdcu.running import with_scaled_weights
 
 
 def silenced(groups, kept):
@@ -45,79 +46,13 @@ def silenced(groups, kept):
         inner = _inner_sides(groups, node.op)
         if not inner:
             return tree.flatten(node.op(*args, **kwargs))
-        scales = [(side, stays[side.labels]) for side in inner]
+        scales = [(s.variable, s.axis, stays[s.labels]) for s in inner]
         return with_scaled_weights(node.op, scales, args, kwargs)
 
     def run(inputs):
         return run_nodes(groups.trace.graph, inputs, call, before)
 
     return run
-
-
-def run_nodes(graph, inputs, call, before):
-    """Runs the flattened graph.
-
-    Args:
-        graph: A `Graph`.
-        inputs: The model's inputs, an array or a list.
-        call: Function (node, args, kwargs) -> list of outputs.
-        before: Function (tensor, value) -> value, asked for every input of
-            every operation.
-
-    Returns:
-        List of outputs.
-    """
-    inputs = tree.flatten(inputs)
-    values = {
-        id(tensor): ops.convert_to_tensor(value)
-        for tensor, value in zip(graph.inputs, inputs)
-    }
-
-    def fill(item):
-        if isinstance(item, Tensor):
-            value = before(item, values[id(item)])
-            mask = getattr(values[id(item)], "_keras_mask", None)
-            if mask is not None:
-                value._keras_mask = mask
-            return value
-        return item
-
-    for node in graph.nodes:
-        args, kwargs = tree.map_structure(fill, (node.args, node.kwargs))
-        for tensor, value in zip(node.outputs, call(node, args, kwargs)):
-            values[id(tensor)] = value
-    return [values[id(tensor)] for tensor in graph.outputs]
-
-
-def with_scaled_weights(layer, scales, args, kwargs):
-    """Calls a layer as if its weights were scaled along some axes.
-
-    Args:
-        layer: The live layer, left as it is.
-        scales: List of (`Side`, vector of factors).
-        args: Arguments of the call.
-        kwargs: Keyword arguments of the call.
-
-    Returns:
-        List of outputs.
-    """
-    factors = {}
-    for side, vector in scales:
-        view = [1] * len(side.variable.shape)
-        view[side.axis] = -1
-        vector = ops.reshape(ops.cast(vector, side.variable.dtype), view)
-        key = id(side.variable)
-        factors[key] = factors.get(key, 1.0) * vector
-
-    def scaled(variables):
-        return [v.value * factors.get(id(v), 1.0) for v in variables]
-
-    trainable = scaled(layer.trainable_variables)
-    others = [v.value for v in layer.non_trainable_variables]
-    if not layer.trainable:
-        others = scaled(layer.non_trainable_variables)
-    outputs, _ = layer.stateless_call(trainable, others, *args, **kwargs)
-    return tree.flatten(outputs)
 
 
 def _inner_sides(groups, op):

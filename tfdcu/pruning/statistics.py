@@ -4,7 +4,7 @@ import keras
 
 from tfdcu.graph import read_graph
 from tfdcu.pruning.batches import batches
-from tfdcu.pruning.silence import run_nodes
+from tfdcu.running import run_nodes
 
 
 def reestimate_statistics(model, images, limit=2048, size=64):
@@ -49,7 +49,7 @@ def reestimate_statistics(model, images, limit=2048, size=64):
         for op in norms.values():
             op.trainable = True
         for batch in batches(images, size, limit):
-            run_nodes(graph, batch, call, lambda tensor, value: value)
+            run_nodes(graph, batch, call)
             num_batches += 1
     finally:
         for key, op in norms.items():

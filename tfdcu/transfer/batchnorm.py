@@ -11,6 +11,8 @@ import keras
 import tensorflow as tf
 from keras import layers
 
+from tfdcu.transfer.folding import folded
+
 
 def joint(tap, images, num_labeled):
     """One pass: both pools are normalised, and remembered, as one batch."""
@@ -49,8 +51,9 @@ def frozen(tap, images, num_labeled):
 
     A pruned student that was repaired has its teacher's statistics, those of
     the images that the teacher was trained on; a foreign pool would move them.
+    As they are constants, they are folded into the kernels (`folding.py`).
     """
-    return tap(images, training=False)
+    return folded(tap)(images)
 
 
 def concatenated(first, second):
