@@ -101,6 +101,8 @@ def get_config():
     # once, before training; 0 asks it in every step.
     config.targets = ConfigDict()
     config.targets.views = 0
+    # Views of each labeled image, as many as of the others when not set.
+    config.targets.labeled_views = placeholder(int)
     # Logits kept of each view, all when not set.
     config.targets.top_k = placeholder(int)
     config.targets.batch_size = 256

@@ -28,8 +28,8 @@ SECTIONS = {
     ),
     "batches": (
         training_batches,
-        ("labeled", "unlabeled", "views", "targets", "epochs")
-        + ("image_shape", "value_range", "data_dir", "seed"),
+        ("labeled", "unlabeled", "views", "labeled_views", "targets")
+        + ("epochs", "image_shape", "value_range", "data_dir", "seed"),
     ),
     "select": (chosen_pool, ("teacher", "splits", "seed")),
     "targets": (stored_targets, ("teacher", "splits", "folder", "config")),
@@ -129,7 +129,7 @@ def fitted(model, splits, config, folder, callbacks=(), targets=None):
             splits.labeled,
             splits.unlabeled,
             epochs=epochs,
-            views=num_views(config),
+            **num_views(config),
             targets=targets if both else None,
             seed=config["seed"],
             **config["batches"],

@@ -172,6 +172,7 @@ def stored_targets(
     config,
     *,
     views=0,
+    labeled_views=None,
     top_k=None,
     batch_size=256,
     shard_size=2048,
@@ -188,6 +189,8 @@ def stored_targets(
             every step, about fresh views. Where nothing is augmented or mixed
             there is one view of each image, and any number above 0 stores it.
             Defaults to 0.
+        labeled_views: How many of each labeled image, where views are stored.
+            Defaults to `None`, as many as of the others.
         top_k, batch_size, shard_size: As in `teacher_targets`.
 
     Returns:
@@ -217,41 +220,58 @@ def stored_targets(
             **mixing,
         )
 
-    views = num_views(config)
-    # Labeled images are not mixed.
-    labeled = of(splits.labeled, "labeled", views if augment else 1)
+    number = num_views(config)
     mixing = {key: batches[key] for key in MIXING if key in batches}
-    return labeled, of(
-        splits.unlabeled, "pool", views, partners=splits.labeled, **mixing
+    return of(splits.labeled, "labeled", number["labeled_views"]), of(
+        splits.unlabeled,
+        "pool",
+        number["views"],
+        partners=splits.labeled,
+        **mixing,
     )
 
 
 def check_targets(config, classes):
     """Raise the error of the first field of `targets` that is out of range."""
-    views = num_views(config)
-    if views:
-        fields = inspect.signature(stored_targets).bind_partial(
-            **config["targets"]
-        )
-        fields.apply_defaults()
-        asked = fields.arguments
+    fields = inspect.signature(stored_targets).bind_partial(**config["targets"])
+    fields.apply_defaults()
+    asked, batches = fields.arguments, config["batches"]
+    if not asked["views"]:
+        if asked["labeled_views"] is not None:
+            raise ValueError(
+                "There are no views to store. Expected: targets.views above "
+                "0, or no `labeled_views`. Received: "
+                f"views={asked['views']!r}, "
+                f"labeled_views={asked['labeled_views']!r}"
+            )
+        return
+    for name, number in num_views(config).items():
         check_numbers(
-            views,
-            config["batches"].get("augment"),
+            number,
+            batches.get("augment"),
             asked["batch_size"],
             asked["shard_size"],
             (0, 1),
-            config["batches"].get("mix"),
+            batches.get("mix") if name == "views" else None,
         )
-        checked_top_k(asked["top_k"], classes)
+    checked_top_k(asked["top_k"], classes)
 
 
 def num_views(config):
-    """How many views a config asks for: one where all of them are the same."""
+    """How many views a config asks for: one where all of them are the same.
+
+    Returns:
+        Dict of `views` and `labeled_views`, for `training_batches`. Labeled
+        images are not mixed, so without `augment` they have one view.
+    """
     views = config["targets"].get("views", 0)
+    labeled = config["targets"].get("labeled_views")
+    labeled = views if labeled is None else labeled
     batches = config["batches"]
-    differ = batches.get("augment") or batches.get("mix")
-    return views if differ else min(views, 1)
+    if not batches.get("augment"):
+        labeled = min(labeled, 1)
+        views = views if batches.get("mix") else min(views, 1)
+    return {"views": views, "labeled_views": labeled}
 
 
 def ask_padded(ask, images, size):

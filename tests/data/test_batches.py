@@ -181,7 +181,7 @@ def marked(image, seed):
 def test_a_view_is_of_the_image_and_the_pass(stream, cache):
     """Whatever the batch size, the order and how the source is read."""
 
-    def views(batch_size, epochs, number=0):
+    def views(batch_size, epochs, number=0, few_number=None):
         few, pool = numbered(3) * 1000, numbered(24) * 1000
         labeled = few, np.arange(3)
         if stream:
@@ -194,6 +194,7 @@ def test_a_view_is_of_the_image_and_the_pass(stream, cache):
             batch_size=batch_size,
             augment=marked,
             views=number,
+            labeled_views=few_number,
             epochs=epochs,
             cache=cache,
             seed=3,
@@ -215,6 +216,9 @@ def test_a_view_is_of_the_image_and_the_pass(stream, cache):
     turns, again = views(6, range(3), 2)
     assert all(again[i] == [v[0], v[1], v[0]] for i, v in pool.items())
     assert all(turns[i] == few[i][:2] * 12 for i in few)
+    own, same = views(6, range(3), 2, 4)
+    assert same == again
+    assert all(own[i] == few[i][:4] * 6 for i in few)
 
 
 def test_epochs_without_numbers_repeat_with_the_seed():
@@ -281,6 +285,8 @@ def test_errors():
         data.training_batches(few(), numbered(4), batch_size=0)
     with pytest.raises(ValueError, match="no number of views.*views=-1"):
         data.training_batches(few(), numbered(4), views=-1)
+    with pytest.raises(ValueError, match="no number.*labeled_views=-1"):
+        data.training_batches(few(), numbered(4), labeled_views=-1)
     with pytest.raises(ValueError, match="Unknown augmentation"):
         data.training_batches(few(), numbered(4), augment="mixup")
     with pytest.raises(ValueError, match="Unknown mix.*mix='blend'"):

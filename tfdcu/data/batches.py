@@ -24,6 +24,7 @@ def training_batches(
     mix=None,
     mix_share=0.5,
     views=0,
+    labeled_views=None,
     targets=None,
     epochs=None,
     cache="auto",
@@ -64,10 +65,12 @@ def training_batches(
         mix_share: Share of the pool images that are mixed, in (0, 1].
         views: How many views each image has, taken in turn, a pass each; 0
             for a fresh one in every pass.
+        labeled_views: How many each labeled image has; they are few and come
+            often, so more are worth while. Default `None`, as `views`.
         targets: What `tfdcu.teacher_targets` made of these very sources, with
-            the same `augment`, `views` and `seed`, the pool's also with `mix`
-            and the labeled images as `partners`, or the paths of it: a pair
-            (of the labeled images, of the pool), or of the pool alone if
+            the same `augment`, `seed` and number of views, the pool's also
+            with `mix` and the labeled images as `partners`, or its paths: a
+            pair (of the labeled images, of the pool), or of the pool alone if
             there are no labeled images. Default `None`.
         epochs: `None` makes a dataset of one epoch, another one every time it
             is iterated, as `fit(dataset, epochs=...)` does. A `range` makes
@@ -112,10 +115,13 @@ def training_batches(
             f"Batches must hold images. Expected sizes of at least 1. Received "
             f"batch_size={batch_size}, labeled_batch_size={labeled_batch_size}."
         )
-    if views < 0:
+    if labeled_views is None:
+        labeled_views = views
+    if min(views, labeled_views) < 0:
         raise ValueError(
             f"That is no number of views. Expected `views` of at least 1, or 0 "
-            f"for fresh ones. Received views={views}."
+            f"for fresh ones. Received views={views}, "
+            f"labeled_views={labeled_views}."
         )
     if isinstance(epochs, int):
         epochs = range(epochs)
@@ -132,7 +138,7 @@ def training_batches(
     mixed = open_mix(mix, mix_share, pool, labeled)
     steps = steps_per_epoch(pool, batch_size)
 
-    def stream(source, size, tag, targets, mix=None):
+    def stream(source, size, tag, targets, views, mix=None):
         view = viewing(augment, source.value_range, seed, mix)
         recall = None
         if targets is not None:
@@ -159,9 +165,11 @@ def training_batches(
         batches = _epochs(epochs, seed).flat_map(records_of)
         return batches.map(decoded, num_parallel_calls=tf.data.AUTOTUNE)
 
-    batches = stream(pool, batch_size, _UNLABELED, pool_targets, mixed)
+    batches = stream(pool, batch_size, _UNLABELED, pool_targets, views, mixed)
     if labeled is not None:
-        few = stream(labeled, labeled_batch_size, _LABELED, few_targets)
+        few = stream(
+            labeled, labeled_batch_size, _LABELED, few_targets, labeled_views
+        )
         batches = tf.data.Dataset.zip(few, batches)
     if targets is not None:
         batches = batches.map(
