@@ -24,19 +24,23 @@ def get_config():
     config.data.labels_per_class = 50
     config.data.pool_validation = 1000
 
-    config.batches.batch_size = 128
-    config.batches.labeled_batch_size = 32
+    # Small batches: what limits the student is the number of its steps.
+    config.batches.batch_size = 32
+    config.batches.labeled_batch_size = 8
     config.batches.augment = "flip_crop"
 
     config.channels.macs = 0.5
 
     config.targets.views = 2
+    config.targets.labeled_views = 20
 
+    # The teacher knows these labels: it was trained on them.
+    config.transfer.label_weight = 0.1
     # The repaired student has the statistics of the images that the teacher was
     # trained on; those of the foreign pool would take their place.
     config.transfer.batchnorm = "frozen"
     config.training.optimizer = "adam"
-    config.training.learning_rate = 5e-4
+    config.training.learning_rate = 3e-4
     config.training.clipnorm = 1.0
-    config.training.epochs = 4
+    config.training.epochs = 8
     return config

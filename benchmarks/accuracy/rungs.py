@@ -7,21 +7,24 @@ from benchmarks.accuracy.pools import with_junk
 # Rungs 1 to 4 are the method without what this project adds to it.
 PLAIN = {
     "channels": {"repair": False, "reestimate": True},
-    "transfer": {"batchnorm": "joint", "align_weight": 0.0},
+    "transfer": {
+        "batchnorm": "joint",
+        "align_weight": 0.0,
+        "label_weight": 1.0,
+    },
     "training": {
         "optimizer": "sgd",
         "learning_rate": 0.05,
         "clipnorm": None,
         "ema": None,
     },
-    "batches": {"mix": None},
+    "batches": {"mix": None, "batch_size": 64, "labeled_batch_size": 16},
 }
 # Labeled images only: they are their own pool, and that is all there is, in
 # batches of which a few of them make an epoch of several steps.
 LABELS = {
     "batches": {"batch_size": 16, "labeled_batch_size": 16},
     "data": {"pool_validation": 0, "labels_per_class": None},
-    "transfer": {"batchnorm": "joint", "align_weight": 0.0},
     "training": {"learning_rate": 0.02},
 }
 LADDER = {
@@ -38,6 +41,7 @@ ABLATIONS = {
     "BatchNorm joint": {
         "transfer": {"batchnorm": "joint"},
         "training": PLAIN["training"],
+        "batches": PLAIN["batches"],
     },
     "BatchNorm frozen": {
         "transfer": {"batchnorm": "frozen"},
@@ -73,7 +77,14 @@ PLACES = {
     "0 labels a class": {"labeled": None, "data": {"labels_per_class": None}},
     "20 labels a class": {"data": {"labels_per_class": 20}},
     "0.39 of the macs": {"channels": {"macs": 0.39}},
-    "ResNet-20": {"student": "resnet20", "channels": None},
+    # It starts from scratch, with no statistics to keep.
+    "ResNet-20": {
+        "student": "resnet20",
+        "channels": None,
+        "transfer": {"batchnorm": "joint"},
+        "training": PLAIN["training"],
+        "batches": PLAIN["batches"],
+    },
     "pool of 2k": {"data": {"unlabeled_split": "unlabeled[:3000]"}},
     "pool of 10k": {"data": {"unlabeled_split": "unlabeled[:11000]"}},
     "far half": {"select": {"by": far, "keep": 0.5}},
