@@ -11,28 +11,30 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from tfdcu.transfer.folding import folded
+from tfdcu.transfer.forward import Forward
 
 
 def joint(tap, images, num_labeled):
     """One pass: both pools are normalised, and remembered, as one batch."""
-    return tap(images, training=True)
+    return Forward(tap)(images, training=True)
 
 
 def split(tap, images, num_labeled):
     """A pass each: own statistics, both remembered, the pool's last."""
+    forward = Forward(tap)
     if num_labeled is None:
-        return tap(images, training=True)
+        return forward(images, training=True)
     return concatenated(
-        tap(images[:num_labeled], training=True),
-        tap(images[num_labeled:], training=True),
+        forward(images[:num_labeled], training=True),
+        forward(images[num_labeled:], training=True),
     )
 
 
 def labeled_only(tap, images, num_labeled):
     """A pass each: own statistics, only the labeled ones are remembered."""
+    forward = Forward(tap)
     if num_labeled is None:
-        return tap(images, training=True)
+        return forward(images, training=True)
     memory = [
         variable.value
         for layer in tap._flatten_layers()
@@ -40,10 +42,11 @@ def labeled_only(tap, images, num_labeled):
         for variable in (layer.moving_mean, layer.moving_variance)
     ]
     before = [tf.identity(variable) for variable in memory]
-    unlabeled = tap(images[num_labeled:], training=True)
+    unlabeled = forward(images[num_labeled:], training=True)
     for variable, value in zip(memory, before):
         variable.assign(value)
-    return concatenated(tap(images[:num_labeled], training=True), unlabeled)
+    labeled = forward(images[:num_labeled], training=True)
+    return concatenated(labeled, unlabeled)
 
 
 def frozen(tap, images, num_labeled):
@@ -51,9 +54,8 @@ def frozen(tap, images, num_labeled):
 
     A pruned student that was repaired has its teacher's statistics, those of
     the images that the teacher was trained on; a foreign pool would move them.
-    As they are constants, they are folded into the kernels (`folding.py`).
     """
-    return folded(tap)(images)
+    return Forward(tap)(images, training=False)
 
 
 def concatenated(first, second):

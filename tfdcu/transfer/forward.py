@@ -1,0 +1,172 @@
+"""A student's forward pass that reads and writes its features less often.
+
+Keras computes BatchNormalization in small steps, each of which passes over
+the features, and so does its gradient. The same function of the same weights
+costs less: in training as one fused kernel, at inference as part of the layer
+before it.
+"""
+
+import keras
+import tensorflow as tf
+from keras import layers
+from keras import tree
+
+from tfdcu.graph import read_graph
+from tfdcu.running import run_nodes
+from tfdcu.running import with_scaled_weights
+
+# Kernels of these end in the axis of their outputs' channels.
+_FOLDABLE = (layers.Conv1D, layers.Conv2D, layers.Conv3D, layers.Dense)
+
+
+class Forward(keras.layers.Layer):
+    """A model as a layer: same weights, outputs and gradients, up to rounding.
+
+    In training, BatchNormalization of feature maps is TensorFlow's fused
+    operation. At inference it scales and shifts by constants; where it alone
+    follows a convolution or a dense layer, that layer's kernel is scaled
+    instead (Jacob et al. 2018, arXiv:1712.05877, section 3.2). What does not
+    fit, such as mixed precision or a mask, runs as Keras runs it, and so does
+    a model that cannot be taken apart.
+
+    Args:
+        model: A functional `keras.Model`; its weights are the layer's own.
+    """
+
+    def __init__(self, model):
+        super().__init__(autocast=False)
+        self.model = model
+        self.graph = _graph_of(model)
+        self.norms = _norms_to_fold(self.graph) if self.graph else {}
+        self.folded = {id(norm) for norm in self.norms.values()}
+        self.built = True
+
+    def call(self, images, training=False):
+        if self.graph is None:
+            return self.model(images, training=training)
+        run = self.in_training if training else self.at_inference
+
+        def call(node, args, kwargs):
+            # As in Keras, the whole pass decides, not a layer's own argument.
+            if "training" in kwargs:
+                kwargs = {**kwargs, "training": training}
+            return run(node, args, kwargs)
+
+        outputs = run_nodes(self.graph, images, call)
+        return tree.pack_sequence_as(self.model.output, outputs)
+
+    def in_training(self, node, args, kwargs):
+        if _fuses(node.op, args, kwargs):
+            return [fused(node.op, args[0])]
+        return tree.flatten(node.op(*args, **kwargs))
+
+    def at_inference(self, node, args, kwargs):
+        if id(node.op) in self.folded:
+            return [args[0]]
+        norm = self.norms.get(id(node))
+        if norm is None:
+            return tree.flatten(node.op(*args, **kwargs))
+        scale, shift = affine(norm)
+        weights = [node.op.kernel] + [node.op.bias] * node.op.use_bias
+        scales = [(weight, -1, scale) for weight in weights]
+        (outputs,) = with_scaled_weights(node.op, scales, args, kwargs)
+        return [tf.nn.bias_add(outputs, shift)]
+
+
+def fused(norm, features):
+    """What a BatchNormalization does in training, its memory moved as well.
+
+    Args:
+        norm: The layer.
+        features: Float32 (batch, height, width, channels).
+
+    Returns:
+        Tensor of the same shape.
+    """
+    channels = features.shape[-1]
+    nothing = tf.zeros((0,))
+    outputs = tf.raw_ops.FusedBatchNormV3(
+        x=features,
+        scale=tf.ones(channels) if norm.gamma is None else norm.gamma.value,
+        offset=tf.zeros(channels) if norm.beta is None else norm.beta.value,
+        mean=nothing,
+        variance=nothing,
+        epsilon=norm.epsilon,
+        is_training=True,
+    )
+    # TensorFlow divides by one place less, Keras does not.
+    places = tf.cast(tf.size(features) // channels, tf.float32)
+    variance = outputs.batch_variance * tf.maximum(places - 1.0, 1.0) / places
+    for memory, value in (
+        (norm.moving_mean, outputs.batch_mean),
+        (norm.moving_variance, variance),
+    ):
+        kept = memory.value * norm.momentum
+        memory.assign(kept + value * (1.0 - norm.momentum))
+    return outputs.y
+
+
+def affine(norm):
+    """What a BatchNormalization does at inference: (scale, shift) a channel."""
+    scale = tf.math.rsqrt(norm.moving_variance.value + norm.epsilon)
+    if norm.gamma is not None:
+        scale *= norm.gamma
+    shift = -norm.moving_mean.value * scale
+    return scale, shift if norm.beta is None else shift + norm.beta
+
+
+def _graph_of(model):
+    try:
+        return read_graph(model)
+    except ValueError:
+        return None
+
+
+def _norms_to_fold(graph):
+    """Dict from the identity of a node to the layer that it can stand for."""
+    norms = {}
+    for node in graph.nodes:
+        user = graph.only_user(node.outputs[0])
+        if user is not None and _folds(node, user):
+            norms[id(node)] = user.op
+    # A layer that is called elsewhere too must be there.
+    calls = [id(node.op) for node in graph.nodes]
+    return {k: norm for k, norm in norms.items() if calls.count(id(norm)) == 1}
+
+
+def _fuses(op, args, kwargs):
+    """Whether an operation is a BatchNormalization that can be fused."""
+    if type(op) is not layers.BatchNormalization:
+        return False
+    features = args[0]
+    return (
+        _is_plain_norm(op, len(features.shape))
+        and len(features.shape) == 4
+        and features.dtype == tf.float32
+        and op.trainable
+        and not op.synchronized
+        and not getattr(op, "renorm", False)
+        and kwargs.get("mask") is None
+        and getattr(features, "_keras_mask", None) is None
+    )
+
+
+def _folds(node, user):
+    """Whether a layer can do the work of the BatchNormalization after it."""
+    layer, rank = node.op, len(node.outputs[0].shape)
+    return (
+        type(layer) in _FOLDABLE
+        and _is_plain_norm(user.op, rank)
+        and layer.activation is keras.activations.linear
+        and getattr(layer, "data_format", "channels_last") == "channels_last"
+        and layer.compute_dtype == "float32"
+    )
+
+
+def _is_plain_norm(op, rank):
+    """Whether an operation is BatchNormalization of channels, in float32."""
+    return (
+        type(op) is layers.BatchNormalization
+        and op.axis in (-1, rank - 1)
+        and op.compute_dtype == "float32"
+    )
