@@ -9,6 +9,7 @@ from benchmarks.speed.turns import calling
 from benchmarks.speed.turns import fitting
 from benchmarks.speed.turns import in_turns
 from benchmarks.speed.turns import ratio
+from tfdcu.transfer.forward import Forward
 
 
 def limit(setting):
@@ -18,6 +19,9 @@ def limit(setting):
     stored = aligned(setting, None)
     variants = {
         "limit": calling(bare_step(setting.new_student()), images, labels),
+        "limit, norms fused": calling(
+            bare_step(setting.new_student(), Forward), images, labels
+        ),
         "fit, stored targets": fitting(
             stored, setting.batches(setting.targets), setting.warmup
         ),
@@ -41,6 +45,9 @@ def limit(setting):
         "ratios": {
             "stored targets / limit": ratio(
                 seconds["limit"], seconds["fit, stored targets"], 0.93
+            ),
+            "stored targets / limit, norms fused": ratio(
+                seconds["limit, norms fused"], seconds["fit, stored targets"]
             ),
             "live teacher / limit with one teacher forward": ratio(
                 [step + forward for step, forward in both], live, 0.93
@@ -103,16 +110,16 @@ def distiller(setting):
     return model
 
 
-def bare_step(student):
-    """Forward, backward and update, compiled: nothing can train for less."""
-    optimizer = sgd()
+def bare_step(student, forward=lambda student: student):
+    """Forward, backward and update, compiled, and nothing besides."""
+    optimizer, forward = sgd(), forward(student)
     weights = student.trainable_weights
     optimizer.build(weights)
 
     @tf.function(autograph=False)
     def step(images, labels):
         with tf.GradientTape() as tape:
-            logits = student(images, training=True)
+            logits = forward(images, training=True)
             loss = tf.reduce_mean(
                 tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
             )
