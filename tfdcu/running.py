@@ -6,6 +6,11 @@ from keras import tree
 from tfdcu.graph import Tensor
 
 
+def as_it_is(node, args, kwargs):
+    """Outputs of a node, a list: its operation with these arguments."""
+    return tree.flatten(node.op(*args, **kwargs))
+
+
 def run_nodes(graph, inputs, call, before=None):
     """Runs the flattened graph.
 
@@ -13,35 +18,68 @@ def run_nodes(graph, inputs, call, before=None):
         graph: A `Graph`.
         inputs: The model's inputs, an array or a list.
         call: Function (node, args, kwargs) -> list of outputs.
-        before: Function (tensor, value) -> value, asked for every input of
-            every operation. Defaults to `None`, which changes none.
+        before: Function (node, tensor, value) -> value, asked for every input
+            of every operation. Defaults to `None`, which changes none.
 
     Returns:
         List of outputs.
     """
-    inputs = tree.flatten(inputs)
-    values = {
-        id(tensor): ops.convert_to_tensor(value)
-        for tensor, value in zip(graph.inputs, inputs)
-    }
+    walk = Walk(graph, inputs)
+    for node in graph.nodes:
+        walk.advance(node, call, before)
+    return [walk.values[id(tensor)] for tensor in graph.outputs]
 
-    def fill(item):
-        if isinstance(item, Tensor):
-            value = values[id(item)]
+
+class Walk:
+    """A graph run one operation at a time, forgetting what is used up.
+
+    Args:
+        graph: A `Graph`.
+        inputs: The model's inputs, an array or a list.
+
+    Attributes:
+        values: Dict from the identity of a `Tensor` to its value, of those
+            that are still needed and of the graph's outputs.
+    """
+
+    def __init__(self, graph, inputs):
+        self.values = {
+            id(tensor): ops.convert_to_tensor(value)
+            for tensor, value in zip(
+                graph.inputs, tree.flatten(inputs), strict=True
+            )
+        }
+        self.last_use = {
+            id(tensor): node for node in graph.nodes for tensor in node.inputs
+        }
+        for tensor in graph.outputs:
+            self.last_use[id(tensor)] = None
+
+    def inputs_of(self, node):
+        """The values that an operation is about to be called with."""
+        return [self.values[id(tensor)] for tensor in node.inputs]
+
+    def advance(self, node, call=as_it_is, before=None):
+        """Runs the next operation; arguments as in `run_nodes`."""
+
+        def fill(item):
+            if not isinstance(item, Tensor):
+                return item
+            value = self.values[id(item)]
             if before is None:
                 return value
-            changed = before(item, value)
+            changed = before(node, item, value)
             mask = getattr(value, "_keras_mask", None)
             if mask is not None:
                 changed._keras_mask = mask
             return changed
-        return item
 
-    for node in graph.nodes:
         args, kwargs = tree.map_structure(fill, (node.args, node.kwargs))
         for tensor, value in zip(node.outputs, call(node, args, kwargs)):
-            values[id(tensor)] = value
-    return [values[id(tensor)] for tensor in graph.outputs]
+            self.values[id(tensor)] = value
+        for tensor in node.inputs:
+            if self.last_use[id(tensor)] is node:
+                self.values.pop(id(tensor), None)
 
 
 def with_scaled_weights(layer, scales, args, kwargs):

@@ -6,9 +6,7 @@ import pytest
 from keras import layers
 
 from tests import tiny
-from tfdcu.graph import read_graph
 from tfdcu.pruning import plan_channels
-from tfdcu.pruning.repair import Walk
 from tfdcu.pruning.repair import repair
 
 
@@ -159,18 +157,6 @@ def test_layers_that_are_not_solved_keep_their_weights():
         untouched.get_layer(name).get_weights(),
     ):
         np.testing.assert_array_equal(new, old)
-
-
-def test_a_walk_forgets_what_is_used_up():
-    model, images = tiny.residual_net(), tiny.images(2, channels=3)
-    graph = read_graph(model)
-    walk, most = Walk(graph, [images]), 0
-    for node in graph.nodes:
-        outputs = walk.advance(node)
-        most = max(most, len(walk.values))
-    np.testing.assert_allclose(outputs[0], model(images), rtol=1e-5)
-    assert len(walk.values) == 1
-    assert most == 2
 
 
 @pytest.mark.parametrize(

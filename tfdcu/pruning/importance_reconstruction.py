@@ -5,6 +5,7 @@ from keras import layers
 from keras import tree
 
 from tfdcu.pruning.batches import batches
+from tfdcu.running import as_it_is
 from tfdcu.running import run_nodes
 
 
@@ -49,7 +50,7 @@ def reconstruction(groups, chosen, images, seed, limit=256, samples=2048):
             if labels[axis] is not None:
                 drawn = _contributions(node.op, args[0], share, generator)
                 parts.setdefault(id(node), (labels[axis], []))[1].append(drawn)
-        return tree.flatten(node.op(*args, **kwargs))
+        return as_it_is(node, args, kwargs)
 
     for batch in batches(images, 32, limit):
         run_nodes(groups.trace.graph, batch, call)

@@ -5,6 +5,7 @@ import tensorflow as tf
 from keras import tree
 
 from tfdcu.pruning.batches import batches
+from tfdcu.running import as_it_is
 from tfdcu.running import run_nodes
 from tfdcu.running import with_scaled_weights
 
@@ -74,11 +75,10 @@ class _Gated:
         self.consumed = _consumed(groups)
 
     def __call__(self, inputs, gates):
-        node_of = {}
         unit = self.groups.unit
 
-        def before(tensor, value):
-            for axis in self.consumed.get((node_of["now"], id(tensor)), ()):
+        def before(node, tensor, value):
+            for axis in self.consumed.get((id(node), id(tensor)), ()):
                 labels = self.groups.trace.axes[id(tensor)][axis]
                 factor = tf.gather(gates, unit[labels], axis=1)
                 view = [1] * len(value.shape)
@@ -89,14 +89,12 @@ class _Gated:
         def call(node, args, kwargs):
             return self._call(node, args, kwargs, gates)
 
-        return run_nodes(
-            _Watched(self.groups.trace.graph, node_of), inputs, call, before
-        )
+        return run_nodes(self.groups.trace.graph, inputs, call, before)
 
     def _call(self, node, args, kwargs, gates):
         sides = _gated_sides(self.groups, node.op)
         if not sides:
-            return tree.flatten(node.op(*args, **kwargs))
+            return as_it_is(node, args, kwargs)
         # Inside a layer one gate serves the whole batch.
         mean = tf.reduce_mean(gates, 0)
         unit = self.groups.unit
@@ -104,20 +102,6 @@ class _Gated:
             (s.variable, s.axis, tf.gather(mean, unit[s.labels])) for s in sides
         ]
         return with_scaled_weights(node.op, scales, args, kwargs)
-
-
-class _Watched:
-    """A graph that notes which node is being run."""
-
-    def __init__(self, graph, node_of):
-        self.inputs, self.outputs = graph.inputs, graph.outputs
-        self._graph, self._node_of = graph, node_of
-
-    @property
-    def nodes(self):
-        for node in self._graph.nodes:
-            self._node_of["now"] = id(node)
-            yield node
 
 
 def _consumed(groups):

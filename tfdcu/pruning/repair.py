@@ -1,7 +1,6 @@
 """Kernels solved anew, layer by layer, to make up for channels that went."""
 
 import numpy as np
-import tensorflow as tf
 from keras import layers
 from keras import tree
 
@@ -9,6 +8,7 @@ from tfdcu.graph import read_graph
 from tfdcu.pruning.batches import batches
 from tfdcu.pruning.patches import sampled_patches
 from tfdcu.pruning.patches import sampled_positions
+from tfdcu.running import Walk
 
 # Activations of all images that one layer may hold, in bytes.
 _MEMORY = 256 * 2**20
@@ -91,43 +91,6 @@ def repair(student, plan, images, *, limit=1024, ridge=1e-2, seed=0):
         walk.advance(node)
         reference.advance(origin)
     return found
-
-
-class Walk:
-    """A graph run one operation at a time, forgetting what is used up.
-
-    Args:
-        graph: A `Graph`.
-        inputs: List of tensors, the model's inputs.
-    """
-
-    def __init__(self, graph, inputs):
-        self.values = {
-            id(tensor): tf.convert_to_tensor(value)
-            for tensor, value in zip(graph.inputs, inputs, strict=True)
-        }
-        self.last_use = {
-            id(tensor): node for node in graph.nodes for tensor in node.inputs
-        }
-
-    def inputs_of(self, node):
-        """The values that an operation is about to be called with."""
-        return [self.values[id(tensor)] for tensor in node.inputs]
-
-    def advance(self, node):
-        """Runs the next operation; its outputs, a list."""
-
-        def fill(item):
-            return self.values.get(id(item), item)
-
-        args, kwargs = tree.map_structure(fill, (node.args, node.kwargs))
-        outputs = tree.flatten(node.op(*args, **kwargs))
-        for tensor, value in zip(node.outputs, outputs, strict=True):
-            self.values[id(tensor)] = value
-        for tensor in node.inputs:
-            if self.last_use[id(tensor)] is node:
-                self.values.pop(id(tensor), None)
-        return outputs
 
 
 def _solve(op, norm, rows, goal, ridge):

@@ -12,6 +12,7 @@ from keras import layers
 from keras import ops
 from keras import tree
 
+from tfdcu.running import as_it_is
 from tfdcu.running import run_nodes
 from tfdcu.running import with_scaled_weights
 
@@ -30,7 +31,7 @@ def silenced(groups, kept):
     stays = kept[groups.unit]
     axes = groups.trace.axes
 
-    def before(tensor, value):
+    def before(node, tensor, value):
         for axis, labels in enumerate(axes[id(tensor)]):
             if labels is not None and not stays[labels].all():
                 view = [1] * len(value.shape)
@@ -45,7 +46,7 @@ def silenced(groups, kept):
             return [_STATISTICS[type(node.op)](node.op, args[0], masks)]
         inner = _inner_sides(groups, node.op)
         if not inner:
-            return tree.flatten(node.op(*args, **kwargs))
+            return as_it_is(node, args, kwargs)
         scales = [(s.variable, s.axis, stays[s.labels]) for s in inner]
         return with_scaled_weights(node.op, scales, args, kwargs)
 

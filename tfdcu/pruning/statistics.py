@@ -4,6 +4,7 @@ import keras
 
 from tfdcu.graph import read_graph
 from tfdcu.pruning.batches import batches
+from tfdcu.running import as_it_is
 from tfdcu.running import run_nodes
 
 
@@ -43,7 +44,7 @@ def reestimate_statistics(model, images, limit=2048, size=64):
             calls[id(node.op)] = seen + 1
             node.op.momentum = seen / (seen + 1)
             kwargs = {**kwargs, "training": True}
-        return keras.tree.flatten(node.op(*args, **kwargs))
+        return as_it_is(node, args, kwargs)
 
     try:
         for op in norms.values():

@@ -12,6 +12,7 @@ from keras import layers
 from keras import tree
 
 from tfdcu.graph import read_graph
+from tfdcu.running import as_it_is
 from tfdcu.running import run_nodes
 from tfdcu.running import with_scaled_weights
 
@@ -58,14 +59,14 @@ class Forward(keras.layers.Layer):
     def in_training(self, node, args, kwargs):
         if _fuses(node.op, args, kwargs):
             return [fused(node.op, args[0])]
-        return tree.flatten(node.op(*args, **kwargs))
+        return as_it_is(node, args, kwargs)
 
     def at_inference(self, node, args, kwargs):
         if id(node.op) in self.folded:
             return [args[0]]
         norm = self.norms.get(id(node))
         if norm is None:
-            return tree.flatten(node.op(*args, **kwargs))
+            return as_it_is(node, args, kwargs)
         scale, shift = affine(norm)
         weights = [node.op.kernel] + [node.op.bias] * node.op.use_bias
         scales = [(weight, -1, scale) for weight in weights]
