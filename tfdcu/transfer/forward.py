@@ -1,4 +1,4 @@
-"""A student's forward pass that reads and writes its features less often.
+"""A forward pass that reads and writes its features less often.
 
 Keras computes BatchNormalization in small steps, each of which passes over
 the features, and so does its gradient. The same function of the same weights
@@ -35,7 +35,7 @@ class Forward(keras.layers.Layer):
     """
 
     def __init__(self, model):
-        super().__init__(autocast=False)
+        super().__init__(autocast=False, name=f"forward_{model.name}")
         self.model = model
         self.graph = _graph_of(model)
         self.norms = _norms_to_fold(self.graph) if self.graph else {}

@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 
 from tfdcu.endings import as_logits
+from tfdcu.transfer.forward import Forward
 
 
 def teacher_function(teacher):
@@ -26,10 +27,7 @@ def teacher_function(teacher):
     """
     if isinstance(teacher, keras.Model):
         teacher = as_logits(teacher)
-        return lambda images: tf.cast(
-            teacher(resized(images, teacher.input_shape), training=False),
-            tf.float32,
-        )
+        return asked_for(teacher, teacher.output)
     if not callable(teacher):
         raise ValueError(
             "The teacher cannot be asked. Expected: a `keras.Model` or a "
@@ -92,18 +90,20 @@ def asked_for(teacher, outputs):
 
     Args:
         teacher: A functional `keras.Model`.
-        outputs: Dict of symbolic tensors of it, or lists of them.
+        outputs: A symbolic tensor of it, or a dict of tensors or lists of
+            them.
 
     Returns:
         A function from images to float32 tensors in the same structure.
     """
-    model = keras.Model(teacher.input, outputs)
+    # Keras counts models that have no name, and so renames later ones.
+    forward = Forward(keras.Model(teacher.input, outputs, name="asked"))
 
     def ask(images):
         images = resized(images, teacher.input_shape)
         return keras.tree.map_structure(
             lambda value: tf.stop_gradient(tf.cast(value, tf.float32)),
-            model(images, training=False),
+            forward(images, training=False),
         )
 
     return ask
