@@ -37,10 +37,11 @@ def teacher_targets(
 ):
     """Store a teacher's logits by an Apache Beam pipeline.
 
-    The same call, the same folder and, on machines of one kind, bit for bit
-    the same files as by `tfdcu.teacher_targets`, from as many workers as the
-    runner has: Beam's DirectRunner on this machine, or Dataflow, Flink,
-    Spark. Called again with the same arguments it goes on: finished shards
+    The same call and the same folder as by `tfdcu.teacher_targets`, from as
+    many workers as the runner has: Beam's DirectRunner on this machine, or
+    Dataflow, Flink, Spark. On machines of one kind the files are the same bit
+    for bit where `batch_size` divides `shard_size`; else up to rounding, for
+    a network rounds by an image's place in its batch. Called again with the same arguments it goes on: finished shards
     are compared with the images and not computed again, whichever of the two
     doors made them. A folder of something else is refused before the pipeline
     starts. A worker process opens teacher and images once and then computes
