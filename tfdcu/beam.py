@@ -41,12 +41,12 @@ def teacher_targets(
     many workers as the runner has: Beam's DirectRunner on this machine, or
     Dataflow, Flink, Spark. On machines of one kind the files are the same bit
     for bit where `batch_size` divides `shard_size`; else up to rounding, for
-    a network rounds by an image's place in its batch. Called again with the same arguments it goes on: finished shards
-    are compared with the images and not computed again, whichever of the two
-    doors made them. A folder of something else is refused before the pipeline
-    starts. A worker process opens teacher and images once and then computes
-    one share at a time, however many threads it has, for TensorFlow uses all
-    its cores as it is.
+    a network rounds by an image's place in its batch. Called again with the
+    same arguments it goes on: finished shards are compared with the images
+    and not computed again, whichever of the two doors made them. A folder of
+    something else is refused before the pipeline starts. A worker process
+    opens teacher and images once and then computes one share at a time,
+    however many threads it has, for TensorFlow uses all its cores as it is.
 
     Workers must have tfdcu installed, and see the same files at the same
     paths as this program: the teacher's, the images' and `path`, on a disk
