@@ -57,6 +57,12 @@ ABLATIONS = {
     },
     "align coral": {"transfer": {"align_weight": 0.1, "align": "coral"}},
     "align mmd": {"transfer": {"align_weight": 0.1, "align": "mmd"}},
+    "4 epochs of large batches": {
+        "batches": {"batch_size": 128, "labeled_batch_size": 32},
+        "targets": {"labeled_views": None},
+        "transfer": {"label_weight": 1.0},
+        "training": {"learning_rate": 5e-4, "epochs": 4},
+    },
     "features mse": {"transfer": {"features": "mse"}},
     "features attention": {"transfer": {"features": "attention"}},
     "features relation": {"transfer": {"features": "relation"}},

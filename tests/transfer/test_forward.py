@@ -8,6 +8,7 @@ from keras import layers
 
 from tests import tiny
 from tfdcu.transfer.forward import Forward
+from tfdcu.transfer.forward import nan_if_broken
 
 
 def called_norms(function, images, monkeypatch):
@@ -213,3 +214,11 @@ def test_mixed_precision_is_left_to_keras(training, monkeypatch):
         lambda x: Forward(model)(x, training=training), images, monkeypatch
     )
     assert called == ["bn1", "bn2"]
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_loss_tells_of_images_and_weights_that_are_not_finite(bad):
+    good, broken = tf.ones((2, 3)), tf.constant([[1.0, bad]])
+    assert nan_if_broken(2.0, good, [good, good]) == 2.0
+    assert np.isnan(nan_if_broken(2.0, broken, [good]))
+    assert np.isnan(nan_if_broken(2.0, good, [good, broken]))

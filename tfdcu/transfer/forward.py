@@ -116,6 +116,17 @@ def affine(norm):
     return scale, shift if norm.beta is None else shift + norm.beta
 
 
+def nan_if_broken(loss, images, weights):
+    """A loss, or NaN where images or weights are not all finite.
+
+    Fused kernels, with the activation after them, may take NaN for 0; a loss
+    of what they give would not tell.
+    """
+    totals = tf.reduce_sum(images), tf.linalg.global_norm(weights)
+    total = tf.add_n([tf.cast(one, tf.float32) for one in totals])
+    return tf.where(tf.math.is_finite(total), loss, float("nan"))
+
+
 def _graph_of(model):
     try:
         return read_graph(model)
