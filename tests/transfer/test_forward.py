@@ -8,7 +8,6 @@ from keras import layers
 
 from tests import tiny
 from tfdcu.transfer.forward import Forward
-from tfdcu.transfer.forward import nan_if_broken
 
 
 def called_norms(function, images, monkeypatch):
@@ -216,9 +215,17 @@ def test_mixed_precision_is_left_to_keras(training, monkeypatch):
     assert called == ["bn1", "bn2"]
 
 
+@pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_a_loss_tells_of_images_and_weights_that_are_not_finite(bad):
-    good, broken = tf.ones((2, 3)), tf.constant([[1.0, bad]])
-    assert nan_if_broken(2.0, good, [good, good]) == 2.0
-    assert np.isnan(nan_if_broken(2.0, broken, [good]))
-    assert np.isnan(nan_if_broken(2.0, good, [good, broken]))
+def test_outputs_tell_of_images_and_weights_that_are_not_finite(bad, training):
+    model, images = tiny.plain_net(), tiny.images(4)
+    forward = tf.function(Forward(model), autograph=False)
+    assert np.isfinite(forward(tf.constant(images), training=training)).all()
+    broken = images.copy()
+    broken[2, 3, 3] = bad
+    told = np.isnan(forward(tf.constant(broken), training=False)).all(1)
+    np.testing.assert_array_equal(told, [False, False, True, False])
+    assert np.isnan(forward(tf.constant(broken), training=training)).any()
+    kernel = model.get_layer("conv1").kernel
+    kernel.assign(tf.fill(kernel.shape, np.float32(bad)))
+    assert np.isnan(forward(tf.constant(images), training=training)).all()

@@ -12,7 +12,6 @@ from tfdcu.transfer.batchnorm import BATCHNORMS
 from tfdcu.transfer.clock import Clock
 from tfdcu.transfer.discrepancy import resolve_align
 from tfdcu.transfer.features import feature_term
-from tfdcu.transfer.forward import nan_if_broken
 from tfdcu.transfer.label import label_term
 from tfdcu.transfer.label import resolve_label
 from tfdcu.transfer.mimic import resolve_mimic
@@ -317,7 +316,6 @@ class AlignedDistiller(keras.Model):
         )
         share_statistics(self.student, self.distribute_strategy)
         self.clock.tick()
-        loss = nan_if_broken(loss, images, self.student.trainable_weights)
         self._loss_tracker.update_state(loss)
         values = {
             "label": label,

@@ -28,7 +28,9 @@ class Forward(keras.layers.Layer):
     follows a convolution or a dense layer, that layer's kernel is scaled
     instead (Jacob et al. 2018, arXiv:1712.05877, section 3.2). What does not
     fit, such as mixed precision or a mask, runs as Keras runs it, and so does
-    a model that cannot be taken apart.
+    a model that cannot be taken apart. Fused kernels, with the activation
+    after them, may take NaN for 0: outputs of images or weights that are not
+    finite are made NaN.
 
     Args:
         model: A functional `keras.Model`; its weights are the layer's own.
@@ -54,6 +56,7 @@ class Forward(keras.layers.Layer):
             return run(node, args, kwargs)
 
         outputs = run_nodes(self.graph, images, call)
+        outputs = nan_where_broken(outputs, images, self.model.weights)
         return tree.pack_sequence_as(self.model.output, outputs)
 
     def in_training(self, node, args, kwargs):
@@ -116,15 +119,30 @@ def affine(norm):
     return scale, shift if norm.beta is None else shift + norm.beta
 
 
-def nan_if_broken(loss, images, weights):
-    """A loss, or NaN where images or weights are not all finite.
+def nan_where_broken(outputs, images, weights):
+    """Outputs, but NaN for images that are not finite, or with such weights.
 
-    Fused kernels, with the activation after them, may take NaN for 0; a loss
-    of what they give would not tell.
+    Args:
+        outputs: List of float tensors (batch, ...).
+        images: Float tensor (batch, height, width, channels).
+        weights: List of variables.
+
+    Returns:
+        List of tensors of the same shapes.
     """
-    totals = tf.reduce_sum(images), tf.linalg.global_norm(weights)
-    total = tf.add_n([tf.cast(one, tf.float32) for one in totals])
-    return tf.where(tf.math.is_finite(total), loss, float("nan"))
+    sums = tf.reduce_sum(images, range(1, len(images.shape)))
+    finite = tf.math.is_finite(tf.cast(sums, tf.float32))
+    for weight in weights:
+        if weight.dtype.startswith(("float", "bfloat")):
+            total = tf.cast(tf.reduce_sum(weight), tf.float32)
+            finite &= tf.math.is_finite(total)
+
+    def marked(output):
+        places = tf.reshape(finite, [-1] + [1] * (len(output.shape) - 1))
+        nan = tf.constant(float("nan"), output.dtype)
+        return tf.where(places, output, nan)
+
+    return [marked(output) for output in outputs]
 
 
 def _graph_of(model):
@@ -148,18 +166,15 @@ def _norms_to_fold(graph):
 
 def _fuses(op, args, kwargs):
     """Whether an operation is a BatchNormalization that can be fused."""
-    if type(op) is not layers.BatchNormalization:
-        return False
-    features = args[0]
     return (
-        _is_plain_norm(op, len(features.shape))
-        and len(features.shape) == 4
-        and features.dtype == tf.float32
+        _is_plain_norm(op, rank=4)
+        and len(args[0].shape) == 4
+        and args[0].dtype == tf.float32
         and op.trainable
         and not op.synchronized
         and not getattr(op, "renorm", False)
         and kwargs.get("mask") is None
-        and getattr(features, "_keras_mask", None) is None
+        and getattr(args[0], "_keras_mask", None) is None
     )
 
 
