@@ -193,6 +193,18 @@ def test_an_image_that_changed_stops_the_training_it_comes_to(tmp_path):
         list(batches)
 
 
+def test_mirrored_targets_are_means_over_images_and_mirror_images(tmp_path):
+    made = targets(tmp_path / "made", mirror=True)
+    expected = (Recorder()(IMAGES) + Recorder()(IMAGES[:, :, ::-1])) / 2
+    np.testing.assert_array_equal(logits_of(made), expected.astype("float16"))
+    # The mean does not know left from right.
+    other = IMAGES[:, :, ::-1]
+    flipped = targets(tmp_path / "other", images=other, mirror=True)
+    np.testing.assert_array_equal(logits_of(flipped, other), logits_of(made))
+    with pytest.raises(ValueError, match="of something else.*teacher"):
+        targets(tmp_path / "made")
+
+
 def test_top_k_of_all_is_all(tmp_path):
     every = targets(tmp_path / "all")
     four = targets(tmp_path / "four", top_k=4)
@@ -401,10 +413,28 @@ def test_labeled_images_may_have_views_of_their_own_number(tmp_path):
             np.testing.assert_array_equal(received, expected)
 
 
+def test_a_run_asks_about_mirror_images_of_both_pools(tmp_path):
+    splits = data.Splits(
+        labeled=data.open_source(LABELED),
+        unlabeled=data.open_source(IMAGES, labeled=False),
+    )
+    config = {"batches": {}, "targets": {"views": 1, "mirror": True}, "seed": 0}
+    check_targets(config, 4)
+    stored = stored_targets(
+        Recorder(), splits, tmp_path, config, **config["targets"]
+    )
+    for made, images in zip(stored, (LABELED[0], IMAGES), strict=True):
+        mean = (Recorder()(images) + Recorder()(images[:, :, ::-1])) / 2
+        np.testing.assert_array_equal(
+            logits_of(made, images), mean.astype("float16")
+        )
+
+
 @pytest.mark.parametrize(
     ("targets", "message"),
     [
         ({"labeled_views": 3}, "no views to store.*labeled_views=3"),
+        ({"mirror": True}, "no views to store.*mirror=True"),
         ({"views": 2, "labeled_views": 0}, "number of views.*views=0"),
     ],
 )

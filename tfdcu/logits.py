@@ -73,6 +73,24 @@ def open_teacher(teacher, images):
     return _black_box(teacher, images)
 
 
+def mirrored(teacher):
+    """A teacher that looks twice: at an image and at its mirror image.
+
+    Args:
+        teacher: A `Teacher`.
+
+    Returns:
+        A `Teacher` whose logits are the mean of both answers, so that its
+        probabilities are their geometric mean.
+    """
+
+    def ask(images):
+        seen = np.asarray(teacher.ask(images))
+        return (seen + np.asarray(teacher.ask(images[:, :, ::-1]))) / 2
+
+    return Teacher(ask, teacher.classes, f"{teacher.digest}:mirrored")
+
+
 def _litert(path):
     model = LiteRTModel(path, num_threads=os.cpu_count() or 1)
     shape = (None, *model.input_shape)

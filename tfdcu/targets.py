@@ -15,6 +15,7 @@ from tfdcu.data import open_source
 from tfdcu.data import view_batches
 from tfdcu.files import remove_stand_ins
 from tfdcu.logits import Teacher
+from tfdcu.logits import mirrored
 from tfdcu.logits import open_teacher
 from tfdcu.report import Counter
 
@@ -32,6 +33,7 @@ def teacher_targets(
     mix=None,
     mix_share=0.5,
     partners=None,
+    mirror=False,
     top_k=None,
     batch_size=256,
     shard_size=2048,
@@ -80,6 +82,10 @@ def teacher_targets(
         partners: What the images are mixed with, anything `open_source`
             takes: the labeled images that are trained on. Defaults to `None`,
             the images themselves, as when there are no labeled ones.
+        mirror: Whether a view's logits are the mean of the teacher's for it
+            and for its mirror image, left and right exchanged: a better
+            teacher, at twice the cost, where both are of one class. Defaults
+            to `False`.
         top_k: Int; only that many of the largest logits of a view are kept,
             and the log-sum-exp of the others, which is spread evenly over
             them in training: their probabilities at temperature 1 keep their
@@ -141,6 +147,8 @@ def teacher_targets(
     asked = teacher
     if not isinstance(teacher, Teacher):
         asked = open_teacher(teacher, next(iter(source.batches(size))))
+    if mirror:
+        asked = mirrored(asked)
     described |= {
         "teacher": asked.digest,
         "classes": asked.classes,
@@ -173,6 +181,7 @@ def stored_targets(
     *,
     views=0,
     labeled_views=None,
+    mirror=False,
     top_k=None,
     batch_size=256,
     shard_size=2048,
@@ -191,7 +200,7 @@ def stored_targets(
             Defaults to 0.
         labeled_views: How many of each labeled image, where views are stored.
             Defaults to `None`, as many as of the others.
-        top_k, batch_size, shard_size: As in `teacher_targets`.
+        mirror, top_k, batch_size, shard_size: As in `teacher_targets`.
 
     Returns:
         A pair, of the labeled images (`None` if there are none) and of the
@@ -213,6 +222,7 @@ def stored_targets(
             folder / name,
             views=views,
             augment=augment,
+            mirror=mirror,
             top_k=top_k,
             batch_size=batch_size,
             shard_size=shard_size,
@@ -237,12 +247,13 @@ def check_targets(config, classes):
     fields.apply_defaults()
     asked, batches = fields.arguments, config["batches"]
     if not asked["views"]:
-        if asked["labeled_views"] is not None:
+        if asked["labeled_views"] is not None or asked["mirror"]:
             raise ValueError(
                 "There are no views to store. Expected: targets.views above "
-                "0, or no `labeled_views`. Received: "
+                "0, or neither `labeled_views` nor `mirror`. Received: "
                 f"views={asked['views']!r}, "
-                f"labeled_views={asked['labeled_views']!r}"
+                f"labeled_views={asked['labeled_views']!r}, "
+                f"mirror={asked['mirror']!r}"
             )
         return
     for name, number in num_views(config).items():
