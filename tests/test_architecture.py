@@ -27,7 +27,7 @@ FLOORS = (
     ROOMS,
     ("evaluate", "measure", "teacher", "checks", "shrink", "stages")
     + ("reestimate",)
-    + ("logits", "targets", "diagnosis", "beam")
+    + ("logits", "targets", "stored", "diagnosis", "beam")
     + ("asking", "selection", "chosen"),
     ("compress", "search"),
 )

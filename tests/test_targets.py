@@ -7,34 +7,13 @@ import tensorflow as tf
 
 import tfdcu
 from tests import tiny
+from tests.tiny import Recorder
 from tfdcu import data
 from tfdcu import teacher_targets
 from tfdcu.data import source as source_lib
-from tfdcu.targets import check_targets
-from tfdcu.targets import num_views
-from tfdcu.targets import stored_targets
 
 IMAGES = tiny.images(130, seed=2)
 LABELED = tiny.images(12, seed=1), tiny.labels(12)
-
-
-class Recorder:
-    """A teacher that remembers each image it is asked about."""
-
-    def __init__(self, stop_after=None):
-        self.seen = []
-        self.stop_after = stop_after
-
-    def __call__(self, images):
-        if len(self.seen) == self.stop_after:
-            raise KeyboardInterrupt
-        self.seen.append(np.asarray(images))
-        # Of four pixels, never probabilities.
-        return 3 * np.asarray(images)[:, 2:6, 3, 0] - 5
-
-    def asked(self):
-        """Distinct images, but for those of the first question: the probe."""
-        return {image.tobytes() for part in self.seen[1:] for image in part}
 
 
 def targets(path, teacher=None, images=IMAGES, **options):
@@ -346,99 +325,3 @@ def test_targets_of_other_mixes_are_refused(tmp_path, options, message):
     with pytest.raises(ValueError, match=f"of something else.*{message}"):
         views = {"views": 1} if again["mix"] is None else {}
         targets(tmp_path / "pool", partners=partners, **again | views)
-
-
-@pytest.mark.parametrize("augment", [None, "shift"])
-@pytest.mark.parametrize("few", [LABELED, None])
-def test_a_run_stores_mixes_of_the_pool_only(tmp_path, augment, few):
-    splits = data.Splits(
-        labeled=few and data.open_source(few),
-        unlabeled=data.open_source(IMAGES, labeled=False),
-    )
-    batches = {"augment": augment, "mix": "cutmix", "mix_share": 0.75}
-    config = {"batches": batches, "targets": {"views": 4}, "seed": 0}
-    labeled, pool = stored_targets(
-        Recorder(), splits, tmp_path, config, **config["targets"]
-    )
-    few_views = 4 if augment else 1
-    assert num_views(config) == {"views": 4, "labeled_views": few_views}
-    assert pool.views == 4
-    assert pool.fingerprint["view"]["mix"]["share"] == 0.75
-    if few:
-        assert labeled.views == few_views
-        assert "mix" not in labeled.fingerprint["view"]
-    batches = data.training_batches(
-        splits.labeled,
-        splits.unlabeled,
-        targets=(labeled, pool) if few else pool,
-        epochs=1,
-        **num_views(config),
-        **batches,
-    )
-    _, seen, logits = next(iter(batches))
-    expected = Recorder()(seen).astype("float16")
-    np.testing.assert_array_equal(logits[-1], expected)
-    check_targets(config, 4)
-    unmixed = {**config, "batches": {"augment": augment}}
-    assert set(num_views(unmixed).values()) == {few_views}
-
-
-def test_labeled_images_may_have_views_of_their_own_number(tmp_path):
-    splits = data.Splits(
-        labeled=data.open_source(LABELED),
-        unlabeled=data.open_source(IMAGES, labeled=False),
-    )
-    config = {
-        "batches": {"augment": "shift"},
-        "targets": {"views": 2, "labeled_views": 7},
-        "seed": 0,
-    }
-    check_targets(config, 4)
-    stored = stored_targets(
-        Recorder(), splits, tmp_path, config, **config["targets"]
-    )
-    assert [one.views for one in stored] == [7, 2]
-    batches = data.training_batches(
-        splits.labeled,
-        splits.unlabeled,
-        batch_size=12,
-        targets=stored,
-        augment="shift",
-        epochs=1,
-        **num_views(config),
-    )
-    for (few, _), pool, logits in batches:
-        for images, received in zip((few, pool), logits, strict=True):
-            expected = Recorder()(images).astype("float16")
-            np.testing.assert_array_equal(received, expected)
-
-
-def test_a_run_asks_about_mirror_images_of_both_pools(tmp_path):
-    splits = data.Splits(
-        labeled=data.open_source(LABELED),
-        unlabeled=data.open_source(IMAGES, labeled=False),
-    )
-    config = {"batches": {}, "targets": {"views": 1, "mirror": True}, "seed": 0}
-    check_targets(config, 4)
-    stored = stored_targets(
-        Recorder(), splits, tmp_path, config, **config["targets"]
-    )
-    for made, images in zip(stored, (LABELED[0], IMAGES), strict=True):
-        mean = (Recorder()(images) + Recorder()(images[:, :, ::-1])) / 2
-        np.testing.assert_array_equal(
-            logits_of(made, images), mean.astype("float16")
-        )
-
-
-@pytest.mark.parametrize(
-    ("targets", "message"),
-    [
-        ({"labeled_views": 3}, "no views to store.*labeled_views=3"),
-        ({"mirror": True}, "no views to store.*mirror=True"),
-        ({"views": 2, "labeled_views": 0}, "number of views.*views=0"),
-    ],
-)
-def test_numbers_of_views_that_cannot_be_are_refused(targets, message):
-    config = {"batches": {"augment": "shift"}, "targets": targets}
-    with pytest.raises(ValueError, match=message):
-        check_targets(config, 4)

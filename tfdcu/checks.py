@@ -7,7 +7,7 @@ from tfdcu.export import check_formats
 from tfdcu.pruning import Sparsify
 from tfdcu.reestimate import Reestimate
 from tfdcu.shrink import shrinking
-from tfdcu.targets import check_targets
+from tfdcu.stored import check_targets
 from tfdcu.transfer import AlignedDistiller
 from tfdcu.transfer import check_training
 

@@ -33,7 +33,7 @@ from tfdcu.stages import asked_teacher
 from tfdcu.stages import check_sections
 from tfdcu.stages import distiller
 from tfdcu.stages import trained
-from tfdcu.targets import stored_targets
+from tfdcu.stored import stored_targets
 from tfdcu.workdir import Workdir
 
 

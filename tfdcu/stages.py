@@ -13,8 +13,8 @@ from tfdcu.reestimate import Reestimate
 from tfdcu.report import Progress
 from tfdcu.sections import check_section
 from tfdcu.shrink import shrinking
-from tfdcu.targets import num_views
-from tfdcu.targets import stored_targets
+from tfdcu.stored import num_views
+from tfdcu.stored import stored_targets
 from tfdcu.transfer import AlignedDistiller
 from tfdcu.transfer import train
 from tfdcu.workdir import save_model

@@ -24,8 +24,8 @@ from tfdcu.shrink import pruned
 from tfdcu.shrink import sample
 from tfdcu.stages import SECTIONS
 from tfdcu.stages import check_sections
-from tfdcu.targets import MIXING
-from tfdcu.targets import stored_targets
+from tfdcu.stored import MIXING
+from tfdcu.stored import stored_targets
 from tfdcu.transfer import train
 
 # Share of the pool that is held out to judge on where nothing else is.
