@@ -33,7 +33,6 @@ def get_config():
 
     config.targets.views = 2
     config.targets.labeled_views = 20
-    config.targets.mirror = True
 
     # The teacher knows these labels: it was trained on them.
     config.transfer.label_weight = 0.1

@@ -103,8 +103,7 @@ def get_config():
     config.targets.views = 0
     # Views of each labeled image, as many as of the others when not set.
     config.targets.labeled_views = placeholder(int)
-    # Whether the teacher is asked about the mirror image too and the mean kept:
-    # a better teacher, where both are of one class.
+    # Whether the teacher is asked about the mirror image too and the mean kept.
     config.targets.mirror = False
     # Logits kept of each view, all when not set.
     config.targets.top_k = placeholder(int)

@@ -78,9 +78,9 @@ def teacher_targets(
             takes: the labeled images that are trained on. Defaults to `None`,
             the images themselves, as when there are no labeled ones.
         mirror: Whether a view's logits are the mean of the teacher's for it
-            and for its mirror image, left and right exchanged: a better
-            teacher, at twice the cost, where both are of one class. Defaults
-            to `False`.
+            and for its mirror image, left and right exchanged, at twice the
+            cost; for images whose mirror images are of the same class.
+            Defaults to `False`.
         top_k: Int; only that many of the largest logits of a view are kept,
             and the log-sum-exp of the others, which is spread evenly over
             them in training: their probabilities at temperature 1 keep their

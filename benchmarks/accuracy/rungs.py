@@ -19,7 +19,6 @@ PLAIN = {
         "ema": None,
     },
     "batches": {"mix": None, "batch_size": 64, "labeled_batch_size": 16},
-    "targets": {"mirror": False},
 }
 # Labeled images only: they are their own pool, and that is all there is, in
 # batches of which a few of them make an epoch of several steps.
@@ -52,7 +51,7 @@ ABLATIONS = {
             "clipnorm": 1.0,
         },
     },
-    "no mirror images": {"targets": {"mirror": False}},
+    "mirror images": {"targets": {"mirror": True}},
     "no alignment": {"transfer": {"align_weight": 0.0}},
     "align adversarial": {
         "transfer": {"align_weight": 0.1, "align": "adversarial"}
@@ -61,7 +60,7 @@ ABLATIONS = {
     "align mmd": {"transfer": {"align_weight": 0.1, "align": "mmd"}},
     "4 epochs of large batches": {
         "batches": {"batch_size": 128, "labeled_batch_size": 32},
-        "targets": {"labeled_views": None, "mirror": False},
+        "targets": {"labeled_views": None},
         "transfer": {"label_weight": 1.0},
         "training": {"learning_rate": 5e-4, "epochs": 4},
     },
