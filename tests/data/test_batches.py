@@ -385,3 +385,17 @@ def test_a_mixed_run_that_is_resumed_sees_the_same(augment):
     assert epochs(2, 3) == whole[10:]
     # Fresh mixes in every epoch.
     assert len({batch[2] for batch in whole}) == 15
+
+
+@pytest.mark.parametrize("labeled", [True, False])
+def test_no_pipeline_has_a_tuner_that_outlives_it(labeled):
+    source = few() if labeled else numbered(4)
+    opened = data.open_source(source, labeled=labeled)
+    made = [
+        opened.dataset,
+        opened.batches(3),
+        data.evaluation_batches(opened),
+        data.training_batches(few() if labeled else None, numbered(4)),
+        data.view_batches(opened.without_labels(), np.arange(4), 2),
+    ]
+    assert all(one.options().autotune.enabled is False for one in made)

@@ -7,11 +7,14 @@ from tfdcu.data.open import open_source
 from tfdcu.data.order import epoch_batches
 from tfdcu.data.partners import open_mix
 from tfdcu.data.source import as_written
+from tfdcu.data.source import ending_at_once
 from tfdcu.data.targets import opened
 from tfdcu.data.views import viewing
 
 # Streams of random numbers that must not meet.
 _LABELED, _UNLABELED = 0, 1
+# Batches that are made ahead of the step.
+_AHEAD = 2
 
 
 def training_batches(
@@ -181,7 +184,7 @@ def training_batches(
     batches = batches.apply(
         tf.data.experimental.assert_cardinality(steps * num_epochs)
     )
-    return batches.prefetch(tf.data.AUTOTUNE)
+    return ending_at_once(batches.prefetch(_AHEAD))
 
 
 def evaluation_batches(source, batch_size=256, **options):
@@ -199,7 +202,7 @@ def evaluation_batches(source, batch_size=256, **options):
     if hasattr(source, "labeled"):
         options = {"labeled": source.labeled, **options}
     opened = open_source(source, **options)
-    return opened.batches(batch_size).prefetch(tf.data.AUTOTUNE)
+    return opened.batches(batch_size).prefetch(_AHEAD)
 
 
 def steps_per_epoch(unlabeled, batch_size):

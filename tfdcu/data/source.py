@@ -19,6 +19,25 @@ MEMORY_LIMIT = 256 * 2**20
 SHUFFLE_LIMIT = 64 * 2**20
 
 
+def ending_at_once(dataset):
+    """A dataset whose iterators are gone as soon as nobody holds them.
+
+    TensorFlow 2.21's tuner of pipelines sleeps for ever longer spells, and
+    sometimes is not woken when its iterator ends: the program then stands
+    still for about as long again as it has run. Without the tuner `AUTOTUNE`
+    means a call for each core.
+
+    Args:
+        dataset: A `tf.data.Dataset`.
+
+    Returns:
+        The dataset without it; what is made of it has none either.
+    """
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return dataset.with_options(options)
+
+
 @dataclasses.dataclass(frozen=True)
 class Source:
     """Images, labeled or not, that are decoded only when they are asked for.
@@ -74,7 +93,9 @@ class Source:
             image = self.decode(record[0])
             return (image, record[1]) if self.labeled else image
 
-        return self.records.map(element, num_parallel_calls=tf.data.AUTOTUNE)
+        return ending_at_once(
+            self.records.map(element, num_parallel_calls=tf.data.AUTOTUNE)
+        )
 
     def batches(self, size):
         """Decoded batches in order, the last one perhaps smaller."""
@@ -105,7 +126,7 @@ class Source:
 
     def _record_batches(self, size):
         if self.lookup is None:
-            return self.records.batch(size)
+            return ending_at_once(self.records.batch(size))
         starts = tf.data.Dataset.range(0, self.num_images, size)
 
         @as_written
@@ -113,7 +134,7 @@ class Source:
             stop = tf.minimum(start + size, self.num_images)
             return self.lookup(tf.range(start, stop))
 
-        return starts.map(batch)
+        return ending_at_once(starts.map(batch))
 
     def subset(self, indices):
         """The images at these indices, in their order, still undecoded.
