@@ -25,7 +25,7 @@ def ending_at_once(dataset):
     TensorFlow 2.21's tuner of pipelines sleeps for ever longer spells, and
     sometimes is not woken when its iterator ends: the program then stands
     still for about as long again as it has run. Without the tuner `AUTOTUNE`
-    means a call for each core.
+    is a fixed number of TensorFlow's own.
 
     Args:
         dataset: A `tf.data.Dataset`.
@@ -206,7 +206,7 @@ class Source:
 
         That gives a stream random access, and so whole shuffles.
         """
-        batches = list(self.records.batch(1024))
+        batches = list(self._record_batches(1024))
         with tf.device("CPU:0"):
             kept = tf.nest.map_structure(
                 lambda *parts: tf.concat(parts, 0), *batches
