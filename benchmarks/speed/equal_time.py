@@ -67,7 +67,9 @@ def page(rows):
         "# Stored views or a live teacher, at equal time",
         "",
         "`python -m benchmarks.speed.equal_time`: digits, test accuracy in "
-        "percent of the last epoch, mean (lowest to highest) over the seeds.",
+        "percent of the last epoch, mean (lowest to highest) over the seeds. "
+        "The first run with stored views tells how many epochs fit into the "
+        "time of the live one.",
         "",
         "| teacher | seeds | epochs | seconds | accuracy |",
         "|---|---:|---:|---:|---:|",

@@ -11,6 +11,7 @@ from keras import layers
 import tfdcu
 from benchmarks.speed import against_torch
 from benchmarks.speed import asking
+from benchmarks.speed import equal_time
 from benchmarks.speed import first_step
 from benchmarks.speed import kernels
 from benchmarks.speed import memory
@@ -313,6 +314,31 @@ def test_the_page_shows_every_kind_of_row(setting):
     assert "| fit | 1.100 (1.010 to 1.100) | at most 1.05: no |" in text
     assert "| fit | 100 | 101 | 110 |" in text
     assert "| fit | 0.5000 | 0.2500 | 0.5000 | 256 |" in text
+
+
+def test_at_equal_time_asking_is_paid_for_in_epochs():
+    live = {"asking": 0.0, "training": 40.0, "epochs": 10}
+    stored = {"asking": 10.0, "training": 20.0, "epochs": 10}
+    assert equal_time.epochs_in(live, stored) == 15
+    assert equal_time.epochs_in(live, stored | {"asking": 50.0}) == 1
+
+
+def test_the_page_of_equal_times_has_a_line_for_each_kind_of_run():
+    def run(views, epochs, seed, accuracy):
+        return {
+            "views": views,
+            "epochs": epochs,
+            "seed": seed,
+            "accuracy": accuracy,
+            "asking": 2.0 * bool(views),
+            "training": 30.0,
+        }
+
+    rows = [run(0, 8, 0, 0.9), run(4, 9, 0, 0.95), run(0, 8, 1, 0.91)]
+    assert equal_time.page(rows).splitlines()[-2:] == [
+        "| live | 2 | 8 | 30 | 90.50 (90.0 to 91.0) |",
+        "| 4 stored views | 1 | 9 | 32 | 95.00 (95.0 to 95.0) |",
+    ]
 
 
 def test_what_is_missing_is_named(tmp_path):

@@ -128,6 +128,11 @@ class Collector:
 
 
 def _image_batches(source, ids, batch_size):
-    part = source if len(ids) == source.num_images else source.subset(ids)
-    places = tf.data.Dataset.from_tensor_slices(ids).batch(batch_size)
-    return tf.data.Dataset.zip(places, part.batches(batch_size)).prefetch(1)
+    if len(ids) == source.num_images:
+        part, places = source, tf.data.Dataset.range(len(ids))
+    else:
+        part = source.subset(ids)
+        places = tf.data.Dataset.from_tensor_slices(ids)
+    return tf.data.Dataset.zip(
+        places.batch(batch_size), part.batches(batch_size)
+    ).prefetch(1)
