@@ -147,6 +147,8 @@ def get_config():
     config.transfer.feature_layers = placeholder(object)
     # What that weighs; at 0 no features are followed.
     config.transfer.feature_weight = 1.0
+    # "trained", or "teacher": the teacher's own head, which stays as it is.
+    config.transfer.head = "trained"
     config.transfer.batchnorm = "joint"
 
     # tfdcu.transfer.train

@@ -70,8 +70,10 @@ def check_sections(given):
 
 
 def asked_teacher(teacher, targets, config):
-    """The teacher where training asks it: targets hold no features."""
-    follows = config["transfer"].get("features") is not None
+    """The teacher where more than its logits is asked: targets hold these."""
+    options = config["transfer"]
+    follows = options.get("features") is not None
+    follows = follows or options.get("head") == "teacher"
     return teacher if follows or targets is None else None
 
 
@@ -80,7 +82,7 @@ def distiller(student, teacher, config, class_shares=None, kept=None):
 
     The teacher is `None` where it is not asked. The shares of classes are
     needed where the mimic term is balanced, the teacher's channels that were
-    kept where features are followed.
+    kept where features are followed or the head is the teacher's.
     """
     keras.utils.set_random_seed(config["seed"])
     model = AlignedDistiller(

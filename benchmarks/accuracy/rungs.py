@@ -65,6 +65,9 @@ ABLATIONS = {
         "training": {"learning_rate": 5e-4, "epochs": 4},
     },
     "features mse": {"transfer": {"features": "mse"}},
+    "features mse under the teacher's head": {
+        "transfer": {"features": "mse", "head": "teacher"}
+    },
     "features attention": {"transfer": {"features": "attention"}},
     "features relation": {"transfer": {"features": "relation"}},
     "mixup": {"batches": {"mix": "mixup"}},

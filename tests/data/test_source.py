@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -46,6 +48,31 @@ def test_in_memory_and_records_in_memory_change_nothing(make):
         assert kept.lookup is not None
         np.testing.assert_array_equal(data.images_of(kept), tiny.images(10))
         np.testing.assert_array_equal(kept.labels(), tiny.labels(10))
+
+
+def test_records_are_kept_when_one_is_looked_up_and_read_once():
+    passes = []
+
+    def read():
+        passes.append(1)
+        yield from range(5)
+
+    spec = tf.TensorSpec((), tf.int64)
+    stream = dataclasses.replace(
+        labeled_source().without_labels(),
+        num_images=5,
+        records=tf.data.Dataset.from_generator(read, output_signature=spec),
+        lookup=None,
+    )
+    source = stream.with_records_in_memory()
+    assert not passes
+    assert len(next(iter(source.batches(5)))) == 5
+    assert len(passes) == 1
+    looked_up = tf.data.Dataset.from_tensors([4, 2]).map(source.lookup)
+    for _ in range(2):
+        assert next(iter(looked_up)).numpy().tolist() == [4, 2]
+        assert source.lookup(tf.constant([3])).numpy().tolist() == [3]
+    assert len(passes) == 2
 
 
 @BOTH

@@ -1,6 +1,7 @@
 """What every source becomes: cheap records in a fixed order, and a decoder."""
 
 import dataclasses
+import functools
 from collections.abc import Callable
 
 import numpy as np
@@ -16,7 +17,7 @@ as_written = tf.autograph.experimental.do_not_convert
 MEMORY_LIMIT = 256 * 2**20
 # Undecoded records that a shuffle may hold at once, in bytes; TensorFlow takes
 # up to three times as much for them.
-SHUFFLE_LIMIT = 64 * 2**20
+SHUFFLE_LIMIT = 32 * 2**20
 
 
 def ending_at_once(dataset):
@@ -61,6 +62,8 @@ class Source:
         lookup: Pure function from an int64 index to that record, or from a
             vector of indices to a batch of records, for sources with random
             access; else `None`.
+        streams: Whether reading in order goes by `records`, although there is
+            a `lookup`.
         decodes_batches: Whether `decode` takes a batch of items as well.
         record_bytes: About how many bytes a record holds in memory.
         fixed_order: False if reading twice gives another order, as with a
@@ -79,6 +82,7 @@ class Source:
     classes: tuple | None = None
     skipped: tuple = dataclasses.field(default=(), repr=False)
     lookup: Callable | None = dataclasses.field(default=None, repr=False)
+    streams: bool = False
     decodes_batches: bool = False
     record_bytes: int = 16
     fixed_order: bool = True
@@ -125,7 +129,7 @@ class Source:
         return np.concatenate(list(batches.as_numpy_iterator()))
 
     def _record_batches(self, size):
-        if self.lookup is None:
+        if self.lookup is None or self.streams:
             return ending_at_once(self.records.batch(size))
         starts = tf.data.Dataset.range(0, self.num_images, size)
 
@@ -202,20 +206,25 @@ class Source:
         )
 
     def with_records_in_memory(self):
-        """The same source with its records, still encoded, read now and kept.
+        """The same source with random access, and so whole shuffles.
 
-        That gives a stream random access, and so whole shuffles.
+        Its records, still encoded, are read and kept when one is first looked
+        up; whoever only reads them in order keeps none.
         """
-        batches = list(self._record_batches(1024))
-        with tf.device("CPU:0"):
-            kept = tf.nest.map_structure(
-                lambda *parts: tf.concat(parts, 0), *batches
-            )
+
+        @functools.cache
+        def kept():
+            # Also when it is a pipeline being traced that asks first.
+            with tf.init_scope(), tf.device("CPU:0"):
+                return tf.nest.map_structure(
+                    lambda *parts: tf.concat(parts, 0),
+                    *self._record_batches(1024),
+                )
 
         def lookup(index):
-            return tf.nest.map_structure(lambda x: tf.gather(x, index), kept)
+            return tf.nest.map_structure(lambda x: tf.gather(x, index), kept())
 
-        return with_lookup(self, lookup)
+        return dataclasses.replace(self, lookup=lookup, streams=True)
 
     def fits_in_memory(self, limit=MEMORY_LIMIT):
         """Whether all images, decoded, take at most `limit` bytes."""
@@ -241,7 +250,7 @@ def with_lookup(source, lookup, **changes):
     num_images = changes.get("num_images", source.num_images)
     records = tf.data.Dataset.range(num_images).map(as_written(lookup))
     return dataclasses.replace(
-        source, records=records, lookup=lookup, **changes
+        source, records=records, lookup=lookup, streams=False, **changes
     )
 
 

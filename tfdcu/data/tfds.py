@@ -24,8 +24,8 @@ def open_tfds(name, *, split, labeled, image_shape, value_range, data_dir):
         data_dir: TFDS' directory; `None` for its default.
 
     Returns:
-        A `Source` that streams from disk, or, up to `source.MEMORY_LIMIT`
-        bytes of encoded images, one with random access that holds those.
+        A `Source` that streams from disk; up to `source.MEMORY_LIMIT` bytes of
+        encoded images it has random access, for which it keeps those.
 
     Raises:
         ValueError: For a data set, split or feature that is not there.

@@ -12,6 +12,8 @@ from tfdcu.transfer.batchnorm import BATCHNORMS
 from tfdcu.transfer.clock import Clock
 from tfdcu.transfer.discrepancy import resolve_align
 from tfdcu.transfer.features import feature_term
+from tfdcu.transfer.head import check_head
+from tfdcu.transfer.head import put_head
 from tfdcu.transfer.label import label_term
 from tfdcu.transfer.label import resolve_label
 from tfdcu.transfer.mimic import resolve_mimic
@@ -129,6 +131,10 @@ class AlignedDistiller(keras.Model):
             `ChannelPlan.kept_channels()`; only these are compared, but by
             `"attention"` and `"relation"`, which compare all. A layer that is
             not in it lost none. `tfdcu.compress` gives it itself.
+        head: `"trained"`, or `"teacher"`: the student's last layer with
+            weights is given the teacher's, of the channels in `kept`, and not
+            trained (`tfdcu/transfer/head.py`), for a student whose features
+            follow the teacher's. Defaults to `"trained"`.
         batchnorm: How BatchNormalization meets the two pools: `"joint"` (one
             pass over both), `"split"` (a pass each), `"labeled_only"` (a
             pass each; only the labeled one moves the statistics used at
@@ -148,8 +154,8 @@ class AlignedDistiller(keras.Model):
     Raises:
         ValueError: If a weight is negative, a name unknown, a layer missing,
             the shares of classes are none, student and teacher differ in the
-            number of classes, or features are of other sizes or of a teacher
-            that shows none; in `fit`, if there is neither a teacher nor
+            number of classes, or features or heads are of other sizes or of a
+            teacher that shows none; in `fit`, if there is neither a teacher nor
             targets, or images are weighed in a mimic loss that is a scalar.
 
     Example:
@@ -180,6 +186,7 @@ class AlignedDistiller(keras.Model):
         feature_layers=None,
         feature_weight=1.0,
         kept=None,
+        head="trained",
         batchnorm="joint",
         **kwargs,
     ):
@@ -197,6 +204,7 @@ class AlignedDistiller(keras.Model):
                 f"Expected: one of {sorted(BATCHNORMS)}. "
                 f"Received: batchnorm={batchnorm!r}"
             )
+        check_head(head, teacher)
         self.student = as_logits(student)
         check_classes(teacher, self.student)
         self.label_weight = label_weight
@@ -234,6 +242,9 @@ class AlignedDistiller(keras.Model):
         ]
         for domain, feature in zip(self.domains, aligned):
             domain.build(feature.shape)
+        self.fixed = []
+        if head == "teacher":
+            self.fixed = put_head(self.student, teacher, kept)
         self.clock = Clock()
         names = ["label", "mimic", "align", "domain_accuracy"]
         if pairs:
@@ -310,7 +321,7 @@ class AlignedDistiller(keras.Model):
             # Gradients are summed over replicas; losses are means.
             shared = loss / self.distribute_strategy.num_replicas_in_sync
             scaled = self.optimizer.scale_loss(shared)
-        weights = self.trainable_weights
+        weights = self.weights_in_training()
         self.optimizer.apply_gradients(
             zip(tape.gradient(scaled, weights), weights)
         )
@@ -331,6 +342,11 @@ class AlignedDistiller(keras.Model):
         else:
             logs = self.compute_metrics(x, y, logits[:num_labeled], weight)
         return as_rows(logs, self.distribute_strategy)
+
+    def weights_in_training(self):
+        """The trainable weights but those of a head that stays."""
+        fixed = {id(weight) for weight in self.fixed}
+        return [w for w in self.trainable_weights if id(w) not in fixed]
 
     def align_loss(self, features, num_labeled):
         """Mean align loss and domain accuracy over the aligned layers."""
