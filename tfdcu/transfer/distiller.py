@@ -17,8 +17,6 @@ from tfdcu.transfer.head import put_head
 from tfdcu.transfer.label import label_term
 from tfdcu.transfer.label import resolve_label
 from tfdcu.transfer.mimic import resolve_mimic
-from tfdcu.transfer.multiworker import as_rows
-from tfdcu.transfer.multiworker import batch_spec
 from tfdcu.transfer.multiworker import check_execution
 from tfdcu.transfer.multiworker import many_workers
 from tfdcu.transfer.multiworker import outputs_of_share
@@ -29,10 +27,11 @@ from tfdcu.transfer.taps import layers_to_align
 from tfdcu.transfer.teachers import check_classes
 from tfdcu.transfer.teachers import resized
 from tfdcu.transfer.teachers import teacher_answers
+from tfdcu.transfer.two_pools import TwoPools
 from tfdcu.transfer.weights import check_weights
 
 
-class AlignedDistiller(keras.Model):
+class AlignedDistiller(TwoPools):
     """Train a student on few labels and a biased pool of unlabeled images.
 
     For each batch of labeled images `x_l, y_l` and unlabeled images `x_u`::
@@ -327,21 +326,15 @@ class AlignedDistiller(keras.Model):
         )
         share_statistics(self.student, self.distribute_strategy)
         self.clock.tick()
-        self._loss_tracker.update_state(loss)
-        values = {
+        terms = {
             "label": label,
             "mimic": mimic,
             "features": features,
             "align": align,
             "domain_accuracy": accuracy,
         }
-        for name, tracker in self.trackers.items():
-            tracker.update_state(values[name])
-        if x is None:
-            logs = self.own_results()
-        else:
-            logs = self.compute_metrics(x, y, logits[:num_labeled], weight)
-        return as_rows(logs, self.distribute_strategy)
+        few = None if x is None else (x, y, logits[:num_labeled], weight)
+        return self.logged(loss, terms, few)
 
     def weights_in_training(self):
         """The trainable weights but those of a head that stays."""
@@ -358,43 +351,6 @@ class AlignedDistiller(keras.Model):
             for domain, feature in zip(self.domains, features)
         ]
         return tuple(tf.reduce_mean(values) for values in zip(*by_layer))
-
-    def test_step(self, data):
-        logs = super().test_step(data)
-        logs = {k: v for k, v in logs.items() if k not in self.trackers}
-        return as_rows(logs, self.distribute_strategy)
-
-    def get_metrics_result(self):
-        # Compiled metrics are not built before a batch had labels.
-        metrics = self._compile_metrics
-        if metrics is not None and not metrics.built:
-            return self.own_results()
-        return super().get_metrics_result()
-
-    def own_results(self):
-        """The loss and its terms, without the compiled metrics."""
-        own = [self._loss_tracker, *self.trackers.values()]
-        return {metric.name: metric.result() for metric in own}
-
-    def _get_metrics_result_or_logs(self, logs):
-        # Keras keeps to a step's logs where names differ, as `test_step`'s
-        # do; those are a mean over replicas, however many images each had.
-        results = self.get_metrics_result()
-        return {k: results.get(k, v) for k, v in logs.items()}
-
-    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
-        # Keras would read a batch for its shapes: that moves the order of the
-        # images on, and fails where replicas are in other processes.
-        if iterator is not None:
-            data_batch = batch_spec(iterator.data_adapter.get_tf_dataset())
-        super()._maybe_symbolic_build(data_batch=data_batch)
-
-    def _symbolic_build(self, iterator=None, data_batch=None):
-        # Under a strategy Keras builds the metrics beforehand, and would
-        # take `((x, y), u)` for `(x, y)`.
-        labeled, pool, _ = split_pools(data_batch)
-        labels = keras.KerasTensor((None,), "int32")
-        super()._symbolic_build(data_batch=labeled or (pool, labels, None))
 
     def get_config(self):
         raise NotImplementedError(
