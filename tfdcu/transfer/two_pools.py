@@ -1,0 +1,78 @@
+"""Keras' loops for batches of two pools, where Keras would misread them."""
+
+import keras
+
+from tfdcu.transfer.batch import split_pools
+from tfdcu.transfer.multiworker import as_rows
+from tfdcu.transfer.multiworker import batch_spec
+
+
+class TwoPools(keras.Model):
+    """A model that is trained on `((image, label), unlabeled)`.
+
+    What Keras takes for granted of a batch, `(x, y)`, does not hold for these.
+    A subclass has its own `train_step`; evaluation is Keras' own, on `(image,
+    label)`, and logs the compiled metrics alone.
+
+    Attributes:
+        trackers: Dict from the names of the terms of the loss to a
+            `keras.metrics.Mean` each, set by the subclass.
+    """
+
+    def logged(self, loss, terms, labeled=None):
+        """The logs of a training step, means of the epoch so far.
+
+        Args:
+            loss: Float scalar of this batch.
+            terms: Dict of float scalars, one for each tracker at least.
+            labeled: What the compiled metrics see, (images, labels, logits,
+                weights or `None`); `None` where nothing is labeled.
+
+        Returns:
+            Dict from names to scalars, or as `as_rows` makes of them.
+        """
+        self._loss_tracker.update_state(loss)
+        for name, tracker in self.trackers.items():
+            tracker.update_state(terms[name])
+        if labeled is None:
+            logs = self.own_results()
+        else:
+            logs = self.compute_metrics(*labeled)
+        return as_rows(logs, self.distribute_strategy)
+
+    def test_step(self, data):
+        logs = super().test_step(data)
+        logs = {k: v for k, v in logs.items() if k not in self.trackers}
+        return as_rows(logs, self.distribute_strategy)
+
+    def get_metrics_result(self):
+        # Compiled metrics are not built before a batch had labels.
+        metrics = self._compile_metrics
+        if metrics is not None and not metrics.built:
+            return self.own_results()
+        return super().get_metrics_result()
+
+    def own_results(self):
+        """The loss and its terms, without the compiled metrics."""
+        own = [self._loss_tracker, *self.trackers.values()]
+        return {metric.name: metric.result() for metric in own}
+
+    def _get_metrics_result_or_logs(self, logs):
+        # Keras keeps to a step's logs where names differ, as `test_step`'s
+        # do; those are a mean over replicas, however many images each had.
+        results = self.get_metrics_result()
+        return {k: results.get(k, v) for k, v in logs.items()}
+
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        # Keras would read a batch for its shapes: that moves the order of the
+        # images on, and fails where replicas are in other processes.
+        if iterator is not None:
+            data_batch = batch_spec(iterator.data_adapter.get_tf_dataset())
+        super()._maybe_symbolic_build(data_batch=data_batch)
+
+    def _symbolic_build(self, iterator=None, data_batch=None):
+        # Under a strategy Keras builds the metrics beforehand, and would
+        # take `((x, y), u)` for `(x, y)`.
+        labeled, pool, _ = split_pools(data_batch)
+        labels = keras.KerasTensor((None,), "int32")
+        super()._symbolic_build(data_batch=labeled or (pool, labels, None))
