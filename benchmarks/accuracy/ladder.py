@@ -49,8 +49,8 @@ def run(example, rung, seed, folder):
     if rung == "6 oracle":
         config["unlabeled"] = example.training_images.without_labels()
         config["data"] |= {"labels_per_class": None, "unlabeled_split": None}
-        # As many views of the labeled images as of the pool, the same images.
-        config["targets"]["labeled_views"] = None
+        # As often as a run comes to each labeled image, the same as the pool's.
+        config["targets"]["labeled_views"] = 2
     if callable(config["unlabeled"]):
         make, options = config["unlabeled"], config["data"]
         pool = tfdcu.data.open_source(

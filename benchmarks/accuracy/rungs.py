@@ -51,16 +51,19 @@ ABLATIONS = {
             "clipnorm": 1.0,
         },
     },
-    "mirror images": {"targets": {"mirror": True}},
+    "2 views": {"targets": {"views": 2}},
+    "2 views and their mirror images": {
+        "targets": {"views": 2, "mirror": True}
+    },
     "no alignment": {"transfer": {"align_weight": 0.0}},
     "align adversarial": {
         "transfer": {"align_weight": 0.1, "align": "adversarial"}
     },
     "align coral": {"transfer": {"align_weight": 0.1, "align": "coral"}},
     "align mmd": {"transfer": {"align_weight": 0.1, "align": "mmd"}},
-    "4 epochs of large batches": {
+    "2 views in 4 epochs of large batches": {
         "batches": {"batch_size": 128, "labeled_batch_size": 32},
-        "targets": {"labeled_views": None},
+        "targets": {"views": 2, "labeled_views": None},
         "transfer": {"label_weight": 1.0},
         "training": {"learning_rate": 5e-4, "epochs": 4},
     },
@@ -79,7 +82,7 @@ ABLATIONS = {
     "select balance": {"select": {"by": "balance"}},
     "select nnpu": {"select": {"by": "nnpu"}},
     "select diversity": {"select": {"by": "diversity"}},
-    "4 fresh views": {"targets": {"views": 0}},
+    "fresh views": {"targets": {"views": 0}},
 }
 # Rung 5 in other places; 1,000 images of each pool are held out, and what a
 # function makes of the pool takes its place.

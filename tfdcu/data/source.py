@@ -82,7 +82,7 @@ class Source:
     classes: tuple | None = None
     skipped: tuple = dataclasses.field(default=(), repr=False)
     lookup: Callable | None = dataclasses.field(default=None, repr=False)
-    streams: bool = False
+    streams: bool = dataclasses.field(default=False, repr=False)
     decodes_batches: bool = False
     record_bytes: int = 16
     fixed_order: bool = True
