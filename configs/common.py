@@ -35,7 +35,8 @@ def get_config():
     config.data.labels_per_class = placeholder(int)
     config.data.label_fraction = placeholder(float)
     config.data.validation_per_class = 0
-    # Pool images kept from training, to measure agreement on.
+    # Pool images kept from training, to measure agreement on, and whether
+    # the student learns the others by heart.
     config.data.pool_validation = 0
     # Pixels as the teacher wants them.
     config.data.value_range = (0.0, 1.0)

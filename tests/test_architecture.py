@@ -26,7 +26,7 @@ FLOORS = (
     + ("sections", "identity", "workdir", "collection", "answers"),
     ROOMS,
     ("evaluate", "measure", "teacher", "checks", "shrink", "stages")
-    + ("reestimate",)
+    + ("reestimate", "unseen")
     + ("logits", "targets", "stored", "diagnosis", "beam")
     + ("asking", "selection", "chosen"),
     ("compress", "search"),

@@ -34,6 +34,8 @@ from tfdcu.stages import check_sections
 from tfdcu.stages import distiller
 from tfdcu.stages import trained
 from tfdcu.stored import stored_targets
+from tfdcu.unseen import Unseen
+from tfdcu.unseen import learned_by_heart
 from tfdcu.workdir import Workdir
 
 
@@ -94,8 +96,9 @@ def compress(
             but the last. Defaults to one round: everything is cut at once.
         targets: `views`, how many views of each image the teacher is asked
             about once, before training, instead of in every step; `top_k`,
-            `batch_size` and `shard_size` as in `teacher_targets`. Defaults to
-            0 views: the teacher is asked in every step.
+            `batch_size` and `shard_size` as in `teacher_targets`. Views that
+            come again in several epochs are soon learned by heart. Defaults
+            to 0 views: the teacher is asked in every step.
         sparsity: Keywords of `Sparsify`. Defaults to `None`, dense weights, as
             does a `final_sparsity` of 0.
         transfer: Keywords of `AlignedDistiller`.
@@ -199,7 +202,9 @@ def compress(
             class_shares,
             cuts(number)["kept"],
         )
-        return trained(run, name, model, splits, config, stored)
+        mirror = config["targets"].get("mirror", False)
+        unseen = Unseen(splits.pool_validation, teacher, mirror)
+        return trained(run, name, model, splits, config, stored, [unseen])
 
     def retrained(model, number, epochs):
         short = config["training"] | {"epochs": epochs}
@@ -262,8 +267,17 @@ def compress(
         files = exported(models, splits, run.path, **config["export"])
     with run.stage("measure"):
         rows, notes = measured(models, files, splits)
+    histories = {
+        name: run.read_json(f"training/{name}.json")
+        for name in (
+            "student",
+            "baseline",
+            *(f"round_{number}" for number in range(1, len(rounds))),
+        )
+        if run.holds(f"training/{name}.json")
+    }
+    notes += learned_by_heart(histories.get("student", {}))
     cut_away = cuts(len(rounds))
-    names = [f"round_{number}" for number in range(1, len(rounds))]
     record = write_report(
         run.path / "report.json",
         {
@@ -271,11 +285,7 @@ def compress(
             "config": identity,
             "versions": run.versions,
             "seconds": run.seconds(),
-            "history": {
-                name: run.read_json(f"training/{name}.json")
-                for name in ("student", "baseline", *names)
-                if run.holds(f"training/{name}.json")
-            },
+            "history": histories,
             "channels": cut_away["groups"],
             "diagnosis": diagnosis,
             "selection": chosen["found"] if chosen else {},

@@ -98,10 +98,11 @@ def distiller(student, teacher, config, class_shares=None, kept=None):
     return model
 
 
-def trained(run, name, model, splits, config, targets=None):
+def trained(run, name, model, splits, config, targets=None, callbacks=()):
     """A model after the training run `name`, continued where it stopped."""
     student = getattr(model, "student", model)
     callbacks = [
+        *callbacks,
         Progress(name),
         keras.callbacks.TensorBoard(run.path / "logs" / name),
     ]

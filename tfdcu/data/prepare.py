@@ -70,7 +70,8 @@ def prepare(
         validation_per_class: Labeled images of each class, taken from
             `labeled`, to choose by.
         pool_validation: Unlabeled images (or a share below 1) taken from the
-            pool to validate by agreement with the teacher.
+            pool to validate by agreement with the teacher, and, in training,
+            by the mimic loss after each epoch.
         classes: The teacher's class names, or `None` for those of the data.
         value_range: (low, high) of the pixels.
         data_dir: Where TFDS finds prepared data sets.

@@ -6,6 +6,7 @@ TERMS = {
     "loss": ("total", style.BLACK, "-"),
     "label": ("label", style.ORANGE, "--"),
     "mimic": ("mimic", style.BLUE, "-."),
+    "val_mimic": ("mimic, held out", style.PURPLE, (0, (1, 1))),
     "features": ("features", style.VERMILION, (0, (6, 1, 1, 1, 1, 1))),
     "align": ("align", style.GREEN, ":"),
 }

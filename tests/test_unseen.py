@@ -1,0 +1,59 @@
+"""Laws of the loss on images that nobody was shown."""
+
+import keras
+import numpy as np
+import pytest
+
+from tests import corridor
+from tests import tiny
+from tests.transfer.test_distiller import batches
+from tests.transfer.test_distiller import teacher
+from tfdcu import AlignedDistiller
+from tfdcu import data
+from tfdcu import ops
+from tfdcu.unseen import Unseen
+from tfdcu.unseen import learned_by_heart
+
+HELD_OUT = 0.4 * tiny.images(150, seed=9)
+
+
+def trained(callback, epochs=2):
+    student = tiny.plain_net()
+    model = AlignedDistiller(student, teacher(), temperature=3.0)
+    model.compile(keras.optimizers.SGD(0.1), jit_compile=False)
+    options = {"epochs": epochs, "callbacks": [callback], "verbose": 0}
+    return student, model.fit(batches(), **options).history
+
+
+@pytest.mark.parametrize("mirror", [False, True])
+def test_it_is_the_mimic_loss_of_the_last_weights_and_moves_none(mirror):
+    source = data.open_source(HELD_OUT, labeled=False)
+    student, history = trained(Unseen(source, teacher(), mirror))
+    targets = teacher()(HELD_OUT, training=False)
+    if mirror:
+        other = teacher()(HELD_OUT[:, :, ::-1], training=False)
+        targets = (targets + other) / 2
+    logits = student(HELD_OUT, training=False)
+    expected = float(np.mean(ops.kl(targets, logits, 3.0)))
+    assert history["val_mimic"][-1] == pytest.approx(expected, rel=1e-4)
+    assert len(history["val_mimic"]) == 2
+    alone, history = trained(Unseen(None, teacher()))
+    assert "val_mimic" not in history
+    tiny.assert_same_weights(tiny.weights(alone), tiny.weights(student))
+
+
+def test_what_is_learned_by_heart_is_said():
+    (sentence,) = learned_by_heart(
+        {"mimic": [1, 0.071], "val_mimic": [1, 0.13]}
+    )
+    assert "0.071 there and 0.13 on" in sentence
+    assert "`targets.views`" in sentence
+    assert not learned_by_heart({"mimic": [0.1], "val_mimic": [0.15]})
+    assert not learned_by_heart({"mimic": [0.1]})
+
+
+def test_a_run_that_holds_images_out_tells(tmp_path):
+    record = corridor.run(
+        tmp_path, training={"epochs": 1}, baseline=False, sparsity=None
+    )
+    assert record["history"]["student"]["val_mimic"][0] > 0
