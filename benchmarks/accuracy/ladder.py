@@ -25,6 +25,7 @@ from benchmarks.accuracy import rungs
 from benchmarks.accuracy.examples import cifar10
 from benchmarks.accuracy.examples import digits_example
 from benchmarks.accuracy.page import write_page
+from benchmarks.accuracy.pools import part
 from tfdcu.files import whole_files
 
 FLAGS = flags.FLAGS
@@ -51,15 +52,8 @@ def run(example, rung, seed, folder):
         config["data"] |= {"labels_per_class": None, "unlabeled_split": None}
         # As often as a run comes to each labeled image, the same as the pool's.
         config["targets"]["labeled_views"] = 2
-    if callable(config["unlabeled"]):
-        make, options = config["unlabeled"], config["data"]
-        pool = tfdcu.data.open_source(
-            example.config(seed)["unlabeled"],
-            labeled=False,
-            split=options.pop("unlabeled_split"),
-            data_dir=example.data_dir,
-        )
-        config["unlabeled"] = make(pool, seed)
+    if isinstance(config["unlabeled"], int) or callable(config["unlabeled"]):
+        config = elsewhere(example, config, seed)
     if isinstance(config["student"], str):
         config["student"] = tfdcu.models.build(
             config["student"], num_classes=10, seed=seed
@@ -67,6 +61,23 @@ def run(example, rung, seed, folder):
     workdir = folder / f"{rung}-{seed}".replace(" ", "_")
     record = tfdcu.compress(**config, workdir=workdir)
     return {"rung": rung, "seed": seed, **summary(record)}
+
+
+def elsewhere(example, config, seed):
+    """A config whose pool is another one: a smaller one, or made of it."""
+    other, options = config["unlabeled"], config["data"]
+    pool = tfdcu.data.open_source(
+        example.config(seed)["unlabeled"],
+        labeled=False,
+        split=options["unlabeled_split"],
+        data_dir=example.data_dir,
+    )
+    config = rungs.changed(config, {"data": {"unlabeled_split": None}})
+    if callable(other):
+        return config | {"unlabeled": other(pool, seed)}
+    held = options["pool_validation"]
+    config = rungs.smaller_pool(config, other, pool.num_images - held)
+    return config | {"unlabeled": part(pool, other + held, seed)}
 
 
 def summary(record):

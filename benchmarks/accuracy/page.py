@@ -12,7 +12,14 @@ TITLES = {
 }
 ZERO = ("0 pruned", "0 pruned and repaired")
 # Rows that make up the learning curve, and how many images they have.
-POOLS = {"pool of 2k": 2000, "pool of 10k": 10_000, "5 everything": 49_000}
+POOLS = {
+    "digits": {"pool of 250": 250, "pool of 1k": 1000, "5 everything": 5500},
+    "cifar10": {
+        "pool of 2k": 2000,
+        "pool of 10k": 10_000,
+        "5 everything": 49_000,
+    },
+}
 
 
 def write_page(path, rows):
@@ -23,9 +30,12 @@ def write_page(path, rows):
         rows: List of dicts as `ladder.run` gives.
     """
     content = {f"{path}.md": page(path.name, rows).encode()}
-    pictures = {"_ladder.png": ladder, "_pool.png": learning_curve}
-    for ending, picture in pictures.items():
-        drawn = style.draw(picture, rows)
+    pictures = {
+        "_ladder.png": (ladder,),
+        "_pool.png": (learning_curve, POOLS[path.name]),
+    }
+    for ending, (picture, *others) in pictures.items():
+        drawn = style.draw(picture, rows, *others)
         if drawn is not None:
             content[f"{path}{ending}"] = drawn
     with whole_files(*content) as files:
@@ -117,10 +127,10 @@ def ladder(new_figure, rows):
     return figure
 
 
-def learning_curve(new_figure, rows):
+def learning_curve(new_figure, rows, pools):
     """The error that the student adds, by the size of the pool."""
     points = []
-    for name, size in POOLS.items():
+    for name, size in pools.items():
         own = [row for row in rows if row["rung"] == name]
         if own:
             lost = [row["teacher"] - row["student"] for row in own]

@@ -1,4 +1,4 @@
-"""Other pools: the half that is far from the task, the near one, junk."""
+"""Other pools: the far half, the near one, a part of it, junk in it."""
 
 import numpy as np
 from scipy.special import log_softmax
@@ -17,6 +17,21 @@ def far(answers):
 def near(answers):
     """High for images of which the teacher is surest."""
     return -far(answers)
+
+
+def part(pool, num, seed):
+    """Some images of a pool, in its order.
+
+    Args:
+        pool: A `Source`.
+        num: Int, how many.
+        seed: Int.
+
+    Returns:
+        A `Source`.
+    """
+    drawn = np.random.default_rng(seed).permutation(pool.num_images)[:num]
+    return pool.subset(np.sort(drawn))
 
 
 def with_junk(pool, seed):

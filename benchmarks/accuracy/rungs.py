@@ -84,8 +84,8 @@ ABLATIONS = {
     "select diversity": {"select": {"by": "diversity"}},
     "fresh views": {"targets": {"views": 0}},
 }
-# Rung 5 in other places; 1,000 images of each pool are held out, and what a
-# function makes of the pool takes its place.
+# Rung 5 in other places. What a function makes of the pool takes its place; of
+# a smaller pool so many images are trained on, in as many steps and views.
 PLACES = {
     "0 labels a class": {"labeled": None, "data": {"labels_per_class": None}},
     "20 labels a class": {"data": {"labels_per_class": 20}},
@@ -98,8 +98,10 @@ PLACES = {
         "training": PLAIN["training"],
         "batches": PLAIN["batches"],
     },
-    "pool of 2k": {"data": {"unlabeled_split": "unlabeled[:3000]"}},
-    "pool of 10k": {"data": {"unlabeled_split": "unlabeled[:11000]"}},
+    "pool of 250": {"unlabeled": 250},
+    "pool of 1k": {"unlabeled": 1000},
+    "pool of 2k": {"unlabeled": 2000},
+    "pool of 10k": {"unlabeled": 10_000},
     "far half": {"select": {"by": far, "keep": 0.5}},
     "near half": {"select": {"by": near, "keep": 0.5}},
     "30 % junk": {"unlabeled": with_junk},
@@ -118,6 +120,19 @@ def changes(rung):
     if rung in LADDER:
         return LADDER[rung]
     return [{**ABLATIONS, **PLACES}[rung]]
+
+
+def smaller_pool(config, num, full):
+    """A config with epochs and views for a pool of `num` images, not `full`."""
+    times = max(1, round(full / num))
+    training, targets = config["training"], config["targets"]
+    return changed(
+        config,
+        {
+            "training": {"epochs": times * training["epochs"]},
+            "targets": {"views": times * targets["views"]},
+        },
+    )
 
 
 def changed(config, change):

@@ -5,7 +5,11 @@ import pytest
 from benchmarks.accuracy import rungs
 from benchmarks.accuracy.examples import cifar10
 from benchmarks.accuracy.examples import digits_example
+from benchmarks.accuracy.ladder import elsewhere
+from benchmarks.accuracy.page import POOLS
+from benchmarks.accuracy.page import learning_curve
 from benchmarks.accuracy.page import page
+from tfdcu.report import style
 from tfdcu.stages import SECTIONS
 from tfdcu.stages import check_sections
 
@@ -40,3 +44,34 @@ def test_the_table_has_means_and_ranges_in_percent():
     text = page("digits", rows)
     assert "The teacher has 90.00." in text
     assert "| 1 labels | 2 | 75.00 (70.00 to 80.00) | 15.00 |" in text
+
+
+@pytest.mark.parametrize("rung", ["pool of 250", "pool of 1k", "pool of 2k"])
+def test_a_smaller_pool_has_as_many_steps_and_its_images(rung):
+    example = EXAMPLES[0]
+    config = example.config(seed=0)
+    config["targets"]["views"] = 3
+    (change,) = rungs.changes(rung)
+    num = change["unlabeled"]
+    found = elsewhere(example, rungs.changed(config, change), seed=0)
+    full = 6000 - config["data"]["pool_validation"]
+    trained_on = (
+        found["unlabeled"].num_images - config["data"]["pool_validation"]
+    )
+    assert trained_on == num
+    for section, field in (("training", "epochs"), ("targets", "views")):
+        times = found[section][field] / config[section][field]
+        assert times == pytest.approx(full / num, rel=0.1)
+    assert (
+        config["training"]["epochs"] == example.config(0)["training"]["epochs"]
+    )
+
+
+def test_the_learning_curve_is_drawn_of_three_sizes():
+    rows = [
+        {"rung": name, "seed": 0, "teacher": 0.9, "student": 0.8 + place / 50}
+        for place, name in enumerate(POOLS["digits"])
+    ]
+    assert style.draw(learning_curve, rows[:2], POOLS["digits"]) is None
+    drawn = style.draw(learning_curve, rows, POOLS["digits"])
+    assert drawn.startswith(b"\x89PNG")
