@@ -110,6 +110,8 @@ def get_config():
     config.targets.top_k = placeholder(int)
     config.targets.batch_size = 256
     config.targets.shard_size = 2048
+    # A folder that runs of the same teacher and pool share.
+    config.targets.shared = placeholder(str)
 
     # tfdcu.Sparsify; 0 for dense weights.
     config.sparsity = ConfigDict()

@@ -283,3 +283,17 @@ def test_the_library_says_what_it_raises():
         and "Raises:" not in inspect.getdoc(value)
     ]
     assert silent == []
+
+
+def test_a_flag_of_the_benchmarks_has_one_home():
+    calls = [
+        node
+        for file in files_of("benchmarks")
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Call)
+        and getattr(node.func, "attr", "").startswith("DEFINE_")
+    ]
+    names = [call.args[0].value for call in calls]
+    assert names
+    # Two homes of one name and the modules cannot be imported together.
+    assert len(names) == len(set(names))

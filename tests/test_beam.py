@@ -86,6 +86,16 @@ def test_a_pipeline_goes_on_after_the_finished_shards(tmp_path, given, door):
     assert times(made.path).items() >= before.items()
 
 
+def test_workers_write_to_the_folder_that_was_begun_in_a_shared_one(
+    given, door, tmp_path
+):
+    shared = {**given, "path": str(tmp_path / "shared"), "shared": True}
+    made = door.teacher_targets(**shared, **direct())
+    assert made.missing() == []
+    assert made.path.parent == tmp_path / "shared"
+    assert [made.path] == list((tmp_path / "shared").iterdir())
+
+
 def test_a_process_opens_once_and_computes_one_share_at_a_time(
     given, door, monkeypatch
 ):

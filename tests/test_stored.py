@@ -79,6 +79,32 @@ def test_labeled_images_may_have_views_of_their_own_number(tmp_path):
             np.testing.assert_array_equal(received, expected)
 
 
+def test_runs_that_share_a_folder_ask_once(tmp_path):
+    splits = data.Splits(
+        labeled=data.open_source(LABELED),
+        unlabeled=data.open_source(IMAGES, labeled=False),
+    )
+    config = {
+        "batches": {"augment": "shift"},
+        "targets": {"views": 2, "shared": tmp_path / "shared"},
+        "seed": 0,
+    }
+
+    def asked(number, splits):
+        teacher = Recorder()
+        stored = stored_targets(
+            teacher, splits, tmp_path / number, config, **config["targets"]
+        )
+        return len(teacher.asked()), stored[1].path
+
+    first, path = asked("1", splits)
+    assert first > 130
+    # Without labels the pool is the same, and nothing is left to ask.
+    unlabeled = data.Splits(labeled=None, unlabeled=splits.unlabeled)
+    assert asked("2", unlabeled) == (0, path)
+    assert not (tmp_path / "1").exists()
+
+
 def test_a_run_asks_about_mirror_images_of_both_pools(tmp_path):
     splits = data.Splits(
         labeled=data.open_source(LABELED),

@@ -325,3 +325,25 @@ def test_targets_of_other_mixes_are_refused(tmp_path, options, message):
     with pytest.raises(ValueError, match=f"of something else.*{message}"):
         views = {"views": 1} if again["mix"] is None else {}
         targets(tmp_path / "pool", partners=partners, **again | views)
+
+
+def test_targets_share_a_folder_with_those_of_other_images_and_views(tmp_path):
+    def made(images, **options):
+        teacher = Recorder()
+        found = targets(
+            tmp_path, teacher, images, augment="shift", shared=True, **options
+        )
+        return found, len(teacher.seen) > 1
+
+    others = tiny.images(130, seed=3)
+    first = made(IMAGES)[0]
+    assert first.path.parent == tmp_path
+    different = [
+        made(others)[0],
+        made(IMAGES[:100])[0],
+        made(IMAGES, views=2)[0],
+        made(IMAGES, seed=1)[0],
+    ]
+    assert len({one.path for one in (first, *different)}) == 5
+    again, asked = made(IMAGES)
+    assert again.path == first.path and not asked

@@ -102,7 +102,8 @@ def teacher_targets(
     check_num_shares(num_shares)
     begun = targets.teacher_targets(**given)
     count = min(num_shares or begun.num_shards, begun.num_shards)
-    share = ComputeShare({**given, "renew": False}, count)
+    own = {"path": begun.path, "shared": False, "renew": False}
+    share = ComputeShare(given | own, count)
     with apache_beam.Pipeline(runner, pipeline_options) as pipeline:
         numbers = pipeline | "Shares" >> apache_beam.Create(range(count))
         numbers | "Targets" >> apache_beam.ParDo(share)

@@ -22,13 +22,14 @@ def stored_targets(
     top_k=None,
     batch_size=256,
     shard_size=2048,
+    shared=None,
 ):
     """The targets of a run, made once, or `None` where the teacher is asked.
 
     Args:
         teacher: The teacher.
         splits: `tfdcu.data.Splits`.
-        folder: Where the targets go.
+        folder: Where the targets go, each in a folder of its own.
         config: Dict from section to dict, for `seed` and what `batches` says
             of `augment` and `mix`.
         views: How many views of each image are stored; 0 asks the teacher in
@@ -38,6 +39,9 @@ def stored_targets(
         labeled_views: How many of each labeled image, where views are stored.
             Defaults to `None`, as many as of the others.
         mirror, top_k, batch_size, shard_size: As in `teacher_targets`.
+        shared: Path of a folder to put them in instead. Runs that name the
+            same one do not ask the teacher again what another has asked.
+            Defaults to `None`.
 
     Returns:
         A pair, of the labeled images (`None` if there are none) and of the
@@ -52,11 +56,12 @@ def stored_targets(
     batches = config["batches"]
     augment = batches.get("augment")
 
-    def of(source, name, views, **mixing):
+    def of(source, views, **mixing):
         return source and teacher_targets(
             teacher,
             source.without_labels(),
-            folder / name,
+            shared or folder,
+            shared=True,
             views=views,
             augment=augment,
             mirror=mirror,
@@ -69,9 +74,8 @@ def stored_targets(
 
     number = num_views(config)
     mixing = {key: batches[key] for key in MIXING if key in batches}
-    return of(splits.labeled, "labeled", number["labeled_views"]), of(
+    return of(splits.labeled, number["labeled_views"]), of(
         splits.unlabeled,
-        "pool",
         number["views"],
         partners=splits.labeled,
         **mixing,

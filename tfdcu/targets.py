@@ -1,5 +1,7 @@
 """Teacher targets: ask the giant once, then train at the student's cost."""
 
+from pathlib import Path
+
 import numpy as np
 import tensorflow as tf
 
@@ -8,6 +10,7 @@ from tfdcu.data import changed_images
 from tfdcu.data import claim
 from tfdcu.data import describe_images
 from tfdcu.data import describe_views
+from tfdcu.data import name_of
 from tfdcu.data import open_mix
 from tfdcu.data import open_source
 from tfdcu.data import view_batches
@@ -33,6 +36,7 @@ def teacher_targets(
     batch_size=256,
     shard_size=2048,
     shard=(0, 1),
+    shared=False,
     image_shape=None,
     value_range=(0.0, 1.0),
     data_dir=None,
@@ -92,6 +96,9 @@ def teacher_targets(
             from the `index`-th on. Processes need not know of one another.
             `None` computes none: the folder is checked and begun, or renewed,
             for processes that start afterwards. Defaults to (0, 1), all.
+        shared: Whether `path` is a folder of many targets: these get a folder
+            of their own in it, named by teacher, images and views, and found
+            there by the next call that asks the same. Defaults to `False`.
         image_shape: (height, width, channels); `None` for the images' own.
         value_range: (low, high) of the pixels.
         data_dir: Where TFDS finds prepared data sets.
@@ -149,6 +156,8 @@ def teacher_targets(
         "classes": asked.classes,
         "top_k": checked_top_k(top_k, asked.classes),
     }
+    if shared:
+        path = Path(path) / name_of(described, source)
     targets = claim(path, described, renew=renew, shard=share)
     if share == (0, 1):
         remove_stand_ins(path)

@@ -7,7 +7,8 @@
     python -m benchmarks.accuracy.ladder ... --rows="5 everything" --seeds=1
 
 Every row is a run of `tfdcu.compress` in a folder of its own: a killed
-benchmark goes on, and rows that the JSON file holds are not run again. The
+benchmark goes on, and rows that the JSON file holds are not run again. What
+the teacher says of the same views is stored once for all of them. The
 student is the teacher cut to the config's budget. Test accuracy is that of the
 last epoch, the test images read once; labels, initial weights and order move
 with the seed. Writes `<example>.json` and `<example>.md`, and with CIFAR-10's
@@ -21,6 +22,7 @@ from absl import app
 from absl import flags
 
 import tfdcu
+from benchmarks import options
 from benchmarks.accuracy import rungs
 from benchmarks.accuracy.examples import cifar10
 from benchmarks.accuracy.examples import digits_example
@@ -28,14 +30,10 @@ from benchmarks.accuracy.page import write_page
 from benchmarks.accuracy.pools import part
 from tfdcu.files import whole_files
 
-FLAGS = flags.FLAGS
+EXAMPLE = flags.DEFINE_enum(
+    "example", "digits", ["digits", "cifar10"], "Which ladder."
+)
 HERE = Path(__file__).parent
-flags.DEFINE_enum("example", "digits", ["digits", "cifar10"], "Which ladder.")
-flags.DEFINE_string("teacher", None, "The trained teacher.")
-flags.DEFINE_string("data_dir", None, "Prepared TFDS data sets, for CIFAR-10.")
-flags.DEFINE_list("rows", list(rungs.LADDER), "Rows to run.")
-flags.DEFINE_integer("seeds", 3, "Seeds 0 to this many are run.")
-flags.DEFINE_string("runs", "runs/accuracy", "Where the runs go.")
 
 
 def run(example, rung, seed, folder):
@@ -59,6 +57,7 @@ def run(example, rung, seed, folder):
             config["student"], num_classes=10, seed=seed
         )
     workdir = folder / f"{rung}-{seed}".replace(" ", "_")
+    config["targets"]["shared"] = str(folder / "targets")
     record = tfdcu.compress(**config, workdir=workdir)
     return {"rung": rung, "seed": seed, **summary(record)}
 
@@ -83,13 +82,15 @@ def elsewhere(example, config, seed):
 def summary(record):
     """What is compared, of a report."""
     rows = {(row["name"], row["format"]): row for row in record["rows"]}
-    teacher, student = rows["teacher", "keras"], rows["student", "keras"]
+    teacher, student = rows["teacher", "float32"], rows["student", "keras"]
+    int8 = rows["student", "int8"]
     return {
         "teacher": teacher["accuracy"],
         "student": student["accuracy"],
-        "int8": rows["student", "int8"]["accuracy"],
-        "agreement": student["agreement"],
+        "int8": int8["accuracy"],
         "macs": student["macs"] / teacher["macs"],
+        "smaller": teacher["bytes"] / int8["bytes"],
+        "faster": teacher["latency_ms"] / int8["latency_ms"],
         "seconds": round(sum(record["seconds"].values())),
     }
 
@@ -119,18 +120,20 @@ def untrained(example, seed, folder):
 def main(argv):
     del argv
     known = [*rungs.LADDER, *rungs.ABLATIONS, *rungs.PLACES]
-    unknown = set(FLAGS.rows) - set(known)
+    wanted = options.ROWS.value or rungs.LADDER
+    unknown = set(wanted) - set(known)
     if unknown:
         raise SystemExit(
             f"Stopped: unknown rows. Expected: some of {known}. "
             f"Received: {sorted(unknown)}"
         )
-    if FLAGS.example == "digits":
-        example = digits_example(FLAGS.teacher)
+    teacher = options.TEACHER.value
+    if EXAMPLE.value == "digits":
+        example = digits_example(teacher)
     else:
-        example = cifar10(FLAGS.teacher, FLAGS.data_dir)
+        example = cifar10(teacher, options.DATA_DIR.value)
     file = HERE / f"{example.name}.json"
-    folder = Path(FLAGS.runs) / example.name
+    folder = Path(options.RUNS.value) / example.name
     rows = json.loads(file.read_text("utf-8")) if file.exists() else []
 
     def add(new):
@@ -144,8 +147,8 @@ def main(argv):
     def done(rung, seed):
         return any((r["rung"], r["seed"]) == (rung, seed) for r in rows)
 
-    for seed in range(FLAGS.seeds):
-        for rung in FLAGS.rows:
+    for seed in range(options.SEEDS.value):
+        for rung in wanted:
             if not done(rung, seed):
                 add([run(example, rung, seed, folder)])
         add(untrained(example, seed, folder))
@@ -153,4 +156,6 @@ def main(argv):
 
 if __name__ == "__main__":
     flags.mark_flags_as_required(["teacher"])
+    flags.set_default(options.RUNS, "runs/accuracy")
+    flags.set_default(options.SEEDS, 3)
     app.run(main)

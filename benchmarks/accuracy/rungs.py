@@ -38,6 +38,9 @@ LADDER = {
 # Rung 5 with one thing taken away, or another one in its place.
 ABLATIONS = {
     "no repair": {"channels": {"repair": False, "reestimate": True}},
+    "channels by l2": {"channels": {"importance": "l2"}},
+    "in 3 rounds": {"iterative": {"rounds": 3, "epochs": 3}},
+    "BatchNorm split": {"transfer": {"batchnorm": "split"}},
     "BatchNorm joint": {
         "transfer": {"batchnorm": "joint"},
         "training": PLAIN["training"],
@@ -59,8 +62,11 @@ ABLATIONS = {
     "align adversarial": {
         "transfer": {"align_weight": 0.1, "align": "adversarial"}
     },
-    "align coral": {"transfer": {"align_weight": 0.1, "align": "coral"}},
-    "align mmd": {"transfer": {"align_weight": 0.1, "align": "mmd"}},
+    "align adversarial x10": {
+        "transfer": {"align_weight": 1.0, "align": "adversarial"}
+    },
+    "align coral x10": {"transfer": {"align_weight": 1.0, "align": "coral"}},
+    "align mmd x10": {"transfer": {"align_weight": 1.0, "align": "mmd"}},
     "2 views in 4 epochs of large batches": {
         "batches": {"batch_size": 128, "labeled_batch_size": 32},
         "targets": {"views": 2, "labeled_views": None},

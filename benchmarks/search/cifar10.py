@@ -16,24 +16,24 @@ from pathlib import Path
 from absl import app
 from absl import flags
 
+from benchmarks import options
 from benchmarks.search import digits
 from configs import cifar10_search
 
-DATA_DIR = flags.DEFINE_string("data_dir", None, "Prepared TFDS data sets.")
 HERE = Path(__file__).parent
 
 
 def main(argv):
     del argv
     config = cifar10_search.get_config().to_dict()
-    config["teacher"] = digits.TEACHER.value
-    config["data"]["data_dir"] = DATA_DIR.value
-    runs = Path(digits.RUNS.value)
+    config["teacher"] = options.TEACHER.value
+    config["data"]["teacher", "data_dir"] = options.DATA_DIR.value
+    runs = Path(options.RUNS.value)
     digits.add_row(HERE / "cifar10", config, runs, scope="local")
     shutil.copyfile(runs / "search/front.png", HERE / "cifar10.png")
 
 
 if __name__ == "__main__":
-    flags.mark_flags_as_required(["data_dir"])
-    flags.set_default(digits.RUNS, "runs/search_cifar10")
+    flags.mark_flags_as_required(["teacher", "data_dir"])
+    flags.set_default(options.RUNS, "runs/search_cifar10")
     app.run(main)

@@ -19,27 +19,23 @@ from absl import app
 from absl import flags
 
 import tfdcu
+from benchmarks import options
 from configs import digits_search
 from tfdcu.files import whole_files
 from tfdcu.search import search
 from tfdcu.search.setting import HELD_OUT
 from tfdcu.search.setting import Setting
 
-TEACHER = flags.DEFINE_string(
-    "teacher", "runs/digits/teacher.keras", "The trained teacher."
-)
-RUNS = flags.DEFINE_string("runs", "runs/search_digits", "Where runs go.")
-SEEDS = flags.DEFINE_list("seeds", ["0", "1", "2", "3", "4"], "The seeds.")
 HERE = Path(__file__).parent
 
 
 def main(argv):
     del argv
-    for seed in map(int, SEEDS.value):
+    for seed in range(options.SEEDS.value):
         config = digits_search.get_config().to_dict()
-        config |= {"teacher": TEACHER.value, "seed": seed}
+        config |= {"teacher": options.TEACHER.value, "seed": seed}
         config["export"]["formats"] = ("float32", "int8")
-        add_row(HERE / "digits", config, Path(RUNS.value) / str(seed))
+        add_row(HERE / "digits", config, Path(options.RUNS.value) / str(seed))
 
 
 def add_row(path, config, runs, **channels):
@@ -171,4 +167,6 @@ def line(name, row):
 
 
 if __name__ == "__main__":
+    flags.set_default(options.TEACHER, "runs/digits/teacher.keras")
+    flags.set_default(options.RUNS, "runs/search_digits")
     app.run(main)

@@ -17,15 +17,12 @@ from absl import app
 from absl import flags
 
 import tfdcu
+from benchmarks import options
 from configs import digits
 from tfdcu.files import whole_files
 
-FLAGS = flags.FLAGS
 HERE = Path(__file__).parent
 VIEWS = 4
-flags.DEFINE_string("teacher", None, "The trained teacher.")
-flags.DEFINE_integer("seeds", 5, "Seeds 0 to this many are run.")
-flags.DEFINE_string("runs", "runs/equal_time", "Where the runs go.")
 
 
 def run(views, epochs, seed):
@@ -35,8 +32,12 @@ def run(views, epochs, seed):
     config["training"]["epochs"] = epochs
     config["targets"]["views"] = views
     config["export"]["formats"] = ("float32",)
-    config |= {"teacher": FLAGS.teacher, "seed": seed, "baseline": False}
-    workdir = Path(FLAGS.runs) / f"{views}-{epochs}-{seed}"
+    config |= {
+        "teacher": options.TEACHER.value,
+        "seed": seed,
+        "baseline": False,
+    }
+    workdir = Path(options.RUNS.value) / f"{views}-{epochs}-{seed}"
     record = tfdcu.compress(**config, workdir=workdir)
     (student,) = (
         row
@@ -108,7 +109,7 @@ def main(argv):
 
     epochs = digits.get_config().training.epochs
     longer = epochs_in(row(0, epochs, 0), row(VIEWS, epochs, 0))
-    for seed in range(FLAGS.seeds):
+    for seed in range(options.SEEDS.value):
         row(0, epochs, seed)
         row(VIEWS, longer, seed)
     print(page(rows))
@@ -116,4 +117,5 @@ def main(argv):
 
 if __name__ == "__main__":
     flags.mark_flags_as_required(["teacher"])
+    flags.set_default(options.RUNS, "runs/equal_time")
     app.run(main)

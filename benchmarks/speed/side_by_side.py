@@ -17,41 +17,41 @@ from pathlib import Path
 from absl import app
 from absl import flags
 
+from benchmarks import options
 from benchmarks.speed.rows import ROWS
 from benchmarks.speed.rows import measure
 from benchmarks.speed.setting import open_setting
 
-FLAGS = flags.FLAGS
 HERE = Path(__file__).parent
-flags.DEFINE_string("teacher", None, "The trained ResNet-56.")
-flags.DEFINE_string("data_dir", None, "Prepared TFDS data sets.")
-flags.DEFINE_string("torch", None, "The Python of PyTorch's environment.")
-flags.DEFINE_string("runs", "runs/speed", "Where student and targets go.")
-flags.DEFINE_list("rows", [], "Rows to measure, even again; all missing.")
-flags.DEFINE_integer("turns", 5, "How often each variant is measured.")
-flags.DEFINE_integer("steps", 24, "Steps of one measurement.")
-flags.DEFINE_string("out", str(HERE), "Folder of the tables.")
+TORCH = flags.DEFINE_string(
+    "torch", None, "The Python of PyTorch's environment."
+)
+TURNS = flags.DEFINE_integer("turns", 5, "How often each is measured.")
+STEPS = flags.DEFINE_integer("steps", 24, "Steps of one measurement.")
+OUT = flags.DEFINE_string("out", str(HERE), "Folder of the tables.")
 
 
 def main(argv):
     del argv
-    unknown = set(FLAGS.rows) - set(ROWS)
+    unknown = set(options.ROWS.value) - set(ROWS)
     if unknown:
         raise SystemExit(
             f"Stopped: unknown rows. Expected: some of {list(ROWS)}. "
             f"Received: {sorted(unknown)}"
         )
     setting = open_setting(
-        FLAGS.teacher,
-        FLAGS.data_dir,
-        FLAGS.runs,
-        turns=FLAGS.turns,
-        steps=FLAGS.steps,
-        torch=FLAGS.torch,
+        options.TEACHER.value,
+        options.DATA_DIR.value,
+        options.RUNS.value,
+        turns=TURNS.value,
+        steps=STEPS.value,
+        torch=TORCH.value,
     )
-    measure(setting, Path(FLAGS.out) / "side_by_side.json", FLAGS.rows)
+    file = Path(OUT.value) / "side_by_side.json"
+    measure(setting, file, options.ROWS.value)
 
 
 if __name__ == "__main__":
     flags.mark_flags_as_required(["teacher", "data_dir"])
+    flags.set_default(options.RUNS, "runs/speed")
     app.run(main)

@@ -44,6 +44,14 @@ def test_the_table_has_means_and_ranges_in_percent():
     text = page("digits", rows)
     assert "The teacher has 90.00." in text
     assert "| 1 labels | 2 | 75.00 (70.00 to 80.00) | 15.00 |" in text
+    assert "smaller" not in text
+
+
+def test_the_page_says_what_the_files_of_rung_5_gain():
+    row = {"rung": "5 everything", "teacher": 0.9, "int8": 0.5, "student": 0.8}
+    row |= {"seconds": 60, "smaller": 8.04}
+    rows = [row | {"seed": n, "faster": n} for n in (1, 2, 6)]
+    assert "8.0x smaller, 2.0x faster." in page("digits", rows)
 
 
 @pytest.mark.parametrize("rung", ["pool of 250", "pool of 1k", "pool of 2k"])

@@ -133,7 +133,7 @@ def test_trials_share_the_targets_of_the_same_views(tmp_path):
     assert one.targets(one.short({"channels.macs": 0.4})) is first
     other = one.targets(one.short({"targets.views": 1}))
     assert [pool.views for _, pool in (first, other)] == [2, 1]
-    assert len(list((tmp_path / "targets").iterdir())) == 2
+    assert len(list((tmp_path / "targets").iterdir())) == 4
     assert setting().targets(setting().config) is None
 
 

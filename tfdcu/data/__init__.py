@@ -22,6 +22,7 @@ from tfdcu.data.splits import hold_out
 from tfdcu.data.targets import Targets
 from tfdcu.data.targets import claim
 from tfdcu.data.targets import describe_images
+from tfdcu.data.targets import name_of
 
 __all__ = [
     "Collector",
@@ -39,6 +40,7 @@ __all__ = [
     "images_of",
     "junk_kinds",
     "junk_measures",
+    "name_of",
     "open_mix",
     "open_source",
     "prepare",

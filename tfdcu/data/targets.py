@@ -206,6 +206,25 @@ def claim(path, fingerprint, *, renew=False, shard=(0, 1)):
     return Targets(path)
 
 
+def name_of(fingerprint, source):
+    """A name for targets, another one for those of something else.
+
+    Args:
+        fingerprint: Dict, see `Targets`.
+        source: The `Source` of their images.
+
+    Returns:
+        Sixteen letters and digits, of the fingerprint and of the pixels of
+        the first images.
+    """
+    size = min(_NUM_LOOKED_AT, source.num_images)
+    pixels = checksums(tf.constant(next(iter(source.batches(size)))))
+    text = json.dumps(
+        [_as_json(fingerprint), pixels.numpy().tolist()], sort_keys=True
+    )
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
 def describe_images(source):
     """What makes images other images, but for their pixels, as JSON."""
     if not source.fixed_order:

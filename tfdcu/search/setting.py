@@ -1,7 +1,6 @@
 """What all trials of a search share: teacher, data, config and judge."""
 
 import dataclasses
-import hashlib
 import inspect
 import json
 import tempfile
@@ -212,11 +211,10 @@ class Setting:
             *mixing,
         )
         if key not in self.stored:
-            name = hashlib.sha256(key.encode()).hexdigest()[:8]
             self.stored[key] = stored_targets(
                 self.teacher,
                 self.splits(config),
-                self.folder / "targets" / name,
+                self.folder / "targets",
                 config,
                 **config["targets"],
             )
