@@ -58,7 +58,6 @@ ABLATIONS = {
     "2 views and their mirror images": {
         "targets": {"views": 2, "mirror": True}
     },
-    "learning rate x3": {"training": {"learning_rate": 1e-3}},
     "no alignment": {"transfer": {"align_weight": 0.0}},
     "align adversarial": {
         "transfer": {"align_weight": 0.1, "align": "adversarial"}
