@@ -8,8 +8,8 @@ from tfdcu.logits import open_teacher
 
 # How often the loss on other images may be that in training before the student
 # counts as having learned what it was shown by heart. The number is ours:
-# training's loss, of labeled images too, is lower in any case. On CIFAR-10 it is
-# 1.5 times with a view an epoch, and 1.9 with two views in eight epochs.
+# training's loss, of labeled images too, is lower in any case. On CIFAR-10 it
+# is 1.5 times with a view an epoch, and 1.9 with two views in eight epochs.
 BY_HEART = 1.75
 # Images asked about at once.
 SIZE = 128

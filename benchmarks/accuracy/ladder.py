@@ -134,18 +134,19 @@ def main(argv):
         example = cifar10(teacher, options.DATA_DIR.value)
     file = HERE / f"{example.name}.json"
     folder = Path(options.RUNS.value) / example.name
-    rows = json.loads(file.read_text("utf-8")) if file.exists() else []
 
-    def add(new):
-        for row in new:
-            if not done(row["rung"], row["seed"]):
-                rows.append(row)
-        with whole_files(file) as (data,):
-            data.write_text(json.dumps(rows, indent=1) + "\n", "utf-8")
-        write_page(HERE / example.name, rows)
+    def rows():
+        return json.loads(file.read_text("utf-8")) if file.exists() else []
 
     def done(rung, seed):
-        return any((r["rung"], r["seed"]) == (rung, seed) for r in rows)
+        return any((r["rung"], r["seed"]) == (rung, seed) for r in rows())
+
+    def add(new):
+        # Read anew: another ladder may have added rows while this one ran.
+        every = rows() + [r for r in new if not done(r["rung"], r["seed"])]
+        with whole_files(file) as (data,):
+            data.write_text(json.dumps(every, indent=1) + "\n", "utf-8")
+        write_page(HERE / example.name, every)
 
     for seed in range(options.SEEDS.value):
         for rung in wanted:

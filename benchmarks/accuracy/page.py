@@ -54,6 +54,9 @@ def page(name, rows):
         "Test accuracy in percent, last epoch: mean (lowest to highest) over "
         f"the seeds. The teacher has {100 * teacher:.2f}.",
     ]
+    own = [row for row in rows if row["rung"] == "5 everything"]
+    if own:
+        lines += ["", gains(own)]
     for title, names in (
         ("The ladder", (*ZERO, *rungs.LADDER)),
         ("Rung 5 with one thing changed", rungs.ABLATIONS),
@@ -62,9 +65,6 @@ def page(name, rows):
         found = [n for n in names if values(rows, n)]
         if found:
             lines += ["", f"## {title}", "", *table(rows, found)]
-    own = [row for row in rows if row["rung"] == "5 everything"]
-    if own:
-        lines += ["", gains(own)]
     return "\n".join(lines) + "\n"
 
 
@@ -128,9 +128,10 @@ def ladder(new_figure, rows):
         axes.plot(mean, place, "o", color=style.BLUE)
         axes.annotate(
             f"{mean:.1f}",
-            (max(found), place),
-            (8, 0),
+            (min(found), place),
+            (-8, 0),
             textcoords="offset points",
+            ha="right",
             va="center",
         )
     teacher = 100 * next(row["teacher"] for row in rows if "teacher" in row)
