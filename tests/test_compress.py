@@ -279,7 +279,9 @@ def test_stored_targets_train_without_the_teacher(tmp_path, monkeypatch):
     # Other views, and logits in half precision, but the same teacher.
     np.testing.assert_allclose(*losses, rtol=0.2)
     folder = tmp_path / "stored/run/targets"
-    assert {path.name for path in folder.iterdir()} == {"labeled", "pool"}
+    made = [tfdcu.data.Targets(path) for path in folder.iterdir()]
+    assert [one.views for one in made] == [2, 2]
+    assert not any(one.missing() for one in made)
 
 
 def without_teacher(student, teacher, *others):
