@@ -14,13 +14,18 @@ IMAGES = tiny.images(130, seed=2)
 LABELED = tiny.images(12, seed=1), tiny.labels(12)
 
 
-@pytest.mark.parametrize("augment", [None, "shift"])
-@pytest.mark.parametrize("few", [LABELED, None])
-def test_a_run_stores_mixes_of_the_pool_only(tmp_path, augment, few):
-    splits = data.Splits(
+def splits_of(few):
+    """The pool, and few labeled images or none."""
+    return data.Splits(
         labeled=few and data.open_source(few),
         unlabeled=data.open_source(IMAGES, labeled=False),
     )
+
+
+@pytest.mark.parametrize("augment", [None, "shift"])
+@pytest.mark.parametrize("few", [LABELED, None])
+def test_a_run_stores_mixes_of_the_pool_only(tmp_path, augment, few):
+    splits = splits_of(few)
     batches = {"augment": augment, "mix": "cutmix", "mix_share": 0.75}
     config = {"batches": batches, "targets": {"views": 4}, "seed": 0}
     labeled, pool = stored_targets(
@@ -50,10 +55,7 @@ def test_a_run_stores_mixes_of_the_pool_only(tmp_path, augment, few):
 
 
 def test_labeled_images_may_have_views_of_their_own_number(tmp_path):
-    splits = data.Splits(
-        labeled=data.open_source(LABELED),
-        unlabeled=data.open_source(IMAGES, labeled=False),
-    )
+    splits = splits_of(LABELED)
     config = {
         "batches": {"augment": "shift"},
         "targets": {"views": 2, "labeled_views": 7},
@@ -80,10 +82,7 @@ def test_labeled_images_may_have_views_of_their_own_number(tmp_path):
 
 
 def test_runs_that_share_a_folder_ask_once(tmp_path):
-    splits = data.Splits(
-        labeled=data.open_source(LABELED),
-        unlabeled=data.open_source(IMAGES, labeled=False),
-    )
+    splits = splits_of(LABELED)
     config = {
         "batches": {"augment": "shift"},
         "targets": {"views": 2, "shared": tmp_path / "shared"},
@@ -100,16 +99,12 @@ def test_runs_that_share_a_folder_ask_once(tmp_path):
     first, path = asked("1", splits)
     assert first > 130
     # Without labels the pool is the same, and nothing is left to ask.
-    unlabeled = data.Splits(labeled=None, unlabeled=splits.unlabeled)
-    assert asked("2", unlabeled) == (0, path)
+    assert asked("2", splits_of(None)) == (0, path)
     assert not (tmp_path / "1").exists()
 
 
 def test_a_run_asks_about_mirror_images_of_both_pools(tmp_path):
-    splits = data.Splits(
-        labeled=data.open_source(LABELED),
-        unlabeled=data.open_source(IMAGES, labeled=False),
-    )
+    splits = splits_of(LABELED)
     config = {"batches": {}, "targets": {"views": 1, "mirror": True}, "seed": 0}
     check_targets(config, 4)
     stored = stored_targets(
