@@ -27,7 +27,7 @@ def main(argv):
     del argv
     config = cifar10_search.get_config().to_dict()
     config["teacher"] = options.TEACHER.value
-    config["data"]["teacher", "data_dir"] = options.DATA_DIR.value
+    config["data"]["data_dir"] = options.DATA_DIR.value
     runs = Path(options.RUNS.value)
     digits.add_row(HERE / "cifar10", config, runs, scope="local")
     shutil.copyfile(runs / "search/front.png", HERE / "cifar10.png")
