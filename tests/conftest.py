@@ -2,6 +2,7 @@
 
 import os
 
-# As `scripts` has it; without oneDNN, processors have no channels-first
-# convolutions. Set before TensorFlow is imported.
+# As `scripts` has them, set before TensorFlow is imported. Without oneDNN,
+# processors have no channels-first convolutions.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")

@@ -9,12 +9,14 @@ from pathlib import Path
 from benchmarks.speed.against_torch import torch
 from benchmarks.speed.asking import asking
 from benchmarks.speed.first_step import first_step
-from benchmarks.speed.kernels import SWITCH
-from benchmarks.speed.kernels import kernels
 from benchmarks.speed.memory import memory
 from benchmarks.speed.pipeline import pipeline
 from benchmarks.speed.steps import keras_distiller
 from benchmarks.speed.steps import limit
+from benchmarks.speed.switches import KERNELS
+from benchmarks.speed.switches import THREADS
+from benchmarks.speed.switches import kernels
+from benchmarks.speed.switches import threads
 from benchmarks.speed.table import page
 from tfdcu.files import whole_files
 from tfdcu.identity import versions
@@ -28,6 +30,7 @@ ROWS = {
     "6": first_step,
     "7": pipeline,
     "8": kernels,
+    "9": threads,
 }
 
 
@@ -64,9 +67,10 @@ def machine():
     info = Path("/proc/cpuinfo")
     text = info.read_text("utf-8") if info.exists() else ""
     model = re.search(r"model name\s*: (.+)", text)
+    fixed = {key: os.environ.get(key, "not set") for key in (KERNELS, THREADS)}
     return {
         "processor": model[1] if model else platform.processor(),
         "cores": os.cpu_count(),
         "system": platform.platform(terse=True),
-        "versions": versions() | {SWITCH: os.environ.get(SWITCH, "not set")},
+        "versions": versions() | fixed,
     }

@@ -1,4 +1,4 @@
-"""The speed of tfdcu next to its limits and to what else there is: eight rows.
+"""The speed of tfdcu next to its limits and to what else there is: nine rows.
 
     TF_ENABLE_ONEDNN_OPTS=1 python -m benchmarks.speed.side_by_side \\
         --teacher=resnet56_cifar10.keras --data_dir=tensorflow_datasets \\

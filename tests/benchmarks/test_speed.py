@@ -1,6 +1,7 @@
 """The rows of the speed benchmark, on networks and pools of no size."""
 
 import json
+import os
 import sys
 import time
 
@@ -13,11 +14,11 @@ from benchmarks.speed import against_torch
 from benchmarks.speed import asking
 from benchmarks.speed import equal_time
 from benchmarks.speed import first_step
-from benchmarks.speed import kernels
 from benchmarks.speed import memory
 from benchmarks.speed import pipeline
 from benchmarks.speed import rows
 from benchmarks.speed import steps
+from benchmarks.speed import switches
 from benchmarks.speed import turns
 from benchmarks.speed.setting import Setting
 from benchmarks.speed.setting import open_setting
@@ -234,32 +235,55 @@ def test_row_7_sets_every_view_beside_the_step(setting):
         check_ratio(row, f"{name} / the step", step, name)
 
 
-def test_row_8_measures_both_switches_in_turns(setting, monkeypatch):
+@pytest.mark.parametrize(
+    ("row", "variable", "first", "second"),
+    [
+        (switches.kernels, switches.KERNELS, ("off", "0"), ("on", "1")),
+        (
+            switches.threads,
+            switches.THREADS,
+            ("all cores", None),
+            ("half of them", str(max(1, os.cpu_count() // 2))),
+        ),
+    ],
+)
+def test_rows_8_and_9_measure_both_settings_in_turns(
+    setting, monkeypatch, row, variable, first, second
+):
     asked = []
 
-    def in_process(task, switch):
-        asked.append(switch)
-        number = float(len(asked))
-        return {"step": number, "forward": 10 * number}
+    def in_process(task, environment):
+        asked.append(environment.get(variable))
+        return {name: len(asked) + 0.5 for name in task["names"]}
 
-    monkeypatch.setattr(kernels, "in_process", in_process)
-    row = kernels.kernels(setting)
-    assert asked == ["0", "1", "0", "1", "1", "0"]
-    assert row["seconds a step"] == {
-        "step, off": [3.0, 6.0],
-        "step, on": [4.0, 5.0],
-        "teacher forward, off": [30.0, 60.0],
-        "teacher forward, on": [40.0, 50.0],
+    monkeypatch.setenv(variable, "another")
+    monkeypatch.setattr(switches, "in_process", in_process)
+    found = row(setting)
+    (one, low), (other, high) = first, second
+    assert asked == [low, high, low, high, high, low]
+    assert found["seconds a step"][f"step, {one}"] == [3.5, 6.5]
+    assert found["seconds a step"][f"step, {other}"] == [4.5, 5.5]
+    for name in ("step", "teacher forward", "frozen step"):
+        if f"{name}, {one}" in found["seconds a step"]:
+            check_ratio(
+                found,
+                f"{name}, {other} / {one}",
+                f"{name}, {one}",
+                f"{name}, {other}",
+            )
+
+
+def test_a_process_of_rows_8_and_9_measures_what_it_is_asked_for(setting):
+    names = ["step", "frozen step", "teacher forward", "asking the teacher"]
+    task = {
+        "teacher": setting.teacher,
+        "student": str(setting.student),
+        "batch_size": 2,
+        "steps": 1,
+        "names": names,
     }
-    check_ratio(row, "step, on / off", "step, off", "step, on")
-    measured = kernels.work(
-        {
-            "teacher": setting.teacher,
-            "student": str(setting.student),
-            "batch_size": 2,
-            "steps": 1,
-        }
-    )
+    measured = switches.work(task)
+    assert list(measured) == names
     assert all(seconds > 0 for seconds in measured.values())
 
 

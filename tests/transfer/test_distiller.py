@@ -328,6 +328,19 @@ def test_several_steps_an_execution_are_the_same_student():
         np.testing.assert_allclose(value, tiny.weights(two)[path], atol=1e-6)
 
 
+@pytest.mark.parametrize("data", [batches(), batches(None)])
+def test_a_step_is_traced_once(data, monkeypatch):
+    traces, step = [], AlignedDistiller.train_step
+
+    def noted(model, batch):
+        traces.append(batch)
+        return step(model, batch)
+
+    monkeypatch.setattr(AlignedDistiller, "train_step", noted)
+    trained(data=data)
+    assert len(traces) == 1
+
+
 def test_mixed_precision_trains_in_float16():
     keras.config.set_dtype_policy("mixed_float16")
     try:

@@ -15,6 +15,7 @@ from tfdcu.graph import read_graph
 from tfdcu.running import as_it_is
 from tfdcu.running import run_nodes
 from tfdcu.running import with_scaled_weights
+from tfdcu.transfer.parts import in_parts
 
 # Kernels of these end in the axis of their outputs' channels.
 _FOLDABLE = (layers.Conv1D, layers.Conv2D, layers.Conv3D, layers.Dense)
@@ -26,9 +27,10 @@ class Forward(keras.layers.Layer):
     In training, BatchNormalization of feature maps is TensorFlow's fused
     operation. At inference it scales and shifts by constants; where it alone
     follows a convolution or a dense layer, that layer's kernel is scaled
-    instead (Jacob et al. 2018, arXiv:1712.05877, section 3.2). What does not
-    fit, such as mixed precision or a mask, runs as Keras runs it, and so does
-    a model that cannot be taken apart. Fused kernels, with the activation
+    instead (Jacob et al. 2018, arXiv:1712.05877, section 3.2), and a batch is
+    cut into parts where that is faster (`tfdcu/transfer/parts.py`). What does
+    not fit, such as mixed precision or a mask, runs as Keras runs it, and so
+    does a model that cannot be taken apart. Fused kernels, with the activation
     after them, may take NaN for 0: outputs of images or weights that are not
     finite are made NaN.
 
@@ -42,6 +44,7 @@ class Forward(keras.layers.Layer):
         self.graph = _graph_of(model)
         self.norms = _norms_to_fold(self.graph) if self.graph else {}
         self.folded = {id(norm) for norm in self.norms.values()}
+        self.apart = bool(self.graph) and _images_apart(self.graph)
         self.built = True
 
     def call(self, images, training=False):
@@ -55,7 +58,11 @@ class Forward(keras.layers.Layer):
                 kwargs = {**kwargs, "training": training}
             return run(node, args, kwargs)
 
-        outputs = run_nodes(self.graph, images, call)
+        def walked(images):
+            return run_nodes(self.graph, images, call)
+
+        cut = self.apart and not training
+        outputs = in_parts(walked, images) if cut else walked(images)
         outputs = nan_where_broken(outputs, images, self.model.weights)
         return tree.pack_sequence_as(self.model.output, outputs)
 
@@ -162,6 +169,27 @@ def _norms_to_fold(graph):
     # A layer that is called elsewhere too must be there.
     calls = [id(node.op) for node in graph.nodes]
     return {k: norm for k, norm in norms.items() if calls.count(id(norm)) == 1}
+
+
+def _images_apart(graph):
+    """Whether at inference no image depends on another, and no loss on any."""
+    return all(tensor.shape[0] is None for tensor in graph.inputs) and all(
+        _known(layer)
+        for node in graph.nodes
+        if isinstance(node.op, layers.Layer)
+        for layer in node.op._flatten_layers()
+    )
+
+
+def _known(layer):
+    """Whether a layer is Keras' own, adds no loss, and runs no foreign code."""
+    return (
+        type(layer).__module__.startswith("keras.")
+        and not isinstance(
+            layer, (layers.Lambda, layers.ActivityRegularization)
+        )
+        and getattr(layer, "activity_regularizer", None) is None
+    )
 
 
 def _fuses(op, args, kwargs):

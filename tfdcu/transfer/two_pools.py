@@ -64,15 +64,17 @@ class TwoPools(keras.Model):
         return {k: results.get(k, v) for k, v in logs.items()}
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
-        # Keras would read a batch for its shapes: that moves the order of the
-        # images on, and fails where replicas are in other processes.
+        # Keras leaves the metrics and the optimizer to the first trace of a
+        # step, which it then traces again: ten seconds for a ResNet-56.
+        # Under a strategy it would read a batch for its shapes: that moves the
+        # order of the images on, and fails where replicas are elsewhere.
         if iterator is not None:
             data_batch = batch_spec(iterator.data_adapter.get_tf_dataset())
-        super()._maybe_symbolic_build(data_batch=data_batch)
+        with self.distribute_strategy.scope():
+            self._symbolic_build(data_batch=data_batch)
 
     def _symbolic_build(self, iterator=None, data_batch=None):
-        # Under a strategy Keras builds the metrics beforehand, and would
-        # take `((x, y), u)` for `(x, y)`.
+        # Keras would take `((x, y), u)` for `(x, y)`.
         labeled, pool, _ = split_pools(data_batch)
         labels = keras.KerasTensor((None,), "int32")
         super()._symbolic_build(data_batch=labeled or (pool, labels, None))

@@ -1,0 +1,161 @@
+"""Rows 8 and 9: what is fixed when TensorFlow starts, a process each."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from benchmarks.speed.turns import in_turns
+from benchmarks.speed.turns import ratio
+
+ROOT = Path(__file__).parents[2]
+KERNELS = "TF_ENABLE_ONEDNN_OPTS"
+THREADS = "TF_NUM_INTRAOP_THREADS"
+
+
+def kernels(setting):
+    """Row 8: TensorFlow's own kernels against oneDNN's."""
+    return {
+        "title": "oneDNN's kernels on and off",
+        **switched(
+            setting,
+            KERNELS,
+            {"off": "0", "on": "1"},
+            ("step", "teacher forward"),
+        ),
+        "notes": [
+            f"`{KERNELS}`, which `scripts` sets to 1. TensorFlow's own default "
+            "is on where the processor has AVX-512 with VNNI or AMX, else off."
+        ],
+    }
+
+
+def threads(setting):
+    """Row 9: all cores in each operation against two halves of a batch."""
+    half = max(1, os.cpu_count() // 2)
+    return {
+        "title": "a batch in two halves, side by side",
+        **switched(
+            setting,
+            THREADS,
+            {"all cores": None, "half of them": str(half)},
+            ("frozen step", "asking the teacher", "step"),
+        ),
+        "notes": [
+            f"`{THREADS}`, which `scripts` sets to half of the cores. A pass "
+            "in which no image depends on another, a step with frozen "
+            "BatchNormalization among them, then takes two halves of a batch "
+            "at once; the last row's normalises a batch as a whole, and loses "
+            "what it loses."
+        ],
+    }
+
+
+def switched(setting, variable, values, names):
+    """Measures under two values of an environment variable.
+
+    Args:
+        setting: A `Setting`.
+        variable: Name of the variable.
+        values: Dict of two, from a value's name to the value, `None` for
+            none; the second is expected to be faster.
+        names: What `work` measures.
+
+    Returns:
+        Dict of `seconds a step`, `images a step` and `ratios`.
+    """
+    task = {
+        "teacher": str(Path(setting.teacher).resolve()),
+        "student": str(Path(setting.student).resolve()),
+        "batch_size": 2 * setting.batch_size,
+        "names": names,
+    }
+    found = {key: [] for key in values}
+
+    def measured(key):
+        def seconds(steps):
+            environment = {**os.environ, variable: values[key]}
+            if values[key] is None:
+                del environment[variable]
+            found[key].append(in_process({**task, "steps": steps}, environment))
+            return sum(found[key][-1].values())
+
+        return seconds
+
+    in_turns({k: measured(k) for k in values}, setting.turns, setting.steps)
+    # The first one was the warm-up.
+    seconds = {
+        f"{name}, {key}": [each[name] for each in runs[1:]]
+        for name in names
+        for key, runs in found.items()
+    }
+    first, second = values
+    return {
+        "seconds a step": seconds,
+        "images a step": task["batch_size"],
+        "ratios": {
+            f"{name}, {second} / {first}": ratio(
+                seconds[f"{name}, {first}"], seconds[f"{name}, {second}"]
+            )
+            for name in names
+        },
+    }
+
+
+def in_process(task, environment):
+    """Seconds of all that a task names, in a fresh process."""
+    result = subprocess.run(
+        [sys.executable, "-m", "benchmarks.speed.switches", json.dumps(task)],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        cwd=ROOT,
+        env=environment,
+    )
+    return json.loads(result.stdout.splitlines()[-1])
+
+
+def work(task):
+    """What a process measures: dict of seconds."""
+    import tensorflow as tf
+
+    import tfdcu
+    from benchmarks.speed.steps import bare_step
+    from benchmarks.speed.turns import calling
+    from tfdcu.transfer import teacher_function
+
+    teacher = tfdcu.models.load(task["teacher"])
+    student = tfdcu.models.load(task["student"])
+    images = tf.random.stateless_uniform(
+        (task["batch_size"], *student.input_shape[1:]), (0, 0)
+    )
+    labels = tf.zeros(task["batch_size"], tf.int32)
+    measures = {
+        "step": lambda: calling(bare_step(student), images, labels),
+        "frozen step": lambda: calling(
+            bare_step(student, frozen), images, labels
+        ),
+        "teacher forward": lambda: calling(tf.function(teacher), images),
+        "asking the teacher": lambda: calling(
+            tf.function(teacher_function(teacher)), images
+        ),
+    }
+    found = {}
+    for name in task["names"]:
+        measure = measures[name]()
+        measure(1)
+        found[name] = measure(task["steps"])
+    return found
+
+
+def frozen(student):
+    """The student as it is trained with frozen BatchNormalization."""
+    from tfdcu.transfer.forward import Forward
+
+    forward = Forward(student)
+    return lambda images, training: forward(images, training=False)
+
+
+if __name__ == "__main__":
+    print(json.dumps(work(json.loads(sys.argv[1]))))
