@@ -95,11 +95,12 @@ def compress(
         iterative: `rounds` of pruning, and `epochs` of training after each
             but the last. Defaults to one round: everything is cut at once.
         targets: `views`, how many views of each image the teacher is asked
-            about once, before training, instead of in every step; `top_k`,
-            `batch_size` and `shard_size` as in `teacher_targets`; `shared`, a
-            folder whose answers several runs share. Views that come again in
-            several epochs are soon learned by heart. Defaults to 0 views:
-            the teacher is asked in every step.
+            about once, before training, instead of in every step;
+            `labeled_views`, how many of each labeled image; `mirror`,
+            `top_k`, `batch_size` and `shard_size` as in `teacher_targets`;
+            `shared`, a folder whose answers several runs share. Views that
+            come again in several epochs are soon learned by heart. Defaults to
+            0 views: the teacher is asked in every step.
         sparsity: Keywords of `Sparsify`. Defaults to `None`, dense weights, as
             does a `final_sparsity` of 0.
         transfer: Keywords of `AlignedDistiller`.
