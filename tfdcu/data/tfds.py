@@ -6,6 +6,10 @@ from tfdcu.data import pixels
 from tfdcu.data import source as source_lib
 from tfdcu.data.source import Source
 
+# Bytes that are read ahead of a file. TFDS' own 8 MiB are taken for each of
+# several files at once, and make memory follow their number.
+_READ_AHEAD = 2**20
+
 
 def open_tfds(name, *, split, labeled, image_shape, value_range, data_dir):
     """Reads `tfds:<name>[/<config>][:<version>]`, still encoded.
@@ -70,7 +74,9 @@ def open_tfds(name, *, split, labeled, image_shape, value_range, data_dir):
         # One fixed order: the batches shuffle for themselves.
         shuffle_files=False,
         read_config=tfds.ReadConfig(
-            interleave_cycle_length=1, try_autocache=False
+            interleave_cycle_length=1,
+            try_autocache=False,
+            override_buffer_size=_READ_AHEAD,
         ),
     )
 
