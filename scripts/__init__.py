@@ -7,10 +7,6 @@ from absl import logging
 # TensorFlow leaves oneDNN's kernels off on processors without AVX-512, where
 # they train a ResNet-56 1.6 times as fast (`benchmarks/speed`, row 8).
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-# Operations with half of the cores each leave room for two halves of a batch
-# at once, which train a ResNet-56 faster (`benchmarks/speed`, row 9).
-threads = max(1, (os.cpu_count() or 1) // 2)
-os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(threads))
 # Start-up notes of TensorFlow and TFDS say nothing about the work at hand.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 logging.set_verbosity(logging.ERROR)

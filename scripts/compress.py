@@ -11,6 +11,7 @@ from absl import flags
 from ml_collections import config_flags
 
 import tfdcu
+from tfdcu.transfer import halve_threads
 
 CONFIG = config_flags.DEFINE_config_file("config", None, "The experiment.")
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.")
@@ -23,6 +24,7 @@ def main(argv):
     if config["student"] is not None:
         # A given student is not pruned; the config's channels say nothing.
         config["channels"] = None
+    halve_threads()
     try:
         tfdcu.compress(**config, workdir=WORKDIR.value)
     except (ValueError, FloatingPointError, OSError) as error:

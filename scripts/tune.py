@@ -15,6 +15,7 @@ from absl import flags
 from ml_collections import config_flags
 
 from tfdcu.search import search
+from tfdcu.transfer import halve_threads
 
 CONFIG = config_flags.DEFINE_config_file("config", None, "The experiment.")
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the search.")
@@ -26,6 +27,7 @@ def main(argv):
     for other in ("train_teacher", "baseline"):
         config.pop(other, None)
     searching = config.pop("search")
+    halve_threads()
     try:
         search(**config, **searching, workdir=WORKDIR.value)
     except ValueError as error:

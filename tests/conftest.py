@@ -2,7 +2,8 @@
 
 import os
 
-# As `scripts` has them, set before TensorFlow is imported. Without oneDNN,
-# processors have no channels-first convolutions.
+# As `scripts` have them, set before TensorFlow is imported. Without oneDNN,
+# processors have no channels-first convolutions; with a thread an operation,
+# batches are cut into parts.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")

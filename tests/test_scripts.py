@@ -12,6 +12,7 @@ import pytest
 
 import tfdcu
 from tests import tiny
+from tfdcu.transfer.parts import num_cores
 
 ROOT = Path(__file__).parents[1]
 QUICK = (
@@ -229,3 +230,38 @@ def test_a_given_student_is_trained_and_not_pruned(folder):
         np.any(one != two)
         for one, two in zip(trained.get_weights(), student.get_weights())
     )
+
+
+SHOWN = """
+import sys
+import tensorflow as tf
+from absl import app
+from scripts import {script} as script
+
+def shown(**config):
+    print(tf.config.threading.get_intra_op_parallelism_threads())
+
+if "{script}" == "compress":
+    script.tfdcu.compress = shown
+else:
+    script.search = shown
+sys.argv = ["script", "--config=configs/{config}.py"]
+app.run(script.main)
+"""
+
+
+@pytest.mark.parametrize(
+    ("script", "config"), [("compress", "digits"), ("tune", "digits_search")]
+)
+def test_an_operation_of_a_run_has_half_of_the_cores(script, config):
+    environment = dict(os.environ)
+    environment.pop("TF_NUM_INTRAOP_THREADS", None)
+    process = subprocess.run(
+        [sys.executable, "-c", SHOWN.format(script=script, config=config)],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    half = str(max(1, num_cores() // 2))
+    assert process.stdout.split()[-1:] == [half], process.stderr

@@ -40,14 +40,13 @@ def threads(setting):
             setting,
             THREADS,
             {"all cores": None, "half of them": str(half)},
-            ("frozen step", "asking the teacher", "step"),
+            ("frozen step", "asking the teacher", "fused step"),
         ),
         "notes": [
-            f"`{THREADS}`, which `scripts` sets to half of the cores. A pass "
-            "in which no image depends on another, a step with frozen "
-            "BatchNormalization among them, then takes two halves of a batch "
-            "at once; the last row's normalises a batch as a whole, and loses "
-            "what it loses."
+            f"`{THREADS}`. `scripts.compress` and `scripts.tune` give an "
+            "operation half of the cores. A pass in which no image depends on "
+            "another then takes two halves of a batch at once; the fused step, "
+            "which normalises a batch as a whole, does not."
         ],
     }
 
@@ -124,6 +123,7 @@ def work(task):
     from benchmarks.speed.steps import bare_step
     from benchmarks.speed.turns import calling
     from tfdcu.transfer import teacher_function
+    from tfdcu.transfer.forward import Forward
 
     teacher = tfdcu.models.load(task["teacher"])
     student = tfdcu.models.load(task["student"])
@@ -133,6 +133,9 @@ def work(task):
     labels = tf.zeros(task["batch_size"], tf.int32)
     measures = {
         "step": lambda: calling(bare_step(student), images, labels),
+        "fused step": lambda: calling(
+            bare_step(student, Forward), images, labels
+        ),
         "frozen step": lambda: calling(
             bare_step(student, frozen), images, labels
         ),

@@ -236,11 +236,12 @@ def test_row_7_sets_every_view_beside_the_step(setting):
 
 
 @pytest.mark.parametrize(
-    ("row", "variable", "first", "second"),
+    ("row", "name", "variable", "first", "second"),
     [
-        (switches.kernels, switches.KERNELS, ("off", "0"), ("on", "1")),
+        (switches.kernels, "step", switches.KERNELS, ("off", "0"), ("on", "1")),
         (
             switches.threads,
+            "frozen step",
             switches.THREADS,
             ("all cores", None),
             ("half of them", str(max(1, os.cpu_count() // 2))),
@@ -248,33 +249,30 @@ def test_row_7_sets_every_view_beside_the_step(setting):
     ],
 )
 def test_rows_8_and_9_measure_both_settings_in_turns(
-    setting, monkeypatch, row, variable, first, second
+    setting, monkeypatch, row, name, variable, first, second
 ):
     asked = []
 
     def in_process(task, environment):
         asked.append(environment.get(variable))
-        return {name: len(asked) + 0.5 for name in task["names"]}
+        return dict.fromkeys(task["names"], len(asked) + 0.5)
 
     monkeypatch.setenv(variable, "another")
     monkeypatch.setattr(switches, "in_process", in_process)
     found = row(setting)
     (one, low), (other, high) = first, second
     assert asked == [low, high, low, high, high, low]
-    assert found["seconds a step"][f"step, {one}"] == [3.5, 6.5]
-    assert found["seconds a step"][f"step, {other}"] == [4.5, 5.5]
-    for name in ("step", "teacher forward", "frozen step"):
-        if f"{name}, {one}" in found["seconds a step"]:
-            check_ratio(
-                found,
-                f"{name}, {other} / {one}",
-                f"{name}, {one}",
-                f"{name}, {other}",
-            )
+    assert found["seconds a step"][f"{name}, {one}"] == [3.5, 6.5]
+    assert found["seconds a step"][f"{name}, {other}"] == [4.5, 5.5]
+    ratio = f"{name}, {other} / {one}"
+    check_ratio(found, ratio, f"{name}, {one}", f"{name}, {other}")
 
 
 def test_a_process_of_rows_8_and_9_measures_what_it_is_asked_for(setting):
-    names = ["step", "frozen step", "teacher forward", "asking the teacher"]
+    names = [
+        *("step", "fused step", "frozen step"),
+        *("teacher forward", "asking the teacher"),
+    ]
     task = {
         "teacher": setting.teacher,
         "student": str(setting.student),

@@ -66,6 +66,35 @@ def test_a_program_that_chose_no_threads_cuts_nothing(monkeypatch):
     assert parts.num_parts() == 1
 
 
+@pytest.mark.parametrize(
+    ("cores", "chosen", "expected"),
+    [(8, None, [4]), (1, None, [1]), (8, "2", [])],
+)
+def test_half_of_the_cores_unless_threads_were_chosen(
+    monkeypatch, cores, chosen, expected
+):
+    threads = []
+    monkeypatch.setattr(
+        tf.config.threading,
+        "set_intra_op_parallelism_threads",
+        threads.append,
+    )
+    monkeypatch.setattr(parts, "num_cores", lambda: cores)
+    monkeypatch.delenv("TF_NUM_INTRAOP_THREADS")
+    if chosen:
+        monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", chosen)
+    parts.halve_threads()
+    assert threads == expected
+
+
+def test_once_tensorflow_runs_its_threads_stay(monkeypatch):
+    tf.constant(1.0).numpy()
+    monkeypatch.setattr(parts, "num_cores", lambda: 64)
+    monkeypatch.delenv("TF_NUM_INTRAOP_THREADS")
+    parts.halve_threads()
+    assert parts.num_parts() == 1
+
+
 def test_a_gpu_gets_whole_batches(monkeypatch):
     monkeypatch.setattr(parts, "num_cores", lambda: 64)
     monkeypatch.setattr(

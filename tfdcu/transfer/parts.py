@@ -3,10 +3,10 @@
 Small convolutions gain little from a second thread: two halves of a batch,
 with half of the cores each, are done sooner than the whole with all of them
 (`benchmarks/speed`, row 9). How many threads an operation has is fixed when
-TensorFlow starts, for the whole process, so it is the program that chooses;
-`scripts` do. What is here follows.
+TensorFlow starts, for the whole process, so it is the program that chooses.
 """
 
+import contextlib
 import os
 
 import tensorflow as tf
@@ -37,13 +37,31 @@ def in_parts(function, images):
     return [tf.concat(outputs, axis=0)[:size] for outputs in zip(*parts)]
 
 
+def halve_threads():
+    """Gives each operation half of the cores, so that two parts are at work.
+
+    For programs that ask a teacher, and train with frozen BatchNormalization:
+    a pass that normalises a batch as a whole is not cut, and loses a little.
+    Does nothing once TensorFlow has started, or where the threads were chosen.
+    """
+    if not chosen_threads():
+        with contextlib.suppress(RuntimeError):
+            threads = max(1, num_cores() // 2)
+            tf.config.threading.set_intra_op_parallelism_threads(threads)
+
+
 def num_parts():
     """How many operations the cores can work on at once, at least 1."""
-    threads = tf.config.threading.get_intra_op_parallelism_threads()
-    threads = threads or int(os.environ.get("TF_NUM_INTRAOP_THREADS", 0))
+    threads = chosen_threads()
     if not threads or tf.config.get_visible_devices("GPU"):
         return 1
     return max(1, num_cores() // threads)
+
+
+def chosen_threads():
+    """Threads of an operation, 0 where nobody chose them."""
+    threads = tf.config.threading.get_intra_op_parallelism_threads()
+    return threads or int(os.environ.get("TF_NUM_INTRAOP_THREADS", 0))
 
 
 def num_cores():
