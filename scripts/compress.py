@@ -24,7 +24,8 @@ def main(argv):
     if config["student"] is not None:
         # A given student is not pruned; the config's channels say nothing.
         config["channels"] = None
-    halve_threads()
+    if config["transfer"]["batchnorm"] == "frozen":
+        halve_threads()
     try:
         tfdcu.compress(**config, workdir=WORKDIR.value)
     except (ValueError, FloatingPointError, OSError) as error:

@@ -27,7 +27,8 @@ def main(argv):
     for other in ("train_teacher", "baseline"):
         config.pop(other, None)
     searching = config.pop("search")
-    halve_threads()
+    if config["transfer"]["batchnorm"] == "frozen":
+        halve_threads()
     try:
         search(**config, **searching, workdir=WORKDIR.value)
     except ValueError as error:

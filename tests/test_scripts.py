@@ -245,23 +245,35 @@ if "{script}" == "compress":
     script.tfdcu.compress = shown
 else:
     script.search = shown
-sys.argv = ["script", "--config=configs/{config}.py"]
+sys.argv = [
+    "script",
+    "--config=configs/{config}.py",
+    "--config.transfer.batchnorm={batchnorm}",
+]
 app.run(script.main)
 """
 
 
 @pytest.mark.parametrize(
-    ("script", "config"), [("compress", "digits"), ("tune", "digits_search")]
+    ("script", "config", "batchnorm"),
+    [
+        ("compress", "digits", "frozen"),
+        ("compress", "digits", "joint"),
+        ("tune", "digits_search", "frozen"),
+    ],
 )
-def test_an_operation_of_a_run_has_half_of_the_cores(script, config):
+def test_frozen_training_gives_an_operation_half_of_the_cores(
+    script, config, batchnorm
+):
     environment = dict(os.environ)
     environment.pop("TF_NUM_INTRAOP_THREADS", None)
+    code = SHOWN.format(script=script, config=config, batchnorm=batchnorm)
     process = subprocess.run(
-        [sys.executable, "-c", SHOWN.format(script=script, config=config)],
+        [sys.executable, "-c", code],
         cwd=ROOT,
         env=environment,
         capture_output=True,
         text=True,
     )
-    half = str(max(1, num_cores() // 2))
-    assert process.stdout.split()[-1:] == [half], process.stderr
+    half = max(1, num_cores() // 2) if batchnorm == "frozen" else 0
+    assert process.stdout.split()[-1:] == [str(half)], process.stderr

@@ -12,6 +12,8 @@ from benchmarks.speed.turns import ratio
 ROOT = Path(__file__).parents[2]
 KERNELS = "TF_ENABLE_ONEDNN_OPTS"
 THREADS = "TF_NUM_INTRAOP_THREADS"
+# Images of a batch in `configs/cifar10_resnet56.py`, pool and labeled.
+FROZEN_BATCH = 40
 
 
 def kernels(setting):
@@ -23,6 +25,7 @@ def kernels(setting):
             KERNELS,
             {"off": "0", "on": "1"},
             ("step", "teacher forward"),
+            2 * setting.batch_size,
         ),
         "notes": [
             f"`{KERNELS}`, which `scripts` sets to 1. TensorFlow's own default "
@@ -41,17 +44,19 @@ def threads(setting):
             THREADS,
             {"all cores": None, "half of them": str(half)},
             ("frozen step", "asking the teacher", "fused step"),
+            FROZEN_BATCH,
         ),
         "notes": [
             f"`{THREADS}`. `scripts.compress` and `scripts.tune` give an "
-            "operation half of the cores. A pass in which no image depends on "
-            "another then takes two halves of a batch at once; the fused step, "
-            "which normalises a batch as a whole, does not."
+            "operation half of the cores where BatchNormalization is frozen. "
+            "A pass in which no image depends on another then takes two "
+            "halves of a batch at once; the fused step, which normalises a "
+            "batch as a whole, does not."
         ],
     }
 
 
-def switched(setting, variable, values, names):
+def switched(setting, variable, values, names, images):
     """Measures under two values of an environment variable.
 
     Args:
@@ -60,6 +65,7 @@ def switched(setting, variable, values, names):
         values: Dict of two, from a value's name to the value, `None` for
             none; the second is expected to be faster.
         names: What `work` measures.
+        images: Images of a batch.
 
     Returns:
         Dict of `seconds a step`, `images a step` and `ratios`.
@@ -67,7 +73,7 @@ def switched(setting, variable, values, names):
     task = {
         "teacher": str(Path(setting.teacher).resolve()),
         "student": str(Path(setting.student).resolve()),
-        "batch_size": 2 * setting.batch_size,
+        "batch_size": images,
         "names": names,
     }
     found = {key: [] for key in values}
@@ -92,7 +98,7 @@ def switched(setting, variable, values, names):
     first, second = values
     return {
         "seconds a step": seconds,
-        "images a step": task["batch_size"],
+        "images a step": images,
         "ratios": {
             f"{name}, {second} / {first}": ratio(
                 seconds[f"{name}, {first}"], seconds[f"{name}, {second}"]

@@ -40,9 +40,10 @@ def in_parts(function, images):
 def halve_threads():
     """Gives each operation half of the cores, so that two parts are at work.
 
-    For programs that ask a teacher, and train with frozen BatchNormalization:
-    a pass that normalises a batch as a whole is not cut, and loses a little.
-    Does nothing once TensorFlow has started, or where the threads were chosen.
+    For programs that are about to train with frozen BatchNormalization, best
+    in small batches; a pass that normalises a batch as a whole is not cut, and
+    is slower for it. Does nothing once TensorFlow has started, or where the
+    threads were chosen.
     """
     if not chosen_threads():
         with contextlib.suppress(RuntimeError):
