@@ -6,14 +6,21 @@ import subprocess
 import sys
 from pathlib import Path
 
+import tensorflow as tf
+
+import tfdcu
+from benchmarks.speed.steps import bare_step
+from benchmarks.speed.turns import calling
 from benchmarks.speed.turns import in_turns
 from benchmarks.speed.turns import ratio
+from configs import cifar10_resnet56
+from tfdcu.transfer import teacher_function
+from tfdcu.transfer.forward import Forward
+from tfdcu.transfer.parts import num_cores
 
 ROOT = Path(__file__).parents[2]
 KERNELS = "TF_ENABLE_ONEDNN_OPTS"
 THREADS = "TF_NUM_INTRAOP_THREADS"
-# Images of a batch in `configs/cifar10_resnet56.py`, pool and labeled.
-FROZEN_BATCH = 40
 
 
 def kernels(setting):
@@ -36,7 +43,8 @@ def kernels(setting):
 
 def threads(setting):
     """Row 9: all cores in each operation against two halves of a batch."""
-    half = max(1, os.cpu_count() // 2)
+    half = max(1, num_cores() // 2)
+    batches = cifar10_resnet56.get_config().batches
     return {
         "title": "a batch in two halves, side by side",
         **switched(
@@ -44,7 +52,7 @@ def threads(setting):
             THREADS,
             {"all cores": None, "half of them": str(half)},
             ("frozen step", "asking the teacher", "fused step"),
-            FROZEN_BATCH,
+            batches.batch_size + batches.labeled_batch_size,
         ),
         "notes": [
             f"`{THREADS}`. `scripts.compress` and `scripts.tune` give an "
@@ -123,14 +131,6 @@ def in_process(task, environment):
 
 def work(task):
     """What a process measures: dict of seconds."""
-    import tensorflow as tf
-
-    import tfdcu
-    from benchmarks.speed.steps import bare_step
-    from benchmarks.speed.turns import calling
-    from tfdcu.transfer import teacher_function
-    from tfdcu.transfer.forward import Forward
-
     teacher = tfdcu.models.load(task["teacher"])
     student = tfdcu.models.load(task["student"])
     images = tf.random.stateless_uniform(
@@ -145,9 +145,11 @@ def work(task):
         "frozen step": lambda: calling(
             bare_step(student, frozen), images, labels
         ),
-        "teacher forward": lambda: calling(tf.function(teacher), images),
+        "teacher forward": lambda: calling(
+            tf.function(teacher, autograph=False), images
+        ),
         "asking the teacher": lambda: calling(
-            tf.function(teacher_function(teacher)), images
+            tf.function(teacher_function(teacher), autograph=False), images
         ),
     }
     found = {}
@@ -160,8 +162,6 @@ def work(task):
 
 def frozen(student):
     """The student as it is trained with frozen BatchNormalization."""
-    from tfdcu.transfer.forward import Forward
-
     forward = Forward(student)
     return lambda images, training: forward(images, training=False)
 

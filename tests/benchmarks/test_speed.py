@@ -1,7 +1,6 @@
 """The rows of the speed benchmark, on networks and pools of no size."""
 
 import json
-import os
 import sys
 import time
 
@@ -24,6 +23,7 @@ from benchmarks.speed.setting import Setting
 from benchmarks.speed.setting import open_setting
 from tests import tiny
 from tfdcu.data import source as source_lib
+from tfdcu.transfer.parts import num_cores
 
 # A process that says how many steps it was asked for, as if those were seconds.
 ECHO = """
@@ -244,7 +244,7 @@ def test_row_7_sets_every_view_beside_the_step(setting):
             "frozen step",
             switches.THREADS,
             ("all cores", None),
-            ("half of them", str(max(1, os.cpu_count() // 2))),
+            ("half of them", str(max(1, num_cores() // 2))),
         ),
     ],
 )
