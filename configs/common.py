@@ -93,10 +93,11 @@ def get_config():
     # How far below the budget the result may be, as a share of it.
     config.channels.tolerance = 0.02
 
-    # Prune in rounds, with these epochs of training after each but the last.
+    # Prune in rounds, each of which judges and repairs anew what is left; with
+    # so many epochs of training after each but the last.
     config.iterative = ConfigDict()
-    config.iterative.rounds = 1
-    config.iterative.epochs = 2
+    config.iterative.rounds = 4
+    config.iterative.epochs = 0
 
     # tfdcu.teacher_targets: views of each image that the teacher is asked about
     # once, before training; 0 asks it in every step.

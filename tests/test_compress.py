@@ -429,9 +429,10 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path, monkeypatch):
         corridor.run(tmp_path, **QUICK)
     assert error.value.errno == errno.ENOSPC
     assert files_of(tmp_path / "run") == {
-        "channels/1.json",
+        *(f"channels/{number}.json" for number in range(1, 5)),
         "config.json",
         "diagnosis.json",
+        *(f"pruned_{number}.keras" for number in range(1, 4)),
         "pruned.keras",
         "seconds.json",
         "skipped.json",

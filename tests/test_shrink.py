@@ -15,7 +15,8 @@ from tfdcu.shrink import shrinking
 
 
 def test_rounds_are_equal_proportions_and_the_last_trains_no_further():
-    assert shrinking() == [(1.0, 0)]
+    assert shrinking(rounds=1) == [(1.0, 0)]
+    assert shrinking() == [(0.25, 0), (0.5, 0), (0.75, 0), (1.0, 0)]
     assert shrinking(rounds=4, epochs=3) == [
         (0.25, 3),
         (0.5, 3),

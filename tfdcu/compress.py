@@ -92,8 +92,9 @@ def compress(
             the pool are not chosen from. Defaults to `None`, the whole pool,
             as does no `by`.
         channels: Keywords of `prune_channels`. Defaults to `{"macs": 0.5}`.
-        iterative: `rounds` of pruning, and `epochs` of training after each
-            but the last. Defaults to one round: everything is cut at once.
+        iterative: `rounds` of pruning, each of which judges and repairs anew
+            what is left, and `epochs` of training after each but the last.
+            Defaults to 4 rounds without training.
         targets: `views`, how many views of each image the teacher is asked
             about once, before training, instead of in every step;
             `labeled_views`, how many of each labeled image; `mirror`,

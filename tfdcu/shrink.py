@@ -5,8 +5,8 @@ import numpy as np
 from tfdcu.data import images_of
 from tfdcu.export import FORMATS
 from tfdcu.export import litert_latency
-from tfdcu.pruning import budget_of
-from tfdcu.pruning import plan_channels
+from tfdcu.pruning import ROUNDS
+from tfdcu.pruning import plan_round
 from tfdcu.pruning import student_of
 
 # Images that tell which channels matter, and by which the rest is repaired; at
@@ -14,8 +14,8 @@ from tfdcu.pruning import student_of
 NUM_IMAGES = 1024
 
 
-def shrinking(*, rounds=1, epochs=2):
-    """The rounds of an iterative schedule: prune a little, train, again.
+def shrinking(*, rounds=ROUNDS, epochs=0):
+    """The rounds of an iterative schedule: prune a little, repair, again.
 
     A budget of share s is met by `rounds` cuts of equal proportion: after
     round i the share is s^(i / rounds). After each but the last the student
@@ -23,9 +23,10 @@ def shrinking(*, rounds=1, epochs=2):
     (arXiv:1506.02626); equal proportions are ours.
 
     Args:
-        rounds: Int, at least 1; at 1 everything is cut at once.
+        rounds: Int, at least 1; at 1 everything is cut at once. Defaults to
+            4: channels are judged anew on what repair made of the others.
         epochs: Int, at least 0, epochs of training after each round but the
-            last, whose training is the run's own.
+            last, whose training is the run's own. Defaults to 0.
 
     Returns:
         List of (i / rounds, epochs of training after it).
@@ -69,12 +70,14 @@ def pruned(model, teacher, splits, config, part=1.0):
         return litert_latency(model, "int8" if "int8" in formats else None)
 
     images = sample(splits, seed)
-    plan = plan_channels(
+    plan = plan_round(
         model,
+        teacher,
+        part,
         images=images,
         seed=seed,
         measure=measure,
-        **channels | budget_of(model, teacher, channels, part, measure),
+        **channels,
     )
     return student_of(plan, images, seed=seed, **after), plan
 

@@ -33,7 +33,10 @@ SECTIONS = {
     ),
     "select": (chosen_pool, ("teacher", "splits", "seed")),
     "targets": (stored_targets, ("teacher", "splits", "folder", "config")),
-    "channels": (prune_channels, ("model", "measure", "images", "seed")),
+    "channels": (
+        prune_channels,
+        ("model", "measure", "images", "rounds", "seed"),
+    ),
     "iterative": (shrinking, ()),
     "sparsity": (Sparsify, ("model",)),
     "transfer": (

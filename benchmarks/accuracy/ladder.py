@@ -45,11 +45,11 @@ def run(example, rung, seed, folder):
         few = example.few(seed)
         config |= {"labeled": few, "unlabeled": few.without_labels()}
         config["training"]["epochs"] = example.label_epochs
-    if rung == "6 oracle":
+    if rungs.ORACLE in rungs.changes(rung):
         config["unlabeled"] = example.training_images.without_labels()
-        config["data"] |= {"labels_per_class": None, "unlabeled_split": None}
-        # As often as a run comes to each labeled image, the same as the pool's.
-        config["targets"]["labeled_views"] = 2
+        if config["targets"]["views"]:
+            # A run comes to each labeled image so often.
+            config["targets"]["labeled_views"] = 2
     if isinstance(config["unlabeled"], int) or callable(config["unlabeled"]):
         config = elsewhere(example, config, seed)
     if isinstance(config["student"], str):
@@ -96,11 +96,12 @@ def summary(record):
 
 
 def untrained(example, seed, folder):
-    """Rung 0: the students of rungs 3 and 5 before they are trained."""
+    """Rung 0: students before they are trained."""
     config = example.config(seed)
     rows = []
     for name, rung in (
         ("0 pruned", "3 + mimic on the pool"),
+        ("0 pruned at once and repaired", "cut at once"),
         ("0 pruned and repaired", "5 everything"),
     ):
         model = folder / f"{rung}-{seed}".replace(" ", "_") / "pruned.keras"

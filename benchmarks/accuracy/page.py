@@ -10,7 +10,11 @@ TITLES = {
     "cifar10": "CIFAR-10, ResNet-56, 50 labels a class, Tiny ImageNet",
     "digits": "Handwritten digits, 5 labels a class, printed characters",
 }
-ZERO = ("0 pruned", "0 pruned and repaired")
+ZERO = (
+    "0 pruned",
+    "0 pruned at once and repaired",
+    "0 pruned and repaired",
+)
 # Rows that make up the learning curve, and how many images they have.
 POOLS = {
     "digits": {"pool of 250": 250, "pool of 1k": 1000, "5 everything": 5500},

@@ -7,6 +7,7 @@ from benchmarks.accuracy.pools import with_junk
 # Rungs 1 to 4 are the method without what this project adds to it.
 PLAIN = {
     "channels": {"repair": False, "reestimate": True},
+    "iterative": {"rounds": 1},
     "transfer": {
         "batchnorm": "joint",
         "align_weight": 0.0,
@@ -27,19 +28,31 @@ LABELS = {
     "data": {"pool_validation": 0, "labels_per_class": None},
     "training": {"learning_rate": 0.02},
 }
+# All images that the teacher was trained on, labeled, in place of both pools.
+ORACLE = {"data": {"labels_per_class": None, "unlabeled_split": None}}
+NO_LABELS = {"labeled": None, "data": {"labels_per_class": None}}
+# CIFAR-10's recipe before it cut in rounds and asked about mirror images.
+FORMER = {
+    "iterative": {"rounds": 1},
+    "targets": {"views": 8, "labeled_views": 20, "mirror": False},
+}
 LADDER = {
     "1 labels": [PLAIN, LABELS, {"transfer": {"mimic_weight": 0.0}}],
     "2 + mimic on them": [PLAIN, LABELS],
     "3 + mimic on the pool": [PLAIN],
     "4 + alignment": [PLAIN, {"transfer": {"align_weight": 0.1}}],
     "5 everything": [],
-    "6 oracle": [],
+    "6 oracle": [ORACLE],
 }
 # Rung 5 with one thing taken away, or another one in its place.
 ABLATIONS = {
-    "no repair": {"channels": {"repair": False, "reestimate": True}},
+    "no repair": {
+        "channels": {"repair": False, "reestimate": True},
+        "iterative": {"rounds": 1},
+    },
     "channels by l2": {"channels": {"importance": "l2"}},
-    "in 3 rounds": {"iterative": {"rounds": 3, "epochs": 3}},
+    "cut at once": {"iterative": {"rounds": 1}},
+    "trained between rounds": {"iterative": {"epochs": 2}},
     "BatchNorm split": {"transfer": {"batchnorm": "split"}},
     "BatchNorm joint": {
         "transfer": {"batchnorm": "joint"},
@@ -54,10 +67,6 @@ ABLATIONS = {
             "clipnorm": 1.0,
         },
     },
-    "2 views": {"targets": {"views": 2}},
-    "2 views and their mirror images": {
-        "targets": {"views": 2, "mirror": True}
-    },
     "no alignment": {"transfer": {"align_weight": 0.0}},
     "align adversarial": {
         "transfer": {"align_weight": 0.1, "align": "adversarial"}
@@ -67,12 +76,6 @@ ABLATIONS = {
     },
     "align coral x10": {"transfer": {"align_weight": 1.0, "align": "coral"}},
     "align mmd x10": {"transfer": {"align_weight": 1.0, "align": "mmd"}},
-    "2 views in 4 epochs of large batches": {
-        "batches": {"batch_size": 128, "labeled_batch_size": 32},
-        "targets": {"views": 2, "labeled_views": None},
-        "transfer": {"label_weight": 1.0},
-        "training": {"learning_rate": 5e-4, "epochs": 4},
-    },
     "features mse": {"transfer": {"features": "mse"}},
     "features mse under the teacher's head": {
         "transfer": {"features": "mse", "head": "teacher"}
@@ -88,12 +91,32 @@ ABLATIONS = {
     "select balance": {"select": {"by": "balance"}},
     "select nnpu": {"select": {"by": "nnpu"}},
     "select diversity": {"select": {"by": "diversity"}},
-    "fresh views": {"targets": {"views": 0}},
+    "fresh views": {
+        "targets": {"views": 0, "labeled_views": None, "mirror": False}
+    },
+    "no mirror images, 8 views": {"targets": {"views": 8, "mirror": False}},
+    "formerly": FORMER,
+    "formerly, 0 labels a class": [FORMER, NO_LABELS],
+    "formerly, the oracle": [FORMER, ORACLE],
+    "formerly, 2 views": [FORMER, {"targets": {"views": 2}}],
+    "formerly, 2 views and their mirror images": [
+        FORMER,
+        {"targets": {"views": 2, "mirror": True}},
+    ],
+    "formerly, 2 views in 4 epochs of large batches": [
+        FORMER,
+        {
+            "batches": {"batch_size": 128, "labeled_batch_size": 32},
+            "targets": {"views": 2, "labeled_views": None},
+            "transfer": {"label_weight": 1.0},
+            "training": {"learning_rate": 5e-4, "epochs": 4},
+        },
+    ],
 }
 # Rung 5 in other places. What a function makes of the pool takes its place; of
 # a smaller pool so many images are trained on, in as many steps and views.
 PLACES = {
-    "0 labels a class": {"labeled": None, "data": {"labels_per_class": None}},
+    "0 labels a class": NO_LABELS,
     "20 labels a class": {"data": {"labels_per_class": 20}},
     "0.39 of the macs": {"channels": {"macs": 0.39}},
     # It starts from scratch, with no statistics to keep.
@@ -123,9 +146,8 @@ def changes(rung):
     Returns:
         List of dicts.
     """
-    if rung in LADDER:
-        return LADDER[rung]
-    return [{**ABLATIONS, **PLACES}[rung]]
+    found = {**LADDER, **ABLATIONS, **PLACES}[rung]
+    return found if isinstance(found, list) else [found]
 
 
 def smaller_pool(config, num, full):

@@ -7,9 +7,11 @@ from keras import layers
 
 from tests import tiny
 from tfdcu.macs import total_macs
+from tfdcu.pruning import channels
 from tfdcu.pruning import importance_of
 from tfdcu.pruning import plan_channels
 from tfdcu.pruning import prune_channels
+from tfdcu.pruning import student_of
 from tfdcu.pruning.cost import COSTS
 from tfdcu.pruning.groups import Groups
 from tfdcu.pruning.scores import IMPORTANCES
@@ -179,6 +181,75 @@ def test_minimum_is_kept():
         tiny.residual_net(), macs=0.6, min_channels=12, tolerance=0.1
     )
     assert min(r["after"] for r in plan.rows() if not r["why"]) >= 12
+
+
+def test_rounds_are_cuts_of_equal_proportion_each_repaired():
+    model, images = tiny.plain_net(width=32), tiny.images(32)
+    before = tiny.weights(model)
+    again = model
+    for budget in (0.5, 0.25 * total_macs(model)):
+        plan = plan_channels(again, macs=budget, original=model, images=images)
+        again = student_of(plan, images)
+    smaller = prune_channels(model, macs=0.25, images=images, rounds=2)
+    tiny.assert_same_function(smaller, again, images, rtol=0)
+    tiny.assert_same_weights(before, tiny.weights(model))
+    with pytest.raises(ValueError, match="rounds of at least 1.*rounds=0"):
+        prune_channels(model, macs=0.25, rounds=0)
+
+
+def test_there_are_four_rounds_where_kernels_are_repaired(monkeypatch):
+    model, images = tiny.plain_net(), tiny.images(16)
+    cuts = []
+
+    def counted(plan, *args, **kwargs):
+        cuts.append(plan.after["macs"] / total_macs(model))
+        return student_of(plan, *args, **kwargs)
+
+    monkeypatch.setattr(channels, "student_of", counted)
+    for count, options in (
+        (4, {"images": images}),
+        (1, {"images": images, "repair": False}),
+        (1, {}),
+        (1, {"images": images, "importance": importance_of(model, images)}),
+    ):
+        cuts.clear()
+        prune_channels(model, macs=0.5, tolerance=0.1, **options)
+        assert len(cuts) == count
+        for number, share in enumerate(cuts, 1):
+            most = 0.5 ** (number / count)
+            assert 0.9 * most <= share <= most
+
+
+@pytest.mark.parametrize(
+    "options", [{"per_layer": {"conv2": 0.5}}, {"min_channels": 0.5}]
+)
+def test_what_later_rounds_keep_is_a_share_of_the_whole(options):
+    def conv2_first(model, group):
+        return np.arange(group.size) + 1000 * (group.name != "conv2")
+
+    model = tiny.plain_net(width=64)
+    smaller = prune_channels(
+        model,
+        macs=0.3,
+        importance=conv2_first,
+        rounds=3,
+        tolerance=0.2,
+        **options,
+    )
+    assert model.get_layer("conv2").filters == 128
+    assert smaller.get_layer("conv2").filters == 64
+    # Multiples of 8, also of what is left of a wide layer.
+    assert smaller.get_layer("conv1").filters % 8 == 0
+
+
+def test_a_refusal_after_rounds_speaks_of_the_original():
+    model, options = tiny.plain_net(), {"min_channels": 0.5, "rounds": 3}
+    with pytest.raises(ValueError) as once:
+        prune_channels(model, macs=0.02, **options | {"rounds": 1})
+    with pytest.raises(ValueError) as later:
+        prune_channels(model, macs=0.02, **options)
+    assert "macs=0.02 of a model with" in str(later.value)
+    assert str(later.value) == str(once.value)
 
 
 def test_callable_importance():

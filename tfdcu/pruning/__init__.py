@@ -3,7 +3,9 @@
 from tfdcu.pruning.budget import BUDGETS
 from tfdcu.pruning.budget import budget_of
 from tfdcu.pruning.channel_plan import ChannelPlan
+from tfdcu.pruning.channels import ROUNDS
 from tfdcu.pruning.channels import plan_channels
+from tfdcu.pruning.channels import plan_round
 from tfdcu.pruning.channels import prune_channels
 from tfdcu.pruning.channels import student_of
 from tfdcu.pruning.groups import ChannelGroup
@@ -22,6 +24,7 @@ __all__ = [
     "BUDGETS",
     "ChannelGroup",
     "ChannelPlan",
+    "ROUNDS",
     "Sparsify",
     "budget_of",
     "channel_groups",
@@ -29,6 +32,7 @@ __all__ = [
     "pass_through",
     "per_channel",
     "plan_channels",
+    "plan_round",
     "prune_channels",
     "reestimate_statistics",
     "register_rule",

@@ -5,12 +5,14 @@ from fnmatch import fnmatchcase
 import numpy as np
 
 
-def bounds(groups, exclude, per_layer, min_channels):
+def bounds(groups, exclude, per_layer, min_channels, whole):
     """Which groups may be pruned, and how far.
 
     Args:
         groups: The `Groups` of the model.
         exclude, per_layer, min_channels: As in `prune_channels`.
+        whole: Function from a `ChannelGroup` to the units it once had, which
+            shares are of.
 
     Returns:
         (list of `ChannelGroup`; dict from the name of a group to why it is
@@ -40,12 +42,12 @@ def bounds(groups, exclude, per_layer, min_channels):
         ]
         least = min_channels
         if 0 < min_channels < 1:
-            least = int(np.ceil(min_channels * group.size))
+            least = int(np.ceil(min_channels * whole(group)))
         else:
             least = int(np.ceil(min_channels / group.width))
         most = group.size
         if shares:
-            least = most = max(1, round(max(shares) * group.size))
+            least = most = max(1, round(max(shares) * whole(group)))
             reasons[group.name] = f"set to {max(shares)} by `per_layer`"
         chosen.append(group)
         lowest.append(max(1, least))

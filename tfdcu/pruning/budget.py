@@ -11,6 +11,10 @@ BUDGETS = (*COSTS, "latency")
 NUM_MEASURED = 12
 
 
+class BudgetError(ValueError):
+    """No choice of channels meets a budget."""
+
+
 def one_budget(budgets):
     """The name and the value of the one budget that is given.
 
@@ -39,7 +43,7 @@ def one_budget(budgets):
     return name, value
 
 
-def meet_budget(groups, selection, name, value, tolerance, measure=None):
+def meet_budget(groups, selection, name, value, tolerance, measure, original):
     """The units to keep so that a budget is met.
 
     Args:
@@ -49,12 +53,13 @@ def meet_budget(groups, selection, name, value, tolerance, measure=None):
         value: The most that the cost may be: a share up to 1, or a number.
         tolerance: How far below the budget is enough, a share of it.
         measure: Function model -> milliseconds, for "latency".
+        original: The `Groups` that shares in the message are of.
 
     Returns:
         bool array over all units.
 
     Raises:
-        ValueError: If the budget cannot be met; the message says which can.
+        BudgetError: If the budget cannot be met; the message says which can.
     """
     full = _full(groups, name, measure)
     budget = value * full if value <= 1 else value
@@ -64,7 +69,10 @@ def meet_budget(groups, selection, name, value, tolerance, measure=None):
         cost = COSTS[name](groups)
         kept, reached = _select(groups, selection, cost, budget, tolerance)
     if not (1 - tolerance) * budget <= reached <= budget:
-        raise ValueError(_refusal(name, value, budget, reached, full))
+        if original is not groups:
+            full = _full(original, name, measure)
+            value = budget / full if value <= 1 else value
+        raise BudgetError(_refusal(name, value, budget, reached, full))
     return kept
 
 
@@ -153,12 +161,12 @@ def _by_time(groups, selection, budget, tolerance, measure):
 
 def _refusal(name, value, budget, reached, full):
     return (
-        f"The budget {name}={value} cannot be met within the tolerance. "
+        f"The budget {name}={value:.6g} cannot be met within the tolerance. "
         f"Expected a result of at most {_shown(budget)}; the nearest that can "
         f"be reached is {_shown(reached)}, {name}={reached / full:.4f}. "
         "Smaller `round_to` or `min_channels`, fewer exclusions or a larger "
         "`tolerance` reach more. "
-        f"Received: {name}={value} of a model with {_shown(full)}."
+        f"Received: {name}={value:.6g} of a model with {_shown(full)}."
     )
 
 

@@ -14,14 +14,14 @@ class Selection:
         scores: List of float arrays, one score a unit; high ones stay.
         lowest: int array, the fewest units each group may keep.
         highest: int array, the most.
-        round_to: Channels are kept in multiples of it, see `steps`.
+        steps: int array, units are kept in multiples of these, see `step_of`.
     """
 
-    def __init__(self, num_units, groups, scores, lowest, highest, round_to):
+    def __init__(self, num_units, groups, scores, lowest, highest, steps):
         self.sizes = np.array([group.size for group in groups])
         self.lowest = np.minimum(lowest, self.sizes)
         self.highest = np.minimum(highest, self.sizes)
-        self.steps = np.array([_step(g, round_to) for g in groups])
+        self.steps = np.array(steps)
         self.num_units = num_units
         scores = [
             np.where(group.kept, np.inf, score)
@@ -179,15 +179,23 @@ class Selection:
         return best, highest
 
 
-def _step(group, round_to):
+def step_of(size, width, round_to):
     """Units that make a multiple of `round_to` channels.
 
     A group with fewer than four times `round_to` channels is rounded to the
     power of two at or below a quarter of it: eight of sixteen channels or
     all sixteen would be no choice at all.
+
+    Args:
+        size: How many units the group has, or had before anything was cut.
+        width: How many channels a unit has.
+        round_to: As in `prune_channels`.
+
+    Returns:
+        Int, at least 1.
     """
-    channels = group.size * group.width
+    channels = size * width
     while round_to > 1 and round_to * 4 > channels:
         round_to //= 2
     round_to = max(round_to, 1)
-    return round_to // gcd(round_to, group.width)
+    return round_to // gcd(round_to, width)
