@@ -32,7 +32,7 @@ def get_config():
     config.channels.macs = 0.5
 
     # Few views that come again are learned by heart. The mean with the mirror
-    # image is the better answer, and worth half of the views.
+    # image, a second question each, comes in place of half of the views.
     config.targets.views = 4
     config.targets.labeled_views = 60
     config.targets.mirror = True

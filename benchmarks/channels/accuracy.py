@@ -73,7 +73,6 @@ def plan_of_work(criteria):
 
 def pruned(teacher, criterion, scope, seed, budget, images):
     """One pruned student, by a criterion of tfdcu or one of the variants."""
-    from tfdcu.pruning import budget_of
     from tfdcu.pruning import plan_channels
     from tfdcu.pruning import prune_channels
     from tfdcu.pruning import student_of
@@ -84,11 +83,7 @@ def pruned(teacher, criterion, scope, seed, budget, images):
         return student_of(plan, images, seed=seed)
     options["repair"] = False
     if criterion == ROUNDS:
-        student = teacher
-        for part in (0.25, 0.5, 0.75, 1.0):
-            macs = budget_of(student, teacher, {"macs": budget}, part)
-            student = prune_channels(student, **macs, **options)
-        return student
+        return prune_channels(teacher, macs=budget, rounds=4, **options)
     importance = criterion
     if criterion == NO_COST:
         importance = taylor_alone(teacher, images[:256], seed)

@@ -242,6 +242,17 @@ def test_what_later_rounds_keep_is_a_share_of_the_whole(options):
     assert smaller.get_layer("conv1").filters % 8 == 0
 
 
+def test_a_round_that_no_choice_meets_cuts_nothing():
+    model, shares = tiny.plain_net(width=64), {"conv2": 0.25}
+    options = {"per_layer": shares, "tolerance": 0.2}
+    # That layer's share alone goes far below the first part of the budget.
+    with pytest.raises(ValueError, match="cannot be met"):
+        prune_channels(model, macs=0.3 ** (1 / 3), **options)
+    smaller = prune_channels(model, macs=0.3, rounds=3, **options)
+    assert smaller.get_layer("conv2").filters == 32
+    assert 0.24 <= total_macs(smaller) / total_macs(model) <= 0.3
+
+
 def test_a_refusal_after_rounds_speaks_of_the_original():
     model, options = tiny.plain_net(), {"min_channels": 0.5, "rounds": 3}
     with pytest.raises(ValueError) as once:

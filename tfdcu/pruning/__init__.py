@@ -1,7 +1,6 @@
 """Making a model smaller: channels removed, weights set to zero."""
 
 from tfdcu.pruning.budget import BUDGETS
-from tfdcu.pruning.budget import budget_of
 from tfdcu.pruning.channel_plan import ChannelPlan
 from tfdcu.pruning.channels import ROUNDS
 from tfdcu.pruning.channels import plan_channels
@@ -26,7 +25,6 @@ __all__ = [
     "ChannelPlan",
     "ROUNDS",
     "Sparsify",
-    "budget_of",
     "channel_groups",
     "importance_of",
     "pass_through",

@@ -258,7 +258,8 @@ def plan_channels(
             f"Received: scope={scope!r}."
         )
     groups = Groups(model)
-    first = groups if original is None else Groups(original)
+    cut = original is not None and original is not model
+    first = Groups(original) if cut else groups
     whole = whole_sizes(first)
     chosen, reasons, lowest, highest = bounds(
         groups, exclude, per_layer or {}, min_channels, whole
