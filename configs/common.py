@@ -93,10 +93,10 @@ def get_config():
     # How far below the budget the result may be, as a share of it.
     config.channels.tolerance = 0.02
 
-    # Prune in rounds, each of which judges and repairs anew what is left; with
-    # so many epochs of training after each but the last.
+    # Prune in rounds, each of which judges and repairs anew what is left, found
+    # when not set; with so many epochs of training after each but the last.
     config.iterative = ConfigDict()
-    config.iterative.rounds = 4
+    config.iterative.rounds = placeholder(int)
     config.iterative.epochs = 0
 
     # tfdcu.teacher_targets: views of each image that the teacher is asked about

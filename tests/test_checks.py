@@ -8,10 +8,12 @@ from tfdcu.checks import check_needs
 from tfdcu.checks import check_values
 from tfdcu.checks import image_shape_of
 from tfdcu.data import prepare
+from tfdcu.pruning import importance_of
 
 SECTIONS = (
     "batches",
     "select",
+    "channels",
     "iterative",
     "targets",
     "sparsity",
@@ -63,6 +65,7 @@ def test_defaults_fit_and_nothing_is_changed(splits, teacher):
         ({"transfer": {"features": "fsp"}}, "features='fsp'"),
         ({"transfer": {"features": "mse", "feature_layers": "no"}}, "'no'"),
         ({"transfer": {"feature_weight": -1}}, "feature_weight=-1"),
+        ({"iterative": {"rounds": 0}}, "rounds=0"),
         ({"reestimate": {"images": "all"}}, "images='all'"),
         ({"export": {"formats": ()}}, "no format"),
         ({"export": {"sparse": True}}, "sparse=True with dynamic"),
@@ -71,6 +74,14 @@ def test_defaults_fit_and_nothing_is_changed(splits, teacher):
 def test_a_misfit_is_named(splits, teacher, sections, message):
     with pytest.raises(ValueError, match=message):
         check_values(config(**sections), splits, teacher)
+
+
+def test_scores_of_the_teacher_are_refused_for_several_rounds(splits, teacher):
+    channels = {"macs": 0.5, "importance": importance_of(teacher)}
+    check_values(config(channels=channels), splits, teacher)
+    wrong = config(channels=channels, iterative={"rounds": 2})
+    with pytest.raises(ValueError, match="importance_of.*rounds=2"):
+        check_values(wrong, splits, teacher)
 
 
 def test_a_given_students_own_layers_may_be_aligned(splits, teacher):

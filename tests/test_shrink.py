@@ -7,6 +7,7 @@ from tests import tiny
 from tfdcu import data
 from tfdcu import shrink
 from tfdcu.macs import total_macs
+from tfdcu.pruning import importance_of
 from tfdcu.shrink import cut_in_all
 from tfdcu.shrink import kept_of_all
 from tfdcu.shrink import pruned
@@ -15,9 +16,9 @@ from tfdcu.shrink import shrinking
 
 
 def test_rounds_are_equal_proportions_and_the_last_trains_no_further():
-    assert shrinking(rounds=1) == [(1.0, 0)]
-    assert shrinking() == [(0.25, 0), (0.5, 0), (0.75, 0), (1.0, 0)]
-    assert shrinking(rounds=4, epochs=3) == [
+    assert shrinking({}, rounds=1) == [(1.0, 0)]
+    assert shrinking({}) == [(0.25, 0), (0.5, 0), (0.75, 0), (1.0, 0)]
+    assert shrinking({}, rounds=4, epochs=3) == [
         (0.25, 3),
         (0.5, 3),
         (0.75, 3),
@@ -25,10 +26,22 @@ def test_rounds_are_equal_proportions_and_the_last_trains_no_further():
     ]
 
 
-@pytest.mark.parametrize("wrong", [{"rounds": 0}, {"epochs": -1}])
-def test_what_is_no_schedule_is_refused(wrong):
-    with pytest.raises(ValueError, match="no iterative schedule.*Expected"):
-        shrinking(**wrong)
+def test_one_cut_is_enough_where_nothing_is_judged_anew():
+    known = importance_of(tiny.plain_net())
+    assert shrinking({"repair": False}) == [(1.0, 0)]
+    assert shrinking({"importance": known}) == [(1.0, 0)]
+
+
+@pytest.mark.parametrize(
+    "wrong, message",
+    [
+        ({"rounds": 0}, "in rounds. Expected: rounds of at least 1.*rounds=0"),
+        ({"epochs": -1}, "backwards.*Expected: epochs >= 0.*epochs=-1"),
+    ],
+)
+def test_what_is_no_schedule_is_refused(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        shrinking({}, **wrong)
 
 
 @pytest.mark.parametrize("num, total", [(4, 12), (6, 8)])

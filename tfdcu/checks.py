@@ -67,7 +67,7 @@ def check_values(config, splits, teacher, student=None):
         Sparsify(**config["sparsity"])
     check_training(**config["training"])
     Reestimate(splits, **config["reestimate"])
-    shrinking(**config["iterative"])
+    shrinking(config["channels"], **config["iterative"])
     check_targets(config, teacher.output_shape[-1])
     check_formats(
         config["export"].get("formats", FORMATS),

@@ -94,7 +94,7 @@ def compress(
         channels: Keywords of `prune_channels`. Defaults to `{"macs": 0.5}`.
         iterative: `rounds` of pruning, each of which judges and repairs anew
             what is left, and `epochs` of training after each but the last.
-            Defaults to 4 rounds without training.
+            Defaults to the rounds of `prune_channels` without training.
         targets: `views`, how many views of each image the teacher is asked
             about once, before training, instead of in every step;
             `labeled_views`, how many of each labeled image; `mirror`,
@@ -186,7 +186,9 @@ def compress(
         return record
     run.write_json("skipped.json", list(splits.skipped))
 
-    rounds = [] if start else shrinking(**config["iterative"])
+    rounds = (
+        [] if start else shrinking(config["channels"], **config["iterative"])
+    )
 
     def cut(model, number, part):
         smaller, plan = pruned(model, teacher, splits, config, part)

@@ -5,7 +5,7 @@ import numpy as np
 from tfdcu.data import images_of
 from tfdcu.export import FORMATS
 from tfdcu.export import litert_latency
-from tfdcu.pruning import ROUNDS
+from tfdcu.pruning import num_rounds
 from tfdcu.pruning import plan_round
 from tfdcu.pruning import student_of
 
@@ -14,7 +14,7 @@ from tfdcu.pruning import student_of
 NUM_IMAGES = 1024
 
 
-def shrinking(*, rounds=ROUNDS, epochs=0):
+def shrinking(channels, *, rounds=None, epochs=0):
     """The rounds of an iterative schedule: prune a little, repair, again.
 
     A budget of share s is met by `rounds` cuts of equal proportion: after
@@ -23,8 +23,9 @@ def shrinking(*, rounds=ROUNDS, epochs=0):
     (arXiv:1506.02626); equal proportions are ours.
 
     Args:
+        channels: Dict, the keywords of `prune_channels`.
         rounds: Int, at least 1; at 1 everything is cut at once. Defaults to
-            4: channels are judged anew on what repair made of the others.
+            `None`: as in `prune_channels`.
         epochs: Int, at least 0, epochs of training after each round but the
             last, whose training is the run's own. Defaults to 0.
 
@@ -34,11 +35,13 @@ def shrinking(*, rounds=ROUNDS, epochs=0):
     Raises:
         ValueError: If a number is out of range.
     """
-    if rounds < 1 or epochs < 0:
+    if epochs < 0:
         raise ValueError(
-            "This is no iterative schedule. Expected: rounds >= 1 and epochs "
-            f">= 0. Received: rounds={rounds}, epochs={epochs}"
+            "A student is not trained backwards between rounds of pruning. "
+            f"Expected: epochs >= 0. Received: epochs={epochs}"
         )
+    repaired = channels.get("repair") is not False
+    rounds = num_rounds(rounds, channels.get("importance"), repaired)
     return [
         (number / rounds, epochs if number < rounds else 0)
         for number in range(1, rounds + 1)

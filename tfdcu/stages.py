@@ -37,7 +37,7 @@ SECTIONS = {
         prune_channels,
         ("model", "measure", "images", "rounds", "seed"),
     ),
-    "iterative": (shrinking, ()),
+    "iterative": (shrinking, ("channels",)),
     "sparsity": (Sparsify, ("model",)),
     "transfer": (
         AlignedDistiller,

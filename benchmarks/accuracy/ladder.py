@@ -84,6 +84,7 @@ def summary(record):
     rows = {(row["name"], row["format"]): row for row in record["rows"]}
     teacher, student = rows["teacher", "float32"], rows["student", "keras"]
     int8 = rows["student", "int8"]
+    history = record["history"]["student"]
     return {
         "teacher": teacher["accuracy"],
         "student": student["accuracy"],
@@ -92,6 +93,9 @@ def summary(record):
         "smaller": teacher["bytes"] / int8["bytes"],
         "faster": teacher["latency_ms"] / int8["latency_ms"],
         "seconds": round(sum(record["seconds"].values())),
+        "mimic": history["mimic"][-1],
+        # Not of a pool of which nothing is held out.
+        "held_out": history.get("val_mimic", [None])[-1],
     }
 
 

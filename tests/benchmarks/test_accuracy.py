@@ -44,7 +44,16 @@ def test_the_table_has_means_and_ranges_in_percent():
     text = page("digits", rows)
     assert "The teacher has 90.00." in text
     assert "| 1 labels | 2 | 75.00 (70.00 to 80.00) | 15.00 |" in text
+    assert text.endswith("| 1 |  |  |\n")
     assert "smaller" not in text
+
+
+def test_the_table_has_the_losses_of_the_seeds_that_have_them():
+    row = {"rung": "1 labels", "teacher": 0.9, "int8": 0.5, "student": 0.8}
+    row |= {"seconds": 60}
+    losses = {"mimic": 0.1, "held_out": 0.2}, {"mimic": 0.2, "held_out": None}
+    text = page("digits", [row, *(row | one for one in losses)])
+    assert "| 1 | 0.150 | 0.200 |\n" in text
 
 
 def test_the_page_says_what_the_files_of_rung_5_gain():

@@ -195,6 +195,9 @@ def test_rounds_are_cuts_of_equal_proportion_each_repaired():
     tiny.assert_same_weights(before, tiny.weights(model))
     with pytest.raises(ValueError, match="rounds of at least 1.*rounds=0"):
         prune_channels(model, macs=0.25, rounds=0)
+    known = importance_of(model, images)
+    with pytest.raises(ValueError, match="Expected: rounds=1.*rounds=2"):
+        prune_channels(model, macs=0.25, rounds=2, importance=known)
 
 
 def test_there_are_four_rounds_where_kernels_are_repaired(monkeypatch):

@@ -2,7 +2,7 @@
 
 from tfdcu.pruning.budget import BUDGETS
 from tfdcu.pruning.channel_plan import ChannelPlan
-from tfdcu.pruning.channels import ROUNDS
+from tfdcu.pruning.channels import num_rounds
 from tfdcu.pruning.channels import plan_channels
 from tfdcu.pruning.channels import plan_round
 from tfdcu.pruning.channels import prune_channels
@@ -23,10 +23,10 @@ __all__ = [
     "BUDGETS",
     "ChannelGroup",
     "ChannelPlan",
-    "ROUNDS",
     "Sparsify",
     "channel_groups",
     "importance_of",
+    "num_rounds",
     "pass_through",
     "per_channel",
     "plan_channels",

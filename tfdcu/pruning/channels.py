@@ -113,8 +113,8 @@ def prune_channels(
     Raises:
         ValueError: If the model cannot be taken apart, not exactly one budget
             is given, an option is unknown, images are missing, there are no
-            rounds, or the budget cannot be met; the message then says which
-            can.
+            rounds or several with an `importance_of` a model, or the budget
+            cannot be met; the message then says which can.
 
     Example:
 
@@ -124,14 +124,7 @@ def prune_channels(
     for name in ("model", "repair", "reestimate", "rounds"):
         del options[name]
     check_images(images, repair, reestimate)
-    if rounds is None:
-        known = isinstance(importance, KnownImportance)
-        rounds = ROUNDS if repairs(images, repair) and not known else 1
-    if rounds < 1:
-        raise ValueError(
-            "A model is cut in rounds. Expected: rounds of at least 1. "
-            f"Received: rounds={rounds}."
-        )
+    rounds = num_rounds(rounds, importance, repairs(images, repair))
     smaller = model
     for number in range(1, rounds + 1):
         plan = plan_round(smaller, model, number / rounds, **options)
@@ -139,6 +132,37 @@ def prune_channels(
             plan, images, repair=repair, reestimate=reestimate, seed=seed
         )
     return smaller
+
+
+def num_rounds(rounds, importance, repaired):
+    """How many cuts lead to the budget.
+
+    Args:
+        rounds, importance: As in `prune_channels`.
+        repaired: Whether kernels are solved anew.
+
+    Returns:
+        Int, at least 1.
+
+    Raises:
+        ValueError: If there are no rounds, or several by the importance of a
+            model that is no longer there after the first.
+    """
+    known = isinstance(importance, KnownImportance)
+    if rounds is None:
+        return ROUNDS if repaired and not known else 1
+    if rounds < 1:
+        raise ValueError(
+            "A model is cut in rounds. Expected: rounds of at least 1. "
+            f"Received: rounds={rounds}."
+        )
+    if known and rounds > 1:
+        raise ValueError(
+            "The importance of a model does not tell what a cut made of it. "
+            "Expected: rounds=1, or the name of an importance instead of an "
+            f"`importance_of` a model. Received: rounds={rounds}."
+        )
+    return rounds
 
 
 def plan_round(model, original, part, *, measure=None, **options):
