@@ -32,7 +32,7 @@ def get_config():
     config.channels.macs = 0.5
 
     # Few views that come again are learned by heart. The mean with the mirror
-    # image, a second question each, comes in place of half of the views.
+    # image, a second question each, is an answer for both: a view an epoch.
     config.targets.views = 4
     config.targets.labeled_views = 60
     config.targets.mirror = True

@@ -105,7 +105,8 @@ def get_config():
     config.targets.views = 0
     # Views of each labeled image, as many as of the others when not set.
     config.targets.labeled_views = placeholder(int)
-    # Whether the teacher is asked about the mirror image too and the mean kept.
+    # Whether the teacher is asked about the mirror image too: the mean is kept
+    # for both, and the student sees both.
     config.targets.mirror = False
     # Logits kept of each view, all when not set.
     config.targets.top_k = placeholder(int)

@@ -180,8 +180,37 @@ def test_mirrored_targets_are_means_over_images_and_mirror_images(tmp_path):
     other = IMAGES[:, :, ::-1]
     flipped = targets(tmp_path / "other", images=other, mirror=True)
     np.testing.assert_array_equal(logits_of(flipped, other), logits_of(made))
-    with pytest.raises(ValueError, match="of something else.*teacher"):
+    with pytest.raises(ValueError, match="of something else.*mirror"):
         targets(tmp_path / "made")
+
+
+@pytest.mark.parametrize("mirror", [False, True])
+@pytest.mark.parametrize("augment, views", [(None, 1), ("flip_crop", 2)])
+def test_one_answer_serves_a_view_and_its_mirror_image(
+    tmp_path, augment, views, mirror
+):
+    options = {"augment": augment, "views": views}
+    made = targets(tmp_path, images=IMAGES[:10], mirror=mirror, **options)
+    batches = data.training_batches(
+        None,
+        IMAGES[:10],
+        batch_size=10,
+        targets=made,
+        epochs=3 * views,
+        **options,
+    )
+    epochs = []
+    for _, images, (logits,) in batches:
+        order = np.lexsort(logits.numpy().T)
+        epochs.append((images.numpy()[order], logits.numpy()[order]))
+    first, second, third = (
+        epochs[i * views : (i + 1) * views] for i in range(3)
+    )
+    for one, two, three in zip(first, second, third, strict=True):
+        again = two[0][:, :, ::-1] if mirror else two[0]
+        np.testing.assert_array_equal(one[0], again)
+        np.testing.assert_array_equal(one[0], three[0])
+        np.testing.assert_array_equal(one[1], two[1])
 
 
 def test_top_k_of_all_is_all(tmp_path):

@@ -88,7 +88,7 @@ def mirrored(teacher):
         seen = np.asarray(teacher.ask(images))
         return (seen + np.asarray(teacher.ask(images[:, :, ::-1]))) / 2
 
-    return Teacher(ask, teacher.classes, f"{teacher.digest}:mirrored")
+    return Teacher(ask, teacher.classes, teacher.digest)
 
 
 def _litert(path):

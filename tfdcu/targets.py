@@ -83,8 +83,9 @@ def teacher_targets(
             the images themselves, as when there are no labeled ones.
         mirror: Whether a view's logits are the mean of the teacher's for it
             and for its mirror image, left and right exchanged, at twice the
-            cost; for images whose mirror images are of the same class.
-            Defaults to `False`.
+            cost; for images whose mirror images are of the same class. One
+            answer then serves both: training has the views in turn, then
+            their mirror images. Defaults to `False`.
         top_k: Int; only that many of the largest logits of a view are kept,
             and the log-sum-exp of the others, which is spread evenly over
             them in training: their probabilities at temperature 1 keep their
@@ -153,6 +154,7 @@ def teacher_targets(
         asked = mirrored(asked)
     described |= {
         "teacher": asked.digest,
+        "mirror": bool(mirror),
         "classes": asked.classes,
         "top_k": checked_top_k(top_k, asked.classes),
     }

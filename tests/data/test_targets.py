@@ -20,6 +20,7 @@ def fingerprint(source, augment="shift", views=2, seed=0, **changes):
     )
     return {
         "teacher": "mine",
+        "mirror": False,
         "classes": 4,
         "top_k": None,
         "shard_size": 4,

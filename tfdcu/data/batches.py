@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from tfdcu.data.digest import describe_views
+from tfdcu.data.moves import mirrored
 from tfdcu.data.open import open_source
 from tfdcu.data.order import epoch_batches
 from tfdcu.data.partners import open_mix
@@ -74,7 +75,8 @@ def training_batches(
             the same `augment`, `seed` and number of views, the pool's also
             with `mix` and the labeled images as `partners`, or its paths: a
             pair (of the labeled images, of the pool), or of the pool alone if
-            there are no labeled images. Default `None`.
+            there are no labeled images. Where they are of mirror images too,
+            these come when all views had their turn. Default `None`.
         epochs: `None` makes a dataset of one epoch, another one every time it
             is iterated, as `fit(dataset, epochs=...)` does. A `range` makes
             one long dataset of these very epochs: `range(3, 10)` is what was
@@ -149,6 +151,7 @@ def training_batches(
             made = describe_views(augment, views, seed, *shape, mix)
             targets.check(source, made)
             recall = targets.recall()
+        both = targets is not None and targets.mirror
         key = _stream_seed(seed, tag)
 
         @as_written
@@ -156,12 +159,14 @@ def training_batches(
             return epoch_batches(source, steps, size, epoch, key)
 
         @as_written
-        def decoded(ids, numbers, records):
+        def decoded(ids, passes, records):
             items, *labels = records if source.labeled else (records,)
             images = source.decode_batch(items)
-            numbers = numbers % views if views else numbers
+            numbers = passes % views if views else passes
             logits = [] if recall is None else [recall(ids, numbers, images)]
             images = view(images, ids, numbers)
+            if both:
+                images = mirrored(images, passes // views % 2 == 1)
             parts = (images, *labels, *logits)
             return parts if parts[1:] else images
 

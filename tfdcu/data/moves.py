@@ -57,6 +57,19 @@ def shift(images, seeds):
     return tf.where(inside[..., None], moved, paper)
 
 
+def mirrored(images, which):
+    """Exchanges left and right of some images.
+
+    Args:
+        images: Float tensor (batch, height, width, channels).
+        which: Bool tensor (batch,).
+
+    Returns:
+        Tensor of the same shape.
+    """
+    return tf.where(which[:, None, None, None], images[:, :, ::-1], images)
+
+
 def _moved(size, draws):
     """For each draw in [0, 1) where every place of an axis comes from."""
     by = max(1, round(size * _SHARE))

@@ -35,10 +35,11 @@ class Targets:
 
     Attributes:
         path: `Path` of the folder.
-        fingerprint: Dict of what the logits are of: `teacher`, `classes`,
-            `top_k`, `shard_size`, `images` and `view`.
+        fingerprint: Dict of what the logits are of: `teacher`, `mirror`,
+            `classes`, `top_k`, `shard_size`, `images` and `view`.
         num_images: How many images the source has.
         views: How many views each image has.
+        mirror: Whether a view's logits are those of its mirror image too.
         classes: How many logits a view has.
         num_shards: How many shards there are once it is finished.
 
@@ -53,6 +54,7 @@ class Targets:
             self.fingerprint = json.loads(text)
             self.num_images = self.fingerprint["images"]["num_images"]
             self.views = self.fingerprint["view"]["views"]
+            self.mirror = self.fingerprint["mirror"]
         except (OSError, ValueError, LookupError, TypeError) as error:
             raise ValueError(
                 f"There are no targets. Expected: a folder that "
