@@ -27,7 +27,7 @@ def get_config():
     # Small batches: what limits the student is the number of its steps.
     config.batches.batch_size = 32
     config.batches.labeled_batch_size = 8
-    config.batches.augment = "flip_crop"
+    config.batches.augment = ("flip_crop", "zoom")
 
     config.channels.macs = 0.5
 
@@ -37,6 +37,8 @@ def get_config():
     config.targets.labeled_views = 60
     config.targets.mirror = True
 
+    # All logits count, not only those of likely classes.
+    config.transfer.mimic = "mse"
     # The teacher knows these labels: it was trained on them.
     config.transfer.label_weight = 0.1
     # The repaired student has the statistics of the images that the teacher was

@@ -48,7 +48,7 @@ def get_config():
     config.batches.batch_size = 64
     # As many as unlabeled ones when not set.
     config.batches.labeled_batch_size = placeholder(int)
-    # None, "flip_crop", "shift", "colour", or a tuple of those, in order.
+    # None, "flip_crop", "shift", "zoom", "colour", or a tuple, in order.
     config.batches.augment = placeholder(object)
     # None, "mixup" or "cutmix": pool images mixed with the labeled ones, or
     # with one another where there are none; and the share that is mixed.

@@ -23,6 +23,7 @@ class Example:
         data_dir: TFDS folder, or `None`.
         labels_per_class: How many labels a class the ladder has.
         label_epochs: Epochs of the rungs that see labeled images only.
+        augment: The usual views of such images, those of rungs 1 to 4.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Example:
     data_dir: str | None
     labels_per_class: int
     label_epochs: int
+    augment: str
 
     def config(self, seed):
         """The config that all rungs start from, a plain dict."""
@@ -67,9 +69,9 @@ class Example:
 
 def cifar10(teacher, data_dir):
     """CIFAR-10's ResNet-56 with 50 labels a class and Tiny ImageNet."""
-    return Example("cifar10", teacher, data_dir, 50, 50)
+    return Example("cifar10", teacher, data_dir, 50, 50, "flip_crop")
 
 
 def digits_example(teacher):
     """Handwritten digits with 5 labels a class and printed characters."""
-    return Example("digits", teacher, None, 5, 600)
+    return Example("digits", teacher, None, 5, 600, "shift")

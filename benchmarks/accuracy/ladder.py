@@ -41,6 +41,8 @@ def run(example, rung, seed, folder):
     config = example.config(seed)
     for change in rungs.changes(rung):
         config = rungs.changed(config, change)
+    if rungs.PLAIN in rungs.changes(rung):
+        config["batches"]["augment"] = example.augment
     if rungs.LABELS in rungs.changes(rung):
         few = example.few(seed)
         config |= {"labeled": few, "unlabeled": few.without_labels()}

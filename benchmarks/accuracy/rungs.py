@@ -11,6 +11,7 @@ PLAIN = {
         "batchnorm": "joint",
         "align_weight": 0.0,
         "label_weight": 1.0,
+        "mimic": "kl",
     },
     "training": {
         "optimizer": "sgd",
@@ -30,8 +31,10 @@ LABELS = {
 # All images that the teacher was trained on, labeled, in place of both pools.
 ORACLE = {"data": {"labels_per_class": None, "unlabeled_split": None}}
 NO_LABELS = {"labeled": None, "data": {"labels_per_class": None}}
-# CIFAR-10's recipe before it cut in rounds and asked about mirror images.
-FORMER = {
+# Views and mimic loss of CIFAR-10's recipe before it compared all logits.
+KL = {"batches": {"augment": "flip_crop"}, "transfer": {"mimic": "kl"}}
+# Before that it cut at once and did not ask about mirror images.
+FORMER = KL | {
     "iterative": {"rounds": 1},
     "targets": {"views": 8, "labeled_views": 20, "mirror": False},
 }
@@ -91,14 +94,12 @@ ABLATIONS = {
         "targets": {"views": 0, "labeled_views": None, "mirror": False}
     },
     "no mirror images, 8 views": {"targets": {"views": 8, "mirror": False}},
+    "KL at T=4": {"transfer": {"mimic": "kl"}},
+    "KL at T=4, no zoom": KL,
     "formerly": FORMER,
     "formerly, 0 labels a class": [FORMER, NO_LABELS],
     "formerly, the oracle": [FORMER, ORACLE],
     "formerly, 2 views": [FORMER, {"targets": {"views": 2}}],
-    "formerly, 2 views and their mirror images": [
-        FORMER,
-        {"targets": {"views": 2, "mirror": True}},
-    ],
     "formerly, 2 views in 4 epochs of large batches": [
         FORMER,
         {

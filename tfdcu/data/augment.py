@@ -8,9 +8,10 @@ from tfdcu.data.colour import colour
 from tfdcu.data.draws import mixed
 from tfdcu.data.moves import flip_crop
 from tfdcu.data.moves import shift
+from tfdcu.data.moves import zoom
 
 # Known views by name; `None` is the image itself.
-AUGMENTATIONS = {"flip_crop": flip_crop, "shift": shift}
+AUGMENTATIONS = {"flip_crop": flip_crop, "shift": shift, "zoom": zoom}
 # More of them, which also need to know the range of the pixels.
 COLOURS = {"colour": colour}
 

@@ -57,10 +57,10 @@ def training_batches(
         unlabeled: Anything `open_source` takes; labels are dropped.
         batch_size: Unlabeled images a batch.
         labeled_batch_size: Labeled images a batch. Default `batch_size`.
-        augment: `None`, `"flip_crop"`, `"shift"`, `"colour"` or a callable
-            from (image (height, width, channels), seed (2,)) to an image of
-            that shape, made of TensorFlow's stateless operations; or a tuple
-            of those, which are applied in order.
+        augment: `None`, `"flip_crop"`, `"shift"`, `"zoom"`, `"colour"` or a
+            callable from (image (height, width, channels), seed (2,)) to an
+            image of that shape, made of TensorFlow's stateless operations; or
+            a tuple of those, which are applied in order.
         mix: `None`, `"mixup"` (weighted means, Zhang et al. 2018) or
             `"cutmix"` (boxes, Yun et al. 2019) of pool images with partners:
             views of the labeled images, or of the pool itself where there are
