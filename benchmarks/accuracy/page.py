@@ -58,8 +58,8 @@ def page(name, rows):
         "Test accuracy in percent, last epoch: mean (lowest to highest) over "
         f"the seeds. The teacher has {100 * teacher:.2f}. `mimic` is that loss "
         "in the last epoch, `held out` the same on images of the pool that "
-        "were not trained on; rows with mirror images follow another target "
-        "than rows without.",
+        "were not trained on; neither compares rows that differ in the loss "
+        "or in mirror images.",
     ]
     own = [row for row in rows if row["rung"] == "5 everything"]
     if own:

@@ -95,6 +95,7 @@ ABLATIONS = {
     },
     "no mirror images, 8 views": {"targets": {"views": 8, "mirror": False}},
     "KL at T=4": {"transfer": {"mimic": "kl"}},
+    "mse": {"transfer": {"mimic": "mse"}},
     "KL at T=4, no zoom": KL,
     "formerly": FORMER,
     "formerly, 0 labels a class": [FORMER, NO_LABELS],
