@@ -145,13 +145,12 @@ def training_batches(
 
     def stream(source, size, tag, targets, views, mix=None):
         view = viewing(augment, source.value_range, seed, mix)
-        recall = None
+        recall, both = None, False
         if targets is not None:
             shape = source.image_shape, source.value_range
             made = describe_views(augment, views, seed, *shape, mix)
             targets.check(source, made)
-            recall = targets.recall()
-        both = targets is not None and targets.mirror
+            recall, both = targets.recall(), targets.mirror
         key = _stream_seed(seed, tag)
 
         @as_written

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from tfdcu.data.sample import images_of
+from tfdcu.data.sample import sample_of
 
 # Images of each source that are looked at.
 _NUM_IMAGES = 2000
@@ -41,7 +41,7 @@ def match_spectrum(pool, like, *, seed=0):
     height, width, _ = pool.image_shape
     ring = rings(height, width)
     wanted, found = (
-        amplitudes(images_of(source, _NUM_IMAGES, seed=seed), ring)
+        amplitudes(sample_of(source, _NUM_IMAGES, seed=seed).dataset, ring)
         for source in (like, pool)
     )
     gains = wanted / np.maximum(found, 1e-6 * found.max() + 1e-12)
@@ -75,18 +75,19 @@ def amplitudes(images, ring):
     """Root mean square amplitude in each ring, over images and channels.
 
     Args:
-        images: Float array (num, height, width, channels).
+        images: Images one by one, float (height, width, channels).
         ring: What `rings` gave for the size.
 
     Returns:
         Float64 array (rings,).
     """
-    power = np.zeros(ring.shape)
+    power, num_images = np.zeros(ring.shape), 0
     for image in images:
         spectrum = np.fft.fft2(image, axes=(0, 1))
         power += np.square(np.abs(spectrum)).mean(-1)
+        num_images += 1
     count = np.bincount(ring.ravel())
-    total = np.bincount(ring.ravel(), power.ravel() / len(images))
+    total = np.bincount(ring.ravel(), power.ravel() / num_images)
     return np.sqrt(total / count)
 
 
