@@ -20,8 +20,8 @@ from tfdcu.pruning.select import Selection
 from tfdcu.pruning.select import step_of
 from tfdcu.pruning.statistics import reestimate_statistics
 
-# Where kernels are solved anew. Chosen on held-out pool images, of digits and
-# CIFAR-10: students start closer to the teacher than with 1 or 2, or with 8.
+# Where kernels are solved anew. Students start closer to the teacher than with
+# one cut (docs/channels.md).
 ROUNDS = 4
 
 
