@@ -38,8 +38,6 @@ def get_config():
     # Pool images kept from training, to measure agreement on, and whether
     # the student learns the others by heart.
     config.data.pool_validation = 0
-    # "spectrum" makes the pool as sharp, or as soft, as the labeled images.
-    config.data.match = placeholder(str)
     # Pixels as the teacher wants them.
     config.data.value_range = (0.0, 1.0)
     # Where TFDS finds prepared data sets.

@@ -89,7 +89,6 @@ ABLATIONS = {
     "mixup": {"batches": {"mix": "mixup"}},
     "cutmix": {"batches": {"mix": "cutmix"}},
     "ema 0.99": {"training": {"ema": 0.99}},
-    "spectrum matched": {"data": {"match": "spectrum"}},
     "statistics of labeled": {"reestimate": {"images": "labeled"}},
     "balanced mimic": {"transfer": {"mimic_balance": 1.0}},
     "select confidence": {"select": {"by": "confidence"}},

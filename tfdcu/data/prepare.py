@@ -5,7 +5,6 @@ import dataclasses
 from tfdcu.data.arrays import check_label_range
 from tfdcu.data.open import open_source
 from tfdcu.data.source import Source
-from tfdcu.data.spectrum import match_spectrum
 from tfdcu.data.splits import few_labels
 from tfdcu.data.splits import hold_out
 
@@ -49,7 +48,6 @@ def prepare(
     label_fraction=None,
     validation_per_class=0,
     pool_validation=0,
-    match=None,
     classes=None,
     value_range=(0.0, 1.0),
     data_dir=None,
@@ -74,8 +72,6 @@ def prepare(
         pool_validation: Unlabeled images (or a share below 1) taken from the
             pool to validate by agreement with the teacher, and, in training,
             by the mimic loss after each epoch.
-        match: `None`, or `"spectrum"`: a filter makes the pool as sharp, or
-            as soft, as the labeled images (`tfdcu/data/spectrum.py`).
         classes: The teacher's class names, or `None` for those of the data.
         value_range: (low, high) of the pixels.
         data_dir: Where TFDS finds prepared data sets.
@@ -89,20 +85,13 @@ def prepare(
         `validation_per_class` draws from it then stay in the pool.
 
     Raises:
-        ValueError: If there is no pool, or no labeled image for it to match,
-            sources share images, the classes or labels do not fit the
-            teacher's, or a source cannot be used.
+        ValueError: If there is no pool, sources share images, the classes or
+            labels do not fit the teacher's, or a source cannot be used.
     """
     if unlabeled is None:
         raise ValueError(
             "There is no pool. Expected `unlabeled` images for the student to "
             "follow the teacher on. Received None."
-        )
-    if match not in (None, "spectrum") or (match and labeled is None):
-        raise ValueError(
-            "The pool cannot be matched. Expected: match=None, or 'spectrum' "
-            "with `labeled` images to match. Received: "
-            f"match={match!r}, labeled={'None' if labeled is None else 'some'}."
         )
     if classes is not None and len(classes) != num_classes:
         raise ValueError(
@@ -162,8 +151,6 @@ def prepare(
             seed=seed,
         )
         own_validation = own_validation or drawn
-    if match:
-        pool = match_spectrum(pool, few, seed=seed)
     held = None
     if pool_validation:
         pool, held = hold_out(pool, pool_validation, seed=seed)
