@@ -98,7 +98,7 @@ ABLATIONS = {
     "fresh views": {
         "targets": {"views": 0, "labeled_views": None, "mirror": False}
     },
-    "no mirror images, 8 views": {"targets": {"views": 8, "mirror": False}},
+    "no mirror images, 4 views": {"targets": {"views": 4, "mirror": False}},
     "KL at T=4": {"transfer": {"mimic": "kl"}},
     "mse": {"transfer": {"mimic": "mse"}},
     "8 epochs of 4 views": SHORTER,
