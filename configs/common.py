@@ -183,6 +183,7 @@ def get_config():
     # Checks; by format when not set.
     config.export.min_agreement = placeholder(float)
     config.export.max_difference = placeholder(float)
-    # Pool images that calibrate int8 and check the files.
+    # Pool images that check the files; as many labeled ones, where there are
+    # 100, calibrate int8, else these.
     config.export.num_images = 256
     return config

@@ -5,9 +5,11 @@ import pytest
 
 import tfdcu
 from tests import tiny
+from tfdcu.data import images_of
 from tfdcu.data import prepare
 from tfdcu.measure import NUM_POOL_IMAGES
 from tfdcu.measure import exported
+from tfdcu.measure import images_for_export
 from tfdcu.measure import measured
 from tfdcu.measure import some_of_the_pool
 
@@ -51,6 +53,23 @@ def test_the_teachers_file_comes_first_then_all_of_the_students(run):
     for (name, kind), path in files.items():
         assert path.name == f"{name}_{kind}.tflite"
         assert path.with_suffix(".json").exists()
+
+
+@pytest.mark.parametrize("num_labeled, own", [(99, False), (100, True)])
+def test_the_tasks_own_images_calibrate_if_they_are_enough(num_labeled, own):
+    few = tiny.images(num_labeled), tiny.labels(num_labeled)
+    splits = prepare(few, POOL, num_classes=4, image_shape=(8, 8, 1))
+    calibration, check = images_for_export(splits, 50)
+    source = splits.labeled if own else splits.unlabeled
+    np.testing.assert_array_equal(calibration, images_of(source, 50))
+    np.testing.assert_array_equal(check, images_of(splits.unlabeled, 50))
+
+
+def test_without_labels_the_pool_calibrates():
+    splits = prepare(None, POOL, num_classes=4, image_shape=(8, 8, 1))
+    calibration, check = images_for_export(splits)
+    np.testing.assert_array_equal(calibration, check)
+    assert len(check) == 60
 
 
 def test_rows_are_counted_by_hand(run):

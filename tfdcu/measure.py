@@ -5,6 +5,7 @@ import numpy as np
 from tfdcu.data import images_of
 from tfdcu.evaluate import choices_of
 from tfdcu.evaluate import share_equal
+from tfdcu.export import FEW_IMAGES
 from tfdcu.export import explain
 from tfdcu.export import export_all
 from tfdcu.export import file_sizes
@@ -27,7 +28,7 @@ def exported(models, splits, folder, **export):
 
     Args:
         models: Dict with `teacher` and `student`.
-        splits: `tfdcu.data.Splits`; its pool calibrates and checks.
+        splits: `tfdcu.data.Splits`; what calibrates and checks.
         folder: Where the files go.
         **export: Keywords of `export_all`.
 
@@ -37,12 +38,14 @@ def exported(models, splits, folder, **export):
     files = {}
     for name in ("teacher", "student"):
         options = export if name == "student" else {"formats": ("float32",)}
-        images = images_of(splits.unlabeled, options.get("num_images", 256))
-        images = np.asarray(resized(images, models[name].input_shape))
+        calibration, images = (
+            np.asarray(resized(some, models[name].input_shape))
+            for some in images_for_export(splits, options.get("num_images"))
+        )
         paths = export_all(
             models[name],
             folder,
-            calibration=images,
+            calibration=calibration,
             images=images,
             classes=splits.classes,
             value_range=splits.unlabeled.value_range,
@@ -51,6 +54,27 @@ def exported(models, splits, folder, **export):
         )
         files.update({(name, kind): path for kind, path in paths.items()})
     return files
+
+
+def images_for_export(splits, num=None):
+    """The images that int8 is calibrated on, and those that check the files.
+
+    The task's own images calibrate, if they are enough: foreign ones stir a
+    network to values that it does not reach on these, and a wider range has
+    coarser steps. The pool's images check.
+
+    Args:
+        splits: `tfdcu.data.Splits`.
+        num: How many at most, of each. Defaults to 256.
+
+    Returns:
+        Two float32 arrays (num, height, width, channels), the first of the
+        labeled images where there are 100 of them, else equal to the second.
+    """
+    few = splits.labeled
+    enough = few is not None and few.num_images >= FEW_IMAGES
+    sources = (few if enough else splits.unlabeled, splits.unlabeled)
+    return tuple(images_of(source, num or 256) for source in sources)
 
 
 def measured(models, files, splits):

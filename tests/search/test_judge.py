@@ -13,6 +13,7 @@ from tfdcu.search.judge import litert
 def splits(num=40):
     """Data with images held out, as `prepare` would hand it over."""
     return types.SimpleNamespace(
+        labeled=None,
         unlabeled=open_source(tiny.images(num), labeled=False),
         pool_validation=open_source(tiny.images(num, seed=1), labeled=False),
         validation=open_source((tiny.images(num, seed=2), tiny.labels(num))),

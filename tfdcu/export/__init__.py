@@ -5,6 +5,7 @@ from tfdcu.export.artifact import check_formats
 from tfdcu.export.artifact import export_all
 from tfdcu.export.artifact import export_litert
 from tfdcu.export.check import check_litert
+from tfdcu.export.convert import FEW_IMAGES
 from tfdcu.export.explain import explain
 from tfdcu.export.flatbuffer import inspect_litert
 from tfdcu.export.interpreter import LiteRTModel
@@ -14,6 +15,7 @@ from tfdcu.export.model_latency import litert_latency
 from tfdcu.export.sizes import file_sizes
 
 __all__ = [
+    "FEW_IMAGES",
     "FORMATS",
     "LiteRTModel",
     "check_formats",

@@ -9,7 +9,7 @@ from tfdcu.export.quiet import quiet
 from tfdcu.export.sparse import densify_fully_connected
 
 # Below this many images the int8 ranges hang on chance.
-_FEW_IMAGES = 100
+FEW_IMAGES = 100
 
 
 def convert(saved_model, name, sparse, calibration, value_range):
@@ -66,10 +66,10 @@ def convert(saved_model, name, sparse, calibration, value_range):
 
 
 def _calibration_batches(calibration, value_range):
-    if len(calibration) < _FEW_IMAGES:
+    if len(calibration) < FEW_IMAGES:
         warnings.warn(
             f"int8 is calibrated on {len(calibration)} images only; its "
-            f"ranges are reliable from about {_FEW_IMAGES} on.",
+            f"ranges are reliable from about {FEW_IMAGES} on.",
             stacklevel=6,
         )
     low, high = value_range

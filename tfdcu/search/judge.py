@@ -3,12 +3,12 @@
 import math
 import tempfile
 
-from tfdcu.data import images_of
 from tfdcu.evaluate import share_equal
 from tfdcu.export import export_all
 from tfdcu.export import file_sizes
 from tfdcu.export import latency
 from tfdcu.measure import choices_of
+from tfdcu.measure import images_for_export
 from tfdcu.report import profile
 from tfdcu.search.names import check_names
 
@@ -16,7 +16,6 @@ COSTS = ("macs", "params", "bytes", "latency_ms")
 # The costs that only a LiteRT file has.
 OF_FILES = ("bytes", "latency_ms")
 QUALITIES = ("accuracy", "agreement")
-NUM_IMAGES = 256
 
 
 class Judge:
@@ -159,12 +158,12 @@ def litert(model, splits, export, folder):
     options = dict(export)
     formats = options.pop("formats", None)
     kind = (formats or ("float32",))[0]
-    images = images_of(splits.unlabeled, options.get("num_images", NUM_IMAGES))
+    calibration, images = images_for_export(splits, options.get("num_images"))
     return export_all(
         model,
         folder,
         formats=(kind,),
-        calibration=images,
+        calibration=calibration,
         images=images,
         classes=splits.classes,
         value_range=splits.unlabeled.value_range,
