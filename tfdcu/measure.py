@@ -69,12 +69,12 @@ def images_for_export(splits, num=None):
 
     Returns:
         Two float32 arrays (num, height, width, channels), the first of the
-        labeled images where there are 100 of them, else equal to the second.
+        labeled images where there are 100 of them, else the second.
     """
     few = splits.labeled
     enough = few is not None and few.num_images >= FEW_IMAGES
-    sources = (few if enough else splits.unlabeled, splits.unlabeled)
-    return tuple(images_of(source, num or 256) for source in sources)
+    check = images_of(splits.unlabeled, num or 256)
+    return images_of(few, num or 256) if enough else check, check
 
 
 def measured(models, files, splits):
