@@ -51,7 +51,7 @@ setup(
         "dev": [
             "hypothesis>=6",
             "pytest>=8",
-            "pytest-xdist>=3",
+            "pytest-xdist>=3.7",
             "ruff==0.17.*",
         ],
     },

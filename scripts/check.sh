@@ -10,4 +10,6 @@ if [ "${1:-}" = "--slow" ]; then
 fi
 .venv/bin/ruff check .
 .venv/bin/ruff format --check .
-.venv/bin/python -m pytest --numprocesses auto --dist loadfile "$@"
+# In their own order: files of few tests, some of them long, are not left for last.
+.venv/bin/python -m pytest --numprocesses auto --dist loadfile \
+  --no-loadscope-reorder "$@"

@@ -5,5 +5,8 @@ import os
 # Set before TensorFlow is imported. oneDNN as `scripts` has it: without it,
 # processors have no channels-first convolutions. With a thread an operation
 # batches are cut into parts, as where `scripts` train with frozen BatchNorm.
+# NumPy too has a thread in each process: threads that wait for each other turn
+# in a circle, and two processes with two each take twice the time.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

@@ -1,11 +1,15 @@
 """From the teacher to the student: what is cut, at once or round by round."""
 
+import functools
+from functools import partial
+
 import numpy as np
 
 from tfdcu.data import images_of
 from tfdcu.export import FORMATS
 from tfdcu.export import litert_latency
 from tfdcu.pruning import num_rounds
+from tfdcu.pruning import once_a_model
 from tfdcu.pruning import plan_round
 from tfdcu.pruning import student_of
 
@@ -68,10 +72,6 @@ def pruned(model, teacher, splits, config, part=1.0):
         if name in channels
     }
     formats = config["export"].get("formats", FORMATS)
-
-    def measure(model):
-        return litert_latency(model, "int8" if "int8" in formats else None)
-
     images = sample(splits, seed)
     plan = plan_round(
         model,
@@ -79,10 +79,16 @@ def pruned(model, teacher, splits, config, part=1.0):
         part,
         images=images,
         seed=seed,
-        measure=measure,
+        measure=_measure("int8" if "int8" in formats else None),
         **channels,
     )
     return student_of(plan, images, seed=seed, **after), plan
+
+
+@functools.cache
+def _measure(quantization):
+    """The time of a model, taken once, whichever round or trial asks."""
+    return once_a_model(partial(litert_latency, quantization=quantization))
 
 
 def sample(splits, seed):

@@ -1,5 +1,8 @@
 """Pruned models compute what the silenced originals compute, in budget."""
 
+import gc
+import weakref
+
 import keras
 import numpy as np
 import pytest
@@ -349,6 +352,28 @@ def test_latency_is_met_by_bisection():
         prune_channels(model, latency=0.1, measure=measure)
     with pytest.raises(ValueError, match="`measure`"):
         prune_channels(model, latency=0.5)
+
+
+def test_rounds_measure_each_model_once_and_keep_none_alive():
+    model, seen = tiny.plain_net(width=64), []
+
+    def measure(model):
+        assert all(one() is not model for one in seen)
+        seen.append(weakref.ref(model))
+        return 1.0 + total_macs(model) / 1e6
+
+    prune_channels(
+        model,
+        latency=0.6,
+        measure=measure,
+        rounds=3,
+        images=tiny.images(64),
+        tolerance=0.2,
+    )
+    assert [one() for one in seen].count(model) == 1
+    assert len(seen) >= 6
+    gc.collect()
+    assert {one() for one in seen} == {model, None}
 
 
 def test_images_repair_the_student_unless_it_is_told_not_to():

@@ -1,6 +1,7 @@
 """Making a model smaller: channels removed, weights set to zero."""
 
 from tfdcu.pruning.budget import BUDGETS
+from tfdcu.pruning.budget import once_a_model
 from tfdcu.pruning.channel_plan import ChannelPlan
 from tfdcu.pruning.channels import num_rounds
 from tfdcu.pruning.channels import plan_channels
@@ -27,6 +28,7 @@ __all__ = [
     "channel_groups",
     "importance_of",
     "num_rounds",
+    "once_a_model",
     "pass_through",
     "per_channel",
     "plan_channels",

@@ -1,5 +1,7 @@
 """A budget, and the selection that meets it from just below."""
 
+import weakref
+
 import numpy as np
 
 from tfdcu.pruning.cost import COSTS
@@ -100,6 +102,29 @@ def budget_of(model, teacher, channels, part=1.0, measure=None):
     share = value if value <= 1 else value / full
     now = _full(Groups(model), name, measure)
     return {name: min(1.0, share**part * full / now)}
+
+
+def once_a_model(measure):
+    """A measurement that is taken of each model once, and then remembered.
+
+    Rounds of pruning ask again and again what the teacher takes.
+
+    Args:
+        measure: Function model -> number; anything else is given back.
+
+    Returns:
+        A function like it, which keeps no model alive.
+    """
+    if not callable(measure):
+        return measure
+    known = weakref.WeakKeyDictionary()
+
+    def remembered(model):
+        if model not in known:
+            known[model] = measure(model)
+        return known[model]
+
+    return remembered
 
 
 def _full(groups, name, measure):

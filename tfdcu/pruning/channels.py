@@ -6,6 +6,7 @@ from tfdcu.pruning.bounds import bounds
 from tfdcu.pruning.budget import BudgetError
 from tfdcu.pruning.budget import budget_of
 from tfdcu.pruning.budget import meet_budget
+from tfdcu.pruning.budget import once_a_model
 from tfdcu.pruning.budget import one_budget
 from tfdcu.pruning.channel_plan import ChannelPlan
 from tfdcu.pruning.cost import COSTS
@@ -125,6 +126,7 @@ def prune_channels(
         del options[name]
     check_images(images, repair, reestimate)
     rounds = num_rounds(rounds, importance, repairs(images, repair))
+    options["measure"] = once_a_model(measure)
     smaller = model
     for number in range(1, rounds + 1):
         plan = plan_round(smaller, model, number / rounds, **options)
