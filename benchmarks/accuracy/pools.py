@@ -1,4 +1,4 @@
-"""Other pools: the far half, the near one, a part of it, junk in it."""
+"""Other pools: the far half, the near one, a part of it, junk or haze in it."""
 
 import numpy as np
 from scipy.special import log_softmax
@@ -6,6 +6,8 @@ from scipy.special import log_softmax
 import tfdcu
 
 JUNK_SHARE = 0.3
+# Red, green and blue of a haze at sunset; gray images take the first.
+HAZE = (1.0, 0.8, 0.6)
 
 
 def far(answers):
@@ -48,9 +50,7 @@ def with_junk(pool, seed):
     """
     generator = np.random.default_rng(seed)
     shape, num = pool.image_shape, pool.num_images
-    images = np.concatenate(
-        [np.uint8(255 * b.numpy() + 0.5) for b in pool.batches(1024)]
-    )
+    images = _pixels(pool)
     third = round(JUNK_SHARE * num / 3)
     places = generator.permutation(num)[: 3 * third].reshape(3, third)
     images[places[0]] = generator.integers(0, 256, (third, *shape), "uint8")
@@ -60,3 +60,25 @@ def with_junk(pool, seed):
     letters = tfdcu.data.images_of(text, text.num_images)
     images[places[2]] = np.uint8(255 * letters[drawn] + 0.5)
     return images
+
+
+def in_haze(pool, seed):
+    """A pool whose images are all seen through haze: faint, and of one tint.
+
+    Args:
+        pool: A `Source` of images in [0, 1], of one channel or three.
+        seed: Not used.
+
+    Returns:
+        Uint8 array (num, height, width, channels).
+    """
+    del seed
+    images = _pixels(pool)
+    tint = 255 * np.array(HAZE[: images.shape[-1]])
+    return np.uint8((images + tint) / 2)
+
+
+def _pixels(pool):
+    return np.concatenate(
+        [np.uint8(255 * b.numpy() + 0.5) for b in pool.batches(1024)]
+    )

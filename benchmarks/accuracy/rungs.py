@@ -1,6 +1,7 @@
 """The rungs: what each one is trained with, as changes of one config."""
 
 from benchmarks.accuracy.pools import far
+from benchmarks.accuracy.pools import in_haze
 from benchmarks.accuracy.pools import near
 from benchmarks.accuracy.pools import with_junk
 
@@ -30,6 +31,7 @@ LABELS = {
 }
 # All images that the teacher was trained on, labeled, in place of both pools.
 ORACLE = {"data": {"labels_per_class": None, "unlabeled_split": None}}
+NO_ALIGNMENT = {"transfer": {"align_weight": 0.0}}
 NO_LABELS = {"labeled": None, "data": {"labels_per_class": None}}
 # CIFAR-10's recipe before its epochs were more and its views fewer.
 SHORTER = {"targets": {"views": 4}, "training": {"epochs": 8}}
@@ -71,7 +73,7 @@ ABLATIONS = {
             "clipnorm": 1.0,
         },
     },
-    "no alignment": {"transfer": {"align_weight": 0.0}},
+    "no alignment": NO_ALIGNMENT,
     "align adversarial": {
         "transfer": {"align_weight": 0.1, "align": "adversarial"}
     },
@@ -117,6 +119,10 @@ ABLATIONS = {
         },
     ],
 }
+# Pools that are farther from the labeled images.
+FAR = {"select": {"by": far, "keep": 0.5}}
+JUNK = {"unlabeled": with_junk}
+HAZE = {"unlabeled": in_haze}
 # Rung 5 in other places. What a function makes of the pool takes its place; of
 # a smaller pool so many images are trained on, in as many steps and views.
 PLACES = {
@@ -135,9 +141,13 @@ PLACES = {
     "pool of 1k": {"unlabeled": 1000},
     "pool of 2k": {"unlabeled": 2000},
     "pool of 10k": {"unlabeled": 10_000},
-    "far half": {"select": {"by": far, "keep": 0.5}},
+    "far half": FAR,
+    "far half, no alignment": [FAR, NO_ALIGNMENT],
     "near half": {"select": {"by": near, "keep": 0.5}},
-    "30 % junk": {"unlabeled": with_junk},
+    "30 % junk": JUNK,
+    "30 % junk, no alignment": [JUNK, NO_ALIGNMENT],
+    "haze": HAZE,
+    "haze, no alignment": [HAZE, NO_ALIGNMENT],
 }
 
 

@@ -1,0 +1,47 @@
+"""Laws of the pools that the ladder is climbed with elsewhere."""
+
+import numpy as np
+import pytest
+
+import tfdcu
+from benchmarks.accuracy import pools
+
+
+def source(images):
+    return tfdcu.data.open_source(images, labeled=False)
+
+
+def test_far_is_where_the_teacher_is_least_sure():
+    logits = np.array([[0.0, 0.0], [9.0, 0.0], [1.0, 0.0]])
+    answers = {"logits": logits}
+    assert pools.far(answers)[0] == pytest.approx(np.log(2))
+    np.testing.assert_array_equal(np.argsort(pools.far(answers)), [1, 2, 0])
+    np.testing.assert_array_equal(np.argsort(pools.near(answers)), [0, 2, 1])
+
+
+def test_a_part_keeps_images_and_order():
+    images = np.arange(20, dtype="uint8").reshape(20, 1, 1, 1)
+    found = tfdcu.data.images_of(pools.part(source(images), 5, seed=0), 5)
+    drawn = np.round(255 * found).ravel()
+    assert len(set(drawn)) == 5
+    np.testing.assert_array_equal(drawn, sorted(drawn))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_haze_is_half_its_tint_and_half_the_image(channels):
+    images = np.zeros((2, 4, 4, channels), "uint8")
+    images[1] = 255
+    black, white = pools.in_haze(source(images), seed=0)
+    np.testing.assert_array_equal(black[0, 0], [127, 102, 76][:channels])
+    np.testing.assert_array_equal(white[0, 0], [255, 229, 204][:channels])
+
+
+def test_three_images_in_ten_are_junk_and_the_others_are_themselves():
+    images = np.arange(100, dtype="uint8").repeat(64).reshape(100, 8, 8, 1)
+    images[:, 0, 0] = 255
+    found = pools.with_junk(source(images), seed=0)
+    assert found.dtype == np.uint8 and found.shape == images.shape
+    same = (found == images).all((1, 2, 3))
+    assert same.sum() == 70
+    flat = (found == found[:, :1, :1]).all((1, 2, 3))
+    assert flat.sum() == 10 and not flat[same].any()
