@@ -65,6 +65,25 @@ def test_the_logarithm_of_probabilities_is_called_alike_each_time(tmp_path):
     tiny.assert_same_function(first, read, tiny.images())
 
 
+@pytest.mark.parametrize("kind,model", list(_classifiers()))
+def test_who_trains_the_logits_trains_the_model(kind, model, tmp_path):
+    logits = as_logits(model)
+    assert [id(w) for w in logits.weights] == [id(w) for w in model.weights]
+    trained = logits.trainable_weights
+    assert [id(w) for w in trained] == [id(w) for w in model.trainable_weights]
+    for weight in trained:
+        weight.assign(weight + 0.5)
+    inputs = np.random.default_rng(0).normal(size=(8, 6)).astype("float32")
+    received = ops.softmax(logits(inputs))
+    np.testing.assert_allclose(received, model(inputs), rtol=0, atol=1e-6)
+    logits.save(tmp_path / "logits.keras")
+    read = keras.models.load_model(tmp_path / "logits.keras")
+    np.testing.assert_array_equal(logits(inputs), read(inputs))
+    copy = keras.models.clone_model(logits)
+    copy.set_weights(logits.get_weights())
+    np.testing.assert_array_equal(logits(inputs), copy(inputs))
+
+
 def test_sigmoid_is_taken_off():
     inputs = keras.Input((6,))
     model = keras.Model(inputs, layers.Dense(2, activation="sigmoid")(inputs))

@@ -19,8 +19,8 @@ def as_logits(model):
     end of a nested last model. Where probabilities come out of something
     that cannot be taken off, such as an average of two classifiers, the
     output is log(max(p, 1e-7)), which is a valid logit: softmax of it is p.
-    The result shares all other layers, and so the weights, with the
-    argument, which is not changed.
+    The result shares all other layers, and all weights, with the argument,
+    which is not changed: whoever trains the one trains the other.
 
     Args:
         model: A functional or sequential `keras.Model` with one input and one
@@ -96,9 +96,22 @@ def _before_end(model):
         config.pop("build_config", None)
         layer = type(op).from_config(config)
         output = layer(*arguments.args, **arguments.kwargs)
-        layer.set_weights(op.get_weights())
+        _share_weights(layer, op)
         return output
     return output
+
+
+def _share_weights(layer, other):
+    """Puts the variables of a layer of the same kind in a layer's own place."""
+    layer._tracker.unlock()
+    for name, own in list(vars(layer).items()):
+        if isinstance(own, keras.Variable):
+            layer._untrack_variable(own)
+            setattr(layer, name, getattr(other, name))
+    layer._tracker.lock()
+    inner = [one._flatten_layers(False, False) for one in (layer, other)]
+    for pair in zip(*inner, strict=True):
+        _share_weights(*pair)
 
 
 def _gives_probabilities(model):
