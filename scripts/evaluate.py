@@ -14,11 +14,16 @@ SOURCE = flags.DEFINE_string("source", None, "Images, e.g. folder:photos.")
 AGAINST = flags.DEFINE_string("against", None, "A second model to agree with.")
 SPLIT = flags.DEFINE_string("split", None, "Split of the source.")
 DATA_DIR = flags.DEFINE_string("data_dir", None, "Prepared TFDS data.")
+CLASSES = flags.DEFINE_list("classes", None, "Names in the model's order.")
+VALUE_RANGE = flags.DEFINE_list(
+    "value_range", None, "Pixels that the model takes, e.g. 0,255."
+)
 LABELED = flags.DEFINE_bool("labeled", True, "Whether the source has labels.")
 
 
 def main(argv):
     del argv
+    stated = {"classes": CLASSES.value, "value_range": VALUE_RANGE.value}
     try:
         scores = tfdcu.evaluate(
             MODEL.value,
@@ -27,6 +32,7 @@ def main(argv):
             split=SPLIT.value,
             data_dir=DATA_DIR.value,
             labeled=LABELED.value,
+            **{name: value for name, value in stated.items() if value},
         )
     except (ValueError, OSError) as error:
         raise SystemExit(f"Stopped: {error}") from error

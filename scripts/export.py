@@ -18,6 +18,10 @@ IMAGES = flags.DEFINE_string(
 )
 SPLIT = flags.DEFINE_string("split", None, "Split of the source.")
 DATA_DIR = flags.DEFINE_string("data_dir", None, "Prepared TFDS data.")
+CLASSES = flags.DEFINE_list("classes", None, "Names in the model's order.")
+VALUE_RANGE = flags.DEFINE_list(
+    "value_range", None, "Pixels that the model takes, e.g. 0,255."
+)
 FORMATS = flags.DEFINE_list(
     "formats",
     ["float32", "float16", "dynamic", "int8"],
@@ -29,6 +33,7 @@ NUM_IMAGES = flags.DEFINE_integer("num_images", 256, "Images to use.")
 
 def main(argv):
     del argv
+    value_range = tuple(map(float, VALUE_RANGE.value or (0, 1)))
     try:
         model = tfdcu.models.load(MODEL.value)
         source = tfdcu.data.open_source(
@@ -37,6 +42,7 @@ def main(argv):
             data_dir=DATA_DIR.value,
             labeled=False,
             image_shape=model.input_shape[1:],
+            value_range=value_range,
         )
         images = tfdcu.data.images_of(source, NUM_IMAGES.value)
         files = tfdcu.export.export_all(
@@ -45,6 +51,8 @@ def main(argv):
             formats=FORMATS.value,
             calibration=images,
             images=images,
+            classes=CLASSES.value,
+            value_range=value_range,
             sparse=SPARSE.value,
             name=Path(MODEL.value).stem,
         )

@@ -25,7 +25,8 @@ SECTIONS = (
 
 
 def config(**sections):
-    return {**{name: {} for name in SECTIONS}, **sections}
+    default = {name: {} for name in SECTIONS} | {"channels": {"macs": 0.5}}
+    return {**default, **sections}
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +67,15 @@ def test_defaults_fit_and_nothing_is_changed(splits, teacher):
         ({"transfer": {"features": "mse", "feature_layers": "no"}}, "'no'"),
         ({"transfer": {"feature_weight": -1}}, "feature_weight=-1"),
         ({"iterative": {"rounds": 0}}, "rounds=0"),
+        ({"channels": {}}, "Exactly one budget.*none"),
+        ({"channels": {"macs": 0.5, "params": 0.5}}, "Exactly one budget"),
+        ({"channels": {"macs": -1}}, "macs=-1"),
+        ({"channels": {"params": 10**9}}, "above what the model has"),
+        ({"channels": {"macs": 0.5, "scope": "globl"}}, "scope='globl'"),
+        ({"channels": {"macs": 0.5, "importance": "l9"}}, "importance='l9'"),
+        ({"channels": {"macs": 0.5, "exclude": "stem_*"}}, "'stem_\\*'"),
+        ({"channels": {"macs": 0.5, "per_layer": {"no": 1}}}, "'no'"),
+        ({"channels": {"macs": 0.5, "exclude": "*"}}, "Nothing can be rem"),
         ({"reestimate": {"images": "all"}}, "images='all'"),
         ({"export": {"formats": ()}}, "no format"),
         ({"export": {"sparse": True}}, "sparse=True with dynamic"),
@@ -118,3 +128,20 @@ def test_the_image_shape_is_the_users_else_the_teachers(teacher):
     inputs = keras.Input((None, 8, 1))
     with pytest.raises(ValueError, match="any size.*data.image_shape"):
         image_shape_of(keras.Model(inputs, inputs), {})
+
+
+def test_a_live_student_keeps_its_head(splits, teacher):
+    student = tiny.plain_net(width=4, seed=1)
+    before = tiny.weights(student)
+    headed = config(transfer={"head": "teacher"})
+    check_values(headed, splits, teacher, student)
+    tiny.assert_same_weights(before, tiny.weights(student))
+
+
+def test_a_lambda_layer_is_refused_before_it_is_saved(splits, teacher):
+    double = keras.layers.Lambda(lambda x: 2 * x, name="double")
+    wrapped = keras.Model(teacher.input, double(teacher.output))
+    with pytest.raises(ValueError, match="Lambda layer 'double'"):
+        check_values(config(), splits, wrapped)
+    with pytest.raises(ValueError, match="Lambda layer 'double'"):
+        check_values(config(), splits, teacher, wrapped)

@@ -65,6 +65,32 @@ def test_a_litert_file_is_run_by_its_interpreter(files, tmp_path):
     assert scores["accuracy"] == np.mean(by_hand(files["live"]) == LABELS)
 
 
+def test_a_litert_file_knows_its_classes_and_pixels(files, tmp_path):
+    names = ["ant", "bee", "cow", "dog"]
+    folders = [tmp_path / "test" / name for name in names]
+    for folder in folders:
+        folder.mkdir(parents=True)
+    for index, label in enumerate(LABELS):
+        image = np.uint8(255 * IMAGES[index] + 0.5)
+        path = folders[label] / f"{index}.png"
+        keras.utils.save_img(path, image, scale=False)
+    # The model's own order of the classes, and its own scale of pixels.
+    order = [3, 1, 0, 2]
+    scaled = keras.layers.Rescaling(1 / 255)(files["live"].input)
+    logits = keras.ops.take(files["live"](scaled), order, axis=-1)
+    path = tfdcu.export_litert(
+        keras.Model(files["live"].input, logits),
+        tmp_path / "net.tflite",
+        images=255 * IMAGES,
+        classes=[names[index] for index in order],
+        value_range=(0, 255),
+    )
+    source = f"folder:{tmp_path / 'test'}"
+    expected = tfdcu.evaluate(files["live"], source)["accuracy"]
+    assert 0 < expected < 1
+    assert tfdcu.evaluate(path, source)["accuracy"] == expected
+
+
 def test_each_model_sees_the_images_at_its_own_size(files):
     small = tiny.linear_net(size=6)
     received = tfdcu.evaluate(
@@ -86,8 +112,8 @@ def test_an_opened_source_is_resized_for_the_model(files):
 
 
 def test_images_come_in_order_and_each_once(files):
-    ask, shape = as_function(files["live"])
-    assert shape == (8, 8, 1)
+    ask, own = as_function(files["live"])
+    assert own == {"image_shape": (8, 8, 1)}
     source = open_source((IMAGES, LABELS))
     choices, labels = predictions(ask, source, batch_size=6)
     np.testing.assert_array_equal(labels, LABELS)

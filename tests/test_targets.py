@@ -1,5 +1,7 @@
 """Teacher targets: asked once, gone on with, and what training gets."""
 
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -185,12 +187,22 @@ def test_mirrored_targets_are_means_over_images_and_mirror_images(tmp_path):
 
 
 @pytest.mark.parametrize("mirror", [False, True])
-@pytest.mark.parametrize("augment, views", [(None, 1), ("flip_crop", 2)])
+@pytest.mark.parametrize(
+    "augment, views", [(None, 0), (None, 1), ("flip_crop", 2)]
+)
 def test_one_answer_serves_a_view_and_its_mirror_image(
     tmp_path, augment, views, mirror
 ):
     options = {"augment": augment, "views": views}
-    made = targets(tmp_path, images=IMAGES[:10], mirror=mirror, **options)
+    # Images that are not augmented are their one view, whatever is said.
+    views = max(1, views)
+    made = targets(
+        tmp_path,
+        images=IMAGES[:10],
+        mirror=mirror,
+        augment=augment,
+        views=views,
+    )
     batches = data.training_batches(
         None,
         IMAGES[:10],
@@ -376,3 +388,11 @@ def test_targets_share_a_folder_with_those_of_other_images_and_views(tmp_path):
     assert len({one.path for one in (first, *different)}) == 5
     again, asked = made(IMAGES)
     assert again.path == first.path and not asked
+
+
+def test_a_look_at_all_images_leaves_no_file_open(tmp_path):
+    made = targets(tmp_path, shard_size=2)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    pixels = made.pixels(range(made.num_shards))
+    assert len(pixels) == 130
+    assert len(list(Path("/proc/self/fd").iterdir())) == before

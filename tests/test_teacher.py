@@ -101,3 +101,25 @@ def test_what_does_not_fit_is_refused(tmp_path, options, message):
     with pytest.raises(ValueError, match=message):
         train_teacher(path, **{**OPTIONS, **options})
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_teacher_that_was_deleted_is_trained_anew(tmp_path):
+    path = tmp_path / "teacher.keras"
+    train_teacher(path, **OPTIONS)
+    assert [p.name for p in tmp_path.iterdir()] == ["teacher.keras"]
+    first = weights(path)
+    path.unlink()
+    train_teacher(path, **{**OPTIONS, "seed": 1})
+    assert not np.array_equal(first[0], weights(path)[0])
+
+
+def test_the_checkpoint_of_other_arguments_is_refused(tmp_path, monkeypatch):
+    def stop(self, epoch, logs=None):
+        raise KeyboardInterrupt
+
+    path = tmp_path / "teacher.keras"
+    monkeypatch.setattr("tfdcu.report.Progress.on_epoch_end", stop)
+    with pytest.raises(KeyboardInterrupt):
+        train_teacher(path, **OPTIONS)
+    with pytest.raises(ValueError, match="batch_size is 10, there 20"):
+        train_teacher(path, **{**OPTIONS, "batch_size": 10})

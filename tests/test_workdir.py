@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tests import tiny
+from tfdcu.models import custom_layers
 from tfdcu.workdir import RESULTS
 from tfdcu.workdir import Workdir
 from tfdcu.workdir import differences
@@ -170,3 +171,19 @@ def test_a_json_file_is_made_once(tmp_path):
     first = run.kept_json("found.json", lambda: {"share": 0.5})
     second = run.kept_json("found.json", lambda: pytest.fail("made twice"))
     assert first == second == {"share": 0.5}
+
+
+class Doubled(keras.layers.Layer):
+    """A layer that Keras does not know by its name."""
+
+    def call(self, x):
+        return 2 * x
+
+
+def test_layers_of_the_users_own_are_read_again(tmp_path):
+    net = tiny.plain_net()
+    model = keras.Model(net.input, Doubled()(net.output))
+    run = Workdir(tmp_path, {}, {}, custom_layers(model))
+    read = run.model("student", lambda: model)
+    tiny.assert_same_function(model, read, tiny.images())
+    assert custom_layers(net) == {}

@@ -1,10 +1,13 @@
 """What must fit before a run starts, so that nothing fails late."""
 
+import keras
+
 from tfdcu.chosen import check_chosen
 from tfdcu.data import training_batches
 from tfdcu.export import FORMATS
 from tfdcu.export import check_formats
 from tfdcu.pruning import Sparsify
+from tfdcu.pruning import check_channels
 from tfdcu.reestimate import Reestimate
 from tfdcu.shrink import shrinking
 from tfdcu.stored import check_targets
@@ -39,6 +42,18 @@ def image_shape_of(teacher, data):
     return tuple(shape)
 
 
+def check_layers(model):
+    """Raise if a model cannot be read again from the file of a run."""
+    for layer in model._flatten_layers(include_self=False):
+        if isinstance(layer, keras.layers.Lambda):
+            raise ValueError(
+                "The Python code in a Lambda layer is not read again from a "
+                "file. Expected: an operation of keras.ops or a layer class "
+                "in its place, which a run can save and go on with. "
+                f"Received: the Lambda layer {layer.name!r}"
+            )
+
+
 def check_values(config, splits, teacher, student=None):
     """Raise what the stages would raise later: names and numbers out of range.
 
@@ -52,6 +67,13 @@ def check_values(config, splits, teacher, student=None):
     Raises:
         ValueError: The first that is found.
     """
+    for model in (teacher, student or teacher):
+        check_layers(model)
+    if student is None:
+        check_channels(teacher, **config["channels"])
+    else:
+        # The check of a head puts it there.
+        student = keras.models.clone_model(student)
     few = splits.labeled and splits.labeled.subset([0])
     pool = splits.unlabeled.subset([0])
     training_batches(few, pool, epochs=range(1), **config["batches"])

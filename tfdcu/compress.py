@@ -16,6 +16,8 @@ from tfdcu.identity import describe
 from tfdcu.identity import versions
 from tfdcu.measure import exported
 from tfdcu.measure import measured
+from tfdcu.models import at_size
+from tfdcu.models import custom_layers
 from tfdcu.models import fingerprint
 from tfdcu.models import load
 from tfdcu.report import diagnosis_in_words
@@ -159,15 +161,14 @@ def compress(
     }
     check_needs(config, labeled, baseline)
     teacher = load(teacher)
-    start = None if student is None else load(student)
+    image_shape = image_shape_of(teacher, config["data"])
+    teacher = at_size(teacher, image_shape)
+    start = None if student is None else at_size(load(student), image_shape)
     splits = prepare(
         **sources,
         num_classes=teacher.output_shape[-1],
         seed=seed,
-        **{
-            **config["data"],
-            "image_shape": image_shape_of(teacher, config["data"]),
-        },
+        **{**config["data"], "image_shape": image_shape},
     )
     check_values(config, splits, teacher, start)
     config |= {"baseline": baseline, "seed": seed}
@@ -177,9 +178,11 @@ def compress(
             "student": start and fingerprint(start),
             **sources,
             **config,
+            "images": splits.describe(),
         }
     )
-    run = Workdir(workdir, identity, versions())
+    custom = custom_layers(teacher) | (custom_layers(start) if start else {})
+    run = Workdir(workdir, identity, versions(), custom)
     if (run.path / "report.html").exists():
         record = read_report(run.path / "report.json")
         print(f"This run is finished.\n{table(record['rows'])}")

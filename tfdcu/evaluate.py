@@ -23,7 +23,8 @@ def evaluate(model, source, *, against=None, **options):
             only the agreement is measured.
         against: Optional second model, like `model`.
         **options: Passed to `tfdcu.data.open_source`: `split`, `data_dir`,
-            `classes`, `value_range`, `labeled`.
+            `labeled`, and `classes` and `value_range`, which default to those
+            in the JSON beside a `.tflite` file.
 
     Returns:
         Dict with `accuracy` and `agreement`, shares in [0, 1] or `None`, and
@@ -61,23 +62,33 @@ def choices_of(model, source, **options):
     Returns:
         Int arrays (n,): choices, and labels or `None`.
     """
-    ask, image_shape = as_function(model)
+    ask, own = as_function(model)
     if not isinstance(source, data.Source):
-        options = {"image_shape": image_shape, **options}
-        return predictions(ask, data.open_source(source, **options))
-    return predictions(
-        lambda images: ask(resized(images, (None, *image_shape))), source
-    )
+        return predictions(ask, data.open_source(source, **{**own, **options}))
+    shape = (None, *own["image_shape"])
+    return predictions(lambda images: ask(resized(images, shape)), source)
 
 
 def as_function(model):
-    """Any model as (function from images to logits, image shape)."""
+    """Any model as a function, and the images that it takes.
+
+    Args:
+        model: A `keras.Model`, or the path of a model.
+
+    Returns:
+        (function from images to logits, dict of keywords of
+        `tfdcu.data.open_source`: `image_shape` and, where the JSON beside a
+        LiteRT file has them, `classes` and `value_range`).
+    """
     is_path = isinstance(model, (str, os.PathLike))
     if is_path and Path(model).suffix == ".tflite":
-        interpreter = export.LiteRTModel(model)
-        return interpreter, interpreter.input_shape
+        file = export.LiteRTModel(model)
+        known = {"classes": file.classes, "value_range": file.value_range}
+        known = {name: value for name, value in known.items() if value}
+        return file, {"image_shape": file.input_shape, **known}
     model = models.load(model)
-    return lambda images: model(images, training=False), model.input_shape[1:]
+    shape = model.input_shape[1:]
+    return lambda images: model(images, training=False), {"image_shape": shape}
 
 
 def predictions(ask, source, batch_size=256):

@@ -1,5 +1,7 @@
 """A teacher for those who have none: a named model, trained on labels."""
 
+import dataclasses
+import shutil
 from pathlib import Path
 
 import keras
@@ -8,12 +10,16 @@ from tfdcu.data import open_source
 from tfdcu.data import prepare
 from tfdcu.data import training_batches
 from tfdcu.evaluate import evaluate
+from tfdcu.identity import describe
+from tfdcu.identity import versions
 from tfdcu.models import build
 from tfdcu.models import load
 from tfdcu.report import Progress
 from tfdcu.sections import check_section
 from tfdcu.stages import SECTIONS
+from tfdcu.transfer import check_training
 from tfdcu.transfer import train
+from tfdcu.workdir import Workdir
 from tfdcu.workdir import save_model
 
 
@@ -36,10 +42,11 @@ def train_teacher(
     """Train a named model on labeled images and save it, unless it is there.
 
     Use it to try tfdcu without a teacher of your own. A killed training goes
-    on from its last epoch.
+    on from its last epoch, when it is called again with the same arguments.
 
     Args:
-        path: The `.keras` file; the checkpoint lies in a folder beside it.
+        path: The `.keras` file; until it is there, the checkpoint lies in a
+            folder beside it.
         model: Name for `tfdcu.models.build`.
         labeled: Anything `tfdcu.data.open_source` takes, with labels.
         split: Split of `labeled`, for sources that have such.
@@ -57,13 +64,17 @@ def train_teacher(
         Dict with `path`, `params` and `accuracy` (of `test`, or `None`).
 
     Raises:
-        ValueError: If a name or source is unknown or does not fit, or the
-            test images are among those that are trained on.
+        ValueError: If a name or source is unknown or does not fit, the test
+            images are among those that are trained on, or the checkpoint is
+            of other arguments.
 
     Example:
 
     >>> tfdcu.train_teacher("teacher.keras", model="digits", labeled="digits")
     """
+    arguments = dict(locals())
+    for name in ("path", "test", "test_split"):
+        del arguments[name]
     path = Path(path)
     if path.suffix != ".keras":
         raise ValueError(
@@ -85,6 +96,7 @@ def train_teacher(
         test_split=test_split,
         data_dir=data_dir,
     )
+    check_training(**training)
     if not path.exists():
         keras.utils.set_random_seed(seed)
         teacher = build(
@@ -93,6 +105,12 @@ def train_teacher(
             image_shape=source.image_shape,
             width=width,
             seed=seed,
+        )
+        images = dataclasses.replace(splits, test=None).describe()
+        run = Workdir(
+            path.with_suffix(".training"),
+            describe({**arguments, "images": images}),
+            versions(),
         )
 
         def batches(epochs):
@@ -111,12 +129,13 @@ def train_teacher(
             teacher,
             batches,
             len(batches(range(1))),
-            path.with_suffix(".training"),
+            run.path,
             callbacks=[Progress("teacher")],
             seed=seed,
             **training,
         )
         save_model(teacher, path)
+        shutil.rmtree(run.path)
     teacher = load(path)
     accuracy = None
     if splits.test is not None:

@@ -37,6 +37,8 @@ class Workdir:
         path: The folder; created when missing.
         config: Dict that can be written as JSON; what makes a run another.
         versions: Dict from package to version.
+        custom_objects: Dict from name to class, of layers in the run's models
+            that Keras does not know. Defaults to `None`, no such layers.
 
     Raises:
         ValueError: If the folder cannot be written, holds a run of another
@@ -48,8 +50,9 @@ class Workdir:
         versions: Dict of the versions the run was started under.
     """
 
-    def __init__(self, path, config, versions):
+    def __init__(self, path, config, versions, custom_objects=None):
         self.path = Path(path)
+        self.custom_objects = custom_objects
         config = json.loads(json.dumps(config, default=str))
         self.versions = self.claim(config, versions)
 
@@ -119,7 +122,12 @@ class Workdir:
         file = self.path / f"{name}.keras"
         if not file.exists():
             save_model(make(), file)
-        return keras.models.load_model(file, compile=False, safe_mode=True)
+        return keras.models.load_model(
+            file,
+            custom_objects=self.custom_objects,
+            compile=False,
+            safe_mode=True,
+        )
 
     @contextlib.contextmanager
     def stage(self, name):

@@ -46,6 +46,7 @@ def run(example, rung, seed, folder):
     if rungs.LABELS in rungs.changes(rung):
         few = example.few(seed)
         config |= {"labeled": few, "unlabeled": few.without_labels()}
+        config["data"] |= {"labeled_split": None, "unlabeled_split": None}
         config["training"]["epochs"] = example.label_epochs
     if rungs.ORACLE in rungs.changes(rung):
         config["unlabeled"] = example.training_images.without_labels()

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tests import tiny
 from tests.data import files
@@ -69,3 +70,22 @@ def test_value_ranges_that_are_none():
 def test_two_images_are_not_taken_for_a_pair():
     source = data.open_source(np.zeros((2, 4, 4, 1)), labeled=False)
     assert source.num_images == 2
+
+
+@pytest.mark.parametrize("source", ["printed", "arrays", "dataset", "source"])
+def test_a_source_without_splits_has_none(source):
+    live = {
+        "arrays": tiny.images(),
+        "dataset": tf.data.Dataset.from_tensor_slices(tiny.images()),
+        "source": data.open_source("digits"),
+    }
+    with pytest.raises(ValueError, match="no splits of.*Received: split='tes"):
+        data.open_source(live.get(source, source), split="test", labeled=False)
+
+
+def test_a_folder_has_no_splits_but_folders(tmp_path):
+    files.class_folder(tmp_path / "test", ("ant", "bee"), num=1)
+    options = {"image_shape": (8, 8, 3)}
+    with pytest.raises(ValueError, match="'folder:photos/test'"):
+        data.open_source(f"folder:{tmp_path}", split="test", **options)
+    assert data.open_source(f"folder:{tmp_path}/test", **options).num_images

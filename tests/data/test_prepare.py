@@ -153,3 +153,19 @@ def test_errors():
         )
     with pytest.raises(ValueError, match="too few images"):
         data.prepare(few, tiny.images(), labels_per_class=9, **TINY)
+
+
+def test_other_images_in_the_same_place_are_described_otherwise():
+    def described(pool):
+        few = tiny.images(8), tiny.labels(8)
+        found = data.prepare(few, pool, num_classes=4, image_shape=(8, 8, 1))
+        return found.describe()
+
+    pool = data.open_source(tiny.images(100, seed=1), labeled=False)
+    one = described(pool.subset(range(50)))
+    assert one == described(pool.subset(range(50)))
+    assert set(one) == {"labeled", "unlabeled"}
+    other = described(pool.subset(range(50, 100)))
+    assert other["labeled"] == one["labeled"]
+    assert other["unlabeled"] != one["unlabeled"]
+    assert other["unlabeled"]["num_images"] == 50

@@ -431,3 +431,10 @@ def test_reestimation_gives_the_statistics_of_the_images():
 def test_what_cannot_be_done_is_refused(options, message):
     with pytest.raises(ValueError, match=message):
         prune_channels(tiny.plain_net(), **options)
+
+
+@pytest.mark.parametrize("images", [None, tiny.images(16)])
+@pytest.mark.parametrize("budget", ["params", "macs"])
+def test_a_budget_above_the_model_is_refused(images, budget):
+    with pytest.raises(ValueError, match="above what the model has"):
+        prune_channels(tiny.plain_net(), images=images, **{budget: 10**9})

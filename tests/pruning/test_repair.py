@@ -7,6 +7,7 @@ from keras import layers
 
 from tests import tiny
 from tfdcu.pruning import plan_channels
+from tfdcu.pruning.repair import _ridge_step
 from tfdcu.pruning.repair import repair
 
 
@@ -167,3 +168,17 @@ def test_what_cannot_be_solved_is_an_error(options, message):
     plan = plan_channels(tiny.plain_net(), ratio=0.5)
     with pytest.raises(ValueError, match=message):
         repair(plan.apply(), plan, np.empty((0, 8, 8, 1)), **options)
+
+
+@pytest.mark.parametrize("places", [5, 40])
+def test_few_places_and_many_have_one_solution(places):
+    generator = np.random.default_rng(0)
+    rows = generator.normal(size=(places, 12)).astype("float32")
+    misfit = generator.normal(size=(places, 3))
+    hold = 0.1 * np.square(rows.astype("float64")).sum() / 12
+    # The least of |misfit - rows step|^2 + hold |step|^2.
+    stacked = np.concatenate([rows, np.sqrt(hold) * np.eye(12)])
+    goal = np.concatenate([misfit, np.zeros((12, 3))])
+    expected = np.linalg.lstsq(stacked, goal, rcond=None)[0]
+    step = _ridge_step(rows, misfit, ridge=0.1)
+    np.testing.assert_allclose(step, expected, rtol=0, atol=1e-5)

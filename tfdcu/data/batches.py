@@ -145,12 +145,13 @@ def training_batches(
 
     def stream(source, size, tag, targets, views, mix=None):
         view = viewing(augment, source.value_range, seed, mix)
-        recall, both = None, False
+        recall, both, turns = None, False, views
         if targets is not None:
             shape = source.image_shape, source.value_range
             made = describe_views(augment, views, seed, *shape, mix)
             targets.check(source, made)
             recall, both = targets.recall(), targets.mirror
+            turns = made["views"]
         key = _stream_seed(seed, tag)
 
         @as_written
@@ -161,11 +162,11 @@ def training_batches(
         def decoded(ids, passes, records):
             items, *labels = records if source.labeled else (records,)
             images = source.decode_batch(items)
-            numbers = passes % views if views else passes
+            numbers = passes % turns if turns else passes
             logits = [] if recall is None else [recall(ids, numbers, images)]
             images = view(images, ids, numbers)
             if both:
-                images = mirrored(images, passes // views % 2 == 1)
+                images = mirrored(images, passes // turns % 2 == 1)
             parts = (images, *labels, *logits)
             return parts if parts[1:] else images
 

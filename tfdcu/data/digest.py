@@ -8,8 +8,11 @@ import tensorflow as tf
 
 from tfdcu.data.augment import resolve
 from tfdcu.data.augment import view_seeds
+from tfdcu.data.sample import images_of
 from tfdcu.identity import describe
 
+# Images that are compared before anything starts.
+NUM_LOOKED_AT = 64
 # Images that views are tried on.
 _NUM_PROBES = 8
 
@@ -32,6 +35,40 @@ def checksums(images):
     words = tf.bitcast(tf.reshape(images, (-1, num_pixels)), tf.int32)
     factors = tf.constant(_factors(num_pixels))
     return tf.reduce_sum(tf.cast(words, tf.int64) * factors, 1)
+
+
+def some_images(source):
+    """A few images of a source, evenly spaced where they can be.
+
+    Args:
+        source: A `Source`.
+
+    Returns:
+        (int array of their places, float32 array of the images).
+    """
+    num = min(NUM_LOOKED_AT, source.num_images)
+    if source.lookup is not None:
+        ids = np.arange(num) * source.num_images // num
+        return ids, images_of(source, num)
+    first = next(iter(source.without_labels().batches(num)))
+    return np.arange(num), first.numpy()
+
+
+def describe_source(source):
+    """What tells a source from one of other images, at little cost, as JSON.
+
+    Args:
+        source: A `Source`.
+
+    Returns:
+        Dict of how many images it has and, where their order is fixed, a
+        digest of the pixels of a few.
+    """
+    found = {"num_images": source.num_images}
+    if source.fixed_order:
+        pixels = checksums(tf.constant(some_images(source)[1])).numpy()
+        found["digest"] = hashlib.sha256(pixels.tobytes()).hexdigest()[:16]
+    return found
 
 
 def describe_views(augment, views, seed, image_shape, value_range, mix=None):

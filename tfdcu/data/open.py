@@ -59,7 +59,8 @@ def open_source(
             a finite `tf.data.Dataset` of images or (image, label), batched or
             not;
             a `Source`, which is returned as it is.
-        split: Part of the source, where it has parts. Default its own.
+        split: Part of a source that has parts: `"digits"`, `"tfds:..."`,
+            `"npz:..."`. Default its own.
         labeled: Whether labels are wanted; if not, any labels are dropped.
         image_shape: (height, width, channels). `None` keeps the source's own.
         value_range: (low, high) of the pixels. Float sources must be in it.
@@ -74,7 +75,8 @@ def open_source(
 
     Raises:
         ValueError: For an unknown source, an empty one, one whose images or
-            labels cannot be used, or one without the labels that are wanted.
+            labels cannot be used, or one without the labels or the splits
+            that are wanted.
 
     Example:
 
@@ -91,6 +93,7 @@ def open_source(
         image_shape = _shape(image_shape)
     classes = None if classes is None else tuple(classes)
     if isinstance(source, Source):
+        _check_split(split, source.name)
         opened = _as_wanted(source, labeled, image_shape)
     else:
         opened = _open(
@@ -168,8 +171,11 @@ def _open(source, *, labeled, image_shape, value_range, options):
                 f"or a tf.data.Dataset. Received {source!r}."
             )
         function, names = SOURCES[kind]
+        if "split" not in names:
+            _check_split(options["split"], source)
         wanted = {name: options[name] for name in names}
         return function(source, **common, **wanted)
+    _check_split(options["split"], "live data")
     if isinstance(source, tf.data.Dataset):
         return open_stream("the dataset", source, labeled=labeled, **common)
     images, labels = source, None
@@ -189,6 +195,15 @@ def _open(source, *, labeled, image_shape, value_range, options):
         classes=options["classes"],
         **common,
     )
+
+
+def _check_split(split, name):
+    if split is not None:
+        raise ValueError(
+            f"There are no splits of {name}. Expected split=None, or a source "
+            "of the wanted part alone, such as 'folder:photos/test'. "
+            f"Received: split={split!r}."
+        )
 
 
 def _as_wanted(source, labeled, image_shape):

@@ -3,6 +3,7 @@
 import dataclasses
 
 from tfdcu.data.arrays import check_label_range
+from tfdcu.data.digest import describe_source
 from tfdcu.data.open import open_source
 from tfdcu.data.source import Source
 from tfdcu.data.splits import few_labels
@@ -30,6 +31,14 @@ class Splits:
     pool_validation: Source | None = None
     classes: tuple | None = None
     skipped: tuple = ()
+
+    def describe(self):
+        """What tells these images from others in the same places, as JSON."""
+        return {
+            name: describe_source(part)
+            for name, part in vars(self).items()
+            if isinstance(part, Source)
+        }
 
 
 def prepare(

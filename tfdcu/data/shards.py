@@ -10,8 +10,8 @@ import tensorflow as tf
 from tfdcu.data import source as source_lib
 from tfdcu.files import whole_files
 
-# How many pieces may be open at once.
-_NUM_OPEN = 4096
+# How many files may be open at once: a process may have 1024 by default.
+_NUM_OPEN = 512
 _FILE = re.compile(r"shard-(\d+)\..+")
 
 
@@ -87,7 +87,8 @@ def rows_of(folder, parts, num_views, num_images, size):
         for dtype, shape in parts.values()
     )
     if num_views * num_images * row_bytes > source_lib.MEMORY_LIMIT:
-        return _mapped(functools.lru_cache(_NUM_OPEN)(read), parts, size)
+        num_open = _NUM_OPEN // len(parts)
+        return _mapped(functools.lru_cache(num_open)(read), parts, size)
     return _kept(read, parts, num_views, num_images, size)
 
 

@@ -125,7 +125,16 @@ class Source:
 
     def labels(self):
         """Every label in order: int32 (num_images,); decodes no image."""
-        batches = self._record_batches(4096).map(lambda items, labels: labels)
+
+        @as_written
+        def label_of(item, label):
+            return label
+
+        if self.lookup is None or self.streams:
+            # A record may hold a whole image: no batches of them are made.
+            batches = ending_at_once(self.records.map(label_of).batch(4096))
+        else:
+            batches = self._record_batches(4096).map(label_of)
         return np.concatenate(list(batches.as_numpy_iterator()))
 
     def _record_batches(self, size):

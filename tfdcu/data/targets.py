@@ -9,16 +9,15 @@ import numpy as np
 import tensorflow as tf
 
 from tfdcu.data import shards
+from tfdcu.data.digest import NUM_LOOKED_AT
 from tfdcu.data.digest import checksums
-from tfdcu.data.sample import images_of
+from tfdcu.data.digest import some_images
 from tfdcu.data.top_k import parts_of
 from tfdcu.data.top_k import unpacked
 from tfdcu.files import whole_files
 from tfdcu.workdir import differences
 
 _FORMAT = 1
-# Images that are compared before anything starts.
-_NUM_LOOKED_AT = 64
 
 
 class Targets:
@@ -88,8 +87,9 @@ class Targets:
 
     def pixels(self, numbers):
         """Checksums of the images of these shards, in order: int64 array."""
+        # Copies: each memory map that is kept is an open file.
         found = [
-            shards.read_shard(self.path, number, ["pixels"])["pixels"]
+            shards.read_shard(self.path, number, ["pixels"])["pixels"].copy()
             for number in numbers
         ]
         return np.concatenate([np.empty(0, "int64"), *found])
@@ -113,7 +113,7 @@ class Targets:
         wanted = {"images": describe_images(source), "view": view}
         found = differences(own, _as_json(wanted))
         if not found:
-            ids, images = _some_images(source)
+            ids, images = some_images(source)
             stored = self.pixels(range(self.num_shards))[ids]
             changed = checksums(tf.constant(images)).numpy() != stored
             if changed.any():
@@ -219,7 +219,7 @@ def name_of(fingerprint, source):
         Sixteen letters and digits, of the fingerprint and of the pixels of
         the first images.
     """
-    size = min(_NUM_LOOKED_AT, source.num_images)
+    size = min(NUM_LOOKED_AT, source.num_images)
     pixels = checksums(tf.constant(next(iter(source.batches(size)))))
     text = json.dumps(
         [_as_json(fingerprint), pixels.numpy().tolist()], sort_keys=True
@@ -251,12 +251,3 @@ def opened(targets):
 
 def _as_json(value):
     return json.loads(json.dumps(value))
-
-
-def _some_images(source):
-    num = min(_NUM_LOOKED_AT, source.num_images)
-    if source.lookup is not None:
-        ids = np.arange(num) * source.num_images // num
-        return ids, images_of(source, num)
-    first = next(iter(source.without_labels().batches(num)))
-    return np.arange(num), first.numpy()

@@ -56,7 +56,10 @@ def describe_artifact(path, content, artifact, classes, value_range, check):
         "input_shape": [1, height, width, channels],
         "value_range": [low, high],
         "preprocessing": [
-            f"resize to {height} x {width} pixels",
+            "turn the picture upright, as its EXIF orientation says",
+            f"scale it (bilinear, antialiased), proportions kept, until it "
+            f"just covers {height} x {width} pixels (height x width), and "
+            "crop the center",
             f"{channels} channel(s) in the order of the training images, last",
             f"scale pixels to [{low}, {high}]; any other normalization is "
             "inside the file",

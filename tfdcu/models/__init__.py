@@ -1,7 +1,9 @@
 """Classifiers: built by name, loaded from files, told apart."""
 
+from tfdcu.models.files import custom_layers
 from tfdcu.models.files import load
 from tfdcu.models.identity import fingerprint
+from tfdcu.models.sizes import at_size
 from tfdcu.models.zoo import build
 
-__all__ = ["build", "fingerprint", "load"]
+__all__ = ["at_size", "build", "custom_layers", "fingerprint", "load"]

@@ -53,6 +53,23 @@ def load(source, *, custom_objects=None):
     return _classifier(_read(pathlib.Path(source), custom_objects), source)
 
 
+def custom_layers(model):
+    """The classes of a live model's layers that a file only names.
+
+    Args:
+        model: A `keras.Model`.
+
+    Returns:
+        Dict from name to class, the `custom_objects` of `load`.
+    """
+    kinds = {type(op) for op in model._flatten_layers()}
+    return {
+        kind.__name__: kind
+        for kind in kinds
+        if kind.__module__.partition(".")[0] != "keras"
+    }
+
+
 def _classifier(model, source):
     if len(getattr(model, "inputs", None) or ()) == 1:
         shape = tuple(model.inputs[0].shape)

@@ -3,6 +3,7 @@
 from tfdcu.pruning.budget import BUDGETS
 from tfdcu.pruning.budget import once_a_model
 from tfdcu.pruning.channel_plan import ChannelPlan
+from tfdcu.pruning.channels import check_channels
 from tfdcu.pruning.channels import num_rounds
 from tfdcu.pruning.channels import plan_channels
 from tfdcu.pruning.channels import plan_round
@@ -26,6 +27,7 @@ __all__ = [
     "ChannelPlan",
     "Sparsify",
     "channel_groups",
+    "check_channels",
     "importance_of",
     "num_rounds",
     "once_a_model",

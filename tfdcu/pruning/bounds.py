@@ -19,7 +19,7 @@ def bounds(groups, exclude, per_layer, min_channels, whole):
         not free; fewest and most units of the groups, int arrays).
 
     Raises:
-        ValueError: If a name or pattern means no layer.
+        ValueError: If a name or pattern means no layer, or nothing is free.
     """
     exclude = [exclude] if isinstance(exclude, (str, type)) else list(exclude)
     members = {
@@ -52,6 +52,15 @@ def bounds(groups, exclude, per_layer, min_channels, whole):
         chosen.append(group)
         lowest.append(max(1, least))
         highest.append(most)
+    if not chosen:
+        raise ValueError(
+            "Nothing can be removed from the model. Expected at least one "
+            "group of channels that is not kept. Received: "
+            + "; ".join(
+                f"{g.name}: {reasons.get(g.name) or ', '.join(g.reasons)}"
+                for g in groups.all
+            )
+        )
     return chosen, reasons, np.array(lowest), np.array(highest)
 
 

@@ -34,7 +34,8 @@ def one_budget(budgets):
     if len(given) != 1:
         raise ValueError(
             "Exactly one budget is needed. Expected one of "
-            f"{', '.join(budgets)}. Received: {given or 'none'}."
+            f"{', '.join(budgets)}; one that is 0 counts as not given. "
+            f"Received: {given or 'none'}."
         )
     ((name, value),) = given.items()
     if not value > 0:
@@ -43,6 +44,24 @@ def one_budget(budgets):
             f"up to 1, or a number above 1. Received: {name}={value!r}."
         )
     return name, value
+
+
+def check_size(name, value, full):
+    """Raises if a model is below its budget before anything is cut.
+
+    Args:
+        name, value: From `one_budget`.
+        full: What the model costs.
+
+    Raises:
+        BudgetError: If there is nothing to cut.
+    """
+    if value > max(1, full):
+        raise BudgetError(
+            f"The budget `{name}` is above what the model has. Expected: at "
+            f"most {_shown(full)}, or a share of it up to 1. "
+            f"Received: {name}={_shown(value)}."
+        )
 
 
 def meet_budget(groups, selection, name, value, tolerance, measure, original):
@@ -63,7 +82,8 @@ def meet_budget(groups, selection, name, value, tolerance, measure, original):
     Raises:
         BudgetError: If the budget cannot be met; the message says which can.
     """
-    full = _full(groups, name, measure)
+    full = full_cost(groups, name, measure)
+    check_size(name, value, full)
     budget = value * full if value <= 1 else value
     if name == "latency":
         kept, reached = _by_time(groups, selection, budget, tolerance, measure)
@@ -72,7 +92,7 @@ def meet_budget(groups, selection, name, value, tolerance, measure, original):
         kept, reached = _select(groups, selection, cost, budget, tolerance)
     if not (1 - tolerance) * budget <= reached <= budget:
         if original is not groups:
-            full = _full(original, name, measure)
+            full = full_cost(original, name, measure)
             value = budget / full if value <= 1 else value
         raise BudgetError(_refusal(name, value, budget, reached, full))
     return kept
@@ -98,9 +118,10 @@ def budget_of(model, teacher, channels, part=1.0, measure=None):
     name, value = one_budget({key: channels.get(key) for key in BUDGETS})
     if part == 1 and model is teacher:
         return {name: value}
-    full = _full(Groups(teacher), name, measure)
+    full = full_cost(Groups(teacher), name, measure)
+    check_size(name, value, full)
     share = value if value <= 1 else value / full
-    now = _full(Groups(model), name, measure)
+    now = full_cost(Groups(model), name, measure)
     return {name: min(1.0, share**part * full / now)}
 
 
@@ -127,7 +148,7 @@ def once_a_model(measure):
     return remembered
 
 
-def _full(groups, name, measure):
+def full_cost(groups, name, measure=None):
     """What the whole model costs, in the unit of a budget."""
     if name != "latency":
         return COSTS[name](groups)(np.ones(groups.num_units, bool))

@@ -3,8 +3,11 @@
 import numpy as np
 
 from tfdcu.pruning.bounds import bounds
+from tfdcu.pruning.budget import BUDGETS
 from tfdcu.pruning.budget import BudgetError
 from tfdcu.pruning.budget import budget_of
+from tfdcu.pruning.budget import check_size
+from tfdcu.pruning.budget import full_cost
 from tfdcu.pruning.budget import meet_budget
 from tfdcu.pruning.budget import once_a_model
 from tfdcu.pruning.budget import one_budget
@@ -14,6 +17,7 @@ from tfdcu.pruning.groups import Groups
 from tfdcu.pruning.known import KnownImportance
 from tfdcu.pruning.repair import repair as repair_kernels
 from tfdcu.pruning.scores import PER_COST
+from tfdcu.pruning.scores import check_importance
 from tfdcu.pruning.scores import default_importance
 from tfdcu.pruning.scores import per_cost
 from tfdcu.pruning.scores import score_groups
@@ -231,6 +235,45 @@ def check_images(images, repair, reestimate):
         )
 
 
+def check_channels(
+    model,
+    *,
+    importance=None,
+    scope="global",
+    min_channels=0.1,
+    exclude=(),
+    per_layer=None,
+    **budget,
+):
+    """Raises what a cut of a model would, as far as no image is needed.
+
+    Args:
+        model, importance, scope, min_channels, exclude, per_layer: As in
+            `prune_channels`.
+        **budget: Its other keywords, one of them a budget.
+
+    Raises:
+        ValueError: As in `prune_channels`.
+    """
+    name, value = one_budget({key: budget.get(key) for key in BUDGETS})
+    check_choice(importance, scope)
+    groups = Groups(model)
+    bounds(groups, exclude, per_layer or {}, min_channels, whole_sizes(groups))
+    if name != "latency":
+        check_size(name, value, full_cost(groups, name))
+
+
+def check_choice(importance, scope):
+    """Raises if a criterion or a scope is unknown."""
+    if importance is not None:
+        check_importance(importance)
+    if scope not in ("global", "local"):
+        raise ValueError(
+            "The scope is unknown. Expected 'global' or 'local'. "
+            f"Received: scope={scope!r}."
+        )
+
+
 def plan_channels(
     model,
     *,
@@ -276,13 +319,8 @@ def plan_channels(
     >>> student, keep = plan.apply(), plan.keep
     """
     budgets = {"macs": macs, "params": params, "ratio": ratio}
-    budgets["latency"] = latency
-    name, value = one_budget(budgets)
-    if scope not in ("global", "local"):
-        raise ValueError(
-            "The scope is unknown. Expected 'global' or 'local'. "
-            f"Received: scope={scope!r}."
-        )
+    name, value = one_budget({**budgets, "latency": latency})
+    check_choice(importance, scope)
     groups = Groups(model)
     cut = original is not None and original is not model
     first = Groups(original) if cut else groups
@@ -290,15 +328,6 @@ def plan_channels(
     chosen, reasons, lowest, highest = bounds(
         groups, exclude, per_layer or {}, min_channels, whole
     )
-    if not chosen:
-        raise ValueError(
-            "Nothing can be removed from the model. Expected at least one "
-            "group of channels that is not kept. Received: "
-            + "; ".join(
-                f"{g.name}: {reasons.get(g.name) or ', '.join(g.reasons)}"
-                for g in groups.all
-            )
-        )
     importance = importance or default_importance(images)
     scores = score_groups(groups, chosen, importance, images, seed)
     if scope == "local":

@@ -114,10 +114,8 @@ def _solve(op, norm, rows, goal, ridge):
     middle = goal.mean(0, dtype="float64") if shifts else 0.0
     rows = rows - mean.astype("float32")
     goal = goal - middle
-    gram = (rows.T @ rows).astype("float64")
     misfit = goal - rows @ flat
-    hold = ridge * np.trace(gram) / len(gram) + 1e-12
-    step = np.linalg.solve(gram + hold * np.eye(len(gram)), rows.T @ misfit)
+    step = _ridge_step(rows, misfit, ridge)
     op.kernel.assign((flat + step).reshape(kernel.shape))
     shift = middle - mean @ (flat + step)
     if op.use_bias:
@@ -127,6 +125,27 @@ def _solve(op, norm, rows, goal, ridge):
     total = max(float(np.square(goal).sum()), 1e-30)
     left = misfit - rows @ step
     return tuple(float(np.square(e).sum()) / total for e in (misfit, left))
+
+
+def _ridge_step(rows, misfit, ridge):
+    """The change of a kernel that fits best, held back by the ridge.
+
+    Args:
+        rows: Float32 array (places, numbers).
+        misfit: Array (places, filters), what is to be made up for.
+        ridge: See `repair`.
+
+    Returns:
+        Float64 array (numbers, filters). The system is of places or of
+        numbers, whichever are fewer; the solution is the same.
+    """
+    wide = len(rows) < rows.shape[1]
+    gram = (rows @ rows.T if wide else rows.T @ rows).astype("float64")
+    hold = ridge * np.trace(gram) / rows.shape[1] + 1e-12
+    gram[np.diag_indices_from(gram)] += hold
+    if wide:
+        return rows.T @ np.linalg.solve(gram, misfit)
+    return np.linalg.solve(gram, rows.T @ misfit)
 
 
 def _outputs(op, x, places):

@@ -27,6 +27,16 @@ def default_importance(images):
     return "l2" if images is None else "taylor"
 
 
+def check_importance(importance):
+    """Raises if it is neither a function nor the name of a criterion."""
+    if not callable(importance) and importance not in IMPORTANCES:
+        raise ValueError(
+            "The criterion is unknown. Expected a function (model, group) -> "
+            f"scores or one of {', '.join(IMPORTANCES)}. "
+            f"Received: importance={importance!r}."
+        )
+
+
 def per_cost(scores, groups, chosen, cost):
     """Scores over what a unit of each group costs, as a greedy knapsack has it.
 
@@ -70,6 +80,7 @@ def score_groups(groups, chosen, importance, images=None, seed=0):
         ValueError: If the name is unknown, images are missing, or scores are
             not finite numbers, one a unit.
     """
+    check_importance(importance)
     model = groups.trace.graph.model
     if callable(importance):
         function = importance
@@ -77,19 +88,13 @@ def score_groups(groups, chosen, importance, images=None, seed=0):
         function = random_scores(seed)
     elif importance in BY_WEIGHTS:
         function = BY_WEIGHTS[importance]
-    elif importance in BY_IMAGES:
+    else:
         if images is None:
             raise ValueError(
                 f"The criterion {importance!r} looks at data. Expected "
                 "unlabeled `images`. Received: images=None."
             )
         function = BY_IMAGES[importance](groups, chosen, images, seed)
-    else:
-        raise ValueError(
-            "The criterion is unknown. Expected a function (model, group) -> "
-            f"scores or one of {', '.join(IMPORTANCES)}. "
-            f"Received: importance={importance!r}."
-        )
     scores = []
     for group in chosen:
         score = np.asarray(function(model, group), "float64")

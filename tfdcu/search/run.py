@@ -159,6 +159,7 @@ def search(
         "teacher": fingerprint(setting.teacher),
         "student": setting.student and fingerprint(setting.student),
         **{name: describe(one) for name, one in setting.sources.items()},
+        "images": setting.splits(setting.config).describe(),
         "space": {leaf.name: repr(leaf) for leaf in setting.leaves},
         "tuner": tuner,
         **{

@@ -9,10 +9,12 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from tfdcu.checks import image_shape_of
 from tfdcu.chosen import chosen_pool
 from tfdcu.chosen import with_pool
 from tfdcu.data import prepare
 from tfdcu.diagnosis import diagnose
+from tfdcu.models import at_size
 from tfdcu.models import load
 from tfdcu.pruning import importance_of
 from tfdcu.search.judge import Judge
@@ -97,8 +99,12 @@ class Setting:
                 f"a search over {[leaf.name for leaf in self.leaves]}"
             )
         self.pool_share, self.epochs_share = pool_share, epochs_share
-        self.teacher = load(teacher)
-        self.student = None if student is None else load(student)
+        teacher = load(teacher)
+        self.image_shape = image_shape_of(teacher, config["data"])
+        self.teacher = at_size(teacher, self.image_shape)
+        self.student = None
+        if student is not None:
+            self.student = at_size(load(student), self.image_shape)
         self.sources = {
             "labeled": labeled,
             "unlabeled": unlabeled,
@@ -170,7 +176,7 @@ class Setting:
             **self.sources,
             num_classes=self.teacher.output_shape[-1],
             seed=config["seed"],
-            **{"image_shape": self.teacher.input_shape[1:], **config["data"]},
+            **{**config["data"], "image_shape": self.image_shape},
         )
         seed = config["seed"]
         chosen = chosen_pool(

@@ -1,0 +1,39 @@
+"""A model at one size is the model, and what it costs is known."""
+
+import keras
+from keras import layers
+
+from tests import tiny
+from tfdcu.macs import total_macs
+from tfdcu.models import at_size
+from tfdcu.models import fingerprint
+
+
+def any_size():
+    keras.utils.set_random_seed(0)
+    images = keras.Input((None, None, 1), name="image")
+    x = layers.Conv2D(8, 3, padding="same", activation="relu")(images)
+    x = layers.GlobalAveragePooling2D()(x)
+    return tiny.shake(keras.Model(images, layers.Dense(4)(x)))
+
+
+def test_it_computes_the_same_and_the_model_stays_as_it_was():
+    model = any_size()
+    fixed = at_size(model, (6, 7, 1))
+    assert fixed.input_shape == (None, 6, 7, 1)
+    assert model.input_shape == (None, None, None, 1)
+    tiny.assert_same_function(model, fixed, tiny.images(size=7)[:, :6])
+    fixed.layers[-1].bias.assign([9.0] * 4)
+    assert model.layers[-1].bias.numpy().max() < 9
+    assert total_macs(fixed) == 6 * 7 * 9 * 8 + 8 * 4
+
+
+def test_each_time_it_is_the_same_model():
+    model = any_size()
+    one, two = (at_size(model, (6, 6, 1)) for _ in range(2))
+    assert fingerprint(one) == fingerprint(two)
+
+
+def test_a_fixed_size_stays():
+    model = tiny.plain_net()
+    assert at_size(model, (32, 32, 1)) is model
