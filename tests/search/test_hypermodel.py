@@ -154,7 +154,12 @@ def test_a_short_trial_is_judged_with_statistics_of_its_own():
     reestimate_statistics(model.student, images)
     tiny.assert_same_weights(before, tiny.weights(model.student))
     whole = hypermodel(teacher=tiny.plain_net())
-    assert whole.caught_up(config, whole.setting.splits(config)) == ()
+    splits = whole.setting.splits(config)
+    assert whole.caught_up(config, {}, splits) == ()
+    # As Hyperband trains its first trials.
+    fewer = {**config, "training": {**config["training"], "epochs": 1}}
+    more = {"training.epochs": 2}
+    assert len(whole.caught_up(fewer, more, splits)) == 1
 
 
 @pytest.mark.parametrize(
@@ -165,6 +170,6 @@ def test_statistics_that_the_config_sees_to_are_left_alone(section, given):
     hyper = hypermodel(teacher=tiny.plain_net(), pool_share=0.5)
     config = hyper.setting.config
     splits = hyper.setting.splits(config)
-    assert len(hyper.caught_up(config, splits)) == 1
+    assert len(hyper.caught_up(config, {}, splits)) == 1
     config = {**config, section: {**config[section], **given}}
-    assert hyper.caught_up(config, splits) == ()
+    assert hyper.caught_up(config, {}, splits) == ()

@@ -171,3 +171,18 @@ def test_bad_arguments_are_refused_before_the_first_trial(
     with pytest.raises(ValueError, match=message):
         search(**arguments(**changes), workdir=tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"training": {"optimizer": "adamm"}}, "adamm"),
+        ({"sparsity": {"m_by_n": (2, 4)}}, "final_sparsity"),
+        ({"space": {"channels": {"importance": ["l1", "l9"]}}}, "l9"),
+        ({"space": {"channels.macs": (-0.5, 0.5)}}, "macs=-0.5"),
+    ],
+)
+def test_a_misfit_is_found_before_the_first_trial(tmp_path, changes, message):
+    with pytest.raises(ValueError, match=message):
+        search(**arguments(**changes), workdir=tmp_path / "search")
+    assert not list(tmp_path.iterdir())

@@ -131,7 +131,8 @@ class StudentHyperModel(keras_tuner.HyperModel):
                 f"Received: {sorted(kwargs)}"
             )
         setting, judge = self.setting, self.setting.judge
-        config = setting.short(setting.values(hp))
+        values = setting.values(hp)
+        config = setting.short(values)
         if epochs is not None:
             config["training"] = {**config["training"], "epochs": epochs}
         splits, export = setting.splits(config), config["export"]
@@ -148,7 +149,7 @@ class StudentHyperModel(keras_tuner.HyperModel):
                 Path(folder or temporary),
                 initial_epoch,
                 # First, because the others save the weights.
-                [*self.caught_up(config, splits), *callbacks],
+                [*self.caught_up(config, values, splits), *callbacks],
                 setting.targets(config),
             )
         seconds = time.monotonic() - start
@@ -162,13 +163,13 @@ class StudentHyperModel(keras_tuner.HyperModel):
             **after,
         }
 
-    def caught_up(self, config, splits):
+    def caught_up(self, config, values, splits):
         """The callbacks that make a trial shorter than the run comparable."""
         given = (
             config["transfer"].get("batchnorm") == "frozen"
             or config["reestimate"].get("images") is not None
         )
-        if given or not self.setting.shortened:
+        if given or not self.setting.is_short(config, values):
             return ()
         return (CaughtUp(sample(splits, config["seed"])),)
 

@@ -66,7 +66,8 @@ def search(
     again from those. Test images are read at the end only, and choose nothing.
 
     The search runs on keras-tuner; its project is `workdir/trials`. The first
-    trial is the config as it stands, as far as the space holds it. Killed
+    trial is the config as it stands, as far as the space holds it (Hyperband
+    draws all of its trials). Killed
     and started again it goes on: finished trials are not repeated, the one
     that was interrupted continues from its last epoch. With more
     `max_trials` a finished search goes on as well. A trial that fails is
@@ -154,12 +155,13 @@ def search(
     }
     check_search(**searching, tuners=TUNERS)
     setting = Setting(**options, folder=where)
+    setting.check()
     identity = {
         **setting.config,
         "teacher": fingerprint(setting.teacher),
         "student": setting.student and fingerprint(setting.student),
         **{name: describe(one) for name, one in setting.sources.items()},
-        "images": setting.splits(setting.config).describe(),
+        "images": setting.whole(setting.config).describe(),
         "space": {leaf.name: repr(leaf) for leaf in setting.leaves},
         "tuner": tuner,
         **{

@@ -9,6 +9,8 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from tfdcu.checks import check_needs
+from tfdcu.checks import check_values
 from tfdcu.checks import image_shape_of
 from tfdcu.chosen import chosen_pool
 from tfdcu.chosen import with_pool
@@ -129,6 +131,7 @@ class Setting:
             held = config["data"].get("pool_validation")
             config["data"]["pool_validation"] = held or HELD_OUT
         self.config = {**config, "baseline": False, "seed": seed}
+        self.prepared = {}
         self.opened = {}
         self.stored = {}
         self.known = {}
@@ -139,10 +142,33 @@ class Setting:
             folder = self.temporary.name
         self.folder = Path(folder)
 
-    @property
-    def shortened(self):
-        """Whether a trial is less than the run in full."""
-        return self.pool_share < 1 or self.epochs_share < 1
+    def check(self):
+        """Raise what trials and winners would raise, before the first one.
+
+        Tries the config as it stands, and each value of a choice and each end
+        of a range in it. Those of `data` and `select` are tried by trials.
+
+        Raises:
+            ValueError: The first that is found.
+        """
+        splits = self.whole(self.config)
+        stands = {leaf.name: leaf.default for leaf in self.leaves}
+        others = [
+            {leaf.name: value}
+            for leaf in self.leaves
+            for value in leaf.limits()
+            if value != leaf.default
+        ]
+        for other in [{}, *others]:
+            config = self.full(stands | other)
+            check_needs(config, self.sources["labeled"], baseline=False)
+            check_values(config, splits, self.teacher, self.student)
+
+    def is_short(self, config, values):
+        """Whether a trial is less than the run in full of these values."""
+        return self.pool_share < 1 or epochs_of(config) < epochs_of(
+            self.full(values)
+        )
 
     def values(self, hp):
         """The values of a `keras_tuner.HyperParameters`, by leaf."""
@@ -155,12 +181,22 @@ class Setting:
     def short(self, values):
         """The config of a trial: fewer epochs where a share is set."""
         config = self.full(values)
-        epochs = config["training"].get("epochs")
-        if epochs is None:
-            epochs = inspect.signature(train).parameters["epochs"].default
-        epochs = max(1, round(self.epochs_share * epochs))
+        epochs = max(1, round(self.epochs_share * epochs_of(config)))
         config["training"] = {**config["training"], "epochs": epochs}
         return config
+
+    def whole(self, config):
+        """The data of a config before anything is chosen, opened once."""
+        key = key_of(config["data"])
+        if key not in self.prepared:
+            options = {**config["data"], "image_shape": self.image_shape}
+            self.prepared[key] = prepare(
+                **self.sources,
+                num_classes=self.teacher.output_shape[-1],
+                seed=config["seed"],
+                **options,
+            )
+        return self.prepared[key]
 
     def splits(self, config):
         """The data of a config, opened and held once; trials' share of it."""
@@ -172,13 +208,7 @@ class Setting:
 
     def open(self, config):
         """See `splits`."""
-        splits = prepare(
-            **self.sources,
-            num_classes=self.teacher.output_shape[-1],
-            seed=config["seed"],
-            **{**config["data"], "image_shape": self.image_shape},
-        )
-        seed = config["seed"]
+        splits, seed = self.whole(config), config["seed"]
         chosen = chosen_pool(
             self.teacher, splits, seed=seed, **config["select"]
         )
@@ -264,6 +294,12 @@ class Setting:
         splits = self.splits(config)
         student, plan = pruned(self.teacher, self.teacher, splits, config)
         return student, plan.kept_channels()
+
+
+def epochs_of(config):
+    """How many epochs a config trains for."""
+    default = inspect.signature(train).parameters["epochs"].default
+    return config["training"].get("epochs", default)
 
 
 def key_of(*parts):

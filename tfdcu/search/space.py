@@ -35,6 +35,10 @@ class Range:
     sampling: str
     default: float
 
+    def limits(self):
+        """Values that tell whether all of them will do."""
+        return self.low, self.high
+
     def ask(self, hp):
         """The value of a `keras_tuner.HyperParameters`, declared if new."""
         numbers_in = (self.low, self.high, self.step or 0)
@@ -62,6 +66,10 @@ class Choices:
     name: str
     values: tuple
     default: object
+
+    def limits(self):
+        """Values that tell whether all of them will do."""
+        return self.values
 
     def ask(self, hp):
         """The value of a `keras_tuner.HyperParameters`, declared if new."""
