@@ -38,6 +38,10 @@ def get_config():
     # Pool images kept from training, to measure agreement on, and whether
     # the student learns the others by heart.
     config.data.pool_validation = 0
+    # The teacher's class names in its own order, where the data have others.
+    config.data.classes = placeholder(object)
+    # (height, width, channels) of all images; the teacher's when not set.
+    config.data.image_shape = placeholder(object)
     # Pixels as the teacher wants them.
     config.data.value_range = (0.0, 1.0)
     # Where TFDS finds prepared data sets.
@@ -54,6 +58,8 @@ def get_config():
     # with one another where there are none; and the share that is mixed.
     config.batches.mix = placeholder(str)
     config.batches.mix_share = 0.5
+    # Whether decoded images are kept in memory: True, False, or where they fit.
+    config.batches.cache = placeholder(object)
     config.batches.cache = "auto"
 
     # tfdcu.select_pool: "confidence", "balance", "nnpu", "diversity", "random";
@@ -85,6 +91,8 @@ def get_config():
     config.channels.min_channels = 0.1
     # Layers that stay whole: names, or patterns such as "stem*".
     config.channels.exclude = ()
+    # Shares of the channels that layers keep: a dict from names or patterns.
+    config.channels.per_layer = placeholder(object)
     # Whether kernels are solved anew on these images to make up for what was
     # cut; they are when not set.
     config.channels.repair = placeholder(bool)
@@ -145,7 +153,7 @@ def get_config():
     config.transfer.domain_units = 64
     config.transfer.align_schedule = "dann"
     # A layer name or several; none: found from the graph.
-    config.transfer.align_layers = placeholder(tuple)
+    config.transfer.align_layers = placeholder(object)
     # How layers follow the teacher's: "mse", "attention" or "relation".
     config.transfer.features = placeholder(str)
     # A layer name or several; none: the last before the pooling.

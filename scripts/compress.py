@@ -21,6 +21,12 @@ def main(argv):
     del argv
     config = CONFIG.value.to_dict()
     config.pop("train_teacher", None)
+    if "search" in config:
+        raise SystemExit(
+            "Stopped: this config is of a search. Expected: a config without "
+            "the section `search`, or python -m scripts.tune. "
+            f"Received: search={config['search']}"
+        )
     if config["student"] is not None:
         # A given student is not pruned; the config's channels say nothing.
         config["channels"] = None

@@ -33,7 +33,6 @@ NUM_IMAGES = flags.DEFINE_integer("num_images", 256, "Images to use.")
 
 def main(argv):
     del argv
-    value_range = tuple(map(float, VALUE_RANGE.value or (0, 1)))
     try:
         model = tfdcu.models.load(MODEL.value)
         source = tfdcu.data.open_source(
@@ -42,7 +41,7 @@ def main(argv):
             data_dir=DATA_DIR.value,
             labeled=False,
             image_shape=model.input_shape[1:],
-            value_range=value_range,
+            value_range=VALUE_RANGE.value or (0.0, 1.0),
         )
         images = tfdcu.data.images_of(source, NUM_IMAGES.value)
         files = tfdcu.export.export_all(
@@ -52,7 +51,7 @@ def main(argv):
             calibration=images,
             images=images,
             classes=CLASSES.value,
-            value_range=value_range,
+            value_range=source.value_range,
             sparse=SPARSE.value,
             name=Path(MODEL.value).stem,
         )

@@ -24,6 +24,12 @@ WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the search.")
 def main(argv):
     del argv
     config = CONFIG.value.to_dict()
+    if "search" not in config:
+        raise SystemExit(
+            "Stopped: this config searches nothing. Expected: a section "
+            "`search` with the keywords of tfdcu.search, as in "
+            f"configs/digits_search.py. Received: sections {sorted(config)}"
+        )
     for other in ("train_teacher", "baseline"):
         config.pop(other, None)
     searching = config.pop("search")
@@ -31,7 +37,7 @@ def main(argv):
         halve_threads()
     try:
         search(**config, **searching, workdir=WORKDIR.value)
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         raise SystemExit(f"Stopped: {error}") from error
 
 

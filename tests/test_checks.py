@@ -53,6 +53,7 @@ def test_defaults_fit_and_nothing_is_changed(splits, teacher):
     ("sections", "message"),
     [
         ({"batches": {"batch_size": 0}}, "batch_size=0"),
+        ({"batches": {"cache": "True"}}, "cache='True'"),
         ({"transfer": {"align_layers": "nowhere"}}, "nowhere"),
         ({"transfer": {"mimic_balance": 2}}, "mimic_balance=2"),
         ({"select": {"by": "nearest"}}, "by='nearest'"),

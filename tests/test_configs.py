@@ -20,6 +20,9 @@ OTHERS = {
     "train_teacher": (tfdcu.train_teacher, ("path",)),
     "search": (search, keywords(tfdcu.compress)),
 }
+# What stands for fields that their functions must be given: dense weights, and
+# the images that the teacher takes.
+NOT_GIVEN = {"final_sparsity": 0.0, "image_shape": None}
 NAMES = sorted(
     path.stem
     for path in (Path(__file__).parents[1] / "configs").glob("*.py")
@@ -111,6 +114,28 @@ def test_augmentations_are_a_name_or_several(monkeypatch, given, value):
         assert received == value and type(received) is type(value)
 
 
+@pytest.mark.parametrize(
+    ("field", "given", "value"),
+    [
+        ("batches.cache", "False", False),
+        ("batches.cache", "auto", "auto"),
+        ("data.image_shape", "(96, 96, 3)", (96, 96, 3)),
+        ("data.classes", "['dog', 'cat']", ["dog", "cat"]),
+        ("channels.per_layer", "{'stem*': 0.5}", {"stem*": 0.5}),
+        ("transfer.align_layers", "relu1", "relu1"),
+    ],
+)
+def test_fields_of_any_kind_are_flags(monkeypatch, field, given, value):
+    config = importlib.import_module("configs.common").get_config()
+    arguments = ["program", f"--config.{field}={given}"]
+    monkeypatch.setattr(sys, "argv", arguments)
+    values = flags.FlagValues()
+    config_flags.DEFINE_config_dict("config", config, flag_values=values)
+    values(arguments)
+    section, name = field.split(".")
+    assert values.config.to_dict()[section][name] == value
+
+
 def test_common_holds_the_defaults():
     config = config_of("common")
     wrong = {}
@@ -118,8 +143,8 @@ def test_common_holds_the_defaults():
         parameters = inspect.signature(function).parameters
         for key, value in config[section].items():
             default = parameters[key].default
-            # Sparsify's share has no default; 0 stands for dense weights.
-            default = 0.0 if default is inspect.Parameter.empty else default
+            if default is inspect.Parameter.empty:
+                default = NOT_GIVEN[key]
             if as_list(value) != as_list(default):
                 wrong[f"{section}.{key}"] = (value, default)
     parameters = inspect.signature(tfdcu.compress).parameters

@@ -53,10 +53,20 @@ def test_a_pool_of_one_class_by_hand():
     assert missing.startswith("3 of 4 classes are hardly in the pool")
 
 
+def test_the_teacher_s_accuracy_is_that_of_its_first_choices():
+    teacher = constant_net([0, 0, 9, 0])
+    images, labels = few(20)
+    found = tfdcu.diagnose(teacher, (images, labels), smooth(40))
+    assert found["labeled_accuracy"] == np.mean(labels == 2) == 0.25
+    assert "right about 25.0 %" in tfdcu.diagnosis_in_words(found)[1]
+    half = tfdcu.diagnose(teacher, (images, labels), smooth(40), num_images=8)
+    assert half["num_labeled"] == 8
+
+
 def test_without_labeled_images_nothing_is_said_of_them():
     found = tfdcu.diagnose(tiny.plain_net(), None, smooth(50))
     beside = {name for name in found if name.startswith("labeled_")}
-    assert len(beside) == 5
+    assert len(beside) == 6
     assert {found[name] for name in (*beside, "a_distance", "classes")} == {
         None
     }

@@ -78,8 +78,9 @@ def test_a_litert_file_knows_its_classes_and_pixels(files, tmp_path):
     order = [3, 1, 0, 2]
     scaled = keras.layers.Rescaling(1 / 255)(files["live"].input)
     logits = keras.ops.take(files["live"](scaled), order, axis=-1)
+    model = keras.Model(files["live"].input, logits)
     path = tfdcu.export_litert(
-        keras.Model(files["live"].input, logits),
+        model,
         tmp_path / "net.tflite",
         images=255 * IMAGES,
         classes=[names[index] for index in order],
@@ -88,7 +89,10 @@ def test_a_litert_file_knows_its_classes_and_pixels(files, tmp_path):
     source = f"folder:{tmp_path / 'test'}"
     expected = tfdcu.evaluate(files["live"], source)["accuracy"]
     assert 0 < expected < 1
-    assert tfdcu.evaluate(path, source)["accuracy"] == expected
+    scores = tfdcu.evaluate(path, source, against=model)
+    assert (scores["accuracy"], scores["agreement"]) == (expected, 1.0)
+    other_way_round = tfdcu.evaluate(model, source, against=path)
+    assert other_way_round["accuracy"] == expected
 
 
 def test_each_model_sees_the_images_at_its_own_size(files):
@@ -112,8 +116,8 @@ def test_an_opened_source_is_resized_for_the_model(files):
 
 
 def test_images_come_in_order_and_each_once(files):
-    ask, own = as_function(files["live"])
-    assert own == {"image_shape": (8, 8, 1)}
+    ask, shape = as_function(files["live"])
+    assert shape == (8, 8, 1)
     source = open_source((IMAGES, LABELS))
     choices, labels = predictions(ask, source, batch_size=6)
     np.testing.assert_array_equal(labels, LABELS)

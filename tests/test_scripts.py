@@ -101,11 +101,16 @@ def test_export_makes_files_without_training(folder):
         "--folder={folder}/phone",
         "--images=printed:100",
         "--formats=float16,dynamic",
+        "--classes=a,b,c,d,e,f,g,h,i,j",
+        "--value_range=0,1",
         folder=folder,
     )
     files = sorted(path.name for path in (folder / "phone").glob("*.tflite"))
     assert files == ["student_dynamic.tflite", "student_float16.tflite"]
     assert all(name in said for name in files)
+    about = json.loads((folder / "phone" / "student_dynamic.json").read_text())
+    assert about["classes"] == list("abcdefghij")
+    assert about["value_range"] == [0, 1]
     assert model.read_bytes() == before
 
 
@@ -154,6 +159,9 @@ def test_another_config_in_the_same_workdir_is_refused(folder):
         ),
         pytest.param(
             "--config.labeled=digit", "'digit'", marks=pytest.mark.slow
+        ),
+        pytest.param(
+            "--config.channels.macs=0.3", "one budget", marks=pytest.mark.slow
         ),
         pytest.param(
             "--config.teacher=nowhere.keras",
@@ -205,6 +213,26 @@ def test_no_teacher_of_a_wrong_config(tmp_path, config, argument, word):
                 "--formats=float31",
             ),
             "float31",
+        ),
+        (
+            "export",
+            (
+                "--model={folder}/net.keras",
+                "--folder={folder}/out",
+                "--images=printed:50",
+                "--value_range=0,high",
+            ),
+            "['0', 'high']",
+        ),
+        (
+            "compress",
+            ("--config=configs/digits_search.py", "--workdir={folder}/run"),
+            "scripts.tune",
+        ),
+        (
+            "tune",
+            ("--config=configs/digits.py", "--workdir={folder}/run"),
+            "section `search`",
         ),
     ],
 )

@@ -1,5 +1,7 @@
 """What a teacher makes of a pool, and how the pool lies, before training."""
 
+import numpy as np
+
 from tfdcu.answers import confidence
 from tfdcu.answers import coverage
 from tfdcu.asking import asked
@@ -65,6 +67,7 @@ def diagnose(
         `confidence_mean`, `_q1`, `_median`, `_q3`: the largest softmax
         probability at temperature 1, over the pool; `entropy_mean`, in nats;
         the same with `labeled_` before it (`None` without labeled images);
+        `labeled_accuracy`: the teacher's, on those, in [0, 1], or `None`;
         `shares`: by the teacher's first choice, for each class;
         `effective_classes`: exp(entropy of the shares), from 1 to
         `num_classes`;
@@ -105,7 +108,8 @@ def diagnose(
 
     def seen(images, labeled):
         source = opened(images, teacher, labeled=labeled, **options)
-        return source, asked(tap, sample_of(source, num_images, seed=seed))
+        source = sample_of(source, num_images, seed=seed)
+        return source, asked(tap, source.without_labels())
 
     _, pool = seen(unlabeled, False)
     source, few = (None, None) if labeled is None else seen(labeled, True)
@@ -120,6 +124,7 @@ def diagnose(
         "classes": list(names) if len(names or ()) == num_classes else None,
         **sure,
         **{f"labeled_{name}": beside.get(name) for name in sure},
+        "labeled_accuracy": few and right(few["logits"], source.labels()),
         **coverage(pool["logits"]),
         "layer": layer,
         "a_distance": distance(few, pool, seed),
@@ -137,6 +142,11 @@ def layer_of(teacher, layer):
             return None
     check_layer(teacher, layer)
     return layer
+
+
+def right(logits, labels):
+    """The share of images whose first choice is their label."""
+    return float(np.mean(logits.argmax(-1) == labels))
 
 
 def distance(few, pool, seed):

@@ -39,6 +39,7 @@ def evaluate(model, source, *, against=None, **options):
     >>> tfdcu.evaluate("student_int8.tflite", "digits", split="test")
     {'accuracy': 0.97, 'agreement': None, 'num_images': 500}
     """
+    options = {**stated(against), **stated(model), **options}
     choices, labels = choices_of(model, source, **options)
     others = None
     if against is not None:
@@ -48,6 +49,22 @@ def evaluate(model, source, *, against=None, **options):
         "agreement": share_equal(choices, others),
         "num_images": len(choices),
     }
+
+
+def stated(model):
+    """The classes and pixels of a LiteRT file, if the JSON beside it has them.
+
+    Args:
+        model: A `keras.Model`, the path of a model, or `None`.
+
+    Returns:
+        Dict of keywords of `tfdcu.data.open_source`.
+    """
+    if not is_litert(model):
+        return {}
+    file = export.LiteRTModel(model)
+    known = {"classes": file.classes, "value_range": file.value_range}
+    return {name: value for name, value in known.items() if value}
 
 
 def choices_of(model, source, **options):
@@ -62,33 +79,28 @@ def choices_of(model, source, **options):
     Returns:
         Int arrays (n,): choices, and labels or `None`.
     """
-    ask, own = as_function(model)
+    ask, image_shape = as_function(model)
     if not isinstance(source, data.Source):
-        return predictions(ask, data.open_source(source, **{**own, **options}))
-    shape = (None, *own["image_shape"])
-    return predictions(lambda images: ask(resized(images, shape)), source)
+        options = {"image_shape": image_shape, **options}
+        return predictions(ask, data.open_source(source, **options))
+    return predictions(
+        lambda images: ask(resized(images, (None, *image_shape))), source
+    )
 
 
 def as_function(model):
-    """Any model as a function, and the images that it takes.
-
-    Args:
-        model: A `keras.Model`, or the path of a model.
-
-    Returns:
-        (function from images to logits, dict of keywords of
-        `tfdcu.data.open_source`: `image_shape` and, where the JSON beside a
-        LiteRT file has them, `classes` and `value_range`).
-    """
-    is_path = isinstance(model, (str, os.PathLike))
-    if is_path and Path(model).suffix == ".tflite":
-        file = export.LiteRTModel(model)
-        known = {"classes": file.classes, "value_range": file.value_range}
-        known = {name: value for name, value in known.items() if value}
-        return file, {"image_shape": file.input_shape, **known}
+    """Any model as (function from images to logits, image shape)."""
+    if is_litert(model):
+        interpreter = export.LiteRTModel(model)
+        return interpreter, interpreter.input_shape
     model = models.load(model)
-    shape = model.input_shape[1:]
-    return lambda images: model(images, training=False), {"image_shape": shape}
+    return lambda images: model(images, training=False), model.input_shape[1:]
+
+
+def is_litert(model):
+    """Whether it is the path of a `.tflite` file."""
+    is_path = isinstance(model, (str, os.PathLike))
+    return is_path and Path(model).suffix == ".tflite"
 
 
 def predictions(ask, source, batch_size=256):

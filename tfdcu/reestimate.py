@@ -67,5 +67,6 @@ class Reestimate(keras.callbacks.Callback):
         num = min(self.limit, self.source.num_images)
         # Batches weigh alike in the statistics, so none may be a mere rest.
         size = -(-num // -(-num // SIZE))
-        for images in sample_of(self.source, num).batches(size):
+        source = self.source.without_labels()
+        for images in sample_of(source, num).batches(size):
             yield resized(images, student.input_shape).numpy()

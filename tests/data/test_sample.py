@@ -19,10 +19,14 @@ def test_images_of_takes_even_or_random_images():
     assert len(np.unique(drawn, axis=0)) == 5
 
 
-def test_a_sample_is_those_images_without_labels():
-    sample = data.sample_of(source_of(), 5, seed=1)
-    assert sample.num_images == 5 and not sample.labeled
-    np.testing.assert_array_equal(
-        np.concatenate(list(sample.batches(2).as_numpy_iterator())),
-        data.images_of(source_of(), 5, seed=1),
-    )
+def test_a_sample_is_those_images_with_their_labels():
+    source = source_of()
+    sample = data.sample_of(source, 5, seed=1)
+    assert sample.num_images == 5
+    images, labels = next(iter(sample.batches(5)))
+    np.testing.assert_array_equal(images, data.images_of(source, 5, seed=1))
+    every = data.images_of(source)
+    for image, label in zip(images.numpy(), labels.numpy(), strict=True):
+        (place,) = np.flatnonzero((every == image).all((1, 2, 3)))
+        assert source.labels()[place] == label
+    assert not data.sample_of(source.without_labels(), 5).labeled

@@ -63,5 +63,11 @@ def test_a_file_of_another_measurement_is_refused(tmp_path):
     sensitivity(model, images, path, shares=(0.5,))
     with pytest.raises(ValueError, match="another measurement.*shares"):
         sensitivity(model, images, path, shares=(0.25,))
+    with pytest.raises(ValueError, match="another measurement.*content"):
+        sensitivity(model, tiny.images(8, seed=1), path, shares=(0.5,))
+    retrained = tiny.plain_net(seed=1)
+    assert retrained.name == model.name
+    with pytest.raises(ValueError, match="another measurement.*content"):
+        sensitivity(retrained, images, path, shares=(0.5,))
     with pytest.raises(ValueError, match="between 0 and 1"):
         sensitivity(model, images, shares=(1.0,))

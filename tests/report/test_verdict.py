@@ -12,6 +12,7 @@ PLAIN = {
     "confidence_mean": 0.9,
     "confidence_median": 0.95,
     "labeled_confidence_mean": 0.99,
+    "labeled_accuracy": 0.5,
     "enough_images": 40,
     "effective_classes": 3.9,
     "scarce_classes": [],
@@ -24,6 +25,7 @@ PLAIN = {
 ALONE = {
     "num_labeled": 0,
     "labeled_confidence_mean": None,
+    "labeled_accuracy": None,
     "a_distance": None,
 }
 
@@ -50,6 +52,13 @@ def test_what_was_not_measured_is_not_spoken_of():
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
+        (
+            {"labeled_accuracy": 0.49},
+            "The teacher is right about 49.0 % of the labeled images only. "
+            "Either its classes come in another order (data.classes), or it "
+            "takes other pixels (data.value_range), or it is no teacher of "
+            "these images.",
+        ),
         (
             {"confidence_median": 0.62},
             "The teacher is unsure of most of the pool (median confidence "

@@ -100,7 +100,8 @@ def training_batches(
 
     Raises:
         ValueError: For sources that cannot be used or do not fit together, a
-            batch size below 1, an unknown augmentation or mix; for a stream
+            batch size below 1, an unknown augmentation, mix or cache; for a
+            stream
             too large to pick partners from; with `epochs`, for a dataset
             whose own order changes; for targets that are not finished, or of
             other images, views or partners.
@@ -119,6 +120,11 @@ def training_batches(
         raise ValueError(
             f"Batches must hold images. Expected sizes of at least 1. Received "
             f"batch_size={batch_size}, labeled_batch_size={labeled_batch_size}."
+        )
+    if cache not in (True, False, "auto"):
+        raise ValueError(
+            "Images are kept in memory or they are not. Expected: cache=True, "
+            f"False or 'auto'. Received cache={cache!r}."
         )
     if labeled_views is None:
         labeled_views = views

@@ -231,7 +231,10 @@ def _shape(image_shape):
 
 
 def _range(value_range):
-    low, high = (float(value) for value in value_range)
+    try:
+        low, high = (float(value) for value in value_range)
+    except (TypeError, ValueError):
+        low, high = 0.0, 0.0
     if not low < high:
         raise ValueError(
             f"`value_range` is no range. Expected (low, high) with low < high. "

@@ -14,7 +14,7 @@ def images_of(source, num=None, *, seed=None):
     Returns:
         Float32 array (num, height, width, channels), in the source's order.
     """
-    images = sample_of(source, num, seed=seed).batches(256)
+    images = sample_of(source.without_labels(), num, seed=seed).batches(256)
     return np.concatenate(list(images.as_numpy_iterator()))
 
 
@@ -27,7 +27,7 @@ def sample_of(source, num=None, *, seed=None):
         seed: As in `images_of`.
 
     Returns:
-        A `Source` without labels.
+        A `Source`, labeled if that is.
     """
     num = min(num or source.num_images, source.num_images)
     if seed is None:
@@ -35,4 +35,4 @@ def sample_of(source, num=None, *, seed=None):
     else:
         generator = np.random.default_rng(seed)
         indices = generator.choice(source.num_images, num, replace=False)
-    return source.without_labels().subset(indices)
+    return source.subset(indices)

@@ -1,5 +1,6 @@
 """How much each group of channels matters: cut alone, seen without labels."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -48,9 +49,10 @@ def sensitivity(
         seed: Seed of random criteria.
 
     Returns:
-        Dict with `shares`, `importance`, `num_images` and `groups`: a list of
-        dicts with `group`, `size` and `divergence` (in nats, one for each
-        share), in the order of the model.
+        Dict with `shares`, `importance`, `num_images`, `content`, a digest of
+        the weights and the images, and `groups`: a list of dicts with `group`,
+        `size` and `divergence` (in nats, one for each share), in the order of
+        the model.
 
     Raises:
         ValueError: If the model cannot be taken apart, a share is not
@@ -71,6 +73,7 @@ def sensitivity(
     importance = importance or default_importance(images)
     record = {
         "model": model.name,
+        "content": _digest([*model.get_weights(), *tree.flatten(stack)]),
         "shares": [float(share) for share in shares],
         "importance": _name(importance),
         "num_images": sum(len(tree.flatten(b)[0]) for b in stack),
@@ -97,6 +100,13 @@ def sensitivity(
         record["groups"].append(row)
         _save(record, path)
     return record
+
+
+def _digest(arrays):
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()[:16]
 
 
 def _name(importance):

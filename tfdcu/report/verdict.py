@@ -8,6 +8,9 @@ UNSURE = 0.5
 # Three images of four are told apart. In 150 draws of 10 labeled images from
 # a pool's own distribution, chance came no further than 0.71.
 FAR = 1.0
+# A teacher that is right half as often as it is sure speaks of something else.
+FEWEST_LABELED = 10
+RIGHT = 0.5
 JUNK = 0.05
 MOST_NAMES = 10
 
@@ -29,7 +32,7 @@ def diagnosis_in_words(diagnosis):
     """
     warnings = [
         sentence
-        for say in (unsure, scarce, far, junk)
+        for say in (wrong, unsure, scarce, far, junk)
         if (sentence := say(diagnosis))
     ]
     return [summary(diagnosis), *(warnings or ["Nothing stands out."])]
@@ -49,6 +52,21 @@ def summary(found):
         f"are as varied as {found['effective_classes']:.1f} classes of "
         f"{found['num_classes']:,} in equal parts; "
         f"{percent(found['junk_share'], 1)} are junk{apart}"
+    )
+
+
+def wrong(found):
+    """A sentence where the teacher does not know the labeled images."""
+    accuracy = found["labeled_accuracy"]
+    if found["num_labeled"] < FEWEST_LABELED:
+        return None
+    if accuracy >= RIGHT * found["labeled_confidence_mean"]:
+        return None
+    return (
+        f"The teacher is right about {percent(accuracy, 1)} of the labeled "
+        "images only. Either its classes come in another order (data.classes), "
+        "or it takes other pixels (data.value_range), or it is no teacher of "
+        "these images."
     )
 
 
