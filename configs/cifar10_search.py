@@ -1,4 +1,4 @@
-"""CIFAR-10's ResNet-56, searched for students under half of its macs.
+"""CIFAR-10's ResNet-56, searched for students of 0.3 to 0.7 of its macs.
 
     python -m scripts.tune --config=configs/cifar10_search.py \\
         --config.teacher=resnet56_cifar10.keras \\

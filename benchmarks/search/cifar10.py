@@ -30,7 +30,10 @@ def main(argv):
     config["data"]["data_dir"] = options.DATA_DIR.value
     runs = Path(options.RUNS.value)
     digits.add_row(HERE / "cifar10", config, runs, scope="local")
-    shutil.copyfile(runs / "search/front.png", HERE / "cifar10.png")
+    front = runs / "search/front.png"
+    # A row that is there already is not run again.
+    if front.exists():
+        shutil.copyfile(front, HERE / "cifar10.png")
 
 
 if __name__ == "__main__":
