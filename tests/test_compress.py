@@ -109,6 +109,14 @@ def test_the_record_is_whole_and_on_disk(unbroken):
     assert first.startswith("On 180 images of the pool the teacher's mean")
     assert any("On 20 held-out images of the pool" in one for one in others)
     assert record["diagnosis"]["num_labeled"] == 12
+    images = record["config"]["images"]
+    assert set(images) == {"labeled", "unlabeled", "test", "pool_validation"}
+    assert [images[k]["num_images"] for k in sorted(images)] == [
+        12,
+        20,
+        16,
+        180,
+    ]
 
 
 def test_the_workdir_holds_what_was_promised_and_nothing_half_written(unbroken):
@@ -531,13 +539,28 @@ def test_what_does_not_fit_is_refused_before_anything_is_written(
     assert files_of(tmp_path) <= {"teacher.keras"}
 
 
-def test_a_teacher_of_any_size_needs_an_image_shape(tmp_path):
+class Doubled(keras.layers.Layer):
+    """A layer that no file knows."""
+
+    def call(self, x):
+        return 2 * x
+
+
+def test_a_teacher_of_any_size_is_taken_at_the_size_of_the_images(tmp_path):
     inputs = keras.Input((None, None, 1))
-    x = keras.layers.Conv2D(8, 3)(inputs)
+    x = keras.layers.Conv2D(16, 3, padding="same")(inputs)
+    x = keras.layers.Conv2D(16, 3, padding="same")(Doubled()(x))
     x = keras.layers.GlobalAveragePooling2D()(x)
     teacher = keras.Model(inputs, keras.layers.Dense(4)(x))
     with pytest.raises(ValueError, match="data.image_shape"):
         corridor.run(tmp_path, teacher=teacher)
+    options = {"teacher": teacher, **QUICK, "channels": {"macs": 0.5}}
+    options["channels"] |= {"round_to": 1, "tolerance": 0.2}
+    record = corridor.run(tmp_path, **options, data={"image_shape": (8, 8, 1)})
+    whole, student = record["rows"][0], record["rows"][-1]
+    assert whole["macs"] == 64 * (9 * 16 + 9 * 16 * 16) + 16 * 4
+    assert student["format"] == "float32" and student["agreement"] == 1.0
+    assert teacher.input_shape == (None, None, None, 1)
 
 
 def test_a_workdir_that_cannot_be_written_fails_before_work(
