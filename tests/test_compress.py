@@ -384,7 +384,9 @@ def test_live_models_are_left_as_they_were(tmp_path):
     labeled = corridor.few()
     copies = [array.copy() for array in labeled]
     before = tiny.weights(teacher), tiny.weights(student)
-    options = dict(teacher=teacher, student=student, labeled=labeled, **QUICK)
+    options = dict(teacher=teacher, student=student, labeled=labeled)
+    # The student alone, too, sees all images at its own size.
+    options |= QUICK | {"baseline": True, "validation": corridor.few(8, seed=6)}
     record = corridor.run(tmp_path, **options)
     tiny.assert_same_weights(before[0], tiny.weights(teacher))
     tiny.assert_same_weights(before[1], tiny.weights(student))
@@ -400,6 +402,9 @@ def test_live_models_are_left_as_they_were(tmp_path):
         (a != b).any()
         for a, b in zip(trained.get_weights(), student.get_weights())
     )
+    assert "labels only" in [row["name"] for row in record["rows"]]
+    for name in ("student", "baseline"):
+        assert len(record["history"][name]["val_accuracy"]) == 1
     file = record["rows"][-1]
     assert file["format"] == "float32" and file["agreement"] == 1.0
     # The same live models are the same run.

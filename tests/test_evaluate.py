@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import tfdcu
 from tests import tiny
@@ -149,3 +150,23 @@ def test_share_equal_by_hand():
 def test_what_cannot_be_evaluated_is_refused(files, model, source, message):
     with pytest.raises(ValueError, match=message):
         tfdcu.evaluate(files.get(model, model), source)
+
+
+def test_two_models_are_not_compared_on_images_that_reshuffle(files):
+    pairs = tf.data.Dataset.from_tensor_slices((IMAGES, LABELS)).shuffle(20)
+    expected = np.mean(by_hand(files["live"]) == LABELS)
+    scores = tfdcu.evaluate(files["live"], pairs)
+    assert scores["accuracy"] == pytest.approx(expected)
+    with pytest.raises(ValueError, match="two models do not see the same"):
+        tfdcu.evaluate(files["live"], pairs, against=files[".h5"])
+
+
+def test_a_model_of_any_size_takes_the_size_that_is_said():
+    images = keras.Input((None, None, 1))
+    x = keras.layers.Conv2D(4, 3)(images)
+    model = keras.Model(images, keras.layers.GlobalMaxPooling2D()(x))
+    scores = tfdcu.evaluate(model, (IMAGES, LABELS), image_shape=(6, 6, 1))
+    assert scores == tfdcu.evaluate(
+        model, open_source((IMAGES, LABELS), image_shape=(6, 6, 1))
+    )
+    tfdcu.evaluate(model, (IMAGES, LABELS))

@@ -109,6 +109,8 @@ def diagnose(
     def seen(images, labeled):
         source = opened(images, teacher, labeled=labeled, **options)
         source = sample_of(source, num_images, seed=seed)
+        if labeled:
+            source = source.in_fixed_order()
         return source, asked(tap, source.without_labels())
 
     _, pool = seen(unlabeled, False)

@@ -23,8 +23,9 @@ def evaluate(model, source, *, against=None, **options):
             only the agreement is measured.
         against: Optional second model, like `model`.
         **options: Passed to `tfdcu.data.open_source`: `split`, `data_dir`,
-            `labeled`, and `classes` and `value_range`, which default to those
-            in the JSON beside a `.tflite` file.
+            `labeled`, `image_shape` for a model that takes any size, and
+            `classes` and `value_range`, which default to those in the JSON
+            beside a `.tflite` file.
 
     Returns:
         Dict with `accuracy` and `agreement`, shares in [0, 1] or `None`, and
@@ -40,7 +41,14 @@ def evaluate(model, source, *, against=None, **options):
     {'accuracy': 0.97, 'agreement': None, 'num_images': 500}
     """
     options = {**stated(against), **stated(model), **options}
-    choices, labels = choices_of(model, source, **options)
+    ask, images = asking(model, source, options)
+    if against is not None and not images.fixed_order:
+        raise ValueError(
+            f"{images.name} comes in another order whenever it is read, so "
+            "two models do not see the same. Expected: a dataset of fixed "
+            "order, or against=None. Received: one that reshuffles"
+        )
+    choices, labels = predictions(ask, images)
     others = None
     if against is not None:
         others, _ = choices_of(against, source, **options)
@@ -79,13 +87,18 @@ def choices_of(model, source, **options):
     Returns:
         Int arrays (n,): choices, and labels or `None`.
     """
+    return predictions(*asking(model, source, options))
+
+
+def asking(model, source, options):
+    """A model as a function, and the opened source of what it is asked."""
     ask, image_shape = as_function(model)
-    if not isinstance(source, data.Source):
+    if isinstance(source, data.Source):
+        shape = (None, *image_shape)
+        return lambda images: ask(resized(images, shape)), source
+    if None not in image_shape:
         options = {"image_shape": image_shape, **options}
-        return predictions(ask, data.open_source(source, **options))
-    return predictions(
-        lambda images: ask(resized(images, (None, *image_shape))), source
-    )
+    return ask, data.open_source(source, **options)
 
 
 def as_function(model):

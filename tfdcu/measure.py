@@ -38,22 +38,34 @@ def exported(models, splits, folder, **export):
     files = {}
     for name in ("teacher", "student"):
         options = export if name == "student" else {"formats": ("float32",)}
-        calibration, images = (
-            np.asarray(resized(some, models[name].input_shape))
-            for some in images_for_export(splits, options.get("num_images"))
-        )
-        paths = export_all(
-            models[name],
-            folder,
-            calibration=calibration,
-            images=images,
-            classes=splits.classes,
-            value_range=splits.unlabeled.value_range,
-            name=name,
-            **options,
-        )
+        paths = files_of(models[name], splits, folder, name=name, **options)
         files.update({(name, kind): path for kind, path in paths.items()})
     return files
+
+
+def files_of(model, splits, folder, **export):
+    """A model's files, calibrated and checked on images at its own size.
+
+    Args:
+        model: A `keras.Model`.
+        splits, folder, **export: As in `exported`.
+
+    Returns:
+        Dict from format to path.
+    """
+    calibration, images = (
+        np.asarray(resized(some, model.input_shape))
+        for some in images_for_export(splits, export.get("num_images"))
+    )
+    return export_all(
+        model,
+        folder,
+        calibration=calibration,
+        images=images,
+        classes=splits.classes,
+        value_range=splits.unlabeled.value_range,
+        **export,
+    )
 
 
 def images_for_export(splits, num=None):

@@ -16,6 +16,7 @@ from tfdcu.shrink import shrinking
 from tfdcu.stored import num_views
 from tfdcu.stored import stored_targets
 from tfdcu.transfer import AlignedDistiller
+from tfdcu.transfer import resized
 from tfdcu.transfer import train
 from tfdcu.workdir import save_model
 
@@ -140,8 +141,15 @@ def fitted(model, splits, config, folder, callbacks=(), targets=None):
             seed=config["seed"],
             **config["batches"],
         )
-        return dataset if both else dataset.map(lambda few, pool: few)
+        return dataset if both else dataset.map(own_size)
 
+    def own_size(few, pool=None):
+        image, label = few
+        return resized(image, model.input_shape), label
+
+    validation = splits.validation and evaluation_batches(splits.validation)
+    if validation and not both:
+        validation = validation.map(lambda *few: own_size(few))
     callbacks = [Reestimate(splits, **config["reestimate"]), *callbacks]
     if config["sparsity"].get("final_sparsity"):
         callbacks = [Sparsify(**config["sparsity"]), *callbacks]
@@ -150,8 +158,7 @@ def fitted(model, splits, config, folder, callbacks=(), targets=None):
         batches,
         len(batches(range(1))),
         folder,
-        validation_data=splits.validation
-        and evaluation_batches(splits.validation),
+        validation_data=validation,
         callbacks=callbacks,
         seed=config["seed"],
         **config["training"],

@@ -1,3 +1,7 @@
+import json
+import os
+import struct
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -199,3 +203,44 @@ def test_a_lying_photo_is_not_shrunk_below_the_wanted_size(tmp_path):
     files.write(tmp_path / "b.png", files.encoded(stripes, "PNG"))
     received, expected = data.images_of(opened(tmp_path))
     np.testing.assert_allclose(received, expected, atol=0.06)
+
+
+def test_the_empty_byte_of_a_bitmap_is_no_alpha(tmp_path):
+    image = files.ramp()
+    height, width, _ = image.shape
+    rows = np.zeros((height, width, 4), "uint8")
+    rows[..., :3] = image[::-1, :, ::-1]
+    header = struct.pack(
+        "<2sIHHI" + "IiiHHIIiiII",
+        *(b"BM", 54 + rows.size, 0, 0, 54),
+        *(40, width, height, 1, 32, 0, rows.size, 0, 0, 0, 0),
+    )
+    files.write(tmp_path / "screen.bmp", header + rows.tobytes())
+    received = data.images_of(opened(tmp_path))
+    np.testing.assert_allclose(received[0], image / 255.0, atol=1e-6)
+
+
+def test_strips_are_left_out(tmp_path):
+    strip = np.zeros((1, 200, 3), "uint8")
+    files.write(tmp_path / "a.png", files.encoded(files.ramp(), "PNG"))
+    files.write(tmp_path / "b.png", files.encoded(strip, "PNG"))
+    files.write(tmp_path / "c.png", files.encoded(strip.swapaxes(0, 1), "PNG"))
+    source = opened(tmp_path)
+    assert source.num_images == 1
+    assert source.skipped == (
+        {"file": "b.png", "reason": "too long: 1 x 200"},
+        {"file": "c.png", "reason": "too long: 200 x 1"},
+    )
+    assert opened(tmp_path, shape=(4, 64, 3)).num_images == 2
+
+
+def test_names_need_not_be_utf_8(tmp_path):
+    encoded = files.encoded(files.ramp(), "PNG")
+    for name, content in ((b"caf\xe9.png", encoded), (b"caf\xe9.txt", b"x")):
+        with open(os.path.join(os.fsencode(tmp_path), name), "wb") as file:
+            file.write(content)
+    source = opened(tmp_path)
+    assert data.images_of(source).shape[0] == 1
+    (skipped,) = source.skipped
+    assert skipped["file"] == "caf\N{REPLACEMENT CHARACTER}.txt"
+    assert json.dumps(skipped, ensure_ascii=False).encode()

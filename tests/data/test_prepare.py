@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tests import tiny
 from tests.data import files
@@ -169,3 +170,54 @@ def test_other_images_in_the_same_place_are_described_otherwise():
     assert other["labeled"] == one["labeled"]
     assert other["unlabeled"] != one["unlabeled"]
     assert other["unlabeled"]["num_images"] == 50
+
+
+def reshuffling(num=16, **options):
+    pairs = tf.data.Dataset.from_tensor_slices(
+        (tiny.images(num, **options), tiny.labels(num))
+    )
+    return pairs.shuffle(num)
+
+
+def test_a_test_set_that_reshuffles_is_kept_in_one_order():
+    pool = tiny.images(8, seed=1)
+    test = data.prepare(None, pool, test=reshuffling(), **TINY).test
+    first, second = (next(iter(test.batches(16))) for _ in range(2))
+    np.testing.assert_array_equal(first[0], second[0])
+    np.testing.assert_array_equal(first[1], test.labels())
+    same = data.open_source(tiny.images(16), labeled=False)
+    assert rows(test.without_labels()) == rows(same)
+
+
+def test_one_that_does_not_fit_into_memory_is_refused(monkeypatch):
+    monkeypatch.setattr(data.Source, "fits_in_memory", lambda self: False)
+    with pytest.raises(ValueError, match="another order.*reshuffle_each_it"):
+        data.prepare(None, tiny.images(8), test=reshuffling(seed=1), **TINY)
+
+
+def test_sources_of_other_ranges_are_refused():
+    pool = data.open_source("printed:50", labeled=False)
+    with pytest.raises(ValueError, match=r"different ranges.*\(-1.0, 1.0\)"):
+        data.prepare("digits", pool, value_range=(-1, 1), **DIGITS)
+    few = data.open_source("digits", value_range=(-1, 1))
+    with pytest.raises(ValueError, match=r"different ranges.*\(-1.0, 1.0\)"):
+        data.training_batches(few, pool)
+
+
+def test_corrected_labels_are_other_labels():
+    images, labels = tiny.images(16), tiny.labels(16)
+    options = {"unlabeled": tiny.images(8, seed=1), **TINY}
+    one, same, other = (
+        data.prepare((images, some), **options).describe()["labeled"]
+        for some in (labels, labels.copy(), labels[::-1].copy())
+    )
+    assert one == same
+    assert one["digest"] == other["digest"] and one != other
+
+
+def test_a_batched_dataset_given_twice_is_seen():
+    pairs = tf.data.Dataset.from_tensor_slices(
+        (tiny.images(16), tiny.labels(16))
+    ).batch(4)
+    with pytest.raises(ValueError, match="`labeled` and `test` share"):
+        data.prepare(pairs, tiny.images(8, seed=1), test=pairs, **TINY)

@@ -74,3 +74,24 @@ def test_nan_beyond_the_first_images_stops_the_reading():
     )
     with pytest.raises(tf.errors.InvalidArgumentError, match="pixels of the"):
         list(source.dataset)
+
+
+@pytest.mark.parametrize("batched", [False, True])
+@pytest.mark.parametrize("kind", ["one-hot", "names"])
+def test_labels_that_are_no_index_are_refused_in_words(batched, kind):
+    labels = tiny.labels(8)
+    wrong = np.eye(4)[labels] if kind == "one-hot" else labels.astype("U")
+    pairs = tf.data.Dataset.from_tensor_slices((tiny.images(8), wrong))
+    with pytest.raises(ValueError, match="labels of.*argmax"):
+        data.open_source(pairs.batch(4) if batched else pairs)
+
+
+@pytest.mark.parametrize("batched", [False, True])
+def test_whole_floats_in_a_column_are_labels(batched):
+    labels = tiny.labels(8).astype("float32")[:, None]
+    pairs = tf.data.Dataset.from_tensor_slices((tiny.images(8), labels))
+    source = data.open_source(pairs.batch(4) if batched else pairs)
+    np.testing.assert_array_equal(source.labels(), tiny.labels(8))
+    halves = tf.data.Dataset.from_tensor_slices((tiny.images(8), labels / 2))
+    with pytest.raises(tf.errors.InvalidArgumentError, match="whole number"):
+        data.open_source(halves).labels()

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from tests import tiny
 from tests.report.test_figures import drawn
@@ -63,3 +64,10 @@ def test_the_picture_is_a_png_or_none():
     for nothing in ({}, {"student": {}}, {"student": {"loss": []}}):
         assert training_figure(nothing) is None
     assert training_figure({"baseline": history["baseline"]}) is None
+
+
+@pytest.mark.parametrize("align", [0.0, 0.3])
+def test_without_alignment_there_is_no_dial(align):
+    metrics = {"loss": [1.0], "align": [align], "domain_accuracy": [0.5]}
+    found = panels({"student": metrics})
+    assert ("domain accuracy" in found) == bool(align)

@@ -144,6 +144,12 @@ def training_batches(
     pool = open_source(
         unlabeled, labeled=False, image_shape=image_shape, **options
     )
+    if labeled is not None and labeled.value_range != pool.value_range:
+        raise ValueError(
+            f"The pools have pixels of different ranges. Expected one "
+            f"`value_range` for both. Received {labeled.value_range} for "
+            f"{labeled.name}, {pool.value_range} for {pool.name}."
+        )
     labeled = labeled and _held(labeled, cache, epochs)
     pool = _held(pool, cache, epochs)
     mixed = open_mix(mix, mix_share, pool, labeled)

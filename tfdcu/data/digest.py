@@ -62,12 +62,15 @@ def describe_source(source):
 
     Returns:
         Dict of how many images it has and, where their order is fixed, a
-        digest of the pixels of a few.
+        digest of the pixels of a few and one of all labels.
     """
     found = {"num_images": source.num_images}
     if source.fixed_order:
         pixels = checksums(tf.constant(some_images(source)[1])).numpy()
         found["digest"] = hashlib.sha256(pixels.tobytes()).hexdigest()[:16]
+        if source.labeled:
+            labels = hashlib.sha256(source.labels().tobytes()).hexdigest()
+            found["labels"] = labels[:16]
     return found
 
 

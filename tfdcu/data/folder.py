@@ -15,6 +15,8 @@ from tfdcu.data.source import with_lookup
 # Ways to decode a file, by number: whole, JPEG shrunk, in Python.
 _ROUTES = {"tensorflow": 0, "jpeg": 0, "pillow": 4}
 _JPEG_RATIOS = {1: 2, 2: 4, 3: 8}
+# Images that cover the wanted size so many times over are strips and spacers.
+_LONG = 64
 
 
 def open_folder(name, *, labeled, image_shape, value_range):
@@ -24,12 +26,13 @@ def open_folder(name, *, labeled, image_shape, value_range):
     it; classes are in the order of `sorted`. Unlabeled: any nesting. Names
     that begin with a dot are ignored. Every file is decoded once, in threads,
     while the folder is opened; what cannot be read (truncated, empty, no image
-    of these formats, animated, not in a class) is left out and listed in
-    `skipped`. Nothing outside of the folder is read: symbolic links to
-    folders are not followed, those to files only if the file lies inside, and
-    both are listed as skipped otherwise. Images are turned upright by their
-    EXIF orientation and converted by `pixels.convert`; JPEG files at least
-    twice as large as wanted are shrunk by 2, 4 or 8 while they are decoded.
+    of these formats, animated, not in a class) or is 64 times as long as wide,
+    beside what is wanted, is left out and listed in `skipped`. Nothing outside
+    of the folder is read: symbolic links to folders are not followed, those to
+    files only if the file lies inside, and both are listed as skipped
+    otherwise. Images are turned upright by their EXIF orientation and
+    converted by `pixels.convert`; JPEG files at least twice as large as wanted
+    are shrunk by 2, 4 or 8 while they are decoded.
 
     Args:
         name: `"folder:<path>"`.
@@ -74,7 +77,16 @@ def open_folder(name, *, labeled, image_shape, value_range):
         ]
         files = [file for file in files if os.sep in file]
     found, unread = scan_files(root, files)
-    skipped = tuple(sorted(skipped + unread, key=lambda one: one["file"]))
+    long = [file for file in found if _is_long(file, image_shape)]
+    skipped += unread + [
+        {"file": f.path, "reason": "too long: {} x {}".format(*f.size)}
+        for f in long
+    ]
+    found = [file for file in found if file not in long]
+    skipped = tuple(
+        {**one, "file": os.fsencode(one["file"]).decode("utf-8", "replace")}
+        for one in sorted(skipped, key=lambda one: one["file"])
+    )
     if not found:
         raise ValueError(
             f"{name} holds no image that can be read. Expected JPEG, PNG, BMP, "
@@ -95,7 +107,10 @@ def _source(
     name, root, found, labels, classes, skipped, image_shape, value_range
 ):
     with tf.device("CPU:0"):
-        paths = tf.constant([os.path.join(root, file.path) for file in found])
+        # Bytes, because names need not be UTF-8.
+        paths = tf.constant(
+            [os.fsencode(os.path.join(root, file.path)) for file in found]
+        )
         turns = tf.constant([file.orientation for file in found], tf.int32)
         chosen = [_route(file, image_shape) for file in found]
         routes = tf.constant(chosen, tf.int32)
@@ -136,6 +151,15 @@ def _source(
         spans=((f"folder:{root}", 0, len(found)),),
     )
     return with_lookup(source, lookup)
+
+
+def _is_long(file, image_shape):
+    """Whether an image, made to cover the wanted size, would be far larger."""
+    height, width = image_shape[:2]
+    if file.orientation >= 5:
+        height, width = width, height
+    ratios = file.size[0] / height, file.size[1] / width
+    return max(ratios) > _LONG * min(ratios)
 
 
 def _route(file, image_shape):

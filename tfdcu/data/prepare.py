@@ -124,8 +124,14 @@ def prepare(
     every = opened(labeled, labeled_split)
     # Without a teacher's order of the classes, that of the labeled images.
     classes = classes or (every and every.classes)
-    own_validation = opened(validation, validation_split)
-    test = opened(test, test_split)
+    own_validation, test = (
+        # These are read again and again, and compared.
+        part and part.in_fixed_order()
+        for part in (
+            opened(validation, validation_split),
+            opened(test, test_split),
+        )
+    )
     pool = open_source(
         unlabeled, split=unlabeled_split, labeled=False, **options
     )
@@ -135,6 +141,7 @@ def prepare(
         "test": test,
         "unlabeled": pool,
     }
+    _check_ranges(sources)
     for first, second in (
         ("labeled", "validation"),
         ("labeled", "test"),
@@ -188,6 +195,15 @@ def _check_classes(source, num_classes):
             f"{list(source.classes)}."
         )
     check_label_range(source.name, source.labels(), num_classes)
+
+
+def _check_ranges(sources):
+    ranges = {n: s.value_range for n, s in sources.items() if s is not None}
+    if len(set(ranges.values())) > 1:
+        raise ValueError(
+            "The sources have pixels of different ranges. Expected one "
+            f"`value_range` for all of them. Received {ranges}."
+        )
 
 
 def _check_disjoint(first_key, first, second_key, second):

@@ -65,7 +65,7 @@ def scan_files(root, paths):
 
 def pillow_image(encoded):
     """Decodes what TensorFlow does not, or not rightly, as uint8 with 3 or 4
-    channels: GIF, palette bitmaps, WebP with alpha."""
+    channels: GIF, bitmaps, WebP with alpha."""
     from PIL import Image
 
     with Image.open(io.BytesIO(encoded)) as image:
@@ -122,14 +122,15 @@ def _examine(path, encoded):
 
 
 def _decoder(image):
-    # TensorFlow 2.21 reads the indices of palette bitmaps as gray values,
-    # drops WebP's alpha, and leaves a GIF's transparency undefined.
+    # TensorFlow 2.21 reads the indices of palette bitmaps as gray values and
+    # the empty byte of others as alpha, drops WebP's alpha, and leaves a GIF's
+    # transparency undefined.
     if image.format in ("JPEG", "MPO"):
         return "jpeg"
     right = {
         "PNG": True,
         "WEBP": not image.has_transparency_data,
-        "BMP": image.mode == "RGB",
+        "BMP": False,
         "GIF": False,
     }
     return "tensorflow" if right[image.format] else "pillow"

@@ -214,6 +214,24 @@ class Source:
             kept, classes=self.classes, skipped=self.skipped, spans=self.spans
         )
 
+    def in_fixed_order(self):
+        """The same images in an order that stays, for what reads them twice.
+
+        Raises:
+            ValueError: If the order changes and the images do not fit into
+                memory.
+        """
+        if self.fixed_order:
+            return self
+        if self.fits_in_memory():
+            return self.in_memory()
+        raise ValueError(
+            f"{self.name} comes in another order whenever it is read, and is "
+            "too large to be kept in memory. Expected: a dataset of fixed "
+            "order, e.g. shuffle(..., reshuffle_each_iteration=False). "
+            "Received: one that reshuffles."
+        )
+
     def with_records_in_memory(self):
         """The same source with random access, and so whole shuffles.
 

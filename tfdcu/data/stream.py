@@ -46,6 +46,9 @@ def open_stream(name, dataset, *, labeled, image_shape, value_range):
             f"images (height, width, channels), or batches of them. Received "
             f"elements {spec}."
         )
+    if labeled:
+        _check_label(name, parts[1], rank - 3)
+    place = f"dataset:{id(dataset)}"
     if rank == 4:
         dataset = dataset.unbatch()
     num_images = _count(name, dataset)
@@ -65,7 +68,15 @@ def open_stream(name, dataset, *, labeled, image_shape, value_range):
         image = pixels.convert(image, image_shape, value_range)
         if not labeled:
             return image
-        return image, tf.cast(tf.reshape(element[1], ()), tf.int32)
+        label = tf.reshape(element[1], ())
+        if label.dtype.is_floating:
+            whole = tf.debugging.Assert(
+                tf.equal(label, tf.round(label)),
+                [f"A label of {name} is no whole number", label],
+            )
+            with tf.control_dependencies([whole]):
+                label = tf.identity(label)
+        return image, tf.cast(label, tf.int32)
 
     fixed_order = _check_first(name, dataset, value_range)
     return Source(
@@ -80,8 +91,23 @@ def open_stream(name, dataset, *, labeled, image_shape, value_range):
         decodes_batches=True,
         record_bytes=4 * int(np.prod(image_shape)),
         fixed_order=fixed_order,
-        spans=((f"dataset:{id(dataset)}", 0, num_images),),
+        spans=((place, 0, num_images),),
     )
+
+
+def _check_label(name, spec, num_batch_axes):
+    """Raises unless each image has one number."""
+    shape = getattr(spec, "shape", tf.TensorShape(None))
+    dtype = getattr(spec, "dtype", tf.variant)
+    number = dtype.is_integer or dtype.is_floating or dtype.is_bool
+    one = shape.rank is None or shape[num_batch_axes:] in ([], [1])
+    if not (number and one):
+        raise ValueError(
+            f"The labels of {name} do not fit its images. Expected one class "
+            "index per image; take argmax of one-hot labels first, e.g. "
+            f"dataset.map(lambda x, y: (x, tf.argmax(y, -1))). Received "
+            f"{spec}."
+        )
 
 
 def _count(name, dataset):

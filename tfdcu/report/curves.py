@@ -49,7 +49,7 @@ def _draw(new_figure, history):
         (draw, lines)
         for draw, lines in (
             (_draw_losses, _found(student, TERMS)),
-            (_draw_dial, _found(student, DIALS)),
+            (_draw_dial, _found(student, DIALS) if _aligned(student) else []),
             (_draw_scores, _scores(student, baseline)),
         )
         if lines
@@ -75,6 +75,11 @@ def _curves(metrics):
         for name, values in (metrics or {}).items()
         if any(value is not None for value in values)
     }
+
+
+def _aligned(curves):
+    """Whether the dial was ever read: without alignment it stands at 0.5."""
+    return any(curves.get("align", [1.0]))
 
 
 def _found(curves, wanted):

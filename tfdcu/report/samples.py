@@ -13,9 +13,10 @@ def samples_figure(samples, classes=()):
 
     Args:
         samples: Dict of a title and images, for example {"labeled": (images,
-            labels), "unlabeled": images}. Images: (num, height, width, 1 or 3
-            channels); floats in [0, 1] are shown as they are, any other range
-            is stretched to it. The first 24 are shown. Labels: class indices.
+            labels), "unlabeled": images}. Images: (num, height, width,
+            channels), of which the first three are shown, or the first;
+            floats in [0, 1] are shown as they are, any other range is
+            stretched to it. The first 24 are shown. Labels: class indices.
         classes: Names of the classes, written over labeled images.
 
     Returns:
@@ -38,12 +39,12 @@ def samples_figure(samples, classes=()):
 
 
 def _pictures(title, images):
-    if len(images) and (images.ndim != 4 or images.shape[-1] not in (1, 3)):
+    if len(images) and images.ndim != 4:
         raise ValueError(
             f"The samples '{title}' cannot be shown. Expected images of shape "
-            "(num, height, width, 1 or 3 channels). Received: shape "
-            f"{images.shape}."
+            f"(num, height, width, channels). Received: shape {images.shape}."
         )
+    images = images[..., : 3 if images.shape[-1] >= 3 else 1]
     images = np.nan_to_num(images.astype("float32"))
     if len(images) and (images.min() < 0 or images.max() > 1):
         images = images - images.min()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import keras
 import keras_tuner
+import numpy as np
 
 from tfdcu.pruning import reestimate_statistics
 from tfdcu.search.setting import Setting
@@ -15,6 +16,7 @@ from tfdcu.stages import asked_teacher
 from tfdcu.stages import distiller
 from tfdcu.stages import fitted
 from tfdcu.transfer import Checkpoint
+from tfdcu.transfer import resized
 
 
 class StudentHyperModel(keras_tuner.HyperModel):
@@ -221,4 +223,6 @@ class CaughtUp(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         if epoch + 1 == self.params["epochs"]:
-            reestimate_statistics(self.model.student, self.images)
+            student = self.model.student
+            images = np.asarray(resized(self.images, student.input_shape))
+            reestimate_statistics(student, images)

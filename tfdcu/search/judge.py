@@ -4,11 +4,10 @@ import math
 import tempfile
 
 from tfdcu.evaluate import share_equal
-from tfdcu.export import export_all
 from tfdcu.export import file_sizes
 from tfdcu.export import latency
 from tfdcu.measure import choices_of
-from tfdcu.measure import images_for_export
+from tfdcu.measure import files_of
 from tfdcu.report import profile
 from tfdcu.search.names import check_names
 
@@ -158,14 +157,4 @@ def litert(model, splits, export, folder):
     options = dict(export)
     formats = options.pop("formats", None)
     kind = (formats or ("float32",))[0]
-    calibration, images = images_for_export(splits, options.get("num_images"))
-    return export_all(
-        model,
-        folder,
-        formats=(kind,),
-        calibration=calibration,
-        images=images,
-        classes=splits.classes,
-        value_range=splits.unlabeled.value_range,
-        **options,
-    )[kind]
+    return files_of(model, splits, folder, formats=(kind,), **options)[kind]
