@@ -37,6 +37,7 @@ QUICK = {
     "baseline": False,
     "sparsity": None,
     "test": None,
+    "iterative": {"rounds": 1},
 }
 
 
@@ -109,6 +110,7 @@ def test_the_record_is_whole_and_on_disk(unbroken):
     assert first.startswith("On 180 images of the pool the teacher's mean")
     assert any("On 20 held-out images of the pool" in one for one in others)
     assert record["diagnosis"]["num_labeled"] == 12
+    assert all(loss > 0 for loss in terms["val_mimic"])
     images = record["config"]["images"]
     assert set(images) == {"labeled", "unlabeled", "test", "pool_validation"}
     assert [images[k]["num_images"] for k in sorted(images)] == [
@@ -151,9 +153,8 @@ def test_a_finished_run_returns_at_once(unbroken, monkeypatch):
     def never(*args, **kwargs):
         raise AssertionError("no work is left")
 
-    monkeypatch.setattr(stages, "prune_channels", never)
-    monkeypatch.setattr(stages, "train", never)
-    monkeypatch.setattr(MODULE, "exported", never)
+    for work in ("diagnose", "pruned", "trained", "exported", "measured"):
+        monkeypatch.setattr(MODULE, work, never)
     before = {p: p.stat().st_mtime_ns for p in (folder / "run").iterdir()}
     assert corridor.run(folder) == record
     after = {p: p.stat().st_mtime_ns for p in (folder / "run").iterdir()}
@@ -169,6 +170,8 @@ def test_another_config_is_refused_with_its_fields_named(unbroken):
     assert "training.epochs is 4, there 3" in message
     assert "labeled is" in message
     assert "versions" not in message and "sparsity" not in message
+    with pytest.raises(ValueError, match="another config.*teacher is"):
+        corridor.run(folder, teacher=tiny.plain_net(width=32, seed=1))
 
 
 def test_other_versions_are_no_other_run(unbroken, monkeypatch):
@@ -278,15 +281,10 @@ def test_pruned_in_rounds_it_ends_at_the_same_budget(tmp_path, monkeypatch):
 
 def test_stored_targets_train_without_the_teacher(tmp_path, monkeypatch):
     options = {**QUICK, "targets": {"views": 2}}
-    live = corridor.run(tmp_path / "live", **QUICK)
     monkeypatch.setattr(MODULE, "distiller", without_teacher)
-    stored = corridor.run(tmp_path / "stored", **options)
-    losses = [
-        record["history"]["student"]["mimic"] for record in (live, stored)
-    ]
-    # Other views, and logits in half precision, but the same teacher.
-    np.testing.assert_allclose(*losses, rtol=0.2)
-    folder = tmp_path / "stored/run/targets"
+    record = corridor.run(tmp_path, **options)
+    assert record["history"]["student"]["mimic"][0] > 0
+    folder = tmp_path / "run/targets"
     made = [tfdcu.data.Targets(path) for path in folder.iterdir()]
     assert [one.views for one in made] == [2, 2]
     assert not any(one.missing() for one in made)
@@ -442,10 +440,9 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path, monkeypatch):
         corridor.run(tmp_path, **QUICK)
     assert error.value.errno == errno.ENOSPC
     assert files_of(tmp_path / "run") == {
-        *(f"channels/{number}.json" for number in range(1, 5)),
+        "channels/1.json",
         "config.json",
         "diagnosis.json",
-        *(f"pruned_{number}.keras" for number in range(1, 4)),
         "pruned.keras",
         "seconds.json",
         "skipped.json",
@@ -572,7 +569,7 @@ def test_a_workdir_that_cannot_be_written_fails_before_work(
     tmp_path, monkeypatch
 ):
     (tmp_path / "run").write_text("a file in the way")
-    monkeypatch.setattr(stages, "prune_channels", None)
+    monkeypatch.setattr(MODULE, "diagnose", pytest.fail)
     with pytest.raises(ValueError, match="cannot be written"):
         corridor.run(tmp_path)
     assert (tmp_path / "run").read_text() == "a file in the way"

@@ -121,7 +121,10 @@ def test_a_softmax_at_the_end_and_another_size_change_little():
     assert tfdcu.diagnose(ended, None, pool) == plain
     # An open source keeps its size, and is resized for the teacher alone.
     opened = tfdcu.data.open_source(np.repeat(pool, 2, 1), labeled=False)
-    assert tfdcu.diagnose(net, None, opened)["num_images"] == 30
+    other = tfdcu.diagnose(net, None, opened)
+    assert other["num_images"] == 30
+    for name in ("confidence_mean", "entropy_mean", "effective_classes"):
+        assert other[name] == pytest.approx(plain[name], rel=0.05)
 
 
 def test_a_teacher_of_any_size_takes_the_images_own():

@@ -143,3 +143,27 @@ def test_pool_images_are_taken_from_all_of_it():
     taken = [image[0, 0, 0] for image in some.dataset.as_numpy_iterator()]
     assert np.mean(taken) == pytest.approx(0.5, abs=0.01)
     assert len(set(map(float, taken))) == NUM_POOL_IMAGES
+
+
+def test_each_file_of_the_student_is_explained_beside_the_teachers(
+    run, monkeypatch
+):
+    models, files, splits, _ = run
+    asked = []
+
+    def explained(row, teacher, path):
+        asked.append((row["name"], row["format"], teacher, path))
+        return [f"About {row['format']}."]
+
+    monkeypatch.setattr("tfdcu.measure.explain", explained)
+    rows, notes = measured(models, files, splits)
+    (whole,) = (
+        row
+        for row in rows
+        if (row["name"], row["format"]) == ("teacher", "float32")
+    )
+    assert asked == [
+        ("student", kind, whole, files["student", kind])
+        for kind in ("float32", "float16")
+    ]
+    assert {"About float32.", "About float16."} < set(notes)

@@ -9,15 +9,28 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
+DOCS = ["docs/accuracy.md", "docs/channels.md"]
 
 
 def blocks(language, page=README):
     return re.findall(rf"```{language}\n(.*?)```", page.read_text(), re.S)
 
 
+# What the pages ask for, in small: fewer printed characters and images, and
+# times that are not measured.
+SMALL = """
+import tfdcu
+tfdcu.data.printed.NUM_IMAGES = 600
+images_of = tfdcu.data.images_of
+tfdcu.data.images_of = lambda source, num=32: images_of(source, min(num, 32))
+tfdcu.litert_latency = lambda model: 1e-6 * tfdcu.profile(model)["macs"]
+"""
+
+
 def run_blocks(page, folder):
     program = "\n".join(blocks("python", page))
     assert "import tfdcu" in program
+    program = SMALL + program
     run = subprocess.run(
         [sys.executable, "-c", program],
         cwd=folder,
@@ -36,6 +49,19 @@ def test_python_blocks_run(tmp_path):
 @pytest.mark.parametrize("page", ["channels"])
 def test_python_blocks_of_the_docs_run(page, tmp_path):
     run_blocks(ROOT / "docs" / f"{page}.md", tmp_path)
+
+
+@pytest.mark.parametrize("page", ["README.md", *DOCS])
+def test_commands_and_files_that_are_named_exist(page):
+    text = " ".join((ROOT / page).read_text().split())
+    modules = re.findall(r"python -m (\w+\.[\w.]+\w)", text)
+    paths = re.findall(r"`((?:\w+/)+[\w.]+\.(?:py|md|json|png))`", text)
+    linked = re.findall(r"\]\(((?:\.\./)?[\w/]+\.(?:md|png))\)", text)
+    paths += [str(Path(page).parent / link) for link in linked]
+    paths += [module.replace(".", "/") + ".py" for module in modules]
+    assert modules and paths
+    for path in paths:
+        assert (ROOT / path).exists(), path
 
 
 def test_shell_blocks_name_what_exists():

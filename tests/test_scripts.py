@@ -286,8 +286,8 @@ app.run(script.main)
     ("script", "config", "batchnorm"),
     [
         ("compress", "digits", "frozen"),
-        ("compress", "digits", "joint"),
-        ("tune", "digits_search", "frozen"),
+        pytest.param("compress", "digits", "joint", marks=pytest.mark.slow),
+        pytest.param("tune", "digits_search", "frozen", marks=pytest.mark.slow),
     ],
 )
 def test_frozen_training_gives_an_operation_half_of_the_cores(

@@ -4,7 +4,6 @@ import keras
 import numpy as np
 import pytest
 
-from tests import corridor
 from tests import tiny
 from tests.transfer.test_distiller import batches
 from tests.transfer.test_distiller import teacher
@@ -50,10 +49,3 @@ def test_what_is_learned_by_heart_is_said():
     assert "`targets.views`" in sentence
     assert not learned_by_heart({"mimic": [0.1], "val_mimic": [0.15]})
     assert not learned_by_heart({"mimic": [0.1]})
-
-
-def test_a_run_that_holds_images_out_tells(tmp_path):
-    record = corridor.run(
-        tmp_path, training={"epochs": 1}, baseline=False, sparsity=None
-    )
-    assert record["history"]["student"]["val_mimic"][0] > 0

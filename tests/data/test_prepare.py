@@ -88,8 +88,19 @@ def test_sources_that_share_images():
         prepared(None, "digits", test="digits")
     with pytest.raises(ValueError, match="`labeled` and `validation` share"):
         prepared("digits", validation="digits")
+    parts = {"labeled_split": "train", "test_split": "test"}
+    with pytest.raises(ValueError, match="`validation` and `test` share"):
+        prepared(
+            "digits",
+            **parts,
+            test="digits",
+            validation="digits",
+            validation_split="test",
+        )
+    with pytest.raises(ValueError, match="`validation` and `unlabeled` share"):
+        prepared(None, "digits", validation="digits")
     images, labels = tiny.images(20), tiny.labels(20)
-    with pytest.raises(ValueError, match="share"):
+    with pytest.raises(ValueError, match="`labeled` and `test` share"):
         prepared((images, labels), test=(images[10:], labels[10:]))
     first, second = (images[:10], labels[:10]), (images[10:], labels[10:])
     data.prepare(first, images[:10], test=second, **TINY)

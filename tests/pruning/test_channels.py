@@ -19,6 +19,7 @@ from tfdcu.pruning.cost import COSTS
 from tfdcu.pruning.groups import Groups
 from tfdcu.pruning.scores import IMPORTANCES
 from tfdcu.pruning.scores import per_cost
+from tfdcu.pruning.scores import score_groups
 from tfdcu.pruning.silence import difference
 
 NETS = {
@@ -139,6 +140,33 @@ def test_the_weakest_channels_go_first():
     assert not set(weak) & set(plan.keep["conv1"].tolist())
 
 
+@pytest.mark.parametrize("importance", sorted({*IMPORTANCES} - {"random"}))
+def test_channels_that_do_nothing_are_worth_least(importance):
+    model = tiny.plain_net(seed=1)
+    silent = [1, 5, 6, 10]
+    for name, parts in (("conv1", [0]), ("bn1", [0, 1])):
+        layer = model.get_layer(name)
+        weights = layer.get_weights()
+        for part in parts:
+            weights[part][..., silent] = 0
+        layer.set_weights(weights)
+    groups = Groups(model)
+    chosen = [group for group in groups.all if group.size == 16]
+    scores = score_groups(groups, chosen, importance, tiny.images(16))[0]
+    assert scores[silent].max() <= np.delete(scores, silent).min()
+    assert scores.max() > scores.min()
+
+
+def test_a_random_worth_is_that_of_the_seed():
+    groups = Groups(tiny.plain_net())
+    one, same, other = (
+        score_groups(groups, groups.all[:1], "random", seed=seed)[0]
+        for seed in (0, 0, 1)
+    )
+    np.testing.assert_array_equal(one, same)
+    assert (one != other).any()
+
+
 def test_local_scope_keeps_the_same_share_everywhere():
     plan = plan_channels(
         tiny.residual_net(), ratio=0.5, scope="local", round_to=1
@@ -157,15 +185,20 @@ def test_channels_are_rounded():
 
 
 @pytest.mark.parametrize(
-    "exclude", ["block2_1", ["block2_1", "stem*"], layers.Dense]
+    ("net", "exclude", "whole"),
+    [
+        ("residual", "block2_1", ["block2_1"]),
+        ("residual", ["block2_1", "stem*"], ["block2_1", "stem"]),
+        ("depthwise", layers.DepthwiseConv2D, ["depthwise", "stem"]),
+    ],
 )
-def test_excluded_layers_are_whole(exclude):
-    model = tiny.residual_net()
-    plan = plan_channels(model, macs=0.6, exclude=exclude, tolerance=0.2)
-    whole = "logits" if exclude is layers.Dense else "block2_1"
-    size = model.get_layer(whole).output.shape[-1]
-    assert len(plan.keep[whole]) == size
-    assert ("excluded" in plan.table()) == (whole == "block2_1")
+def test_excluded_layers_are_whole(net, exclude, whole):
+    model = NETS[net]()
+    plan = plan_channels(model, macs=0.7, exclude=exclude, tolerance=0.3)
+    for name in whole:
+        size = model.get_layer(name).output.shape[-1]
+        assert len(plan.keep[name]) == size
+    assert plan.table().count("excluded") == len({*whole} - {"depthwise"})
 
 
 def test_per_layer_shares_override():

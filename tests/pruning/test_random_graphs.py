@@ -232,7 +232,7 @@ _SETTINGS = {
 }
 
 
-@settings(max_examples=100, **_SETTINGS)
+@settings(max_examples=50, **_SETTINGS)
 @given(st.integers(0, 2**32))
 def test_random_graphs(seed):
     _check(seed)

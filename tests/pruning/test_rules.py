@@ -528,3 +528,15 @@ def test_a_model_with_a_call_of_its_own_is_not_its_graph():
     wall = keras.Model(inputs, odd(layers.Dense(4, name="before")(inputs)))
     groups = {group.name: group for group in Groups(wall).all}
     assert groups["before"].kept.all()
+
+
+def test_a_difference_is_seen_in_every_output():
+    ones = np.ones((2, 3))
+
+    def outputs(second):
+        return lambda inputs: [ones, second]
+
+    assert difference(outputs(ones), outputs(ones), None) == 0
+    assert not difference(outputs(ones * np.nan), outputs(ones), None) < 1
+    with pytest.raises(ValueError, match="longer"):
+        difference(lambda inputs: [ones], outputs(ones), None)

@@ -91,6 +91,31 @@ def test_alignment_changes_the_student_when_it_is_heard():
     )
 
 
+def test_the_schedule_follows_the_run():
+    seen = []
+
+    def schedule(progress):
+        seen.append(float(progress))
+        return 1.0
+
+    trained(align_schedule=schedule, compile_args={"run_eagerly": True})
+    np.testing.assert_allclose(seen, [0, 0.25, 0.5, 0.75])
+
+
+def test_by_default_alignment_is_heard_more_and_more():
+    deaf, _ = trained(align_weight=0.7, align_schedule=0.0)
+    heard, _ = trained(align_weight=0.7)
+    loud, _ = trained(align_weight=0.7, align_schedule=1.0)
+    kernels = [
+        student.get_layer("conv1").kernel.numpy()
+        for student in (deaf, heard, loud)
+    ]
+    some, all_of_it = (
+        np.abs(kernel - kernels[0]).max() for kernel in kernels[1:]
+    )
+    assert 1e-5 < some < all_of_it
+
+
 def test_labels_alone_equal_plain_fit_on_the_labeled_images():
     distilled, history = trained(
         tiny.plain_net(norm=False), mimic_weight=0.0, align_weight=0.0
@@ -350,6 +375,12 @@ def test_mixed_precision_trains_in_float16():
     assert student.get_layer("conv1").compute_dtype == "float16"
     assert student.get_layer("conv1").kernel.dtype == "float32"
     assert np.isfinite(history["loss"]).all()
+    # Gradients that were scaled up for float16 are scaled down again.
+    whole, _ = trained(epochs=2)
+    start = tiny.plain_net().get_layer("conv1").kernel.numpy()
+    way = whole.get_layer("conv1").kernel.numpy() - start
+    half = student.get_layer("conv1").kernel.numpy() - start
+    np.testing.assert_allclose(half, way, rtol=0, atol=0.1 * np.abs(way).max())
 
 
 def test_weights_round_trip_with_the_optimizer(tmp_path):

@@ -165,6 +165,8 @@ def test_learning_rate_rises_and_falls_to_zero(tmp_path):
     ("options", "message"),
     [
         ({"optimizer": "lion9"}, "'adam', 'adamw', 'sgd'.*'lion9'"),
+        ({"weight_decay": -1.0}, "weight_decay=-1.0"),
+        ({"clipnorm": 0.0}, "clipnorm=0.0"),
         ({"epochs": 0}, "epochs >= 1.*epochs=0"),
         ({"learning_rate": -0.1}, "learning_rate=-0.1"),
         ({"warmup": 1.0}, "warmup=1.0"),
@@ -176,3 +178,28 @@ def test_bad_options_are_refused(tmp_path, options, message):
     with pytest.raises(ValueError, match=message):
         train(fresh(), batches, STEPS, tmp_path / "never", **options)
     assert not (tmp_path / "never").exists()
+
+
+def moved(folder, **options):
+    """How far an epoch of plain training moves the weights of a net."""
+    model = tiny.linear_net()
+    before = [np.array(weight) for weight in model.get_weights()]
+    labels = tf.data.Dataset.from_tensor_slices((IMAGES, LABELS)).batch(6)
+    train(model, lambda epochs: labels, STEPS, folder, epochs=1, **options)
+    pairs = zip(before, model.get_weights(), strict=True)
+    return np.concatenate([(new - old).ravel() for old, new in pairs])
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
+def test_every_optimizer_trains_and_heeds_its_bounds(tmp_path, optimizer):
+    options = {"optimizer": optimizer, "learning_rate": 0.1}
+    plain = moved(tmp_path / "plain", **options, weight_decay=0.0)
+    assert np.isfinite(plain).all() and np.abs(plain).max() > 1e-3
+    decayed = moved(tmp_path / "decayed", **options, weight_decay=0.5)
+    assert np.abs(decayed - plain).max() > 1e-3
+    clipped = moved(
+        tmp_path / "clipped", **options, weight_decay=0.0, clipnorm=1e-9
+    )
+    # Adam divides by what is clipped.
+    assert (np.abs(clipped).max() < 1e-6) == (optimizer == "sgd")
+    assert np.abs(clipped - plain).max() > 1e-4

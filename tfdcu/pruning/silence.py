@@ -173,6 +173,8 @@ def difference(model, reference, inputs):
     expected = tree.flatten(reference(inputs))
     received = [keras.ops.convert_to_numpy(x) for x in received]
     expected = [keras.ops.convert_to_numpy(x) for x in expected]
-    worst = max(np.abs(r - e).max() for r, e in zip(received, expected))
-    scale = max(np.abs(e).max() for e in expected)
+    pairs = zip(received, expected, strict=True)
+    # NumPy's, in which NaN is the largest.
+    worst = np.max([np.abs(r - e).max() for r, e in pairs])
+    scale = np.max([np.abs(e).max() for e in expected])
     return float(worst / max(scale, 1e-30))
