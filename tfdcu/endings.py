@@ -97,6 +97,8 @@ def _before_end(model):
         layer = type(op).from_config(config)
         output = layer(*arguments.args, **arguments.kwargs)
         _share_weights(layer, op)
+        # Of a layer of the user's own that keeps its weights otherwise.
+        layer.set_weights(op.get_weights())
         return output
     return output
 

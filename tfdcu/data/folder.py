@@ -77,12 +77,12 @@ def open_folder(name, *, labeled, image_shape, value_range):
         ]
         files = [file for file in files if os.sep in file]
     found, unread = scan_files(root, files)
-    long = [file for file in found if _is_long(file, image_shape)]
     skipped += unread + [
         {"file": f.path, "reason": "too long: {} x {}".format(*f.size)}
-        for f in long
+        for f in found
+        if _is_long(f, image_shape)
     ]
-    found = [file for file in found if file not in long]
+    found = [file for file in found if not _is_long(file, image_shape)]
     skipped = tuple(
         {**one, "file": os.fsencode(one["file"]).decode("utf-8", "replace")}
         for one in sorted(skipped, key=lambda one: one["file"])
