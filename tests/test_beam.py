@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import importlib.util
 import inspect
 import sys
 import threading
@@ -11,6 +12,7 @@ import pytest
 import tensorflow as tf
 
 import tfdcu
+from tests import beam
 from tests import test_architecture
 from tests import tiny
 from tfdcu import data
@@ -19,10 +21,21 @@ IMAGES = tiny.images(150, seed=2)
 
 
 @pytest.fixture
-def door():
-    """`tfdcu.beam`, where Apache Beam is installed."""
-    pytest.importorskip("apache_beam")
+def door(monkeypatch):
+    """`tfdcu.beam`, on what stands for Apache Beam where that is not there."""
+    if importlib.util.find_spec("apache_beam") is None:
+        for name, module in beam.modules().items():
+            monkeypatch.setitem(sys.modules, name, module)
+        # Imported anew, and forgotten after the test.
+        monkeypatch.setitem(sys.modules, "tfdcu.beam", None)
+        del sys.modules["tfdcu.beam"]
     return importlib.import_module("tfdcu.beam")
+
+
+@pytest.fixture
+def workers():
+    """Beam itself, which alone has threads and processes."""
+    pytest.importorskip("apache_beam")
 
 
 @pytest.fixture
@@ -97,7 +110,7 @@ def test_workers_write_to_the_folder_that_was_begun_in_a_shared_one(
 
 
 def test_a_process_opens_once_and_computes_one_share_at_a_time(
-    given, door, monkeypatch
+    given, workers, door, monkeypatch
 ):
     opened, busy, most, threads = [], [], [], set()
     open_teacher, plain = door.open_teacher, door.targets.teacher_targets
@@ -216,7 +229,7 @@ def test_the_door_is_documented(door):
 
 @pytest.mark.slow
 def test_worker_processes_write_the_files_of_the_plain_call(
-    tmp_path, given, door
+    tmp_path, given, workers, door
 ):
     plain = tfdcu.teacher_targets(**{**given, "path": tmp_path / "plain"})
     flags = "--direct_running_mode=multi_processing", "--direct_num_workers=2"
