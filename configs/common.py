@@ -27,6 +27,8 @@ def get_config():
 
     # tfdcu.data.prepare
     config.data = ConfigDict()
+    # Of sources that have splits; a flag takes the config's own one back with
+    # nothing: --config.data.test_split=
     config.data.labeled_split = placeholder(str)
     config.data.unlabeled_split = placeholder(str)
     config.data.validation_split = placeholder(str)

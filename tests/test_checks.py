@@ -146,3 +146,14 @@ def test_a_lambda_layer_is_refused_before_it_is_saved(splits, teacher):
         check_values(config(), splits, wrapped)
     with pytest.raises(ValueError, match="Lambda layer 'double'"):
         check_values(config(), splits, teacher, wrapped)
+
+
+@keras.saving.register_keras_serializable("tests")
+def doubled(x):
+    return 2 * x
+
+
+def test_a_lambda_layer_of_a_registered_function_is_read_again(splits, teacher):
+    double = keras.layers.Lambda(doubled, output_shape=(4,))
+    wrapped = keras.Model(teacher.input, double(teacher.output))
+    check_values(config(), splits, wrapped)

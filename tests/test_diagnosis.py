@@ -5,6 +5,7 @@ import json
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import tfdcu
 from tests import tiny
@@ -188,3 +189,12 @@ def test_what_cannot_be_used_is_refused(options, message):
     }
     with pytest.raises(ValueError, match=message):
         tfdcu.diagnose(**arguments)
+
+
+def test_labeled_images_may_come_in_any_order():
+    net, pool = tiny.plain_net(), smooth(40, seed=1)
+    images, labels = few(64)
+    pairs = tf.data.Dataset.from_tensor_slices((images, labels))
+    found = tfdcu.diagnose(net, pairs.shuffle(64), pool)
+    expected = tfdcu.diagnose(net, (images, labels), pool)
+    assert found["labeled_accuracy"] == expected["labeled_accuracy"]

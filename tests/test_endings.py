@@ -84,6 +84,30 @@ def test_who_trains_the_logits_trains_the_model(kind, model, tmp_path):
     np.testing.assert_array_equal(logits(inputs), copy(inputs))
 
 
+def test_a_frozen_model_can_be_trained_again():
+    inputs = keras.Input((6,))
+    model = keras.Model(inputs, layers.Dense(3, activation="softmax")(inputs))
+    model.trainable = False
+    logits = as_logits(model)
+    assert logits.trainable_weights == [] and not model.trainable
+    for layer in logits.layers:
+        layer.trainable = True
+    assert [id(w) for w in logits.trainable_weights] == [
+        id(w) for w in model.weights
+    ]
+
+
+def test_what_lora_adds_is_kept():
+    inputs = keras.Input((6,))
+    dense = layers.Dense(3, activation="softmax")
+    model = keras.Model(inputs, dense(inputs))
+    dense.enable_lora(2)
+    dense.lora_kernel_b.assign(np.ones((2, 3)))
+    x = np.random.default_rng(0).normal(size=(8, 6)).astype("float32")
+    received = ops.softmax(as_logits(model)(x))
+    np.testing.assert_allclose(received, model(x), rtol=0, atol=1e-6)
+
+
 def test_sigmoid_is_taken_off():
     inputs = keras.Input((6,))
     model = keras.Model(inputs, layers.Dense(2, activation="sigmoid")(inputs))

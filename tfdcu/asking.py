@@ -104,19 +104,22 @@ def asked(tap, source, counter=None):
 
     Args:
         tap: What `tapped` gave.
-        source: A `tfdcu.data.Source` without labels.
+        source: A `tfdcu.data.Source`.
         counter: Optional `tfdcu.report.Counter` of images.
 
     Returns:
-        Dict of arrays, a row for each image.
+        Dict of arrays, a row for each image; `labels` too where there are
+        some.
 
     Raises:
         ValueError: If a logit is not finite.
     """
     parts = []
-    for images in source.batches(_BATCH_SIZE):
+    for batch in source.batches(_BATCH_SIZE):
+        images, *labels = batch if source.labeled else (batch,)
         junk = junk_measures(images.numpy(), source.value_range)
-        parts.append({**tap(images), **junk})
+        beside = {"labels": labels[0].numpy()} if labels else {}
+        parts.append({**tap(images), **junk, **beside})
         if counter is not None:
             counter.add(len(images))
     rows = {key: np.concatenate([p[key] for p in parts]) for key in parts[0]}

@@ -6,6 +6,7 @@ from tfdcu.chosen import check_chosen
 from tfdcu.data import training_batches
 from tfdcu.export import FORMATS
 from tfdcu.export import check_formats
+from tfdcu.models import copy_of
 from tfdcu.pruning import Sparsify
 from tfdcu.pruning import check_channels
 from tfdcu.reestimate import Reestimate
@@ -45,13 +46,19 @@ def image_shape_of(teacher, data):
 def check_layers(model):
     """Raise if a model cannot be read again from the file of a run."""
     for layer in model._flatten_layers(include_self=False):
-        if isinstance(layer, keras.layers.Lambda):
+        if not isinstance(layer, keras.layers.Lambda):
+            continue
+        config = keras.saving.serialize_keras_object(layer)
+        try:
+            keras.saving.deserialize_keras_object(config, safe_mode=True)
+        except (ValueError, TypeError) as error:
             raise ValueError(
                 "The Python code in a Lambda layer is not read again from a "
-                "file. Expected: an operation of keras.ops or a layer class "
-                "in its place, which a run can save and go on with. "
-                f"Received: the Lambda layer {layer.name!r}"
-            )
+                "file. Expected: a function that is registered with "
+                "keras.saving.register_keras_serializable, an operation of "
+                "keras.ops or a layer class in its place, which a run can save "
+                f"and go on with. Received: the Lambda layer {layer.name!r}"
+            ) from error
 
 
 def check_values(config, splits, teacher, student=None):
@@ -73,7 +80,7 @@ def check_values(config, splits, teacher, student=None):
         check_channels(teacher, **config["channels"])
     else:
         # The check of a head puts it there.
-        student = keras.models.clone_model(student)
+        student = copy_of(student)
     few = splits.labeled and splits.labeled.subset([0])
     pool = splits.unlabeled.subset([0])
     training_batches(few, pool, epochs=range(1), **config["batches"])

@@ -109,9 +109,7 @@ def diagnose(
     def seen(images, labeled):
         source = opened(images, teacher, labeled=labeled, **options)
         source = sample_of(source, num_images, seed=seed)
-        if labeled:
-            source = source.in_fixed_order()
-        return source, asked(tap, source.without_labels())
+        return source, asked(tap, source)
 
     _, pool = seen(unlabeled, False)
     source, few = (None, None) if labeled is None else seen(labeled, True)
@@ -126,7 +124,7 @@ def diagnose(
         "classes": list(names) if len(names or ()) == num_classes else None,
         **sure,
         **{f"labeled_{name}": beside.get(name) for name in sure},
-        "labeled_accuracy": few and right(few["logits"], source.labels()),
+        "labeled_accuracy": few and right(few["logits"], few["labels"]),
         **coverage(pool["logits"]),
         "layer": layer,
         "a_distance": distance(few, pool, seed),

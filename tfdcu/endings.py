@@ -96,9 +96,9 @@ def _before_end(model):
         config.pop("build_config", None)
         layer = type(op).from_config(config)
         output = layer(*arguments.args, **arguments.kwargs)
-        _share_weights(layer, op)
-        # Of a layer of the user's own that keeps its weights otherwise.
+        # Those that a layer of the user's own does not keep as attributes.
         layer.set_weights(op.get_weights())
+        _share_weights(layer, op)
         return output
     return output
 
@@ -108,8 +108,14 @@ def _share_weights(layer, other):
     layer._tracker.unlock()
     for name, own in list(vars(layer).items()):
         if isinstance(own, keras.Variable):
+            shared = getattr(other, name)
+            now = shared.trainable
+            # Keras files a variable by what it is when it is tracked, and
+            # thaws those that are filed as trainable.
+            shared.trainable = any(own is v for v in layer._trainable_variables)
             layer._untrack_variable(own)
-            setattr(layer, name, getattr(other, name))
+            setattr(layer, name, shared)
+            shared.trainable = now
     layer._tracker.lock()
     inner = [one._flatten_layers(False, False) for one in (layer, other)]
     for pair in zip(*inner, strict=True):

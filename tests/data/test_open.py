@@ -89,3 +89,10 @@ def test_a_folder_has_no_splits_but_folders(tmp_path):
     with pytest.raises(ValueError, match="'folder:photos/test'"):
         data.open_source(f"folder:{tmp_path}", split="test", **options)
     assert data.open_source(f"folder:{tmp_path}/test", **options).num_images
+
+
+def test_an_empty_split_is_none(tmp_path):
+    files.class_folder(tmp_path, ("ant", "bee"), num=1)
+    options = {"image_shape": (8, 8, 3)}
+    assert data.open_source(f"folder:{tmp_path}", split="", **options).labeled
+    assert data.open_source("digits", split="").num_images == 1297

@@ -193,6 +193,9 @@ def reshuffling(num=16, **options):
 def test_a_test_set_that_reshuffles_is_kept_in_one_order():
     pool = tiny.images(8, seed=1)
     test = data.prepare(None, pool, test=reshuffling(), **TINY).test
+    # Another process finds another order, and goes on nevertheless.
+    again = data.prepare(None, pool, test=reshuffling(), **TINY)
+    assert again.describe()["test"] == {"num_images": 16}
     first, second = (next(iter(test.batches(16))) for _ in range(2))
     np.testing.assert_array_equal(first[0], second[0])
     np.testing.assert_array_equal(first[1], test.labels())

@@ -6,6 +6,7 @@ from keras import layers
 from tests import tiny
 from tfdcu.macs import total_macs
 from tfdcu.models import at_size
+from tfdcu.models import copy_of
 from tfdcu.models import fingerprint
 
 
@@ -37,3 +38,29 @@ def test_each_time_it_is_the_same_model():
 def test_a_fixed_size_stays():
     model = tiny.plain_net()
     assert at_size(model, (32, 32, 1)) is model
+
+
+def own_loss(labels, logits):
+    return keras.ops.mean(logits)
+
+
+def test_adapted_statistics_and_an_own_loss_are_no_hindrance():
+    images = keras.Input((None, None, 1))
+    normal = layers.Normalization(mean=None, variance=None)
+    normal.adapt(5 + 2 * tiny.images(32))
+    x = layers.Conv2D(4, 3)(normal(images))
+    model = keras.Model([images], layers.GlobalMaxPooling2D()(x))
+    model.compile("sgd", own_loss)
+    tiny.assert_same_function(model, at_size(model, (8, 8, 1)), tiny.images())
+    assert model.compiled
+
+
+def test_a_copy_has_weights_of_its_own():
+    model = tiny.plain_net()
+    model.compile("sgd", own_loss)
+    before = tiny.weights(model)
+    copy = copy_of(model)
+    tiny.assert_same_function(model, copy, tiny.images())
+    for weight in copy.weights:
+        weight.assign(weight + 1)
+    tiny.assert_same_weights(before, tiny.weights(model))

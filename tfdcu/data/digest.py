@@ -55,17 +55,17 @@ def some_images(source):
 
 
 def describe_source(source):
-    """What tells a source from one of other images, at little cost, as JSON.
+    """What tells a source from one of other images, decoding a few, as JSON.
 
     Args:
         source: A `Source`.
 
     Returns:
-        Dict of how many images it has and, where their order is fixed, a
-        digest of the pixels of a few and one of all labels.
+        Dict of how many images it has and, where every process reads them in
+        the same order, a digest of the pixels of a few and one of all labels.
     """
     found = {"num_images": source.num_images}
-    if source.fixed_order:
+    if source.lasting:
         pixels = checksums(tf.constant(some_images(source)[1])).numpy()
         found["digest"] = hashlib.sha256(pixels.tobytes()).hexdigest()[:16]
         if source.labeled:

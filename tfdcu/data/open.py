@@ -89,6 +89,8 @@ def open_source(
         print(image.shape)
     ```
     """
+    # A flag takes a config's split back with an empty one.
+    split = split or None
     if image_shape is not None:
         image_shape = _shape(image_shape)
     classes = None if classes is None else tuple(classes)

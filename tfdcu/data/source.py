@@ -68,6 +68,8 @@ class Source:
         record_bytes: About how many bytes a record holds in memory.
         fixed_order: False if reading twice gives another order, as with a
             user's dataset that reshuffles.
+        lasting: False if another process may read it in another order, as a
+            user's dataset that was shuffled without a seed.
         spans: Tuple of (place, first, last), half open: where the images lie,
             to tell whether two sources share some. Empty if unknown.
     """
@@ -86,6 +88,7 @@ class Source:
     decodes_batches: bool = False
     record_bytes: int = 16
     fixed_order: bool = True
+    lasting: bool = True
     spans: tuple = dataclasses.field(default=(), repr=False)
 
     @property
@@ -211,7 +214,11 @@ class Source:
             self.name, images, labels, self.image_shape, self.value_range
         )
         return dataclasses.replace(
-            kept, classes=self.classes, skipped=self.skipped, spans=self.spans
+            kept,
+            classes=self.classes,
+            skipped=self.skipped,
+            spans=self.spans,
+            lasting=self.lasting,
         )
 
     def in_fixed_order(self):

@@ -91,6 +91,7 @@ def open_stream(name, dataset, *, labeled, image_shape, value_range):
         decodes_batches=True,
         record_bytes=4 * int(np.prod(image_shape)),
         fixed_order=fixed_order,
+        lasting=False,
         spans=((place, 0, num_images),),
     )
 

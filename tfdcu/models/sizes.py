@@ -16,10 +16,30 @@ def at_size(model, image_shape):
     Returns:
         The model itself where its size is fixed, else a copy of it.
     """
-    (given,) = model.inputs
-    if None not in given.shape[1:]:
+    if None not in model.inputs[0].shape[1:]:
         return model
-    images = keras.Input(image_shape, name=given.name, dtype=given.dtype)
-    fixed = keras.models.clone_model(model, input_tensors=images)
-    fixed.set_weights(model.get_weights())
-    return fixed
+    return copy_of(model, image_shape)
+
+
+def copy_of(model, image_shape=None):
+    """A model of the same layers with weights of its own, not compiled.
+
+    Args:
+        model: A functional `keras.Model` with one image input.
+        image_shape: The copy's; by default the model's.
+
+    Returns:
+        A functional `keras.Model`.
+    """
+    (given,) = model.inputs
+    shape = image_shape or given.shape[1:]
+    images = keras.Input(shape, name=given.name, dtype=given.dtype)
+    # What the model was compiled with need not be known to Keras.
+    plain = keras.Model(given, model.outputs[0], name=model.name)
+    copy = keras.models.clone_model(plain, input_tensors=images)
+    copy.set_weights(plain.get_weights())
+    for layer in copy._flatten_layers():
+        # A `Normalization` computes with a copy of its weights.
+        if hasattr(layer, "finalize_state"):
+            layer.finalize_state()
+    return copy

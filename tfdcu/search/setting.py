@@ -6,7 +6,6 @@ import json
 import tempfile
 from pathlib import Path
 
-import keras
 import numpy as np
 
 from tfdcu.checks import check_needs
@@ -17,6 +16,7 @@ from tfdcu.chosen import with_pool
 from tfdcu.data import prepare
 from tfdcu.diagnosis import diagnose
 from tfdcu.models import at_size
+from tfdcu.models import copy_of
 from tfdcu.models import load
 from tfdcu.pruning import importance_of
 from tfdcu.search.judge import Judge
@@ -286,9 +286,7 @@ class Setting:
     def pruned(self, config):
         """(An untrained student, the channels it kept): new ones each time."""
         if self.student is not None:
-            copy = keras.models.clone_model(self.student)
-            copy.set_weights(self.student.get_weights())
-            return copy, {}
+            return copy_of(self.student), {}
         channels = {**config["channels"], "importance": self.worth(config)}
         config = {**config, "channels": channels}
         splits = self.splits(config)
