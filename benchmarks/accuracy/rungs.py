@@ -148,6 +148,8 @@ PLACES = {
     "30 % junk, no alignment": [JUNK, NO_ALIGNMENT],
     "haze": HAZE,
     "haze, no alignment": [HAZE, NO_ALIGNMENT],
+    "haze, align x10": [HAZE, {"transfer": {"align_weight": 1.0}}],
+    "haze, BatchNorm split": [HAZE, {"transfer": {"batchnorm": "split"}}],
 }
 
 
