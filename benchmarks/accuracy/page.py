@@ -97,7 +97,7 @@ def table(rows, names):
     for name in names:
         own = [row for row in rows if row["rung"] == name]
         below = [r["teacher"] - r["student"] for r in own if "teacher" in r]
-        minutes = [r["seconds"] / 60 for r in own if "seconds" in r]
+        minutes = [max(60, r["seconds"]) / 60 for r in own if "seconds" in r]
         lines.append(
             f"| {name} | {len(own)} | {spread(own, 'student')} | "
             f"{100 * statistics.mean(below):.2f} | "
