@@ -71,3 +71,4 @@ def test_without_alignment_there_is_no_dial(align):
     metrics = {"loss": [1.0], "align": [align], "domain_accuracy": [0.5]}
     found = panels({"student": metrics})
     assert ("domain accuracy" in found) == bool(align)
+    assert ("align" in found["loss and its terms"]) == bool(align)

@@ -43,13 +43,13 @@ def training_figure(history):
 
 
 def _draw(new_figure, history):
-    student = _curves(history.get("student"))
+    student = _aligned(_curves(history.get("student")))
     baseline = _curves(history.get("baseline"))
     panels = [
         (draw, lines)
         for draw, lines in (
             (_draw_losses, _found(student, TERMS)),
-            (_draw_dial, _found(student, DIALS) if _aligned(student) else []),
+            (_draw_dial, _found(student, DIALS)),
             (_draw_scores, _scores(student, baseline)),
         )
         if lines
@@ -78,8 +78,14 @@ def _curves(metrics):
 
 
 def _aligned(curves):
-    """Whether the dial was ever read: without alignment it stands at 0.5."""
-    return any(curves.get("align", [1.0]))
+    """The curves, but not those of an alignment that there was not.
+
+    Its loss is then 0 throughout, and the dial stands at 0.5.
+    """
+    if any(curves.get("align", [1.0])):
+        return curves
+    unread = {"align", *DIALS}
+    return {key: curve for key, curve in curves.items() if key not in unread}
 
 
 def _found(curves, wanted):

@@ -67,6 +67,8 @@ def draw(function, *args):
         figure = function(new_figure, *args)
         if figure is None:
             return None
+        # What stands around the axes finds its place in two rounds.
+        figure.draw_without_rendering()
         content = io.BytesIO()
         figure.savefig(content, format="png", metadata={"Software": None})
     return content.getvalue()
