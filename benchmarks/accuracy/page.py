@@ -159,23 +159,29 @@ def ladder(new_figure, rows):
 
 
 def learning_curve(new_figure, rows, pools):
-    """The error that the student adds, by the size of the pool."""
+    """The error that the student adds, by the size of the pool.
+
+    Means with the range over the seeds.
+    """
     points = []
     for name, size in pools.items():
         own = [row for row in rows if row["rung"] == name]
         if own:
-            lost = [row["teacher"] - row["student"] for row in own]
-            points.append((size, 100 * statistics.mean(lost)))
+            lost = [100 * (row["teacher"] - row["student"]) for row in own]
+            points.append((size, statistics.mean(lost), min(lost), max(lost)))
     if len(points) < 3:
         return None
     figure = new_figure(5.5, 3.6)
     axes = figure.subplots()
-    sizes, lost = zip(*points)
+    sizes, lost, lowest, highest = zip(*points)
     axes.plot(sizes, lost, "o-", color=style.BLUE, label="student")
+    axes.vlines(sizes, lowest, highest, color=style.BLUE, lw=1)
     fall = [lost[0] * (sizes[0] / size) ** 0.5 for size in sizes]
     axes.plot(sizes, fall, "--", color=style.GRAY, label="1 / √images")
     axes.set_xscale("log")
+    axes.minorticks_off()
+    axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
     axes.set_xlabel("unlabeled images in the pool")
     axes.set_title("Points below the teacher")
-    axes.legend()
+    axes.legend(loc="lower left")
     return figure
