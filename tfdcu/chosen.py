@@ -3,7 +3,6 @@
 import dataclasses
 
 from tfdcu.asking import check_layer
-from tfdcu.selection import check_order
 from tfdcu.selection import check_selection
 from tfdcu.selection import select_pool
 
@@ -64,6 +63,6 @@ def check_chosen(
     if by is None:
         return
     check_selection(by, keep, splits.labeled)
-    check_order(splits.unlabeled)
+    splits.unlabeled.check_order("nothing can be chosen of it")
     if layer is not None:
         check_layer(teacher, layer)

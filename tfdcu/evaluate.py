@@ -42,12 +42,8 @@ def evaluate(model, source, *, against=None, **options):
     """
     options = {**stated(against), **stated(model), **options}
     ask, images = asking(model, source, options)
-    if against is not None and not images.fixed_order:
-        raise ValueError(
-            f"{images.name} comes in another order whenever it is read, so "
-            "two models do not see the same. Expected: a dataset of fixed "
-            "order, or against=None. Received: one that reshuffles"
-        )
+    if against is not None:
+        images.check_order("two models do not see the same")
     choices, labels = predictions(ask, images)
     others = None
     if against is not None:

@@ -128,7 +128,7 @@ def select_pool(
         "seed": seed,
     }
     pool = opened(unlabeled, teacher, labeled=False, **options)
-    check_order(pool)
+    pool.check_order("nothing can be chosen of it")
     few = labeled
     if labeled is not None:
         few = opened(labeled, teacher, labeled=False, **options)
@@ -204,17 +204,6 @@ def check_selection(by, keep, labeled):
             "What is like the labeled images is learned from them. Expected: "
             "labeled images for by='nnpu', or another way to choose. "
             "Received: labeled=None"
-        )
-
-
-def check_order(source):
-    """Raise if places in the source are not those of the same images again."""
-    if not source.fixed_order:
-        raise ValueError(
-            f"{source.name} comes in another order whenever it is read, so "
-            "nothing can be chosen of it. Expected: a dataset of fixed order, "
-            "e.g. shuffle(..., reshuffle_each_iteration=False). Received: one "
-            "that reshuffles"
         )
 
 

@@ -8,6 +8,7 @@ from tfdcu.data.open import open_source
 from tfdcu.data.order import epoch_batches
 from tfdcu.data.partners import open_mix
 from tfdcu.data.source import as_written
+from tfdcu.data.source import check_ranges
 from tfdcu.data.source import ending_at_once
 from tfdcu.data.targets import opened
 from tfdcu.data.views import viewing
@@ -101,10 +102,9 @@ def training_batches(
     Raises:
         ValueError: For sources that cannot be used or do not fit together, a
             batch size below 1, an unknown augmentation, mix or cache; for a
-            stream
-            too large to pick partners from; with `epochs`, for a dataset
-            whose own order changes; for targets that are not finished, or of
-            other images, views or partners.
+            stream too large to pick partners from; with `epochs`, for a
+            dataset whose own order changes; for targets that are not
+            finished, or of other images, views or partners.
 
     Example:
 
@@ -144,12 +144,7 @@ def training_batches(
     pool = open_source(
         unlabeled, labeled=False, image_shape=image_shape, **options
     )
-    if labeled is not None and labeled.value_range != pool.value_range:
-        raise ValueError(
-            f"The pools have pixels of different ranges. Expected one "
-            f"`value_range` for both. Received {labeled.value_range} for "
-            f"{labeled.name}, {pool.value_range} for {pool.name}."
-        )
+    check_ranges({"labeled": labeled, "unlabeled": pool})
     labeled = labeled and _held(labeled, cache, epochs)
     pool = _held(pool, cache, epochs)
     mixed = open_mix(mix, mix_share, pool, labeled)
@@ -229,13 +224,8 @@ def steps_per_epoch(unlabeled, batch_size):
 
 def _held(source, cache, epochs):
     """A source in memory, if it is wanted there; its order is checked."""
-    if epochs is not None and not source.fixed_order:
-        raise ValueError(
-            f"{source.name} comes in another order whenever it is read, so "
-            f"its epochs cannot be repeated. Expected a dataset of fixed "
-            f"order, e.g. shuffle(..., reshuffle_each_iteration=False). "
-            f"Received one that reshuffles, and epochs={epochs}."
-        )
+    if epochs is not None:
+        source.check_order(f"its epochs, {epochs}, cannot be repeated")
     if cache is True or (
         # A dataset that differs every time has a reason, e.g. views.
         cache == "auto" and source.fixed_order and source.fits_in_memory()

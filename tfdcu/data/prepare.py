@@ -6,6 +6,7 @@ from tfdcu.data.arrays import check_label_range
 from tfdcu.data.digest import describe_source
 from tfdcu.data.open import open_source
 from tfdcu.data.source import Source
+from tfdcu.data.source import check_ranges
 from tfdcu.data.splits import few_labels
 from tfdcu.data.splits import hold_out
 
@@ -141,7 +142,7 @@ def prepare(
         "test": test,
         "unlabeled": pool,
     }
-    _check_ranges(sources)
+    check_ranges(sources)
     for first, second in (
         ("labeled", "validation"),
         ("labeled", "test"),
@@ -195,15 +196,6 @@ def _check_classes(source, num_classes):
             f"{list(source.classes)}."
         )
     check_label_range(source.name, source.labels(), num_classes)
-
-
-def _check_ranges(sources):
-    ranges = {n: s.value_range for n, s in sources.items() if s is not None}
-    if len(set(ranges.values())) > 1:
-        raise ValueError(
-            "The sources have pixels of different ranges. Expected one "
-            f"`value_range` for all of them. Received {ranges}."
-        )
 
 
 def _check_disjoint(first_key, first, second_key, second):

@@ -228,16 +228,27 @@ class Source:
             ValueError: If the order changes and the images do not fit into
                 memory.
         """
-        if self.fixed_order:
-            return self
-        if self.fits_in_memory():
+        if not self.fixed_order and self.fits_in_memory():
             return self.in_memory()
-        raise ValueError(
-            f"{self.name} comes in another order whenever it is read, and is "
-            "too large to be kept in memory. Expected: a dataset of fixed "
-            "order, e.g. shuffle(..., reshuffle_each_iteration=False). "
-            "Received: one that reshuffles."
-        )
+        self.check_order("it cannot be compared, nor is it kept in memory")
+        return self
+
+    def check_order(self, consequence):
+        """Raises if places in the source are not those of the same images.
+
+        Args:
+            consequence: What then cannot be done, for the message.
+
+        Raises:
+            ValueError: If reading twice gives another order.
+        """
+        if not self.fixed_order:
+            raise ValueError(
+                f"{self.name} comes in another order whenever it is read, so "
+                f"{consequence}. Expected: a dataset of fixed order, e.g. "
+                "shuffle(..., reshuffle_each_iteration=False). Received: one "
+                "that reshuffles."
+            )
 
     def with_records_in_memory(self):
         """The same source with random access, and so whole shuffles.
@@ -277,6 +288,23 @@ def _spans_of(source, indices):
         for run in np.split(indices, breaks)
         if len(run)
     )
+
+
+def check_ranges(sources):
+    """Raises if sources that are used together differ in their pixels' range.
+
+    Args:
+        sources: Dict from what messages call it to `Source` or `None`.
+
+    Raises:
+        ValueError: If there is more than one `value_range`.
+    """
+    ranges = {n: s.value_range for n, s in sources.items() if s is not None}
+    if len(set(ranges.values())) > 1:
+        raise ValueError(
+            "The sources have pixels of different ranges. Expected one "
+            f"`value_range` for all of them. Received {ranges}."
+        )
 
 
 def with_lookup(source, lookup, **changes):

@@ -43,7 +43,7 @@ def few_labels(
     """
     source = open_source(source)
     _check_numbers(per_class, fraction, validation_per_class)
-    _check_order(source)
+    source.check_order("it cannot be parted")
     labels = source.labels()
     if num_classes is None:
         num_classes = len(source.classes or range(labels.max() + 1))
@@ -82,7 +82,7 @@ def hold_out(source, num, *, seed=0):
     """
     if not hasattr(source, "labeled"):
         source = open_source(source, labeled=False)
-    _check_order(source)
+    source.check_order("it cannot be parted")
     received = num
     if isinstance(num, float) and num < 1:
         num = round(num * source.num_images)
@@ -117,16 +117,6 @@ def _check_numbers(per_class, fraction, validation_per_class):
         raise ValueError(
             f"Not a share of the labels. Expected a `fraction` in (0, 1]. "
             f"Received {fraction}."
-        )
-
-
-def _check_order(source):
-    if not source.fixed_order:
-        raise ValueError(
-            f"{source.name} comes in another order whenever it is read, so it "
-            f"cannot be parted. Expected a dataset of fixed order, e.g. "
-            f"shuffle(..., reshuffle_each_iteration=False). Received one that "
-            f"reshuffles."
         )
 
 

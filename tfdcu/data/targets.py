@@ -229,13 +229,7 @@ def name_of(fingerprint, source):
 
 def describe_images(source):
     """What makes images other images, but for their pixels, as JSON."""
-    if not source.fixed_order:
-        raise ValueError(
-            f"{source.name} comes in another order whenever it is read, so "
-            f"targets cannot be told apart. Expected: a dataset of fixed "
-            f"order, e.g. shuffle(..., reshuffle_each_iteration=False). "
-            f"Received: one that reshuffles."
-        )
+    source.check_order("targets cannot be told apart")
     return {
         "num_images": source.num_images,
         "image_shape": list(source.image_shape),
