@@ -1,7 +1,6 @@
 """From the teacher to the student: what is cut, at once or round by round."""
 
 import functools
-from functools import partial
 
 import numpy as np
 
@@ -88,7 +87,9 @@ def pruned(model, teacher, splits, config, part=1.0):
 @functools.cache
 def _measure(quantization):
     """The time of a model, taken once, whichever round or trial asks."""
-    return once_a_model(partial(litert_latency, quantization=quantization))
+    return once_a_model(
+        functools.partial(litert_latency, quantization=quantization)
+    )
 
 
 def sample(splits, seed):

@@ -97,16 +97,22 @@ def table(rows, names):
     for name in names:
         own = [row for row in rows if row["rung"] == name]
         below = [r["teacher"] - r["student"] for r in own if "teacher" in r]
-        minutes = [max(60, r["seconds"]) / 60 for r in own if "seconds" in r]
+        seconds = [r["seconds"] for r in own if "seconds" in r]
         lines.append(
             f"| {name} | {len(own)} | {spread(own, 'student')} | "
             f"{100 * statistics.mean(below):.2f} | "
-            f"{spread(own, 'int8')} | {statistics.median(minutes):.0f} | "
+            f"{spread(own, 'int8')} | {minutes(seconds)} | "
             f"{loss(own, 'mimic')} | {loss(own, 'held_out')} |"
             if below
             else f"| {name} | {len(own)} | {spread(own, 'student')} | | | | | |"
         )
     return lines
+
+
+def minutes(seconds):
+    """The median in minutes, tenths below one."""
+    median = statistics.median(seconds) / 60
+    return f"{median:.0f}" if median >= 1 else f"{median:.1f}"
 
 
 def values(rows, rung, key="student"):

@@ -67,11 +67,10 @@ def search(
 
     The search runs on keras-tuner; its project is `workdir/trials`. The first
     trial is the config as it stands, as far as the space holds it (Hyperband
-    draws all of its trials). Killed
-    and started again it goes on: finished trials are not repeated, the one
-    that was interrupted continues from its last epoch. With more
-    `max_trials` a finished search goes on as well. A trial that fails is
-    recorded with its reason.
+    draws all of its trials). Killed and started again it goes on: finished
+    trials are not repeated, the one that was interrupted continues from its
+    last epoch. With more `max_trials` a finished search goes on as well. A
+    trial that fails is recorded with its reason.
 
     On many machines, start the same command everywhere with one shared
     `workdir` and keras-tuner's variables: `KERASTUNER_TUNER_ID` (`chief` for

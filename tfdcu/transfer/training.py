@@ -89,7 +89,7 @@ def train(
         warmup_target=learning_rate if warmup else None,
         warmup_steps=round(total * warmup),
     )
-    # AdamW knows no `None`, and the others are faster with it.
+    # `None` lets Keras skip the decay, but AdamW refuses it.
     no_decay = 0.0 if optimizer == "adamw" else None
     model.compile(
         OPTIMIZERS[optimizer](
