@@ -40,6 +40,8 @@ def get_config():
     # Pool images kept from training, to measure agreement on, and whether
     # the student learns the others by heart.
     config.data.pool_validation = 0
+    # Whether the pool is given the labeled images' light and tint.
+    config.data.match_colours = False
     # The teacher's class names in its own order, where the data have others.
     config.data.classes = placeholder(object)
     # (height, width, channels) of all images; the teacher's when not set.

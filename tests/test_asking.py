@@ -23,7 +23,8 @@ def test_what_comes_before_the_logits_makes_them():
     expected = net(tiny.images(30), training=False)
     np.testing.assert_allclose(rows["logits"], expected, atol=1e-5)
     assert set(rows) == {
-        *("logits", "features", "spread", "correlation", "checksum")
+        *("logits", "features", "spread", "correlation", "checksum"),
+        *("level", "power"),
     }
 
 

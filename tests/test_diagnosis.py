@@ -67,7 +67,7 @@ def test_the_teacher_s_accuracy_is_that_of_its_first_choices():
 def test_without_labeled_images_nothing_is_said_of_them():
     found = tfdcu.diagnose(tiny.plain_net(), None, smooth(50))
     beside = {name for name in found if name.startswith("labeled_")}
-    assert len(beside) == 6
+    assert len(beside) == 8
     assert {found[name] for name in (*beside, "a_distance", "classes")} == {
         None
     }
@@ -85,7 +85,28 @@ def test_a_brighter_pool_is_far_and_is_said_to_be():
     found = tfdcu.diagnose(tiny.plain_net(), few(), smooth(200, level=0.5))
     assert found["a_distance"] == 2
     verdict = tfdcu.diagnosis_in_words(found)
-    assert any("alignment is worth trying" in one for one in verdict)
+    assert any("look different in low-level" in one for one in verdict)
+
+
+def test_the_pool_in_the_labeled_images_colours_is_of_no_other_light():
+    images, labels = few(40)
+    pool = images + 0.5
+    found = tfdcu.diagnose(tiny.plain_net(), (images, labels), pool)
+    for name, values in {"pixel": pool, "labeled_pixel": images}.items():
+        assert found[f"{name}_mean"] == pytest.approx([values.mean()], abs=1e-4)
+        assert found[f"{name}_deviation"] == pytest.approx(
+            [values.std()], abs=1e-4
+        )
+    verdict = tfdcu.diagnosis_in_words(found)
+    assert any("data.match_colours=True" in one for one in verdict)
+    matched = tfdcu.data.in_colours_of(
+        pool, tfdcu.data.open_source((images, labels))
+    )
+    found = tfdcu.diagnose(tiny.plain_net(), (images, labels), matched)
+    assert found["a_distance"] == 0
+    assert not any(
+        "another light" in one for one in tfdcu.diagnosis_in_words(found)
+    )
 
 
 @pytest.mark.parametrize(("num", "measured"), [(9, False), (10, True)])

@@ -1,10 +1,11 @@
-"""One pass of a teacher over images: all that is asked of it, and the junk."""
+"""One pass of a teacher over images: its answers, the junk and the colours."""
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from tfdcu.data import Source
+from tfdcu.data import colour_levels
 from tfdcu.data import junk_measures
 from tfdcu.data import open_source
 from tfdcu.graph import read_graph
@@ -100,7 +101,7 @@ def tapped(teacher, **taps):
 
 
 def asked(tap, source, counter=None):
-    """What the teacher says of each image, and what tells junk.
+    """What the teacher says of each image, what tells junk, and its colours.
 
     Args:
         tap: What `tapped` gave.
@@ -117,9 +118,13 @@ def asked(tap, source, counter=None):
     parts = []
     for batch in source.batches(_BATCH_SIZE):
         images, *labels = batch if source.labeled else (batch,)
-        junk = junk_measures(images.numpy(), source.value_range)
+        pixels = images.numpy()
+        seen = {
+            **junk_measures(pixels, source.value_range),
+            **colour_levels(pixels),
+        }
         beside = {"labels": labels[0].numpy()} if labels else {}
-        parts.append({**tap(images), **junk, **beside})
+        parts.append({**tap(images), **seen, **beside})
         if counter is not None:
             counter.add(len(images))
     rows = {key: np.concatenate([p[key] for p in parts]) for key in parts[0]}

@@ -10,6 +10,7 @@ from tfdcu.asking import opened
 from tfdcu.asking import rounded
 from tfdcu.asking import tapped
 from tfdcu.data import count_junk
+from tfdcu.data import mean_and_deviation
 from tfdcu.data import sample_of
 from tfdcu.endings import as_logits
 from tfdcu.models import load
@@ -76,6 +77,8 @@ def diagnose(
         were looked at;
         `layer` and `a_distance`, in [0, 2]: `None` with fewer than 10 images
         on a side, or where the teacher has no such layer;
+        `pixel_mean` and `pixel_deviation`, of each channel; the same with
+        `labeled_` before it, or `None`;
         `flat`, `noise`, `duplicates`: counts; `junk_share`, in [0, 1].
 
     Raises:
@@ -128,6 +131,8 @@ def diagnose(
         **coverage(pool["logits"]),
         "layer": layer,
         "a_distance": distance(few, pool, seed),
+        **colours(pool),
+        **{f"labeled_{name}": value for name, value in colours(few).items()},
         **count_junk(pool),
     }
     return rounded(found)
@@ -147,6 +152,15 @@ def layer_of(teacher, layer):
 def right(logits, labels):
     """The share of images whose first choice is their label."""
     return float(np.mean(logits.argmax(-1) == labels))
+
+
+def colours(answers):
+    """Mean and deviation of each channel, or `None` where none were asked."""
+    names = "pixel_mean", "pixel_deviation"
+    if answers is None:
+        return dict.fromkeys(names)
+    levels = mean_and_deviation(answers["level"], answers["power"])
+    return {name: list(values) for name, values in zip(names, levels)}
 
 
 def distance(few, pool, seed):

@@ -123,6 +123,7 @@ ABLATIONS = {
 FAR = {"select": {"by": far, "keep": 0.5}}
 JUNK = {"unlabeled": with_junk}
 HAZE = {"unlabeled": in_haze}
+MATCHED = {"data": {"match_colours": True}}
 # Rung 5 in other places. What a function makes of the pool takes its place; of
 # a smaller pool so many images are trained on, in as many steps and views.
 PLACES = {
@@ -150,6 +151,13 @@ PLACES = {
     "haze, no alignment": [HAZE, NO_ALIGNMENT],
     "haze, align x10": [HAZE, {"transfer": {"align_weight": 1.0}}],
     "haze, BatchNorm split": [HAZE, {"transfer": {"batchnorm": "split"}}],
+    "haze, BatchNorm of labeled": [
+        HAZE,
+        {"transfer": {"batchnorm": "labeled_only"}},
+    ],
+    "haze, colours matched": [HAZE, MATCHED],
+    "haze, colours matched, no alignment": [HAZE, MATCHED, NO_ALIGNMENT],
+    "colours matched": MATCHED,
 }
 
 

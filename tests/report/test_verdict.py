@@ -17,6 +17,10 @@ PLAIN = {
     "effective_classes": 3.9,
     "scarce_classes": [],
     "a_distance": 0.4,
+    "pixel_mean": [0.4, 0.5],
+    "pixel_deviation": [0.2, 0.2],
+    "labeled_pixel_mean": [0.4, 0.5],
+    "labeled_pixel_deviation": [0.2, 0.2],
     "flat": 0,
     "noise": 0,
     "duplicates": 0,
@@ -27,6 +31,8 @@ ALONE = {
     "labeled_confidence_mean": None,
     "labeled_accuracy": None,
     "a_distance": None,
+    "labeled_pixel_mean": None,
+    "labeled_pixel_deviation": None,
 }
 
 
@@ -76,9 +82,17 @@ def test_what_was_not_measured_is_not_spoken_of():
             "40 would tell.",
         ),
         (
+            {"pixel_mean": [0.4, 0.71], "pixel_deviation": [0.2, 0.1]},
+            "The pool is of another light or tint than the labeled images "
+            "(mean 0.40, 0.71 and deviation 0.20, 0.10 of the pixels, 0.40, "
+            "0.50 and 0.20, 0.20 there): data.match_colours=True gives it "
+            "theirs.",
+        ),
+        (
             {"a_distance": 1.8},
             "The pool and the labeled images look different in low-level "
-            "features (A-distance 1.8 of 2): alignment is worth trying.",
+            "features (A-distance 1.8 of 2): add images more like the labeled "
+            "ones; alignment makes up for little of it.",
         ),
         (
             {"junk_share": 0.12, "flat": 180, "noise": 40, "duplicates": 20},
@@ -97,6 +111,25 @@ def test_thresholds_lie_where_they_are_said_to():
     assert said(**quiet, junk_share=0.049)[1:] == ["Nothing stands out."]
     loud = {"confidence_median": 0.624, "a_distance": 1.0, "junk_share": 0.05}
     assert len(said(**loud)) == 4
+
+
+@pytest.mark.parametrize(
+    ("pool", "told"),
+    [
+        (([0.49, 0.5], [0.2, 0.2]), False),
+        (([0.51, 0.5], [0.2, 0.2]), True),
+        (([0.4, 0.39], [0.2, 0.2]), True),
+        (([0.4, 0.5], [0.2, 0.29]), False),
+        (([0.4, 0.5], [0.2, 0.31]), True),
+        (([0.4, 0.5], [0.13, 0.2]), True),
+    ],
+)
+def test_half_a_deviation_is_another_light_in_any_channel(pool, told):
+    found = dict(zip(("pixel_mean", "pixel_deviation"), pool))
+    assert ("another light" in " ".join(said(**found))) == told
+    # Chance draws such images where they are few.
+    few = " ".join(said(**found, num_labeled=9))
+    assert "another light" not in few
 
 
 def test_two_classes_are_not_unsure_at_a_confidence_they_cannot_go_below():

@@ -10,6 +10,9 @@ from tfdcu.data.digest import describe_views
 from tfdcu.data.junk import count_junk
 from tfdcu.data.junk import junk_kinds
 from tfdcu.data.junk import junk_measures
+from tfdcu.data.match import colour_levels
+from tfdcu.data.match import in_colours_of
+from tfdcu.data.match import mean_and_deviation
 from tfdcu.data.open import open_source
 from tfdcu.data.partners import open_mix
 from tfdcu.data.prepare import Splits
@@ -31,6 +34,7 @@ __all__ = [
     "Targets",
     "changed_images",
     "claim",
+    "colour_levels",
     "count_junk",
     "describe_images",
     "describe_views",
@@ -38,8 +42,10 @@ __all__ = [
     "few_labels",
     "hold_out",
     "images_of",
+    "in_colours_of",
     "junk_kinds",
     "junk_measures",
+    "mean_and_deviation",
     "name_of",
     "open_mix",
     "open_source",
