@@ -24,6 +24,7 @@ class Example:
         labels_per_class: How many labels a class the ladder has.
         label_epochs: Epochs of the rungs that see labeled images only.
         augment: The usual views of such images, those of rungs 1 to 4.
+        last_layer: Name of the student's last features before the pooling.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Example:
     labels_per_class: int
     label_epochs: int
     augment: str
+    last_layer: str
 
     def config(self, seed):
         """The config that all rungs start from, a plain dict."""
@@ -69,9 +71,11 @@ class Example:
 
 def cifar10(teacher, data_dir):
     """CIFAR-10's ResNet-56 with 50 labels a class and Tiny ImageNet."""
-    return Example("cifar10", teacher, data_dir, 50, 50, "flip_crop")
+    return Example(
+        "cifar10", teacher, data_dir, 50, 50, "flip_crop", "stage3_block9_out"
+    )
 
 
 def digits_example(teacher):
     """Handwritten digits with 5 labels a class and printed characters."""
-    return Example("digits", teacher, None, 5, 600, "shift")
+    return Example("digits", teacher, None, 5, 600, "shift", "block3_relu")

@@ -53,6 +53,8 @@ def run(example, rung, seed, folder):
         if config["targets"]["views"]:
             # A run comes to each labeled image so often.
             config["targets"]["labeled_views"] = 2
+    if rungs.LAST in rungs.changes(rung):
+        config["transfer"]["align_layers"] = example.last_layer
     if isinstance(config["unlabeled"], int) or callable(config["unlabeled"]):
         config = elsewhere(example, config, seed)
     if isinstance(config["student"], str):

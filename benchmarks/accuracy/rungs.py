@@ -33,6 +33,8 @@ LABELS = {
 ORACLE = {"data": {"labels_per_class": None, "unlabeled_split": None}}
 NO_ALIGNMENT = {"transfer": {"align_weight": 0.0}}
 NO_LABELS = {"labeled": None, "data": {"labels_per_class": None}}
+# Not low-level features are aligned, but what the classes are told by.
+LAST = {"transfer": {"align_layers": "last"}}
 # CIFAR-10's recipe before its epochs were more and its views fewer.
 SHORTER = {"targets": {"views": 4}, "training": {"epochs": 8}}
 # Views and mimic loss before it compared all logits.
@@ -82,6 +84,8 @@ ABLATIONS = {
     },
     "align coral x10": {"transfer": {"align_weight": 1.0, "align": "coral"}},
     "align mmd x10": {"transfer": {"align_weight": 1.0, "align": "mmd"}},
+    "align the last features": LAST,
+    "align the last features x10": [LAST, {"transfer": {"align_weight": 1.0}}],
     "features mse": {"transfer": {"features": "mse"}},
     "features mse under the teacher's head": {
         "transfer": {"features": "mse", "head": "teacher"}

@@ -2,6 +2,7 @@
 
 import pytest
 
+import tfdcu
 from benchmarks.accuracy import rungs
 from benchmarks.accuracy.examples import cifar10
 from benchmarks.accuracy.examples import digits_example
@@ -12,6 +13,7 @@ from benchmarks.accuracy.page import page
 from tfdcu.report import style
 from tfdcu.stages import SECTIONS
 from tfdcu.stages import check_sections
+from tfdcu.transfer.taps import default_feature_layer
 
 EXAMPLES = digits_example("teacher.keras"), cifar10("teacher.keras", "data")
 RUNGS = [*rungs.LADDER, *rungs.ABLATIONS, *rungs.PLACES]
@@ -33,6 +35,13 @@ def test_every_rung_is_a_config_that_compress_takes(example, rung):
     for change in rungs.changes(rung):
         config = rungs.changed(config, change)
     assert check_sections({name: config[name] for name in SECTIONS})
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda one: one.name)
+def test_the_last_features_are_the_last_before_the_pooling(example):
+    name = {"digits": "digits", "cifar10": "resnet56"}[example.name]
+    model = tfdcu.models.build(name, num_classes=10)
+    assert example.last_layer == default_feature_layer(model)
 
 
 def test_the_table_has_means_and_ranges_in_percent():
