@@ -127,3 +127,11 @@ def test_prepare_matches_the_pool_and_what_is_held_out_of_it():
     np.testing.assert_allclose(together.std((0, 1, 2)), wanted[1], atol=1e-4)
     with pytest.raises(ValueError, match="no colours to match"):
         tfdcu.data.prepare(None, pool, match_colours=True, **options)
+
+
+def test_an_image_has_the_same_bits_alone_and_in_any_batch():
+    matched = in_colours_of(source(pixels(67)), source(pixels(low=0.1, seed=1)))
+    alone = np.stack(list(matched.dataset.as_numpy_iterator()))
+    for size in (1, 7, 64):
+        batches = matched.batches(size).as_numpy_iterator()
+        np.testing.assert_array_equal(np.concatenate(list(batches)), alone)
