@@ -99,9 +99,7 @@ def test_the_pool_in_the_labeled_images_colours_is_of_no_other_light():
         )
     verdict = tfdcu.diagnosis_in_words(found)
     assert any("data.match_colours=True" in one for one in verdict)
-    matched = tfdcu.data.in_colours_of(
-        pool, tfdcu.data.open_source((images, labels))
-    )
+    matched = tfdcu.data.in_colours_of(pool, images)
     found = tfdcu.diagnose(tiny.plain_net(), (images, labels), matched)
     assert found["a_distance"] == 0
     assert not any(

@@ -36,7 +36,7 @@ def test_by_hand():
     # Mean 0.5 and deviation 0.1 become 0.4 and 0.2: x -> 2 x - 0.6.
     pool = np.array([0.4, 0.6] * 8, "float32").reshape(4, 2, 2, 1)
     few = np.array([0.2, 0.6] * 8, "float32").reshape(4, 2, 2, 1)
-    matched = in_colours_of(source(pool), source(few))
+    matched = in_colours_of(pool, (few, tiny.labels(4)))
     np.testing.assert_allclose(read(matched), few, atol=1e-6)
 
 

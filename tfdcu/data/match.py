@@ -30,8 +30,8 @@ def in_colours_of(source, other):
 
     Args:
         source: Anything `open_source` takes; labels, if any, are kept.
-        other: A `Source` of images of the same number of channels and the same
-            `value_range`, such as the few labeled ones.
+        other: The same, of as many channels and the same `value_range`, such
+            as the few labeled images.
 
     Returns:
         A `Source` of the same records.
@@ -48,8 +48,10 @@ def in_colours_of(source, other):
     ... )
     >>> pool = tfdcu.data.in_colours_of(pool, few)
     """
-    if not hasattr(source, "labeled"):
-        source = open_source(source, labeled=False)
+    source, other = (
+        one if hasattr(one, "labeled") else open_source(one, labeled=False)
+        for one in (source, other)
+    )
     check_ranges({"source": source, "other": other})
     if source.image_shape[-1] != other.image_shape[-1]:
         raise ValueError(
