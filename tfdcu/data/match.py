@@ -29,7 +29,8 @@ def in_colours_of(source, other):
     channels as they are, is ours. Both are measured on at most 2048 images.
 
     Args:
-        source: Anything `open_source` takes; labels, if any, are kept.
+        source: Anything `open_source` takes; labels are those of a `Source`
+            that has some.
         other: The same, of as many channels and the same `value_range`, such
             as the few labeled images.
 
