@@ -196,6 +196,6 @@ def get_config():
     config.export.min_agreement = placeholder(float)
     config.export.max_difference = placeholder(float)
     # Pool images that check the files; as many labeled ones, where there are
-    # 100, calibrate int8, else these.
+    # 100, calibrate int8, else they and these.
     config.export.num_images = 256
     return config

@@ -9,6 +9,7 @@ from tfdcu.data import images_of
 from tfdcu.data import prepare
 from tfdcu.measure import NUM_POOL_IMAGES
 from tfdcu.measure import exported
+from tfdcu.measure import files_of
 from tfdcu.measure import images_for_export
 from tfdcu.measure import measured
 from tfdcu.measure import some_of_the_pool
@@ -55,14 +56,33 @@ def test_the_teachers_file_comes_first_then_all_of_the_students(run):
         assert path.with_suffix(".json").exists()
 
 
-@pytest.mark.parametrize("num_labeled, own", [(99, False), (100, True)])
-def test_the_tasks_own_images_calibrate_if_they_are_enough(num_labeled, own):
+@pytest.mark.parametrize(
+    "num_labeled, num_own", [(12, 12), (99, 99), (100, 100), (200, 110)]
+)
+def test_the_tasks_own_images_calibrate_and_the_pool_s_join_few(
+    num_labeled, num_own
+):
     few = tiny.images(num_labeled), tiny.labels(num_labeled)
     splits = prepare(few, POOL, num_classes=4, image_shape=(8, 8, 1))
-    calibration, check = images_for_export(splits, 50)
-    source = splits.labeled if own else splits.unlabeled
-    np.testing.assert_array_equal(calibration, images_of(source, 50))
-    np.testing.assert_array_equal(check, images_of(splits.unlabeled, 50))
+    calibration, check = images_for_export(splits, 110)
+    np.testing.assert_array_equal(check, images_of(splits.unlabeled, 110))
+    own, joined = calibration[:num_own], calibration[num_own:]
+    np.testing.assert_array_equal(own, images_of(splits.labeled, num_own))
+    wanted = 0 if num_labeled >= 100 else min(len(check), 110 - num_own)
+    np.testing.assert_array_equal(joined, check[:wanted])
+    assert len(joined) == wanted
+
+
+def test_what_the_pool_does_not_reach_is_not_cut_off_in_int8(tmp_path):
+    # All that the pool stirs is a tenth of what the labeled images stir.
+    few = tiny.images(20), tiny.labels(20)
+    model = tiny.plain_net()
+    splits = prepare(few, POOL / 10, num_classes=4, image_shape=(8, 8, 1))
+    files = files_of(model, splits, tmp_path, formats=("int8",), num_images=64)
+    found = tfdcu.LiteRTModel(files["int8"])(few[0])
+    np.testing.assert_allclose(
+        found, model.predict(few[0], verbose=0), atol=0.02
+    )
 
 
 def test_without_labels_the_pool_calibrates():

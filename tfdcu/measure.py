@@ -73,7 +73,8 @@ def images_for_export(splits, num=None):
 
     The task's own images calibrate, if they are enough: foreign ones stir a
     network to values that it does not reach on these, and a wider range has
-    coarser steps. The pool's images check.
+    coarser steps. If they are few, the pool's join them, never replace them:
+    values beyond those that calibrated are cut off. The pool's images check.
 
     Args:
         splits: `tfdcu.data.Splits`.
@@ -81,12 +82,16 @@ def images_for_export(splits, num=None):
 
     Returns:
         Two float32 arrays (num, height, width, channels), the first of the
-        labeled images where there are 100 of them, else the second.
+        labeled images where there are 100 of them, else of these and the pool.
     """
-    few = splits.labeled
-    enough = few is not None and few.num_images >= FEW_IMAGES
-    check = images_of(splits.unlabeled, num or 256)
-    return images_of(few, num or 256) if enough else check, check
+    num = num or 256
+    few, check = splits.labeled, images_of(splits.unlabeled, num)
+    if few is None:
+        return check, check
+    own = images_of(few, num)
+    if few.num_images >= FEW_IMAGES:
+        return own, check
+    return np.concatenate([own, check])[:num], check
 
 
 def measured(models, files, splits):
