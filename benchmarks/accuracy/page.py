@@ -142,9 +142,7 @@ def ladder(new_figure, rows):
     axes = figure.subplots()
     for place, name in enumerate(names):
         found = values(rows, name)
-        axes.plot(
-            [min(found), max(found)], [place, place], color=style.BLUE, lw=5
-        )
+        axes.hlines(place, min(found), max(found), color=style.BLUE, lw=5)
         mean = statistics.mean(found)
         axes.plot(mean, place, "o", color=style.BLUE)
         axes.annotate(
