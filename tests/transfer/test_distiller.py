@@ -1,5 +1,7 @@
 """Laws of AlignedDistiller: the equation, and what it leaves alone."""
 
+import warnings
+
 import keras
 import numpy as np
 import pytest
@@ -231,6 +233,20 @@ def test_no_labels_at_all():
     assert history["label"][0] == history["align"][0] == 0.0
     assert history["mimic"][-1] < history["mimic"][0]
     assert "accuracy" not in history
+
+
+def test_labels_may_come_after_none_and_nothing_is_warned_of():
+    model = AlignedDistiller(tiny.plain_net(), tiny.plain_net(seed=1))
+    model.compile(keras.optimizers.Adam(1e-2))
+    (domain,) = model.domains
+    before = [w.numpy() for w in domain.weights]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", "Gradients do not exist")
+        model.fit(batches(labeled=None), epochs=1, verbose=0)
+    for weight, value in zip(domain.weights, before, strict=True):
+        np.testing.assert_array_equal(weight, value)
+    model.fit(batches(), epochs=1, verbose=0)
+    assert np.abs(domain.weights[0].numpy() - before[0]).max() > 0
 
 
 def test_sample_weights_weigh_the_labeled_images():

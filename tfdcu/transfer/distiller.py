@@ -320,7 +320,7 @@ class AlignedDistiller(TwoPools):
             # Gradients are summed over replicas; losses are means.
             shared = loss / self.distribute_strategy.num_replicas_in_sync
             scaled = self.optimizer.scale_loss(shared)
-        weights = self.weights_in_training()
+        weights = self.weights_in_training(num_labeled)
         self.optimizer.apply_gradients(
             zip(tape.gradient(scaled, weights), weights)
         )
@@ -336,10 +336,20 @@ class AlignedDistiller(TwoPools):
         few = None if x is None else (x, y, logits[:num_labeled], weight)
         return self.logged(loss, terms, few)
 
-    def weights_in_training(self):
-        """The trainable weights but those of a head that stays."""
+    def weights_in_training(self, num_labeled):
+        """The trainable weights but those of a head that stays.
+
+        And of domain classifiers that have nothing to tell from the pool.
+        """
         fixed = {id(weight) for weight in self.fixed}
-        return [w for w in self.trainable_weights if id(w) not in fixed]
+        weights = [w for w in self.trainable_weights if id(w) not in fixed]
+        if not self.optimizer.built:
+            # With all of them: there may be labels in the next `fit`.
+            self.optimizer.build(weights)
+        if num_labeled is None:
+            idle = {id(w) for domain in self.domains for w in domain.weights}
+            weights = [w for w in weights if id(w) not in idle]
+        return weights
 
     def align_loss(self, features, num_labeled):
         """Mean align loss and domain accuracy over the aligned layers."""
