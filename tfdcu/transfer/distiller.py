@@ -282,7 +282,7 @@ class AlignedDistiller(TwoPools):
             x: A dataset of batches as in the class's description.
             *args: As in Keras.
             callbacks: As in Keras.
-            **kwargs: As in Keras.
+            **kwargs: As in Keras, but that `shuffle` defaults to `False`.
 
         Returns:
             The `History` of the run.
@@ -292,6 +292,8 @@ class AlignedDistiller(TwoPools):
                 on several workers, `steps_per_execution` is above 1.
         """
         callbacks = [self.clock.callback(), *(callbacks or [])]
+        # Batches come in their own order: Keras warns where it is to shuffle.
+        kwargs = {"shuffle": False, **kwargs}
         check_execution(self)
         x = shared_batches(x, self.distribute_strategy)
         return super().fit(x, *args, callbacks=callbacks, **kwargs)
