@@ -10,7 +10,7 @@ UNSURE = 0.5
 FAR = 1.0
 # Pixels of another light: means half a deviation apart, or one deviation half
 # as large again as the other. In 1,000 draws of 10 images of CIFAR-10, chance
-# made such means of one in a hundred, and of none such a deviation.
+# made such means 17 times, and never such a deviation.
 LIGHTER = 0.5
 FAINTER = 1.5
 # A teacher that is right half as often as it is sure speaks of something else.
