@@ -322,7 +322,12 @@ class AlignedDistiller(TwoPools):
             # Gradients are summed over replicas; losses are means.
             shared = loss / self.distribute_strategy.num_replicas_in_sync
             scaled = self.optimizer.scale_loss(shared)
-        weights = self.weights_in_training(num_labeled)
+        if not self.optimizer.built:
+            # For all of them: labels may come in a later `fit`.
+            self.optimizer.build(self.weights_in_training())
+        # In the pool alone there are no two pools to tell.
+        idle = self.domains if num_labeled is None else ()
+        weights = self.weights_in_training(idle)
         self.optimizer.apply_gradients(
             zip(tape.gradient(scaled, weights), weights)
         )
@@ -338,20 +343,15 @@ class AlignedDistiller(TwoPools):
         few = None if x is None else (x, y, logits[:num_labeled], weight)
         return self.logged(loss, terms, few)
 
-    def weights_in_training(self, num_labeled):
-        """The trainable weights but those of a head that stays.
+    def weights_in_training(self, idle=()):
+        """The trainable weights but those of a head that stays and of `idle`.
 
-        And of domain classifiers that have nothing to tell from the pool.
+        Args:
+            idle: Layers.
         """
-        fixed = {id(weight) for weight in self.fixed}
-        weights = [w for w in self.trainable_weights if id(w) not in fixed]
-        if not self.optimizer.built:
-            # With all of them: there may be labels in the next `fit`.
-            self.optimizer.build(weights)
-        if num_labeled is None:
-            idle = {id(w) for domain in self.domains for w in domain.weights}
-            weights = [w for w in weights if id(w) not in idle]
-        return weights
+        left_out = [*self.fixed, *(w for layer in idle for w in layer.weights)]
+        known = {id(weight) for weight in left_out}
+        return [w for w in self.trainable_weights if id(w) not in known]
 
     def align_loss(self, features, num_labeled):
         """Mean align loss and domain accuracy over the aligned layers."""
