@@ -191,7 +191,9 @@ def test_killed_while_training_it_goes_on_bit_for_bit(unbroken, tmp_path):
     done = files_of(tmp_path / "run")
     assert "training/student/epoch-0001.weights.h5" in done
     assert "student.keras" not in done
-    corridor.run(tmp_path)
+    seconds = json.loads((tmp_path / "run" / "seconds.json").read_text())
+    record = corridor.run(tmp_path)
+    assert record["seconds"]["transfer"] > seconds["transfer"] > 0
     assert_same(unbroken[0], tmp_path)
     assert_same(unbroken[0], tmp_path, "baseline")
 

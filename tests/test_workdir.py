@@ -157,6 +157,17 @@ def test_seconds_add_up_over_starts_and_count_failures(tmp_path, monkeypatch):
     assert open_run(tmp_path).seconds() == {"transfer": 5.5}
 
 
+def test_seconds_are_kept_before_a_stage_ends(tmp_path, monkeypatch):
+    clock = iter([10.0, 12.0, 15.0, 19.0])
+    monkeypatch.setattr("tfdcu.workdir.time.monotonic", lambda: next(clock))
+    run = open_run(tmp_path)
+    with run.stage("transfer"):
+        for so_far in (2.0, 5.0):
+            run.keep_time()
+            assert open_run(tmp_path).seconds() == {"transfer": so_far}
+    assert open_run(tmp_path).seconds() == {"transfer": 9.0}
+
+
 def test_differences_name_leaves():
     one = {"a": {"b": 1, "c": [1]}, "d": None}
     assert differences(one, one) == []

@@ -109,6 +109,9 @@ def trained(run, name, model, splits, config, targets=None, callbacks=()):
         *callbacks,
         Progress(name),
         keras.callbacks.TensorBoard(run.path / "logs" / name),
+        keras.callbacks.LambdaCallback(
+            on_epoch_end=lambda epoch, logs: run.keep_time()
+        ),
     ]
     folder = run.path / "training" / name
     try:

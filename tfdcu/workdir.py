@@ -48,6 +48,7 @@ class Workdir:
     Attributes:
         path: `Path` of the folder.
         versions: Dict of the versions the run was started under.
+        keep_time: Function that writes what the stage has taken so far.
     """
 
     def __init__(self, path, config, versions, custom_objects=None):
@@ -131,17 +132,28 @@ class Workdir:
 
     @contextlib.contextmanager
     def stage(self, name):
-        """Add the seconds inside the block to `seconds.json`."""
-        start = time.monotonic()
+        """Add the seconds inside the block to `seconds.json`.
+
+        They are written at its end, and inside it by `keep_time`, for a kill
+        lets nothing come to its end.
+        """
+        before, start = self.seconds(), time.monotonic()
+
+        def keep_time():
+            spent = before.get(name, 0.0) + time.monotonic() - start
+            self.write_json("seconds.json", {**before, name: round(spent, 2)})
+
+        self.keep_time = keep_time
         try:
             yield
         finally:
-            seconds = self.seconds()
-            spent = seconds.get(name, 0.0) + time.monotonic() - start
-            self.write_json("seconds.json", {**seconds, name: round(spent, 2)})
+            keep_time()
 
     def seconds(self):
-        """Dict from stage to seconds, over all starts of the run."""
+        """Dict from stage to seconds, over all starts of the run.
+
+        Of a start that was killed, up to its last `keep_time`.
+        """
         return self.read_json("seconds.json", {})
 
 

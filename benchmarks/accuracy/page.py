@@ -110,7 +110,9 @@ def table(rows, names):
 
 
 def minutes(seconds):
-    """The median in minutes, tenths below one."""
+    """The median in minutes, tenths below one; nothing where none is known."""
+    if not seconds:
+        return ""
     median = statistics.median(seconds) / 60
     return f"{median:.0f}" if median >= 1 else f"{median:.1f}"
 
