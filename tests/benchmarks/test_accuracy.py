@@ -52,14 +52,35 @@ def test_the_table_has_means_and_ranges_in_percent():
     ]
     text = page("digits", rows)
     assert "The teacher has 90.00." in text
-    assert "| 1 labels | 2 | 75.00 (70.00 to 80.00) | 15.00 |" in text
+    assert "| 1 labels | 2 | 75.00 (70.00 to 80.00) |  | 15.00 |" in text
     assert text.endswith("| 1 |  |  |\n")
     assert "smaller" not in text
 
 
+def test_the_table_compares_with_rung_5_by_seed():
+    row = {"teacher": 0.9, "int8": 0.5, "smaller": 8.0, "faster": 2.0}
+    students = {
+        "5 everything": (0.80, 0.84, 0.82),
+        "no repair": (0.79, 0.81),
+        "adam": (0.85,),
+    }
+    text = page(
+        "digits",
+        [
+            row | {"rung": rung, "seed": seed, "student": student}
+            for rung, found in students.items()
+            for seed, student in enumerate(found)
+        ],
+    )
+    # -1 and -3: the mean -2, the deviation sqrt(2), the error of two sqrt(1).
+    assert "| 80.00 (79.00 to 81.00) | -2.00 ± 1.00 | 10.00 |" in text
+    assert "| adam | 1 | 85.00 | +5.00 | 5.00 |" in text
+    assert "| 5 everything | 3 | 82.00 (80.00 to 84.00) |  | 8.00 |" in text
+
+
 def test_the_table_has_the_losses_of_the_seeds_that_have_them():
     row = {"rung": "1 labels", "teacher": 0.9, "int8": 0.5, "student": 0.8}
-    row |= {"seconds": 60}
+    row |= {"seconds": 60, "seed": 0}
     losses = {"mimic": 0.1, "held_out": 0.2}, {"mimic": 0.2, "held_out": None}
     text = page("digits", [row, *(row | one for one in losses)])
     assert "| 1 | 0.150 | 0.200 |\n" in text
