@@ -104,8 +104,8 @@ def summary(record):
     }
 
 
-def untrained(example, seed, folder):
-    """Rung 0: students before they are trained."""
+def untrained(example, seed, folder, done):
+    """Rung 0: students before they are trained, those that are not `done`."""
     config = example.config(seed)
     rows = []
     for name, rung in (
@@ -114,7 +114,7 @@ def untrained(example, seed, folder):
         ("0 pruned and repaired", "5 everything"),
     ):
         model = folder / f"{rung}-{seed}".replace(" ", "_") / "pruned.keras"
-        if model.exists():
+        if model.exists() and not done(name, seed):
             found = tfdcu.evaluate(
                 model,
                 config["test"],
@@ -162,7 +162,7 @@ def main(argv):
         for rung in wanted:
             if not done(rung, seed):
                 add([run(example, rung, seed, folder)])
-        add(untrained(example, seed, folder))
+        add(untrained(example, seed, folder, done))
 
 
 if __name__ == "__main__":
