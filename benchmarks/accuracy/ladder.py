@@ -55,8 +55,7 @@ def run(example, rung, seed, folder):
             config["targets"]["labeled_views"] = 2
     if rungs.LAST in rungs.changes(rung):
         config["transfer"]["align_layers"] = example.last_layer
-    if isinstance(config["unlabeled"], int) or callable(config["unlabeled"]):
-        config = elsewhere(example, config, seed)
+    config = elsewhere(example, config, seed)
     if isinstance(config["student"], str):
         config["student"] = tfdcu.models.build(
             config["student"], num_classes=10, seed=seed
@@ -68,8 +67,12 @@ def run(example, rung, seed, folder):
 
 
 def elsewhere(example, config, seed):
-    """A config whose pool is another one: a smaller one, or made of it."""
+    """A config with its pool: a share, a smaller one, or one made of it."""
     other, options = config["unlabeled"], config["data"]
+    if config["select"]["keep"]:
+        return rungs.as_many_steps(config, config["select"]["keep"])
+    if not isinstance(other, int) and not callable(other):
+        return config
     pool = tfdcu.data.open_source(
         example.config(seed)["unlabeled"],
         labeled=False,
@@ -80,7 +83,7 @@ def elsewhere(example, config, seed):
     if callable(other):
         return config | {"unlabeled": other(pool, seed)}
     held = options["pool_validation"]
-    config = rungs.smaller_pool(config, other, pool.num_images - held)
+    config = rungs.as_many_steps(config, other / (pool.num_images - held))
     return config | {"unlabeled": part(pool, other + held, seed)}
 
 

@@ -133,7 +133,8 @@ JUNK = {"unlabeled": with_junk}
 HAZE = {"unlabeled": in_haze}
 MATCHED = {"data": {"match_colours": True}}
 # Rung 5 in other places. What a function makes of the pool takes its place; of
-# a smaller pool so many images are trained on, in as many steps and views.
+# a smaller pool so many images are trained on. A pool of a known share has as
+# many steps and views.
 PLACES = {
     "0 labels a class": NO_LABELS,
     "20 labels a class": {"data": {"labels_per_class": 20}},
@@ -153,6 +154,9 @@ PLACES = {
     "far half": FAR,
     "far half, no alignment": [FAR, NO_ALIGNMENT],
     "near half": {"select": {"by": near, "keep": 0.5}},
+    "quarter": {"select": {"by": "random", "keep": 0.25}},
+    "quarter by confidence": {"select": {"by": "confidence", "keep": 0.25}},
+    "quarter by nnpu": {"select": {"by": "nnpu", "keep": 0.25}},
     "30 % junk": JUNK,
     "30 % junk, no alignment": [JUNK, NO_ALIGNMENT],
     "haze": HAZE,
@@ -182,9 +186,9 @@ def changes(rung):
     return found if isinstance(found, list) else [found]
 
 
-def smaller_pool(config, num, full):
-    """A config with epochs and views for a pool of `num` images, not `full`."""
-    times = max(1, round(full / num))
+def as_many_steps(config, share):
+    """A config with epochs and views for a share of the pool."""
+    times = max(1, round(1 / share))
     training, targets = config["training"], config["targets"]
     return changed(
         config,
