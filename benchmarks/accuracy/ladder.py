@@ -70,7 +70,7 @@ def elsewhere(example, config, seed):
     """A config with its pool: a share, a smaller one, or one made of it."""
     other, options = config["unlabeled"], config["data"]
     if config["select"]["keep"]:
-        return rungs.as_many_steps(config, config["select"]["keep"])
+        return rungs.as_many_steps(config, 1 / config["select"]["keep"])
     if not isinstance(other, int) and not callable(other):
         return config
     pool = tfdcu.data.open_source(
@@ -83,7 +83,7 @@ def elsewhere(example, config, seed):
     if callable(other):
         return config | {"unlabeled": other(pool, seed)}
     held = options["pool_validation"]
-    config = rungs.as_many_steps(config, other / (pool.num_images - held))
+    config = rungs.as_many_steps(config, (pool.num_images - held) / other)
     return config | {"unlabeled": part(pool, other + held, seed)}
 
 

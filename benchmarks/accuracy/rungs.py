@@ -186,9 +186,9 @@ def changes(rung):
     return found if isinstance(found, list) else [found]
 
 
-def as_many_steps(config, share):
-    """A config with epochs and views for a share of the pool."""
-    times = max(1, round(1 / share))
+def as_many_steps(config, times):
+    """A config with epochs and views for a pool so many times smaller."""
+    times = max(1, round(times))
     training, targets = config["training"], config["targets"]
     return changed(
         config,
