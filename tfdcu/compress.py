@@ -91,8 +91,8 @@ def compress(
         batches: Keywords of `tfdcu.data.training_batches`.
         select: `by`, how images of the pool are chosen to train on; `keep`,
             `drop_junk` and `layer` as in `select_pool`. Images held out of
-            the pool are not chosen from. Defaults to `None`, the whole pool,
-            as does no `by`.
+            the pool are not chosen from, and an epoch is of the chosen alone.
+            Defaults to `None`, the whole pool, as does no `by`.
         channels: Keywords of `prune_channels`. Defaults to `{"macs": 0.5}`.
         iterative: `rounds` of pruning, each of which judges and repairs anew
             what is left, and `epochs` of training after each but the last.
