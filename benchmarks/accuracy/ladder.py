@@ -68,7 +68,7 @@ def run(example, rung, seed, folder):
 
 def elsewhere(example, config, seed):
     """A config with its pool: a share, a smaller one, or one made of it."""
-    other, options = config["unlabeled"], config["data"]
+    other, data = config["unlabeled"], config["data"]
     if config["select"]["keep"]:
         return rungs.as_many_steps(config, 1 / config["select"]["keep"])
     if not isinstance(other, int) and not callable(other):
@@ -76,13 +76,13 @@ def elsewhere(example, config, seed):
     pool = tfdcu.data.open_source(
         example.config(seed)["unlabeled"],
         labeled=False,
-        split=options["unlabeled_split"],
+        split=data["unlabeled_split"],
         data_dir=example.data_dir,
     )
     config = rungs.changed(config, {"data": {"unlabeled_split": None}})
     if callable(other):
         return config | {"unlabeled": other(pool, seed)}
-    held = options["pool_validation"]
+    held = data["pool_validation"]
     config = rungs.as_many_steps(config, (pool.num_images - held) / other)
     return config | {"unlabeled": part(pool, other + held, seed)}
 
