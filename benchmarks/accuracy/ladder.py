@@ -11,8 +11,8 @@ benchmark goes on, and rows that the JSON file holds are not run again. What
 the teacher says of the same views is stored once for all of them. The
 student is the teacher cut to the config's budget. Test accuracy is that of the
 last epoch, the test images read once; labels, initial weights and order move
-with the seed. Writes `<example>.json` and `<example>.md`, and with CIFAR-10's
-rows the pictures, beside this file.
+with the seed. Writes `<example>.json`, the page `<example>.md` and its pictures
+beside this file.
 """
 
 import json
