@@ -2,6 +2,8 @@
 
 import statistics
 
+import numpy as np
+
 from benchmarks.accuracy import rungs
 from tfdcu.files import whole_files
 from tfdcu.report import style
@@ -16,6 +18,7 @@ ZERO = (
     "0 pruned and repaired",
 )
 BEST = "5 everything"
+ORACLE = "6 oracle"
 # Rows that make up the learning curve, and how many images they have.
 POOLS = {
     "digits": {"pool of 250": 250, "pool of 1k": 1000, BEST: 5500},
@@ -197,23 +200,31 @@ def ladder(new_figure, rows):
 def learning_curve(new_figure, rows, pools):
     """The error that the student adds, by the size of the pool.
 
-    Means with the range over the seeds.
+    Means with the range over the seeds. Beside it what bounds on learning from
+    a sample say: what the student lacks beyond the oracle, which lacks no
+    images, falls with the square root of their number.
     """
-    points = []
-    for name, size in pools.items():
-        own = [row for row in rows if row["rung"] == name]
-        if own:
-            lost = [100 * (row["teacher"] - row["student"]) for row in own]
-            points.append((size, statistics.mean(lost), min(lost), max(lost)))
+    points = [(size, lacking(rows, name)) for name, size in pools.items()]
+    points = [(size, lost) for size, lost in points if lost]
     if len(points) < 3:
         return None
     figure = new_figure(5.5, 3.6)
     axes = figure.subplots()
-    sizes, lost, lowest, highest = zip(*points)
-    axes.plot(sizes, lost, "o-", color=style.BLUE, label="student")
-    axes.vlines(sizes, lowest, highest, color=style.BLUE, lw=1)
-    fall = [lost[0] * (sizes[0] / size) ** 0.5 for size in sizes]
-    axes.plot(sizes, fall, "--", color=style.GRAY, label="1 / √images")
+    sizes = [size for size, _ in points]
+    means = [statistics.mean(lost) for _, lost in points]
+    axes.plot(sizes, means, "o-", color=style.BLUE, label="student")
+    for size, lost in points:
+        axes.vlines(size, min(lost), max(lost), color=style.BLUE, lw=1)
+    floor = lacking(rows, ORACLE)
+    if floor:
+        floor = statistics.mean(floor)
+        between = np.geomspace(sizes[0], sizes[-1])
+        fall = floor + (means[0] - floor) * (sizes[0] / between) ** 0.5
+        axes.plot(
+            between, fall, "--", color=style.GRAY, label="oracle + c / √images"
+        )
+        axes.axhline(floor, color=style.GRAY, ls=":", label="oracle")
+    axes.set_ylim(bottom=0)
     axes.set_xscale("log")
     axes.minorticks_off()
     axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
@@ -221,3 +232,12 @@ def learning_curve(new_figure, rows, pools):
     axes.set_title("Points below the teacher")
     axes.legend(loc="lower left")
     return figure
+
+
+def lacking(rows, rung):
+    """How many points below the teacher the seeds of a rung are."""
+    return [
+        100 * (row["teacher"] - row["student"])
+        for row in rows
+        if row["rung"] == rung
+    ]

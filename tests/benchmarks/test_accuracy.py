@@ -1,12 +1,15 @@
 """Laws of the accuracy ladder's rungs and of its table; nothing is trained."""
 
+import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 import tfdcu
 from benchmarks.accuracy import rungs
 from benchmarks.accuracy.examples import cifar10
 from benchmarks.accuracy.examples import digits_example
 from benchmarks.accuracy.ladder import elsewhere
+from benchmarks.accuracy.page import ORACLE
 from benchmarks.accuracy.page import POOLS
 from benchmarks.accuracy.page import learning_curve
 from benchmarks.accuracy.page import page
@@ -135,3 +138,24 @@ def test_the_learning_curve_is_drawn_of_three_sizes():
     assert style.draw(learning_curve, rows[:2], POOLS["digits"]) is None
     drawn = style.draw(learning_curve, rows, POOLS["digits"])
     assert drawn.startswith(b"\x89PNG")
+
+
+def test_what_bounds_say_starts_at_the_smallest_pool_and_halves_beyond_oracle():
+    pools = {"few": 100, "more": 400, "all": 1600}
+    students = {"few": 0.8, "more": 0.84, "all": 0.85, ORACLE: 0.88}
+    rows = [
+        {"rung": name, "seed": 0, "teacher": 0.9, "student": student}
+        for name, student in students.items()
+    ]
+    figures = []
+
+    def new_figure(*size):
+        figures.append(Figure(size))
+        return figures[-1]
+
+    learning_curve(new_figure, rows, pools)
+    lines = {one.get_label(): one for one in figures[0].axes[0].lines}
+    sizes, lost = lines["oracle + c / √images"].get_data()
+    assert np.interp([100, 1600], sizes, lost) == pytest.approx([10, 4])
+    assert lines["oracle"].get_ydata() == pytest.approx([2, 2])
+    assert lines["student"].get_ydata() == pytest.approx([10, 6, 5])
