@@ -107,10 +107,10 @@ def table(rows, names):
             f"| {name} | {len(own)} | {spread(own, 'student')} | "
             f"{'' if name == BEST else against(best, own)} |"
         )
-        below = [r["teacher"] - r["student"] for r in own if "teacher" in r]
+        below = lacking(own, name)
         seconds = [r["seconds"] for r in own if "seconds" in r]
         lines.append(
-            f"{start} {100 * statistics.mean(below):.2f} | "
+            f"{start} {statistics.mean(below):.2f} | "
             f"{spread(own, 'int8')} | {minutes(seconds)} | "
             f"{loss(own, 'mimic')} | {loss(own, 'held_out')} |"
             if below
@@ -153,6 +153,15 @@ def minutes(seconds):
 def values(rows, rung, key="student"):
     """What the seeds of a rung have, in percent."""
     return [100 * row[key] for row in rows if row["rung"] == rung]
+
+
+def lacking(rows, rung):
+    """How many points below the teacher the seeds of a rung are, if known."""
+    return [
+        100 * (row["teacher"] - row["student"])
+        for row in rows
+        if row["rung"] == rung and "teacher" in row
+    ]
 
 
 def loss(rows, key):
@@ -215,9 +224,9 @@ def learning_curve(new_figure, rows, pools):
     axes.plot(sizes, means, "o-", color=style.BLUE, label="student")
     for size, lost in points:
         axes.vlines(size, min(lost), max(lost), color=style.BLUE, lw=1)
-    floor = lacking(rows, ORACLE)
-    if floor:
-        floor = statistics.mean(floor)
+    oracle = lacking(rows, ORACLE)
+    if oracle:
+        floor = statistics.mean(oracle)
         between = np.geomspace(sizes[0], sizes[-1])
         fall = floor + (means[0] - floor) * (sizes[0] / between) ** 0.5
         axes.plot(
@@ -232,12 +241,3 @@ def learning_curve(new_figure, rows, pools):
     axes.set_title("Points below the teacher")
     axes.legend(loc="lower left")
     return figure
-
-
-def lacking(rows, rung):
-    """How many points below the teacher the seeds of a rung are."""
-    return [
-        100 * (row["teacher"] - row["student"])
-        for row in rows
-        if row["rung"] == rung
-    ]
