@@ -47,14 +47,37 @@ def unbroken(tmp_path_factory):
     return folder, corridor.run(folder)
 
 
-def assert_same(first, second, name="student"):
-    pairs = zip(
-        corridor.weights(first, name),
-        corridor.weights(second, name),
-        strict=True,
-    )
-    for one, two in pairs:
+@pytest.fixture(autouse=True)
+def no_pictures(monkeypatch):
+    """Of all runs `unbroken` alone draws its figures: they take seconds."""
+    monkeypatch.setattr("tfdcu.report.page._pictures", lambda *record: {})
+
+
+def as_before_training(folder):
+    """A finished run as one that was killed before its student's first step.
+
+    Returns the weights that the student had.
+    """
+    weights = corridor.weights(folder)
+    run = folder / "run"
+    for file in [*run.glob("student*"), *run.glob("report.*")]:
+        file.unlink()
+    shutil.rmtree(run / "training/student")
+    (run / "training/student.json").unlink()
+    return weights
+
+
+def stopped(*arguments, **options):
+    raise KeyboardInterrupt
+
+
+def assert_equal(first, second):
+    for one, two in zip(first, second, strict=True):
         np.testing.assert_array_equal(one, two)
+
+
+def assert_same(first, second, name="student"):
+    assert_equal(corridor.weights(first, name), corridor.weights(second, name))
 
 
 def killed(folder, moment):
@@ -250,35 +273,27 @@ def test_killed_again_and_again_it_ends_bit_for_bit(unbroken, tmp_path):
     assert all("tfevents" in name for name in left)
 
 
-def test_pruned_in_rounds_it_ends_at_the_same_budget(tmp_path, monkeypatch):
+def test_pruned_in_rounds_it_ends_at_the_same_budget(tmp_path):
     options = {
         **QUICK,
         "channels": {"macs": 0.25},
         "iterative": {"rounds": 2, "epochs": 1},
     }
-    record = corridor.run(tmp_path / "unbroken", **options)
+    record = corridor.run(tmp_path, **options)
     teacher, _, student, _ = record["rows"]
     assert 0.24 <= student["macs"] / teacher["macs"] <= 0.25
     assert set(record["history"]) == {"student", "round_1"}
-    halfway = corridor.weights(tmp_path / "unbroken", "pruned_1")
-    untrained = corridor.weights(tmp_path / "unbroken", "pruned")
+    halfway = corridor.weights(tmp_path, "pruned_1")
+    untrained = corridor.weights(tmp_path, "pruned")
     for row in record["channels"]:
         assert row["before"] >= row["after"]
     before = sum(row["before"] for row in record["channels"])
     # The teacher's channels, not those of the last round.
     assert before == 32 + 64 + 4
     assert sum(w.size for w in untrained) < sum(w.size for w in halfway)
-
-    def stopped(*arguments):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(MODULE, "rows_of", stopped)
-    (tmp_path / "killed").mkdir()
-    with pytest.raises(KeyboardInterrupt):
-        corridor.run(tmp_path / "killed", **options)
-    monkeypatch.undo()
-    assert corridor.run(tmp_path / "killed", **options)["rows"]
-    assert_same(tmp_path / "killed", tmp_path / "unbroken")
+    before = as_before_training(tmp_path)
+    assert corridor.run(tmp_path, **options)["rows"]
+    assert_equal(before, corridor.weights(tmp_path))
 
 
 def test_stored_targets_train_without_the_teacher(tmp_path, monkeypatch):
@@ -303,27 +318,18 @@ def test_a_selected_pool_is_kept_over_a_kill(tmp_path, monkeypatch):
         "select": {"by": "balance", "keep": 0.5},
         "transfer": {"mimic_balance": 1.0},
     }
-    record = corridor.run(tmp_path / "unbroken", **options)
+    record = corridor.run(tmp_path, **options)
     found = record["selection"]
     # Twenty of the 200 are held out.
     assert (found["num_images"], found["num_kept"]) == (180, 90)
     assert found["kept_confidence_mean"] >= found["confidence_mean"]
     assert any("90 of 180 images of" in note for note in record["notes"])
     assert "selection" in record["seconds"]
-
-    def stopped(*arguments):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(MODULE, "rows_of", stopped)
-    (tmp_path / "killed").mkdir()
-    with pytest.raises(KeyboardInterrupt):
-        corridor.run(tmp_path / "killed", **options)
-    monkeypatch.undo()
+    before = as_before_training(tmp_path)
     # Nobody is asked again.
     monkeypatch.setattr(MODULE, "chosen_pool", stopped)
-    again = corridor.run(tmp_path / "killed", **options)
-    assert again["selection"] == found
-    assert_same(tmp_path / "killed", tmp_path / "unbroken")
+    assert corridor.run(tmp_path, **options)["selection"] == found
+    assert_equal(before, corridor.weights(tmp_path))
 
 
 def test_features_are_followed_over_rounds_and_a_kill(tmp_path, monkeypatch):
@@ -364,10 +370,12 @@ def test_features_are_followed_over_rounds_and_a_kill(tmp_path, monkeypatch):
     assert len(again) == 2 and again[0] == again[1]
 
 
-def test_another_seed_and_no_labels_at_all(tmp_path):
+def test_another_seed_and_no_labels_at_all(tmp_path, monkeypatch):
     options = {**QUICK, "labeled": None}
     one = corridor.run(tmp_path / "0", **options)
-    corridor.run(tmp_path / "1", **options, seed=1)
+    monkeypatch.setattr(MODULE, "exported", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        corridor.run(tmp_path / "1", **options, seed=1)
     assert {row["accuracy"] for row in one["rows"]} == {None}
     assert one["history"]["student"]["label"] == [0.0]
     pairs = zip(
@@ -423,13 +431,10 @@ def test_nan_stops_and_keeps_the_last_good_student(tmp_path):
     kept = tmp_path / "run" / "last_good.keras"
     assert str(kept) in str(error.value)
     assert "student.keras" not in files_of(tmp_path / "run")
-    pairs = zip(
+    assert_equal(
         corridor.weights(tmp_path, "last_good"),
         corridor.weights(tmp_path, "pruned"),
-        strict=True,
     )
-    for good, pruned in pairs:
-        np.testing.assert_array_equal(good, pruned)
 
 
 def test_a_full_disk_leaves_nothing_half_written(tmp_path, monkeypatch):
