@@ -2,6 +2,8 @@
 
 import os
 
+import pytest
+
 # Set before TensorFlow is imported. oneDNN as `scripts` has it: without it,
 # processors have no channels-first convolutions. With a thread an operation
 # batches are cut into parts, as where `scripts` train with frozen BatchNorm.
@@ -10,3 +12,12 @@ import os
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def collections_pass_over_the_libraries():
+    """Every conversion ends with a full collection, of a million objects."""
+    from tfdcu.collection import without_what_stays
+
+    with without_what_stays():
+        yield

@@ -9,6 +9,14 @@ from tfdcu.collection import without_collection
 from tfdcu.collection import without_what_stays
 
 
+@pytest.fixture
+def nothing_passed_over():
+    """Unlike in the other tests, see `conftest.py`."""
+    gc.unfreeze()
+    yield
+    gc.freeze()
+
+
 def test_it_is_off_inside_and_as_before_afterwards():
     assert gc.isenabled()
     with without_collection():
@@ -25,6 +33,7 @@ def test_an_error_brings_it_back():
     assert gc.isenabled()
 
 
+@pytest.mark.usefixtures("nothing_passed_over")
 def test_what_was_there_is_passed_over_and_what_is_new_is_collected():
     class Knot:
         pass
@@ -37,4 +46,14 @@ def test_what_was_there_is_passed_over_and_what_is_new_is_collected():
         del knot
         gc.collect()
         assert seen() is None
+    assert gc.get_freeze_count() == 0
+
+
+@pytest.mark.usefixtures("nothing_passed_over")
+def test_the_outermost_block_ends_it():
+    with pytest.raises(KeyError), without_what_stays():
+        with without_what_stays():
+            pass
+        assert gc.get_freeze_count() > 0
+        raise KeyError
     assert gc.get_freeze_count() == 0

@@ -25,11 +25,14 @@ def without_what_stays():
     """Inside the block, collections pass over all that was there before.
 
     For many short jobs in one process, with a collection after each: what
-    the first one found there stays as long as the process.
+    the first one found there stays as long as the process. Of nested blocks
+    the outermost ends it; what the process itself froze before stays frozen.
     """
+    outermost = gc.get_freeze_count() == 0
     gc.collect()
     gc.freeze()
     try:
         yield
     finally:
-        gc.unfreeze()
+        if outermost:
+            gc.unfreeze()
