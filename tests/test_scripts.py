@@ -19,6 +19,7 @@ QUICK = (
     "--config=configs/digits.py",
     "--config.teacher={folder}/teacher.keras",
     "--config.unlabeled=printed:200",
+    "--config.iterative.rounds=1",
     "--config.baseline=False",
     "--config.data.pool_validation=50",
     "--config.training.epochs=1",
