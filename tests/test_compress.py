@@ -53,17 +53,18 @@ def no_pictures(monkeypatch):
     monkeypatch.setattr("tfdcu.report.page._pictures", lambda *record: {})
 
 
-def as_before_training(folder):
-    """A finished run as one that was killed before its student's first step.
+STUDENT = "student*", "report.*", "training/student*"
+
+
+def lose(folder, *patterns):
+    """Takes files from a finished run, as if it had been killed before them.
 
     Returns the weights that the student had.
     """
     weights = corridor.weights(folder)
-    run = folder / "run"
-    for file in [*run.glob("student*"), *run.glob("report.*")]:
-        file.unlink()
-    shutil.rmtree(run / "training/student")
-    (run / "training/student.json").unlink()
+    for pattern in patterns:
+        for path in (folder / "run").glob(pattern):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
     return weights
 
 
@@ -224,10 +225,10 @@ def test_killed_while_training_it_goes_on_bit_for_bit(unbroken, tmp_path):
 def test_killed_between_last_epoch_and_student(unbroken, tmp_path):
     folder, record = unbroken
     shutil.copytree(folder, tmp_path / "x")
-    run = tmp_path / "x" / "run"
-    for name in ("student.keras", "report.html", "training/student.json"):
-        (run / name).unlink()
-    half = run / ".student.keras.123.tmp.keras"
+    lose(
+        tmp_path / "x", "student.keras", "report.html", "training/student.json"
+    )
+    half = tmp_path / "x/run/.student.keras.123.tmp.keras"
     half.write_bytes(b"half")
     again = corridor.run(tmp_path / "x")
     assert_same(folder, tmp_path / "x")
@@ -291,7 +292,8 @@ def test_pruned_in_rounds_it_ends_at_the_same_budget(tmp_path):
     # The teacher's channels, not those of the last round.
     assert before == 32 + 64 + 4
     assert sum(w.size for w in untrained) < sum(w.size for w in halfway)
-    before = as_before_training(tmp_path)
+    made = "channels", "pruned*", "round_1*", "training/round_1*"
+    before = lose(tmp_path, *made, *STUDENT)
     assert corridor.run(tmp_path, **options)["rows"]
     assert_equal(before, corridor.weights(tmp_path))
 
@@ -325,7 +327,7 @@ def test_a_selected_pool_is_kept_over_a_kill(tmp_path, monkeypatch):
     assert found["kept_confidence_mean"] >= found["confidence_mean"]
     assert any("90 of 180 images of" in note for note in record["notes"])
     assert "selection" in record["seconds"]
-    before = as_before_training(tmp_path)
+    before = lose(tmp_path, *STUDENT)
     # Nobody is asked again.
     monkeypatch.setattr(MODULE, "chosen_pool", stopped)
     assert corridor.run(tmp_path, **options)["selection"] == found
@@ -442,9 +444,10 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path, monkeypatch):
         pathlib.Path(path).write_bytes(b"half")
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(keras.Model, "save_weights", full)
-    with pytest.raises(OSError, match="The disk filled up") as error:
-        corridor.run(tmp_path, **QUICK)
+    with monkeypatch.context() as until_then:
+        until_then.setattr(keras.Model, "save_weights", full)
+        with pytest.raises(OSError, match="The disk filled up") as error:
+            corridor.run(tmp_path, **QUICK)
     assert error.value.errno == errno.ENOSPC
     assert files_of(tmp_path / "run") == {
         "channels/1.json",
@@ -454,7 +457,6 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path, monkeypatch):
         "seconds.json",
         "skipped.json",
     }
-    monkeypatch.undo()
     corridor.run(tmp_path, **QUICK)
     assert "report.html" in files_of(tmp_path / "run")
 
