@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
-DOCS = ["docs/accuracy.md", "docs/channels.md"]
+DOCS = ["docs/accuracy.md", "docs/channels.md", "docs/speed.md"]
 
 
 def blocks(language, page=README):

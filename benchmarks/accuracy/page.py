@@ -64,8 +64,8 @@ def page(name, rows):
         "the mean difference from rung 5 with the same seeds, and how far that "
         "is from sure, its standard error. `mimic` is that loss "
         "in the last epoch, `held out` the same on images of the pool that "
-        "were not trained on; neither compares rows that differ in the loss "
-        "or in mirror images.",
+        "were not trained on, both of the seeds that recorded them; neither "
+        "compares rows that differ in the loss or in mirror images.",
     ]
     own = [row for row in rows if row["rung"] == BEST]
     if own:

@@ -30,7 +30,7 @@ GROWTH = (
     "EfficientNetB2 EfficientNetB3 EfficientNetB4 EfficientNetB5 "
     "EfficientNetB6 EfficientNetB7"
 ).split()
-ROUNDS = 5
+ROUNDS, GROWTH_ROUNDS = 5, 3
 
 
 def prune(model):
@@ -94,7 +94,7 @@ def growth():
     for name in GROWTH:
         model = getattr(keras.applications, name)(weights=None)
         num_layers = len(model.layers)
-        seconds = [prune(model)[0] for _ in range(3)]
+        seconds = [prune(model)[0] for _ in range(GROWTH_ROUNDS)]
         rows.append([name, num_layers, statistics.median(seconds)])
         print(rows[-1], flush=True)
         keras.backend.clear_session()
@@ -106,8 +106,10 @@ def render(record):
     lines = [
         "# Seconds to prune",
         "",
-        "Written by `python -m benchmarks.channels.speed`. Two shared CPU "
-        f"cores, medians of {ROUNDS} in turns; lowest and highest in brackets.",
+        "Written by `python -m benchmarks.channels.speed --torch <python>` "
+        "and `--growth`. Two shared CPU cores. Against Torch-Pruning, medians "
+        f"of {ROUNDS} in turns, lowest and highest in brackets; by depth, "
+        f"medians of {GROWTH_ROUNDS}.",
         "",
     ]
     if "torch" in record:
