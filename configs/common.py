@@ -38,7 +38,8 @@ def get_config():
     config.data.label_fraction = placeholder(float)
     config.data.validation_per_class = 0
     # Pool images kept from training, to measure agreement on, and whether
-    # the student learns the others by heart.
+    # the student learns the others by heart: a number, or a share below 1.
+    config.data.pool_validation = placeholder(object)
     config.data.pool_validation = 0
     # Whether the pool is given the labeled images' light and tint.
     config.data.match_colours = False
@@ -192,9 +193,9 @@ def get_config():
     config.export.formats = ("float32", "float16", "dynamic", "int8")
     # Zeros stored in short: smaller before gzip, not with "dynamic".
     config.export.sparse = False
-    # Checks; by format when not set.
-    config.export.min_agreement = placeholder(float)
-    config.export.max_difference = placeholder(float)
+    # Checks: a number, or a dict by format; found when not set.
+    config.export.min_agreement = placeholder(object)
+    config.export.max_difference = placeholder(object)
     # Pool images that check the files; as many labeled ones, where there are
     # 100, calibrate int8, else they and these.
     config.export.num_images = 256

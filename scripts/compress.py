@@ -27,6 +27,9 @@ def main(argv):
             "the section `search`, or python -m scripts.tune. "
             f"Received: search={config['search']}"
         )
+    for name in ("student", "labeled", "validation", "test"):
+        # A flag takes the config's own one back with nothing.
+        config[name] = config[name] or None
     if config["student"] is not None:
         # A given student is not pruned; the config's channels say nothing.
         config["channels"] = None

@@ -18,12 +18,19 @@ CLASSES = flags.DEFINE_list("classes", None, "Names in the model's order.")
 VALUE_RANGE = flags.DEFINE_list(
     "value_range", None, "Pixels that the model takes, e.g. 0,255."
 )
+IMAGE_SHAPE = flags.DEFINE_list(
+    "image_shape", None, "For a model that takes any size, e.g. 32,32,3."
+)
 LABELED = flags.DEFINE_bool("labeled", True, "Whether the source has labels.")
 
 
 def main(argv):
     del argv
-    stated = {"classes": CLASSES.value, "value_range": VALUE_RANGE.value}
+    stated = {
+        "classes": CLASSES.value,
+        "value_range": VALUE_RANGE.value,
+        "image_shape": IMAGE_SHAPE.value,
+    }
     try:
         scores = tfdcu.evaluate(
             MODEL.value,

@@ -33,6 +33,12 @@ def main(argv):
     for other in ("train_teacher", "baseline"):
         config.pop(other, None)
     searching = config.pop("search")
+    for name in ("student", "labeled", "validation", "test"):
+        # A flag takes the config's own one back with nothing.
+        config[name] = config[name] or None
+    if config["student"] is not None:
+        # A given student is not pruned; the config's channels say nothing.
+        config["channels"] = None
     if config["transfer"]["batchnorm"] == "frozen":
         halve_threads()
     try:

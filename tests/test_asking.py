@@ -70,7 +70,7 @@ def test_an_unknown_layer_is_named():
 
 
 def test_what_was_found_is_rounded_to_plain_types():
-    found = {"a": np.float64(1 / 3), "b": [1 / 7, 2], "c": None, "d": "x"}
-    expected = {"a": 0.3333, "b": [0.1429, 2], "c": None, "d": "x"}
+    found = {"a": np.float64(1 / 3), "b": [1 / 70, 2], "c": None, "d": "x"}
+    expected = {"a": 0.3333, "b": [0.01429, 2], "c": None, "d": "x"}
     assert asking.rounded(found) == expected
     assert type(asking.rounded(found)["a"]) is float

@@ -1,5 +1,6 @@
 """Laws of a run's pool: the whole, or what its section chooses."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -13,6 +14,7 @@ from tfdcu.chosen import check_chosen
 from tfdcu.chosen import chosen_pool
 from tfdcu.chosen import with_pool
 from tfdcu.data import images_of
+from tfdcu.data import open_source
 from tfdcu.data import prepare
 
 
@@ -46,10 +48,13 @@ def test_what_does_not_fit_is_found_before_anything_is_asked():
     one, teacher = splits(), tiny.linear_net()
     check_chosen(teacher, one, keep="all")
     check_chosen(teacher, one, by="random", keep=3, layer="flatten")
+    few = open_source((smooth(4), np.arange(4)))
+    with_labels = dataclasses.replace(one, labeled=few)
     stream = tf.data.Dataset.from_tensor_slices(smooth(9)).shuffle(9)
     for of, options, message in (
         (one, {"by": "random", "keep": -1}, "keep=-1"),
         (one, {"by": "nnpu"}, "labeled=None"),
+        (with_labels, {"by": "nnpu"}, "at least 10 labeled.*Received: 4"),
         (one, {"by": "random", "layer": "conv9"}, "layer='conv9'"),
         (splits(stream), {"by": "random"}, "another order"),
     ):

@@ -18,6 +18,7 @@ import tfdcu
 from tests import corridor
 from tests import tiny
 from tfdcu import stages
+from tfdcu.files import MACHINE
 
 # `tfdcu.compress` is the function; its module is the one to look into.
 MODULE = sys.modules["tfdcu.compress"]
@@ -228,7 +229,8 @@ def test_killed_between_last_epoch_and_student(unbroken, tmp_path):
     lose(
         tmp_path / "x", "student.keras", "report.html", "training/student.json"
     )
-    half = tmp_path / "x/run/.student.keras.123.tmp.keras"
+    mark = f"{MACHINE}-{os.getpid()}.tmp"
+    half = tmp_path / f"x/run/.student.keras.{mark}.keras"
     half.write_bytes(b"half")
     again = corridor.run(tmp_path / "x")
     assert_same(folder, tmp_path / "x")

@@ -119,6 +119,9 @@ def test_augmentations_are_a_name_or_several(monkeypatch, given, value):
     [
         ("batches.cache", "False", False),
         ("batches.cache", "auto", "auto"),
+        ("data.pool_validation", "0.1", 0.1),
+        ("data.pool_validation", "1000", 1000),
+        ("export.min_agreement", "{'int8': 0.8}", {"int8": 0.8}),
         ("data.image_shape", "(96, 96, 3)", (96, 96, 3)),
         ("data.classes", "['dog', 'cat']", ["dog", "cat"]),
         ("channels.per_layer", "{'stem*': 0.5}", {"stem*": 0.5}),

@@ -116,6 +116,29 @@ def test_an_opened_source_is_resized_for_the_model(files):
     assert scores["accuracy"] == pytest.approx(expected)
 
 
+def test_an_opened_source_has_the_order_of_classes_that_is_stated(files):
+    source = open_source((IMAGES, LABELS), classes=list("abcd"))
+    scores = tfdcu.evaluate(files["live"], source, classes=list("dcba"))
+    expected = np.mean(by_hand(files["live"]) == 3 - LABELS)
+    assert scores["accuracy"] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"split": "test"}, "no splits"),
+        ({"classes": list("abce")}, "not the teacher's"),
+        ({"value_range": (0, 255)}, "another range.*0.0, 255.0.*0.0, 1.0"),
+    ],
+)
+def test_what_does_not_fit_an_opened_source_is_refused(files, options, message):
+    source = open_source((IMAGES, LABELS), classes=list("abcd"))
+    with pytest.raises(ValueError, match=message):
+        tfdcu.evaluate(files["live"], source, **options)
+    opened = open_source(IMAGES, labeled=False)
+    assert tfdcu.evaluate(files["live"], opened)["accuracy"] is None
+
+
 def test_images_come_in_order_and_each_once(files):
     ask, shape = as_function(files["live"])
     assert shape == (8, 8, 1)

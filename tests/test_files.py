@@ -5,9 +5,12 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
+from tfdcu.files import MACHINE
+from tfdcu.files import PATIENCE
 from tfdcu.files import STAND_IN
 from tfdcu.files import remove_stand_ins
 from tfdcu.files import whole_files
@@ -125,8 +128,20 @@ def test_a_killed_writer_leaves_no_file_and_its_stand_ins_can_be_removed(
 
 
 def test_only_stand_ins_are_removed(tmp_path):
-    kept = ["a.1.tmp", ".a.tmp", ".a.1.tmpx", ".gitignore", "student.keras"]
-    for name in (*kept, ".a.1.tmp"):
+    mine = f"{MACHINE}-{os.getpid()}"
+    kept = [f"a.{mine}.tmp", ".a.tmp", f".a.{mine}.tmpx", "student.keras"]
+    for name in (*kept, f".a.{mine}.tmp"):
         (tmp_path / name).touch()
+    remove_stand_ins(tmp_path)
+    assert names(tmp_path) == sorted(kept)
+
+
+def test_what_others_may_be_writing_stays(tmp_path):
+    # The parent of this process lives.
+    kept = [f".a.{MACHINE}-{os.getppid()}.tmp", ".a.elsewhere-1.tmp"]
+    for name in (*kept, ".b.elsewhere-1.tmp"):
+        (tmp_path / name).touch()
+    long_ago = time.time() - PATIENCE - 1
+    os.utime(tmp_path / ".b.elsewhere-1.tmp", (long_ago, long_ago))
     remove_stand_ins(tmp_path)
     assert names(tmp_path) == sorted(kept)

@@ -94,6 +94,21 @@ def test_two_rounds_meet_the_budget_of_the_teacher(budget):
         assert len(indices) == quarter.get_layer(name).output.shape[-1]
 
 
+def test_what_the_teacher_had_frozen_is_trained():
+    teacher = tiny.plain_net()
+    teacher.get_layer("conv1").trainable = False
+    splits = data.prepare(
+        labeled=None,
+        unlabeled=tiny.images(16),
+        num_classes=4,
+        image_shape=(8, 8, 1),
+    )
+    config = {"channels": {"ratio": 0.5}, "export": {}, "seed": 0}
+    student, _ = pruned(teacher, teacher, splits, config)
+    assert student.get_layer("conv1").trainable
+    assert not teacher.get_layer("conv1").trainable
+
+
 def test_what_is_kept_of_what_was_kept_is_the_teachers():
     rounds = [
         {"both": [1, 3, 5, 7], "first": [0, 2]},

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 import pathlib
 
 import keras
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from tests import tiny
+from tfdcu.files import MACHINE
 from tfdcu.models import custom_layers
 from tfdcu.workdir import RESULTS
 from tfdcu.workdir import Workdir
@@ -82,10 +84,11 @@ def test_a_file_in_the_way_is_an_error(tmp_path):
 def test_what_a_killed_start_was_writing_is_cleared_away(tmp_path):
     run = open_run(tmp_path)
     (tmp_path / "training").mkdir()
+    mark = f"{MACHINE}-{os.getpid()}.tmp"
     left = [
-        tmp_path / ".student.keras.17.tmp",
-        tmp_path / ".student.keras.17.tmp.keras",
-        tmp_path / "training" / ".epoch-0001.weights.h5.9.tmp.weights.h5",
+        tmp_path / f".student.keras.{mark}",
+        tmp_path / f".student.keras.{mark}.keras",
+        tmp_path / "training" / f".epoch-0001.weights.h5.{mark}.weights.h5",
     ]
     kept = [tmp_path / ".hidden", tmp_path / "notes.17.tmp"]
     for path in (*left, *kept):

@@ -137,11 +137,18 @@ def asked(tap, source, counter=None):
 
 
 def rounded(found):
-    """A flat dict of what was found, floats to four digits, in plain types."""
+    """A flat dict of what was found, in plain types.
+
+    Floats are to four digits, in lists, such as shares of many classes, to
+    four that count.
+    """
     return {name: _rounded(value) for name, value in found.items()}
 
 
 def _rounded(value):
     if isinstance(value, list):
-        return [_rounded(one) for one in value]
+        return [
+            float(f"{one:.4g}") if isinstance(one, float) else one
+            for one in value
+        ]
     return round(float(value), 4) if isinstance(value, float) else value

@@ -5,6 +5,7 @@ import dataclasses
 from tfdcu.asking import check_layer
 from tfdcu.selection import check_selection
 from tfdcu.selection import select_pool
+from tfdcu.transfer import check_enough
 
 
 def chosen_pool(
@@ -63,6 +64,8 @@ def check_chosen(
     if by is None:
         return
     check_selection(by, keep, splits.labeled)
+    if splits.labeled is not None:
+        check_enough(by, splits.labeled.num_images, splits.unlabeled.num_images)
     splits.unlabeled.check_order("nothing can be chosen of it")
     if layer is not None:
         check_layer(teacher, layer)

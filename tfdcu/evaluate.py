@@ -91,10 +91,29 @@ def asking(model, source, options):
     ask, image_shape = as_function(model)
     if isinstance(source, data.Source):
         shape = (None, *image_shape)
-        return lambda images: ask(resized(images, shape)), source
+        return lambda images: ask(resized(images, shape)), as_stated(
+            source, **options
+        )
     if None not in image_shape:
         options = {"image_shape": image_shape, **options}
     return ask, data.open_source(source, **options)
+
+
+def as_stated(source, labeled=None, value_range=None, **options):
+    """An opened source in the model's order of classes, if it can be read so.
+
+    Its size may be another: images are resized for each model.
+    """
+    options.pop("image_shape", None)
+    wanted = value_range and tuple(float(end) for end in value_range)
+    if wanted not in (None, source.value_range):
+        raise ValueError(
+            f"{source.name} has pixels of another range than the model takes. "
+            f"Expected a source opened with value_range={wanted}. Received "
+            f"{source.value_range}."
+        )
+    labeled = source.labeled if labeled is None else labeled
+    return data.open_source(source, labeled=labeled, **options)
 
 
 def as_function(model):

@@ -2,12 +2,17 @@
 
 import errno
 import os
+import platform
 import re
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
-# `.<name>.<process>.tmp`, perhaps with an ending.
-STAND_IN = re.compile(r"\..+\.\d+\.tmp(\.[a-z0-9.]+)?")
+# `.<name>.<machine>-<process>.tmp`, perhaps with an ending.
+STAND_IN = re.compile(r"\..+\.(\w*)-(\d+)\.tmp(\.[a-z0-9.]+)?")
+MACHINE = re.sub(r"\W", "_", platform.node())
+# A writer of which nothing is known has this long, in seconds, for a file.
+PATIENCE = 3600
 
 
 @contextmanager
@@ -38,7 +43,8 @@ def whole_files(*paths):
     ```
     """
     paths = [Path(path) for path in paths]
-    beside = [p.with_name(f".{p.name}.{os.getpid()}.tmp") for p in paths]
+    mark = f"{MACHINE}-{os.getpid()}.tmp"
+    beside = [path.with_name(f".{path.name}.{mark}") for path in paths]
     try:
         for path, stand_in in zip(paths, beside):
             _create(path, stand_in)
@@ -85,12 +91,36 @@ def with_ending(stand_in, ending):
 def remove_stand_ins(folder):
     """Delete what killed writers of `whole_files` left under a folder.
 
+    What another process may still be writing stays: one that lives, or, on
+    another machine, one that wrote within the last hour.
+
     Args:
-        folder: Path; nobody else may be writing in it.
+        folder: Path; this process is not writing in it.
     """
     for path in Path(folder).rglob(".*.tmp*"):
-        if STAND_IN.fullmatch(path.name):
-            path.unlink()
+        found = STAND_IN.fullmatch(path.name)
+        if found and not _may_be_written(path, found[1], int(found[2])):
+            path.unlink(missing_ok=True)
+
+
+def _may_be_written(path, machine, process):
+    # Elsewhere signal 0 is not one that does nothing.
+    if machine == MACHINE and os.name == "posix":
+        return process != os.getpid() and _lives(process)
+    try:
+        return time.time() - path.stat().st_mtime < PATIENCE
+    except FileNotFoundError:
+        return False
+
+
+def _lives(process):
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _create(path, stand_in):

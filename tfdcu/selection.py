@@ -18,6 +18,7 @@ from tfdcu.data import junk_kinds
 from tfdcu.endings import as_logits
 from tfdcu.models import load
 from tfdcu.report import Counter
+from tfdcu.transfer import check_enough
 from tfdcu.transfer import resolve_selection
 
 # No fewer than this share of the images are kept where nobody says how many.
@@ -132,6 +133,7 @@ def select_pool(
     few = labeled
     if labeled is not None:
         few = opened(labeled, teacher, labeled=False, **options)
+        check_enough(by, few.num_images, pool.num_images)
     answers = answers_of(teacher, few, pool, by, layer)
     few = answers.pop("labeled")
     junk = np.any(list(junk_kinds(answers).values()), axis=0)

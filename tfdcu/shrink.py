@@ -54,6 +54,8 @@ def shrinking(channels, *, rounds=None, epochs=0):
 def pruned(model, teacher, splits, config, part=1.0):
     """A model without the channels it needs least, and what was cut.
 
+    It is trained whole, whatever the teacher had frozen when it was trained.
+
     Args:
         model: What is cut: the teacher, or the student of an earlier round.
         teacher: What the budget is a share of.
@@ -81,7 +83,10 @@ def pruned(model, teacher, splits, config, part=1.0):
         measure=_measure("int8" if "int8" in formats else None),
         **channels,
     )
-    return student_of(plan, images, seed=seed, **after), plan
+    student = student_of(plan, images, seed=seed, **after)
+    for layer in student._flatten_layers():
+        layer.trainable = True
+    return student, plan
 
 
 @functools.cache

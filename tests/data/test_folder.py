@@ -65,6 +65,18 @@ def test_jpeg_is_close_to_its_pixels(tmp_path):
     np.testing.assert_array_equal(gray[..., 0], gray[..., 2])
 
 
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_the_transparent_color_of_a_file_lies_on_white(tmp_path, mode):
+    image = Image.fromarray(np.full((4, 4, 3), 80, "uint8")).convert(mode)
+    image.paste(0, (0, 0, 2, 4))
+    clear = 0 if mode == "L" else (0, 0, 0)
+    content = files.encoded(image, "PNG", transparency=clear)
+    files.write(tmp_path / "a.png", content)
+    received = data.images_of(opened(tmp_path, shape=(4, 4, 3)))[0]
+    np.testing.assert_array_equal(received[:, :2], np.ones((4, 2, 3)))
+    np.testing.assert_allclose(received[:, 2:], 80 / 255, rtol=1e-6)
+
+
 @pytest.mark.parametrize("kind", ["PNG", "WEBP"])
 def test_alpha_files_lie_on_white(tmp_path, kind):
     image = np.zeros((4, 4, 4), "uint8")
@@ -192,6 +204,17 @@ def test_large_jpeg_files_keep_their_look(tmp_path, factor, orientation):
     np.testing.assert_allclose(received, files.ramp() / 255, atol=0.06)
 
 
+def test_a_large_photo_is_where_its_pixels_are(tmp_path):
+    # Eight times as large and a part more, which rounds away when it is shrunk.
+    ramp = np.linspace(0, 255, 139)[:, None, None] * np.ones((1, 187, 3))
+    image = np.uint8(ramp)
+    options = {"quality": 95, "subsampling": 0}
+    files.write(tmp_path / "a.jpg", files.encoded(image, "JPEG", **options))
+    files.write(tmp_path / "b.png", files.encoded(image, "PNG"))
+    received, expected = data.images_of(opened(tmp_path, shape=(16, 16, 3)))
+    np.testing.assert_allclose(received, expected, atol=0.01)
+
+
 def test_a_lying_photo_is_not_shrunk_below_the_wanted_size(tmp_path):
     stripes = np.zeros((32, 24, 3), "uint8")
     stripes[:, ::3] = 255
@@ -244,3 +267,14 @@ def test_names_need_not_be_utf_8(tmp_path):
     (skipped,) = source.skipped
     assert skipped["file"] == "caf\N{REPLACEMENT CHARACTER}.txt"
     assert json.dumps(skipped, ensure_ascii=False).encode()
+
+
+def test_names_of_classes_need_not_be_utf_8(tmp_path):
+    for name in (b"caf\xe9", b"caf\xe8", b"bar"):
+        folder = os.path.join(os.fsencode(tmp_path), name)
+        os.mkdir(folder)
+        with open(os.path.join(folder, b"a.png"), "wb") as file:
+            file.write(files.encoded(files.ramp(), "PNG"))
+    source = opened(tmp_path, labeled=True)
+    assert source.classes == ("bar", "caf\\xe8", "caf\\xe9")
+    assert source.labels().tolist() == [0, 1, 2]

@@ -1,3 +1,5 @@
+import zipfile
+
 import numpy as np
 import pytest
 
@@ -54,6 +56,19 @@ def test_a_large_file_is_streamed_with_the_same_result(
     )
 
 
+@pytest.mark.parametrize("name", ["x", "x.npy"])
+def test_what_cannot_be_streamed_is_read(tmp_path, monkeypatch, name):
+    images = np.arange(64, dtype="uint32").reshape(1, 8, 8)
+    path = tmp_path / "a.npz"
+    with zipfile.ZipFile(path, "w") as archive, archive.open(name, "w") as file:
+        np.save(file, images)
+    monkeypatch.setattr(source_lib, "MEMORY_LIMIT", 0)
+    source = data.open_source(f"npz:{path}", labeled=False)
+    np.testing.assert_allclose(
+        data.images_of(source)[..., 0], images / 255, rtol=1e-6
+    )
+
+
 def test_a_large_file_is_checked_too(tmp_path, monkeypatch):
     monkeypatch.setattr(source_lib, "MEMORY_LIMIT", 0)
     images = tiny.images()
@@ -70,6 +85,9 @@ def test_files_that_are_none(tmp_path):
         (tmp_path / "a.npz").write_bytes(content)
         with pytest.raises(ValueError, match="cannot be read"):
             data.open_source(f"npz:{tmp_path}/a.npz")
+    np.savez(tmp_path / "a.npz", images=5)
+    with pytest.raises(ValueError, match="no image shape"):
+        data.open_source(f"npz:{tmp_path}/a.npz", labeled=False)
     np.save(tmp_path / "a.npy", tiny.images())
     with pytest.raises(ValueError, match="cannot be read"):
         data.open_source(f"npz:{tmp_path}/a.npy")

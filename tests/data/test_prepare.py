@@ -108,6 +108,22 @@ def test_sources_that_share_images():
     prepared("digits", "digits", test="digits", test_split="test")
 
 
+def test_memory_that_is_used_again_is_not_shared():
+    def opened(seed):
+        # The array itself is gone at once, and the next one takes its place.
+        return data.open_source((tiny.images(64, seed=seed), tiny.labels(64)))
+
+    sources = [opened(seed) for seed in range(4)]
+    places = {source.spans[0][0] for source in sources}
+    assert len(places) == 4
+    images = tiny.images(20)
+    first, second = (
+        data.open_source(part, labeled=False)
+        for part in (images[:10], images[5:][2:])
+    )
+    assert first.spans[0][0] == second.spans[0][0]
+
+
 def test_parts_of_one_source_are_told_apart():
     every = data.open_source("digits")
     half = every.subset(np.arange(0, 1297, 2))

@@ -78,6 +78,11 @@ def test_few_labels_errors():
         data.few_labels(arrays(), per_class=1, num_classes=3)
     with pytest.raises(ValueError, match="Two ways"):
         data.few_labels(arrays(), per_class=1, fraction=0.5)
+    with pytest.raises(ValueError, match="whole numbers.*5.0"):
+        data.few_labels(arrays(), per_class=5.0)
+    named = data.open_source(arrays(), classes=list("abcd"))
+    with pytest.raises(ValueError, match="other classes.*5.*4: "):
+        data.few_labels(named, per_class=1, num_classes=5)
     for fraction in (0, 1.5):
         with pytest.raises(ValueError, match="Not a share"):
             data.few_labels(arrays(), fraction=fraction)
@@ -88,7 +93,7 @@ def test_few_labels_errors():
         data.few_labels(shuffled, per_class=1)
 
 
-@pytest.mark.parametrize("num", [10, 0.25])
+@pytest.mark.parametrize("num", [10, 0.25, np.int64(10), np.float32(0.25)])
 def test_hold_out_parts_the_whole(num):
     images = tiny.images(40)
     for pool in (images, tf.data.Dataset.from_tensor_slices(images)):
@@ -99,7 +104,7 @@ def test_hold_out_parts_the_whole(num):
 
 
 def test_hold_out_errors():
-    for num in (0, 40, -1, 0.001):
+    for num in (0, 40, -1, 0.001, 1.0, 2.5):
         with pytest.raises(ValueError, match="Cannot hold out"):
             data.hold_out(tiny.images(40), num)
     shuffled = tf.data.Dataset.from_tensor_slices(tiny.images(40)).shuffle(40)

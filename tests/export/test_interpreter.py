@@ -4,6 +4,7 @@ import shutil
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tests import tiny
 from tests.export.conftest import CLASSES
@@ -91,6 +92,20 @@ def test_damaged_json_is_not_believed(content, paths, tmp_path):
     (tmp_path / "a.json").write_text(content)
     with pytest.warns(UserWarning, match="was not written for"):
         LiteRTModel(tmp_path / "a.tflite")
+
+
+def test_integers_without_a_scale_stand_for_nothing(tmp_path):
+    @tf.function(input_signature=[tf.TensorSpec((1, 8, 8, 1), tf.uint8)])
+    def brightness(images):
+        return tf.reduce_mean(tf.cast(images, tf.float32), (1, 2))
+
+    converter = tf.lite.TFLiteConverter.from_concrete_functions(
+        [brightness.get_concrete_function()]
+    )
+    path = tmp_path / "raw.tflite"
+    path.write_bytes(converter.convert())
+    with pytest.raises(ValueError, match="stand for no numbers.*uint8 without"):
+        LiteRTModel(path)
 
 
 def test_missing_file(tmp_path):

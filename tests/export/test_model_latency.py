@@ -2,6 +2,7 @@
 
 import math
 
+import keras
 import numpy as np
 import pytest
 
@@ -18,6 +19,13 @@ def test_a_model_is_timed_and_left_alone(quantization):
     assert 0 < milliseconds < math.inf
     for one, two in zip(before, model.get_weights()):
         np.testing.assert_array_equal(one, two)
+
+
+def test_a_model_of_any_size_is_refused():
+    images = keras.Input((None, None, 1))
+    model = keras.Model(images, keras.layers.GlobalMaxPooling2D()(images))
+    with pytest.raises(ValueError, match="fixed size.*None"):
+        tfdcu.litert_latency(model)
 
 
 def test_more_arithmetic_takes_more_time():

@@ -25,6 +25,7 @@ def test_numpy_becomes_plain_and_nan_null(tmp_path):
     record["rows"][1]["accuracy"] = float("nan")
     record["history"]["student"]["loss"] = np.array([1.0, math.inf])
     record["config"]["shape"] = (8, 8)
+    record["classes"] = ["caf\udce9"]
     write_report(tmp_path / "report.json", record)
 
     def refuse(constant):
@@ -37,6 +38,7 @@ def test_numpy_becomes_plain_and_nan_null(tmp_path):
     assert read["rows"][1]["accuracy"] is None
     assert read["history"]["student"]["loss"] == [1.0, None]
     assert read["config"]["shape"] == [8, 8]
+    assert read["classes"] == ["caf\\udce9"]
 
 
 def test_the_given_record_is_left_alone(tmp_path):

@@ -48,6 +48,11 @@ def test_with_validation_images_quality_is_accuracy_on_them():
     assert one.judge.quality_of(one.teacher, splits) == expected
 
 
+def test_no_labels_leave_none_to_validate_on():
+    one = setting(labeled=None, data={"validation_per_class": 5})
+    assert one.judge.quality == "agreement"
+
+
 def test_a_trial_has_its_share_of_the_epochs_and_at_least_one():
     values = {"channels.macs": 0.3}
     one = setting(epochs_share=0.25)

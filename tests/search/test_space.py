@@ -89,6 +89,11 @@ def test_every_value_drawn_belongs_to_the_leaf_and_keeps_its_type(values):
         assert seen == set(values)
 
 
+def test_what_stands_may_be_a_choice_of_another_type():
+    (leaf,) = read({"transfer.temperature": [1, 2.5, 4]})
+    assert leaf.ask(keras_tuner.HyperParameters()) == 4.0 == leaf.default
+
+
 @pytest.mark.parametrize(
     ("space", "message"),
     [

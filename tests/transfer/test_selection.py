@@ -72,13 +72,10 @@ def test_the_like_of_the_labeled_images_come_first():
     assert (np.array(order(scores)[:100]) < 100).mean() > 0.95
 
 
-@pytest.mark.parametrize(("num", "shown"), [(0, 0), (9, 9)])
-def test_the_like_of_too_few_is_chance(num, shown):
+def test_the_like_of_too_few_is_chance():
     said = answers(np.full((20, 2), 0.5), features=np.zeros((20, 3)))
-    if num:
-        few = np.full((num, 2), 0.5)
-        said["labeled"] = answers(few, features=np.zeros((num, 3)))
-    with pytest.raises(ValueError, match=f"by='nnpu'. Received: {shown}"):
+    said["labeled"] = answers(np.full((9, 2), 0.5), features=np.zeros((9, 3)))
+    with pytest.raises(ValueError, match="by='nnpu'. Received: 9"):
         resolve_selection("nnpu")(said, 0)
 
 

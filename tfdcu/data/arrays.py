@@ -1,11 +1,17 @@
 """Sources from arrays in memory."""
 
 import dataclasses
+import itertools
+import weakref
 
 import numpy as np
 
 from tfdcu.data import pixels
 from tfdcu.data.source import from_arrays
+
+# By `id`, arrays that own memory in which images lie, while they live.
+_numbers = {}
+_next_number = itertools.count(1)
 
 
 def open_arrays(
@@ -121,8 +127,18 @@ def check_label_range(name, labels, num_classes=None):
 
 
 def memory_spans(array):
-    """The bytes that a contiguous array covers, else an empty tuple."""
+    """The bytes that a contiguous array covers, else an empty tuple.
+
+    The place is the array that owns them, numbered, since what lies at an
+    address changes as soon as its owner is gone.
+    """
     if not array.flags["C_CONTIGUOUS"]:
         return ()
     start = array.__array_interface__["data"][0]
-    return (("memory", start, start + array.nbytes),)
+    owner = array
+    while isinstance(owner.base, np.ndarray):
+        owner = owner.base
+    if id(owner) not in _numbers:
+        _numbers[id(owner)] = next(_next_number)
+        weakref.finalize(owner, _numbers.pop, id(owner))
+    return ((f"array {_numbers[id(owner)]}", start, start + array.nbytes),)

@@ -31,8 +31,9 @@ def open_folder(name, *, labeled, image_shape, value_range):
     of the folder is read: symbolic links to folders are not followed, those to
     files only if the file lies inside, and both are listed as skipped
     otherwise. Images are turned upright by their EXIF orientation and
-    converted by `pixels.convert`; JPEG files at least twice as large as wanted
-    are shrunk by 2, 4 or 8 while they are decoded.
+    converted by `pixels.convert`; large JPEG files are shrunk by 2, 4 or 8
+    while they are decoded, to no less than twice the wanted size. Of a class
+    name that is not UTF-8 the bytes are spelled.
 
     Args:
         name: `"folder:<path>"`.
@@ -98,6 +99,10 @@ def open_folder(name, *, labeled, image_shape, value_range):
     if labeled:
         index = {one: label for label, one in enumerate(classes)}
         labels = [index[file.path.split(os.sep)[0]] for file in found]
+        classes = tuple(
+            os.fsencode(one).decode("utf-8", "backslashreplace")
+            for one in classes
+        )
     return _source(
         name, root, found, labels, classes, skipped, image_shape, value_range
     )
@@ -163,15 +168,16 @@ def _is_long(file, image_shape):
 
 
 def _route(file, image_shape):
-    """Large JPEG files are shrunk while decoding, yet not below the wanted
-    size: several times as fast, and the resizing after it has less to do."""
+    """Large JPEG files are shrunk while decoding, which is several times as
+    fast, yet not below twice the wanted size: the smaller one has whole pixels
+    as well, and of those that are left, too few tell where its edges were."""
     route = _ROUTES[file.decoder]
     wanted = image_shape[:2]
     if file.orientation >= 5:
         wanted = wanted[::-1]
     if file.decoder == "jpeg":
         for route_of_ratio, ratio in _JPEG_RATIOS.items():
-            if all(s >= ratio * w for s, w in zip(file.size, wanted)):
+            if all(s >= 2 * ratio * w for s, w in zip(file.size, wanted)):
                 route = route_of_ratio
     return route
 

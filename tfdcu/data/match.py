@@ -43,7 +43,7 @@ def in_colours_of(source, other):
 
     Example:
 
-    >>> few, _ = tfdcu.data.few_labels("folder:photos", per_class=10)
+    >>> few = tfdcu.data.open_source("folder:photos", image_shape=(32, 32, 3))
     >>> pool = tfdcu.data.open_source(
     ...     "folder:frames", labeled=False, image_shape=few.image_shape
     ... )

@@ -16,6 +16,11 @@ from tfdcu.data.source import Source
 
 IMAGE_KEYS = ("images", "image", "x", "arr_0")
 LABEL_KEYS = ("labels", "label", "y", "arr_1")
+# What `tf.io.decode_raw` knows, of what may be pixels.
+_DECODED = (
+    *("uint8", "uint16", "int8", "int16", "int32", "int64", "bool"),
+    *("float16", "float32", "float64"),
+)
 _DAMAGED = (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error)
 
 
@@ -61,6 +66,7 @@ def open_npz(name, *, split, labeled, image_shape, value_range, classes):
             labels = _read(name, archive, label_key)
         mapped = _map(path, image_key)
         images = _read(name, archive, image_key) if mapped is None else mapped
+    arrays.check_shape(name, images.shape + (1,) * (images.ndim == 3))
     spans = ((f"npz:{path.resolve()}:{image_key}", 0, len(images)),)
     if mapped is None:
         return arrays.open_arrays(
@@ -73,7 +79,6 @@ def open_npz(name, *, split, labeled, image_shape, value_range, classes):
             spans=spans,
         )
     shape = images.shape + (1,) * (images.ndim == 3)
-    arrays.check_shape(name, shape)
     if labels is not None:
         labels = arrays.check_labels(name, labels, len(images), classes)
     pixels.check_values(images, value_range, f"The images of {name}")
@@ -111,7 +116,10 @@ def _read(name, archive, key):
 def _map(path, key):
     """The array as a memory map if it is large and stored as it is."""
     with zipfile.ZipFile(path) as archive:
-        member = archive.getinfo(f"{key}.npy")
+        names = archive.namelist()
+        # NumPy reads members of either name.
+        name = f"{key}.npy" if f"{key}.npy" in names else key
+        member = archive.getinfo(name)
         if (
             member.compress_type != zipfile.ZIP_STORED
             or member.file_size <= source_lib.MEMORY_LIMIT
@@ -127,7 +135,7 @@ def _map(path, key):
                 return None
             shape, fortran_order, dtype = read_header(file)
             header_bytes = file.tell()
-    if fortran_order or dtype.hasobject or dtype.byteorder == ">":
+    if fortran_order or dtype.byteorder == ">" or dtype not in _DECODED:
         return None
     with open(path, "rb") as file:
         file.seek(member.header_offset)

@@ -223,7 +223,10 @@ def _as_wanted(source, labeled, image_shape):
 
 
 def _shape(image_shape):
-    shape = tuple(int(size) for size in image_shape)
+    try:
+        shape = tuple(int(size) for size in image_shape)
+    except (TypeError, ValueError):
+        shape = ()
     if len(shape) != 3 or min(shape) < 1:
         raise ValueError(
             f"`image_shape` is no image shape. Expected (height, width, "

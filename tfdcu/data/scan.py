@@ -123,13 +123,15 @@ def _examine(path, encoded):
 
 def _decoder(image):
     # TensorFlow 2.21 reads the indices of palette bitmaps as gray values and
-    # the empty byte of others as alpha, drops WebP's alpha, and leaves a GIF's
+    # the empty byte of others as alpha, drops WebP's alpha and the one color
+    # that a PNG without alpha may call transparent, and leaves a GIF's
     # transparency undefined.
     if image.format in ("JPEG", "MPO"):
         return "jpeg"
+    opaque = not image.has_transparency_data
     right = {
-        "PNG": True,
-        "WEBP": not image.has_transparency_data,
+        "PNG": opaque or image.mode in ("P", "LA", "RGBA"),
+        "WEBP": opaque,
         "BMP": False,
         "GIF": False,
     }

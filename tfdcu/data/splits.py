@@ -1,5 +1,7 @@
 """Disjoint parts of a source: a few labels, validation, a held-out pool."""
 
+import numbers
+
 import numpy as np
 
 from tfdcu.data.arrays import check_label_range
@@ -84,9 +86,9 @@ def hold_out(source, num, *, seed=0):
         source = open_source(source, labeled=False)
     source.check_order("it cannot be parted")
     received = num
-    if isinstance(num, float) and num < 1:
+    if isinstance(num, numbers.Real) and num < 1:
         num = round(num * source.num_images)
-    if not 0 < num < source.num_images:
+    if not _is_whole(num) or not 0 < num < source.num_images:
         raise ValueError(
             f"Cannot hold out that many images of {source.name}. Expected more "
             f"than 0 and fewer than its {source.num_images}. Received "
@@ -101,16 +103,21 @@ def _part(source, indices):
     return part.in_memory() if part.fits_in_memory() else part
 
 
+def _is_whole(num):
+    return isinstance(num, numbers.Integral)
+
+
 def _check_numbers(per_class, fraction, validation_per_class):
     if per_class is not None and fraction is not None:
         raise ValueError(
             f"Two ways to say how many labels. Expected `per_class` or "
             f"`fraction`. Received {per_class} and {fraction}."
         )
-    if per_class is not None and per_class < 1 or validation_per_class < 0:
+    wanted = (1 if per_class is None else per_class), validation_per_class
+    if not all(map(_is_whole, wanted)) or wanted[0] < 1 or wanted[1] < 0:
         raise ValueError(
-            f"Not a number of images. Expected per_class >= 1 and "
-            f"validation_per_class >= 0. Received {per_class} and "
+            f"Not a number of images. Expected whole numbers, per_class >= 1 "
+            f"and validation_per_class >= 0. Received {per_class} and "
             f"{validation_per_class}."
         )
     if fraction is not None and not 0 < fraction <= 1:
@@ -123,6 +130,11 @@ def _check_numbers(per_class, fraction, validation_per_class):
 def _check_counts(source, labels, num_classes, wanted):
     counts = np.bincount(labels, minlength=num_classes)
     names = source.classes or range(num_classes)
+    if len(names) != num_classes:
+        raise ValueError(
+            f"{source.name} has other classes. Expected {num_classes}. "
+            f"Received {len(names)}: {list(names)}."
+        )
     short = {
         str(name): int(count)
         for name, count in zip(names, counts, strict=True)

@@ -32,8 +32,8 @@ def open_stream(name, dataset, *, labeled, image_shape, value_range):
         beginning differ.
 
     Raises:
-        ValueError: If it is empty or endless, its elements are no images, or
-            labels are wanted and missing.
+        ValueError: If it is empty or says that it is endless, its elements are
+            no images, or labels are wanted and missing.
     """
     spec = dataset.element_spec
     parts = spec if isinstance(spec, tuple) else (spec,)

@@ -154,6 +154,13 @@ def _ends(path, interpreter):
             "height, width, channels) and one output (1, classes). Received: "
             f"inputs and outputs of shapes {shapes}"
         )
+    for end in inputs + outputs:
+        if np.dtype(end["dtype"]).kind in "iu" and not end["quantization"][0]:
+            raise ValueError(
+                f"'{path}' takes or gives integers that stand for no numbers. "
+                "Expected: float inputs and outputs, or integers with a scale. "
+                f"Received: {np.dtype(end['dtype'])} without one"
+            )
     return inputs[0], outputs[0]
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from tfdcu.export.artifact import export_litert
 from tfdcu.export.latency import latency
+from tfdcu.export.saved_model import check_model
 
 NUM_IMAGES = 100
 
@@ -42,7 +43,8 @@ def litert_latency(
     ... )
     """
     generator = np.random.default_rng(seed)
-    noise = generator.random((NUM_IMAGES, *model.input_shape[1:]), "float32")
+    image_shape, _ = check_model(model)
+    noise = generator.random((NUM_IMAGES, *image_shape), "float32")
     with tempfile.TemporaryDirectory() as folder:
         file = export_litert(
             model,

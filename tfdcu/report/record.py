@@ -175,12 +175,15 @@ def _short(value):
 def plain(value):
     """The same value in the types of JSON; NaN and infinities become None."""
     if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {plain(str(key)): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
     if hasattr(value, "tolist"):
         return plain(value.tolist())
-    if value is None or isinstance(value, bool | str):
+    if isinstance(value, str):
+        # Names of files need not be UTF-8.
+        return value.encode("utf-8", "backslashreplace").decode("utf-8")
+    if value is None or isinstance(value, bool):
         return value
     if isinstance(value, numbers.Integral):
         return int(value)

@@ -113,9 +113,8 @@ class Setting:
             "validation": validation,
             "test": test,
         }
-        has_labels = validation is not None or config["data"].get(
-            "validation_per_class"
-        )
+        drawn = config["data"].get("validation_per_class")
+        has_labels = validation is not None or (labeled is not None and drawn)
         quality = quality or ("accuracy" if has_labels else "agreement")
         self.judge = Judge(
             self.teacher, quality, cost, limits, trade, "export" in searched

@@ -78,7 +78,8 @@ class Choices:
             return hp.Choice(self.name, values, default=default)
         # keras-tuner knows only these types, and no mixture of them.
         names = [repr(value) for value in values]
-        name = hp.Choice(self.name, names, default=repr(default))
+        # The default may be of another type: 1 where 1.0 is a choice.
+        name = hp.Choice(self.name, names, default=names[values.index(default)])
         return values[names.index(name)]
 
 

@@ -8,6 +8,7 @@ from tfdcu.transfer.distance import proxy_a_distance
 from tfdcu.transfer.distiller import AlignedDistiller
 from tfdcu.transfer.parts import halve_threads
 from tfdcu.transfer.selection import SELECTIONS
+from tfdcu.transfer.selection import check_enough
 from tfdcu.transfer.selection import resolve_selection
 from tfdcu.transfer.teachers import resized
 from tfdcu.transfer.teachers import teacher_function

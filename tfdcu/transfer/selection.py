@@ -35,25 +35,36 @@ def by_balance(answers, seed):
     return in_turns(classes, confidences(answers)), capped(classes)
 
 
+def check_enough(by, num_labeled, num_unlabeled):
+    """Raise if there are too few images to choose by.
+
+    Args:
+        by: As in `tfdcu.select_pool`.
+        num_labeled, num_unlabeled: Ints, images of both kinds.
+    """
+    if by != "nnpu":
+        return
+    if num_labeled < FEWEST_POSITIVES:
+        raise ValueError(
+            "What is like the labeled images is learned from them. Expected: "
+            f"at least {FEWEST_POSITIVES} labeled images for by='nnpu'. "
+            f"Received: {num_labeled}"
+        )
+    if num_unlabeled < FEWEST_POSITIVES:
+        raise ValueError(
+            "There is nothing to choose from. Expected: at least "
+            f"{FEWEST_POSITIVES} images of the pool for by='nnpu'. Received: "
+            f"{num_unlabeled}"
+        )
+
+
 def by_nnpu(answers, seed):
     """What is most like the labeled images first; their share of the pool.
 
     See `positive_scores`, which works on the teacher's features.
     """
-    few = len(answers["labeled"]["logits"]) if answers["labeled"] else 0
-    if few < FEWEST_POSITIVES:
-        raise ValueError(
-            "What is like the labeled images is learned from them. Expected: "
-            f"at least {FEWEST_POSITIVES} labeled images for by='nnpu'. "
-            f"Received: {few}"
-        )
     positive, unlabeled = answers["labeled"]["features"], answers["features"]
-    if len(unlabeled) < FEWEST_POSITIVES:
-        raise ValueError(
-            "There is nothing to choose from. Expected: at least "
-            f"{FEWEST_POSITIVES} images of the pool for by='nnpu'. Received: "
-            f"{len(unlabeled)}"
-        )
+    check_enough("nnpu", len(positive), len(unlabeled))
     scores, share = positive_scores(positive, unlabeled, seed=seed)
     return scores, round(share * len(scores))
 
