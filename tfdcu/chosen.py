@@ -64,8 +64,8 @@ def check_chosen(
     if by is None:
         return
     check_selection(by, keep, splits.labeled)
-    if splits.labeled is not None:
-        check_enough(by, splits.labeled.num_images, splits.unlabeled.num_images)
     splits.unlabeled.check_order("nothing can be chosen of it")
     if layer is not None:
         check_layer(teacher, layer)
+    if splits.labeled is not None:
+        check_enough(by, splits.labeled.num_images, splits.unlabeled.num_images)
