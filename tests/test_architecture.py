@@ -17,6 +17,7 @@ FLOORS = (
         "ops",
         "levels",
         "graph",
+        "anew",
         "running",
         "endings",
         "products",

@@ -52,6 +52,14 @@ def test_nested_models_are_taken_apart():
     assert nodes[-1].path.startswith("end/")
 
 
+def test_flags_of_a_call_are_no_inputs_of_a_nested_model():
+    inner = keras.Sequential([keras.Input((3,)), layers.Dropout(0.5)])
+    inputs = keras.Input((3,))
+    model = keras.Model(inputs, inner(inputs, training=False))
+    graph = read_graph(model)
+    assert graph.entries == [(inner, graph.inputs)]
+
+
 def test_shapes_are_known():
     node = read_graph(tiny.plain_net(size=8, width=16)).nodes[0]
     assert node.inputs[0].shape == (None, 8, 8, 1)

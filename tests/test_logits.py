@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from tests import tiny
+from tfdcu.export import LiteRTModel
 from tfdcu.export import export_litert
 from tfdcu.logits import open_teacher
 
@@ -98,6 +99,23 @@ def test_the_softmax_of_a_keras_model_is_left_out(model, logits):
     output = keras.layers.Softmax()(model.output)
     received = open_teacher(keras.Model(model.input, output), IMAGES)
     np.testing.assert_allclose(received.ask(IMAGES), logits, atol=1e-6)
+
+
+def test_probabilities_in_steps_are_probabilities(tmp_path):
+    inputs = keras.Input(IMAGES.shape[1:])
+    spread = keras.initializers.RandomNormal(stddev=1.0, seed=0)
+    x = keras.layers.Dense(10, kernel_initializer=spread)(
+        keras.layers.Flatten()(inputs)
+    )
+    model = keras.Model(inputs, keras.layers.Softmax()(x))
+    path = tmp_path / "int8.tflite"
+    export_litert(model, path, "int8", calibration=tiny.images(100))
+    rows = LiteRTModel(path)(IMAGES)
+    # Steps of 1/256, each up to half a step off.
+    assert 1e-3 < np.abs(rows.sum(1) - 1).max() <= 10 / 512
+    received = softmax(open_teacher(path, IMAGES).ask(IMAGES))
+    expected = rows / rows.sum(1, keepdims=True)
+    np.testing.assert_allclose(received, expected, atol=1e-5)
 
 
 def test_certain_probabilities_have_finite_logits():

@@ -29,10 +29,34 @@ from tfdcu.macs import total_macs
         (layers.Dense(7), (5, 4), 5 * 4 * 7),
         (layers.EinsumDense("abc,cd->abd", (5, 7)), (5, 4), 5 * 4 * 7),
         (layers.LSTM(6), (5, 4), 5 * (4 + 6) * 24),
+        # Its bias is a matrix (2, 12), and still a bias.
+        (layers.GRU(4), (5, 6), 5 * (6 + 4) * 12),
+        (layers.Bidirectional(layers.GRU(4)), (5, 6), 2 * 5 * (6 + 4) * 12),
+        # States of (4, 4), to which the recurrent kernel pads.
+        (layers.ConvLSTM2D(4, 3), (3, 6, 6, 2), 3 * 16 * 9 * (2 + 4) * 16),
+        (
+            layers.ConvLSTM2D(4, 3, return_sequences=True),
+            (3, 6, 6, 2),
+            3 * 16 * 9 * (2 + 4) * 16,
+        ),
         (
             layers.TimeDistributed(layers.Conv2D(2, 3)),
             (3, 5, 5, 4),
             3 * 9 * 9 * 4 * 2,
+        ),
+        (
+            layers.TimeDistributed(
+                keras.Sequential(
+                    [keras.Input((5, 4)), layers.Dense(7), layers.Dense(2)]
+                )
+            ),
+            (3, 5, 4),
+            3 * 5 * (4 * 7 + 7 * 2),
+        ),
+        (
+            layers.SpectralNormalization(layers.Dense(4)),
+            (5, 8),
+            5 * 8 * 4,
         ),
         (layers.LayerNormalization(), (5, 4), 0),
     ],
@@ -50,6 +74,32 @@ def test_attention_by_hand():
     x = layers.GroupQueryAttention(8, 4, 2)(inputs, inputs)
     macs = total_macs(keras.Model(inputs, x))
     assert macs == 10 * 32 * (32 + 16 + 16 + 32) + 2 * 10 * 10 * 32
+
+
+def test_a_gate_is_one_more_projection():
+    inputs = keras.Input((5, 8))
+    x = layers.MultiHeadAttention(2, 4, use_gate=True)(inputs, inputs)
+    macs = total_macs(keras.Model(inputs, x))
+    assert macs == 5 * 5 * 8 * 8 + 2 * 5 * 5 * 8
+    x = layers.GroupQueryAttention(4, 4, 2, use_gate=True)(inputs, inputs)
+    macs = total_macs(keras.Model(inputs, x))
+    assert macs == 5 * 8 * (16 + 8 + 8 + 16 + 16) + 2 * 5 * 5 * 16
+
+
+def test_scores_are_counted_along_the_axes_of_attention():
+    inputs = keras.Input((3, 5, 8))
+    x = layers.MultiHeadAttention(2, 4, attention_axes=2)(inputs, inputs)
+    macs = total_macs(keras.Model(inputs, x))
+    assert macs == 3 * 5 * 4 * 8 * 8 + 2 * 3 * 5 * 5 * 8
+
+
+def test_a_layer_that_shares_a_name_with_an_operation_is_no_product():
+    class Einsum(layers.Layer):
+        def call(self, inputs):
+            return inputs
+
+    inputs = keras.Input((4,))
+    assert total_macs(keras.Model(inputs, Einsum()(inputs))) == 0
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from tfdcu.levels import Call
 from tfdcu.levels import Level
 from tfdcu.levels import Ref
 from tfdcu.levels import read_level
+from tfdcu.levels import refs_in
 
 
 @dataclass(eq=False)
@@ -160,8 +161,8 @@ def walk(level, inputs, call, prefix="", enter=None, entries=None):
         made = _Made(level, one, refs)
         path = prefix + one.op.name
         if one.level is not None and enter is None:
-            flat = tree.flatten((args, kwargs))
-            flat = [value for value in flat if value is not None]
+            # What else a model is called with are flags.
+            flat = [values[ref] for ref in refs_in((one.args, one.kwargs))]
             if entries is not None:
                 entries.append((one.op, flat))
             outputs = walk(one.level, flat, call, path + "/", None, entries)

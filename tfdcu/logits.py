@@ -15,7 +15,7 @@ from tfdcu.models import load
 from tfdcu.transfer import resized
 from tfdcu.transfer import teacher_function
 
-# How far a row of probabilities may be off 1.
+# How far a row of probabilities may be off 1, before they are quantized.
 _SLACK = 1e-3
 # As in `endings.as_logits`.
 _SMALLEST = 1e-7
@@ -55,7 +55,8 @@ def open_teacher(teacher, images):
     """
     is_path = isinstance(teacher, (str, os.PathLike))
     if is_path and Path(teacher).suffix == ".tflite":
-        return _black_box(_litert(teacher), images, f"litert:{_hash(teacher)}")
+        ask, step = _litert(teacher)
+        return _black_box(ask, images, f"litert:{_hash(teacher)}", step)
     if is_path and (Path(teacher) / "saved_model.pb").exists():
         digest = f"saved_model:{_hash(teacher)}"
         return _black_box(_saved_model(teacher), images, digest)
@@ -94,7 +95,8 @@ def mirrored(teacher):
 def _litert(path):
     model = LiteRTModel(path, num_threads=os.cpu_count() or 1)
     shape = (None, *model.input_shape)
-    return lambda images: model(resized(images, shape))
+    step = model.quantization["output"]["scale"]
+    return lambda images: model(resized(images, shape)), step
 
 
 def _saved_model(path):
@@ -125,18 +127,18 @@ def _saved_model(path):
     return ask
 
 
-def _black_box(ask, images, digest=None):
+def _black_box(ask, images, digest=None, step=0.0):
     answer = _answer(ask, images)
     rows = answer[:_NUM_PROBES]
-    digest = digest or f"function:{hashlib.sha256(rows).hexdigest()}"
-    if not _is_probabilities(rows).all():
+    digest = digest or f"function:{hashlib.sha256(rows.tobytes()).hexdigest()}"
+    if not _is_probabilities(rows, step).all():
         return Teacher(
             lambda images: _answer(ask, images), answer.shape[1], digest
         )
 
     def logits(images):
         answer = _answer(ask, images)
-        if not _is_probabilities(answer).all():
+        if not _is_probabilities(answer, step).all():
             raise ValueError(
                 "The teacher's outputs are of two kinds. Expected: "
                 "probabilities, as for the first images of the pool, or "
@@ -158,9 +160,11 @@ def _answer(ask, images):
     return answer
 
 
-def _is_probabilities(rows):
-    inside = ((rows >= 0) & (rows <= 1 + _SLACK)).all(1)
-    return inside & (np.abs(rows.sum(1) - 1) <= _SLACK)
+def _is_probabilities(rows, step):
+    """For each row; `step` is that to which the outputs are rounded."""
+    inside = ((rows >= 0) & (rows <= 1 + _SLACK + step / 2)).all(1)
+    slack = _SLACK + rows.shape[1] * step / 2
+    return inside & (np.abs(rows.sum(1) - 1) <= slack)
 
 
 def _hash(path):

@@ -1,15 +1,19 @@
 """Multiply-accumulates of a model, layer by layer, for one image."""
 
+from dataclasses import replace
+
 from keras import layers
 
 from tfdcu.graph import Tensor
 from tfdcu.graph import read_graph
+from tfdcu.levels import is_model
 from tfdcu.products import Term
 from tfdcu.products import dot
 from tfdcu.products import einsum
 from tfdcu.products import einsum_terms
 from tfdcu.products import matmul
 from tfdcu.products import size_of
+from tfdcu.products import tensordot
 from tfdcu.products import whole
 
 
@@ -17,8 +21,8 @@ def layer_macs(model):
     """Counts multiply-accumulates by layer, for one image.
 
     Convolutions (plain, grouped, depthwise, separable, transposed), dense and
-    einsum layers, attention, recurrent layers and matrix products of
-    `keras.ops` are counted, by the shapes of the graph; additions of biases,
+    einsum layers, attention, recurrent layers, what wrappers hold and matrix
+    products of `keras.ops` are counted, by the shapes of the graph; biases,
     normalizations, activations and pooling are not, as is usual. A layer
     that is called twice counts twice.
 
@@ -65,7 +69,9 @@ def terms(node):
     for kind in type(node.op).__mro__:
         if kind in _TERMS:
             return _TERMS[kind](node)
-    return _OPS.get(type(node.op).__name__, _none)(node)
+    kind = type(node.op)
+    known = _OPS if kind.__module__.startswith("keras.src.ops.") else {}
+    return known.get(kind.__name__, _none)(node)
 
 
 def _none(node):
@@ -106,51 +112,35 @@ def _separable(node):
 
 
 def _dense(node):
-    return [whole(_kernel(node.op), size_of(node.inputs[0].shape[1:-1]))]
+    tensor = node.inputs[0]
+    # Axes before the last may carry channels of another layer.
+    places = tuple((tensor, axis) for axis in range(1, len(tensor.shape) - 1))
+    return [Term(1, places + whole(_kernel(node.op), 1).sides)]
 
 
 def _einsum_dense(node):
-    kernel, tensor = _kernel(node.op), node.inputs[0]
-    shapes = tensor.shape, kernel.shape
-    weights = tensor, kernel
-    return einsum_terms(node.op.equation, shapes, weights)
+    operands = node.inputs[0], _kernel(node.op)
+    return einsum_terms(node.op.equation, operands)
 
 
-def _attention_parts(node, names):
-    """Query and value lengths, and kernels by part of an attention layer."""
-    given = dict(zip(("query", "value", "key"), node.args))
-    given.update(node.kwargs)
-    query, value = given["query"], given["value"]
-    times = size_of(query.shape[1:-1]), size_of(value.shape[1:-1])
-    return times, [_kernel(getattr(node.op, name)) for name in names]
-
-
-def _multi_head_attention(node):
-    names = "_query_dense", "_key_dense", "_value_dense", "_output_dense"
-    (queries, keys), kernels = _attention_parts(node, names)
-    query, key, value, output = kernels
-    pairs = queries * keys
+def _projected_attention(node):
+    """Projections, and the scores of whole heads, grouped or not."""
+    op = node.op
+    given = dict(zip(("query", "value"), node.args)) | node.kwargs
+    query, value = given["query"].shape, given["value"].shape
+    queries, keys = size_of(query[1:-1]), size_of(value[1:-1])
+    axes = getattr(op, "attention_axes", (1,))
+    pairs = queries * size_of([value[axis] for axis in axes])
+    query, output = _kernel(op._query_dense), _kernel(op._output_dense)
+    gate = [op._gate_dense] if hasattr(op, "_gate_dense") else []
     return [
+        *(whole(_kernel(one), queries) for one in gate),
         whole(query, queries),
-        whole(key, keys),
-        whole(value, keys),
+        whole(_kernel(op._key_dense), keys),
+        whole(_kernel(op._value_dense), keys),
         whole(output, queries),
         Term(pairs, ((query, 1), (query, 2))),
-        Term(pairs, ((value, 1), (value, 2))),
-    ]
-
-
-def _grouped_query_attention(node):
-    names = "_query_dense", "_key_dense", "_value_dense", "_output_dense"
-    (queries, keys), kernels = _attention_parts(node, names)
-    query, key, value, output = kernels
-    pairs = 2 * queries * keys
-    return [
-        whole(query, queries),
-        whole(key, keys),
-        whole(value, keys),
-        whole(output, queries),
-        Term(pairs, ((query, 1), (query, 2))),
+        Term(pairs, ((output, 0), (output, 1))),
     ]
 
 
@@ -164,25 +154,51 @@ def _attention(node):
 
 
 def _recurrent(node):
+    """Matrices once a step; the two biases of a GRU are one, but no kernel."""
     times = node.inputs[0].shape[1] or 1
-    return [whole(w, times) for w in node.op.weights if len(w.shape) == 2]
+    weights = [w for w in node.op.weights if w.name != "bias"]
+    return [whole(w, times) for w in weights if len(w.shape) == 2]
+
+
+def _recurrent_convolution(node):
+    """Both kernels at each place of the state, once a step."""
+    cell, (batch, steps, *step) = node.op.cell, node.inputs[0].shape
+    state = Tensor(cell.compute_output_shape((batch, *step))[0])
+    times = (steps or 1) * _positions(state, cell.data_format)
+    kernels = cell.kernel, cell.recurrent_kernel
+    return [whole(kernel, times) for kernel in kernels]
+
+
+def _bidirectional(node):
+    directions = node.op.forward_layer, node.op.backward_layer
+    return [term for layer in directions for term in _within(node, layer)]
+
+
+def _wrapped(node):
+    return _within(node, node.op.layer)
+
+
+def _within(node, layer):
+    """The terms of a layer, or a whole model, that another one calls."""
+    if is_model(layer):
+        return [t for inner in read_graph(layer).nodes for t in terms(inner)]
+    return terms(replace(node, op=layer))
 
 
 def _time_distributed(node):
-    inner = node.op.layer
-    times = node.inputs[0].shape[1] or 1
-
-    def slice_of(tensor):
-        return Tensor((tensor.shape[0],) + tuple(tensor.shape[2:]))
-
-    call = type(node)(
-        inner,
-        node.path,
-        (slice_of(node.inputs[0]),),
-        {},
-        [slice_of(tensor) for tensor in node.outputs],
-    )
-    return [Term(times * term.times, term.sides) for term in terms(call)]
+    """The terms of one step, whose tensors lack the second axis."""
+    tensors = [node.inputs[0], *node.outputs]
+    parts = [Tensor((t.shape[0], *t.shape[2:])) for t in tensors]
+    of = {id(part): tensor for part, tensor in zip(parts, tensors)}
+    step = replace(node, args=(parts[0],), kwargs={}, outputs=parts[1:])
+    times = tensors[0].shape[1] or 1
+    return [
+        Term(
+            times * term.times,
+            tuple((of.get(id(h), h), a + (id(h) in of)) for h, a in term.sides),
+        )
+        for term in _wrapped(step)
+    ]
 
 
 _CONVOLUTIONS = layers.Conv1D, layers.Conv2D, layers.Conv3D
@@ -201,13 +217,22 @@ _TERMS = {
     layers.SeparableConv2D: _separable,
     layers.Dense: _dense,
     layers.EinsumDense: _einsum_dense,
-    layers.MultiHeadAttention: _multi_head_attention,
-    layers.GroupQueryAttention: _grouped_query_attention,
+    layers.MultiHeadAttention: _projected_attention,
+    layers.GroupQueryAttention: _projected_attention,
     layers.Attention: _attention,
     layers.AdditiveAttention: _attention,
     layers.Dot: dot,
     layers.RNN: _recurrent,
-    layers.Bidirectional: _recurrent,
+    layers.ConvLSTM1D: _recurrent_convolution,
+    layers.ConvLSTM2D: _recurrent_convolution,
+    layers.ConvLSTM3D: _recurrent_convolution,
+    layers.Bidirectional: _bidirectional,
     layers.TimeDistributed: _time_distributed,
+    layers.Wrapper: _wrapped,
 }
-_OPS = {"Matmul": matmul, "Dot": matmul, "Einsum": einsum}
+_OPS = {
+    "Matmul": matmul,
+    "Dot": matmul,
+    "Einsum": einsum,
+    "Tensordot": tensordot,
+}

@@ -14,7 +14,8 @@ class Term:
 
     Attributes:
         times: How often the product below is done for one image.
-        sides: Pairs (weight or `Tensor`, axis) whose sizes are multiplied.
+        sides: Pairs (weight, `Tensor` or constant, axis) whose sizes are
+            multiplied.
     """
 
     times: float
@@ -37,64 +38,64 @@ def whole(weight, times):
     return Term(times, sides)
 
 
-def einsum_terms(equation, shapes, weights=()):
+def einsum_terms(equation, operands):
     """Multiply-accumulates of a product written as an einsum equation.
 
     Args:
         equation: Like "abc,cd->abd"; "..." stands for one letter an axis.
-        shapes: Shape of each operand; the batch counts as one.
-        weights: The operands themselves, for those that are weights or
-            tensors whose sizes may change; `None` for the others.
+        operands: A weight, `Tensor` or constant for each of its operands.
 
     Returns:
         A list of one `Term`.
     """
-    sides, times, seen = [], 1, set()
-    operands = equation.replace(" ", "").split("->")[0].split(",")
-    pairs = list(zip(operands, shapes, weights))
+    sides, seen = [], set()
+    letters = equation.replace(" ", "").split("->")[0].split(",")
+    pairs = list(zip(letters, operands))
     # Axes of weights first: theirs are the sizes that pruning changes.
-    pairs.sort(key=lambda pair: isinstance(pair[2], Tensor))
-    for letters, shape, weight in pairs:
+    pairs.sort(key=lambda pair: isinstance(pair[1], Tensor))
+    for letters, operand in pairs:
+        shape = operand.shape
         if "..." in letters:
             missing = len(shape) - len(letters) + 3
             dots = "ABCDEFGHIJKL"[12 - missing :]
             letters = letters.replace("...", dots)
         for axis, letter in enumerate(letters):
-            if letter in seen:
-                continue
-            seen.add(letter)
-            if weight is None or not shape[axis]:
-                times *= shape[axis] or 1
-            else:
-                sides.append((weight, axis))
-    return [Term(times, tuple(sides))]
+            if shape[axis] and letter not in seen:
+                seen.add(letter)
+                sides.append((operand, axis))
+    return [Term(1, tuple(sides))]
 
 
 def einsum(node):
-    """The terms of `keras.ops.einsum`."""
-    tensors = node.inputs
-    shapes = [t.shape for t in tensors]
-    return einsum_terms(node.op.subscripts, shapes, tensors)
+    """The terms of `keras.ops.einsum`, constants included."""
+    operands = [value for value in node.args if hasattr(value, "shape")]
+    return einsum_terms(node.op.subscripts, operands)
 
 
 def matmul(node):
     """The terms of `keras.ops.matmul` and `dot`, constants included."""
-    first, second = (list(node.args) + [None, None])[:2]
-    if not hasattr(first, "shape") or not hasattr(second, "shape"):
+    first, second = node.args[:2]
+    if not np.shape(first) or not np.shape(second):
+        # A number scales, and does not sum.
         return []
-    if not isinstance(first, Tensor):
-        return [Term(size_of(node.outputs[0].shape[:-2]) * np.size(first), ())]
-    shape = node.outputs[0].shape if node.outputs else ()
-    times = size_of(shape[:-1]) if len(second.shape) > 1 else size_of(shape)
-    side = ((first, len(first.shape) - 1),)
-    if not isinstance(second, Tensor):
-        last = second.shape[-1] if len(second.shape) > 1 else 1
-        return [Term(times * last, side)]
-    if len(second.shape) == 1:
-        return [Term(times, side)]
-    times = size_of(shape[:-2])
-    rows = ((first, len(first.shape) - 2),) if len(first.shape) > 1 else ()
-    return [Term(times, rows + side + ((second, len(second.shape) - 1),))]
+    if isinstance(first, Tensor):
+        return _sums(node, [(first, len(first.shape) - 1)])
+    return _sums(node, [(second, max(0, len(second.shape) - 2))])
+
+
+def tensordot(node):
+    """The terms of `keras.ops.tensordot`, constants included."""
+    first, axes = node.args[0], node.op.axes
+    rank = len(first.shape)
+    axes = range(rank - axes, rank) if isinstance(axes, int) else axes[0]
+    return _sums(node, [(first, axis) for axis in axes])
+
+
+def _sums(node, sides):
+    """A sum over the product of these sides, for each output."""
+    made = node.outputs[0]
+    outputs = [(made, axis) for axis in range(len(made.shape))]
+    return [Term(1, tuple(outputs + sides))]
 
 
 def dot(node):

@@ -55,6 +55,43 @@ def test_adapted_statistics_and_an_own_loss_are_no_hindrance():
     assert model.compiled
 
 
+def test_live_functions_are_kept_in_nested_models_too():
+    factor = 3.0
+    shared = layers.Conv2D(1, 3, padding="same")
+    inner = keras.Sequential(
+        [
+            keras.Input((None, None, 1)),
+            layers.Lambda(lambda x: factor * x),
+            shared,
+            layers.BatchNormalization(),
+        ]
+    )
+    inner.compile("sgd", own_loss)
+    images = keras.Input((None, None, 1))
+    x = layers.Lambda(lambda x: x - factor)(images)
+    x = inner(inner(shared(x)), training=False)
+    x = layers.GlobalAveragePooling2D()(x)
+    model = tiny.shake(keras.Model(images, layers.Dense(4)(x)))
+    inner.trainable = False
+    fixed = at_size(model, (8, 8, 1))
+    tiny.assert_same_function(model, fixed, tiny.images())
+    assert fixed.count_params() == model.count_params()
+    assert len(fixed.trainable_variables) == 2
+    before = tiny.weights(model)
+    for weight in fixed.weights:
+        weight.assign(weight + 1)
+    tiny.assert_same_weights(before, tiny.weights(model))
+
+
+def test_adapted_bins_are_kept():
+    images = keras.Input((8, 8, 1))
+    bins = layers.Discretization(num_bins=4)
+    bins.adapt(tiny.images())
+    x = keras.ops.cast(bins(images), "float32")
+    model = keras.Model(images, layers.Dense(4)(layers.Flatten()(x)))
+    tiny.assert_same_function(model, copy_of(model), tiny.images())
+
+
 def test_a_copy_has_weights_of_its_own():
     model = tiny.plain_net()
     model.compile("sgd", own_loss)

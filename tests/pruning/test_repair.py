@@ -161,6 +161,59 @@ def test_layers_that_are_not_solved_keep_their_weights():
 
 
 @pytest.mark.parametrize(
+    "change", [lambda x: x.quantize("int8"), lambda x: x.enable_lora(2)]
+)
+def test_a_layer_with_another_kernel_than_its_own_is_left_alone(change):
+    model = tiny.plain_net(norm=False)
+    x = layers.Dense(6, name="last")(model.output)
+    model = keras.Model(model.input, x)
+    change(model.get_layer("logits"))
+    plan = plan_channels(model, macs=0.5, tolerance=0.3, round_to=1)
+    student, untouched = plan.apply(), plan.apply()
+    found = repair(student, plan, tiny.images(32))
+    assert [row["layer"] for row in found] == ["conv1", "conv2", "last"]
+    tiny.assert_same_weights(
+        *(tiny.weights(one.get_layer("logits")) for one in (student, untouched))
+    )
+
+
+def test_a_layer_along_an_axis_with_pruned_channels_is_left_alone():
+    inputs = keras.Input((4, 4, 3))
+    x = layers.Reshape((16, 8))(layers.Conv2D(8, 1, name="stem")(inputs))
+    x = layers.Dense(16, name="tokens")(layers.Permute((2, 1))(x))
+    x = layers.Reshape((4, 4, 8))(layers.Permute((2, 1))(x))
+    model = tiny.shake(keras.Model(inputs, layers.Dense(5, name="end")(x)))
+    plan = plan_channels(
+        model, params=0.96, tolerance=0.5, round_to=1, per_layer={"stem": 0.75}
+    )
+    student = plan.apply()
+    found = repair(student, plan, tiny.images(16, size=4, channels=3))
+    assert [row["layer"] for row in found] == ["stem", "end"]
+    tiny.assert_same_weights(
+        *(tiny.weights(one.get_layer("tokens")) for one in (model, student))
+    )
+
+
+def test_the_mean_of_a_shared_normalization_stays():
+    inputs = keras.Input((8, 8, 1))
+    stem = layers.Conv2D(8, 3, activation="relu", name="stem")(inputs)
+    norm = layers.BatchNormalization(name="norm")
+    sides = [norm(layers.Conv2D(8, 1, use_bias=False)(stem)) for _ in range(2)]
+    x = layers.ReLU()(layers.Concatenate()(sides))
+    x = layers.GlobalAveragePooling2D()(x)
+    model = tiny.shake(keras.Model(inputs, layers.Dense(4)(x)))
+    plan = plan_channels(
+        model, params=0.7, tolerance=0.5, round_to=1, per_layer={"stem": 0.5}
+    )
+    student, untouched = plan.apply(), plan.apply()
+    found = repair(student, plan, tiny.images(32))
+    assert len(found) == 4
+    tiny.assert_same_weights(
+        *(tiny.weights(one.get_layer("norm")) for one in (student, untouched))
+    )
+
+
+@pytest.mark.parametrize(
     ("options", "message"),
     [({"ridge": 0.0}, "ridge above 0. Received: ridge=0"), ({}, "none")],
 )

@@ -159,6 +159,14 @@ def norms():
 
 
 @net
+def norms_along_other_axes():
+    inputs = keras.Input((6, 5))
+    x = layers.Dense(16)(inputs)
+    x = layers.GroupNormalization(3, axis=1)(x)
+    return keras.Model(inputs, ends(layers.Dense(4)(x)))
+
+
+@net
 def squeeze_excite():
     inputs, x = image()
     x = layers.BatchNormalization()(x)
@@ -273,6 +281,17 @@ def softmax_over_space_and_channels():
 
 
 @net
+def softmax_with_masks():
+    inputs = keras.Input((5, 6))
+    x = layers.Dense(8)(inputs)
+    mask = layers.Dense(8)(inputs) > 0
+    x = layers.Softmax(axis=1)(x, mask=mask)
+    fixed = np.arange(40).reshape(1, 5, 8) % 3 > 0
+    x = layers.Softmax(axis=1)(x, fixed)
+    return keras.Model(inputs, ends(layers.Dense(4)(x)))
+
+
+@net
 def attention():
     inputs = keras.Input((5, 6))
     x = layers.Dense(8)(inputs)
@@ -302,6 +321,17 @@ def plain_attention():
     x = layers.Attention(use_scale=True)([q, v, k])
     y = layers.AdditiveAttention()([q, v, k])
     return keras.Model(inputs, ends(layers.Concatenate()([x, y])))
+
+
+@net
+def attention_with_masks():
+    inputs = keras.Input((5, 6))
+    q, v = layers.Dense(8)(inputs), layers.Dense(8)(inputs)
+    # Both have as many channels as there are steps.
+    masks = [layers.Dense(5)(inputs)[:, 0] > 0 for _ in range(2)]
+    x = layers.Attention()([q, v], mask=masks)
+    y = layers.Attention()(inputs=[q, v, q], mask=masks)
+    return keras.Model(inputs, ends(layers.Dense(6)(x) + layers.Dense(6)(y)))
 
 
 @net
@@ -417,6 +447,29 @@ def attention_by_hand():
 
 
 @net
+def narrow_heads_by_hand():
+    inputs = keras.Input((5, 6))
+    q, k, v = (
+        ops.transpose(ops.reshape(t, (-1, 5, 6, 2)), (0, 2, 1, 3))
+        for t in (layers.Dense(12)(inputs) for _ in range(3))
+    )
+    weights = ops.softmax(ops.matmul(q, ops.swapaxes(k, -1, -2)))
+    x = ops.transpose(ops.matmul(weights, v), (0, 2, 1, 3))
+    x = layers.Dense(8)(ops.reshape(x, (-1, 5, 12)))
+    return keras.Model(inputs, ends(x))
+
+
+@net
+def mixer():
+    inputs, x = image(size=4)
+    x = layers.Reshape((16, 8))(x)
+    y = layers.Permute((2, 1))(layers.LayerNormalization()(x))
+    y = layers.Dense(16)(layers.Dense(10, activation="gelu")(y))
+    x = layers.Add()([x, layers.Permute((2, 1))(y)])
+    return keras.Model(inputs, ends(layers.GlobalAveragePooling1D()(x)))
+
+
+@net
 def nested():
     tensor = keras.Input((6, 6, 8))
     y = layers.Conv2D(8, 3, padding="same")(tensor)
@@ -497,6 +550,22 @@ def timewise():
     x = layers.TimeDistributed(layers.BatchNormalization())(x)
     x = layers.TimeDistributed(layers.GlobalAveragePooling2D())(x)
     return keras.Model(inputs, ends(layers.Dense(5)(x)))
+
+
+@net
+def timewise_walls():
+    inputs = keras.Input((3, 4, 2))
+    x = layers.Dense(7)(layers.Dense(6)(inputs))
+    x = layers.TimeDistributed(layers.LSTM(5))(x)
+    return keras.Model(inputs, ends(layers.Dense(6)(x)))
+
+
+@net
+def timewise_places():
+    inputs = keras.Input((3, 6, 2))
+    x = layers.Permute((1, 3, 2))(layers.Dense(7)(inputs))
+    x = layers.TimeDistributed(layers.Dense(5))(x)
+    return keras.Model(inputs, ends(x))
 
 
 @pytest.mark.parametrize("name", NETS)

@@ -31,6 +31,18 @@ def test_divergence_is_that_of_the_pruned_model():
     assert received > 1e-4
 
 
+def test_one_logit_is_a_choice_of_two():
+    model, images = tiny.plain_net(num_classes=1), tiny.images(8)
+    pair = layers.ZeroPadding1D((0, 1))(model.output[:, :, None])[:, :, 0]
+    records = [
+        sensitivity(one, images, shares=(0.5,), importance="l2")
+        for one in (model, keras.Model(model.input, pair))
+    ]
+    one, two = ([r["divergence"][0] for r in x["groups"]] for x in records)
+    assert min(one) > 1e-6
+    assert one == pytest.approx(two)
+
+
 def test_cutting_more_of_dead_channels_does_nothing():
     model = tiny.plain_net(norm=False)
     layer = model.get_layer("conv2")

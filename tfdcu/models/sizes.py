@@ -2,6 +2,10 @@
 
 import keras
 
+from tfdcu.anew import anew
+from tfdcu.anew import carry_over
+from tfdcu.levels import is_model
+
 
 def at_size(model, image_shape):
     """A model whose input has a fixed size.
@@ -34,12 +38,20 @@ def copy_of(model, image_shape=None):
     (given,) = model.inputs
     shape = image_shape or given.shape[1:]
     images = keras.Input(shape, name=given.name, dtype=given.dtype)
+    made = {}
+
+    def copied(layer):
+        if id(layer) not in made:
+            made[id(layer)] = layer, anew(layer, layer.get_config(), copied)
+        return made[id(layer)][1]
+
     # What the model was compiled with need not be known to Keras.
     plain = keras.Model(given, model.outputs[0], name=model.name)
-    copy = keras.models.clone_model(plain, input_tensors=images)
-    copy.set_weights(plain.get_weights())
-    for layer in copy._flatten_layers():
-        # A `Normalization` computes with a copy of its weights.
-        if hasattr(layer, "finalize_state"):
-            layer.finalize_state()
+    copy = keras.models.clone_model(
+        plain, input_tensors=images, clone_function=copied
+    )
+    for old, new in made.values():
+        if isinstance(old, keras.layers.Layer) and not is_model(old):
+            new.set_weights(old.get_weights())
+            carry_over(old, new)
     return copy

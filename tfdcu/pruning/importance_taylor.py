@@ -18,7 +18,9 @@ def taylor(groups, chosen, images, seed, limit=512):
     F = E_x E_{y~p(x)} [(d log p_y(x) / d g)^2], summed over images. Squared
     first-order terms are those of Molchanov et al. 2019 (arXiv:1906.10771,
     eq. 8), the Fisher form of Theis et al. 2018; labels drawn from the
-    model's own outputs, which make it label-free, are ours for this use.
+    model's own outputs, which make it label-free, are ours for this use. A
+    single score is a choice of two, yes or no, as is every output of a
+    sigmoid at the end.
 
     Args:
         groups: The `Groups` of the model.
@@ -33,6 +35,7 @@ def taylor(groups, chosen, images, seed, limit=512):
     generator = np.random.default_rng(seed)
     total, seen = np.zeros(groups.num_units), 0
     gated = _Gated(groups)
+    sigmoids = _ends_in_sigmoid(groups.trace.graph)
     for batch in batches(images, 16, limit):
         count = len(tree.flatten(batch)[0])
         seen += count
@@ -42,9 +45,8 @@ def taylor(groups, chosen, images, seed, limit=512):
             tape.watch(gates)
             outputs = gated(batch, gates)
             loss = 0.0
-            for output in outputs:
-                scores = tf.reshape(output, (count, -1, output.shape[-1]))
-                logs = _log_probabilities(tf.cast(scores, "float32"))
+            for output, is_sigmoid in zip(outputs, sigmoids):
+                logs = _log_probabilities(output, is_sigmoid)
                 drawn = _draw(logs.numpy(), generator)
                 loss += tf.reduce_sum(tf.gather(logs, drawn, batch_dims=2))
         slopes = tape.gradient(loss, gates)
@@ -53,8 +55,33 @@ def taylor(groups, chosen, images, seed, limit=512):
     return lambda model, group: scores[group.units]
 
 
-def _log_probabilities(scores):
-    """Of logits or, where a softmax ends the model, of probabilities."""
+def _ends_in_sigmoid(graph):
+    """For each output, whether a sigmoid makes it."""
+    made = {id(t): node.op for node in graph.nodes for t in node.outputs}
+    names = []
+    for op in (made.get(id(tensor)) for tensor in graph.outputs):
+        activation = getattr(op, "activation", None)
+        names.append({type(op).__name__, getattr(activation, "__name__", "")})
+    return [bool(found & {"Sigmoid", "sigmoid"}) for found in names]
+
+
+def _log_probabilities(output, is_sigmoid):
+    """Of all choices that an output makes: (batch, choices, classes).
+
+    Its last axis is one choice of logits or, where a softmax ends the model,
+    of probabilities.
+    """
+    scores = tf.cast(output, "float32")
+    if is_sigmoid:
+        scores = tf.reshape(scores, (len(scores), -1, 1))
+        scores = tf.concat([scores, 1 - scores], -1)
+        return tf.math.log(tf.maximum(scores, 1e-7))
+    classes = scores.shape[-1] if len(scores.shape) > 1 else 1
+    scores = tf.reshape(scores, (len(scores), -1, classes))
+    if classes == 1:
+        # The logistic function is the softmax of a logit and 0.
+        pair = tf.concat([scores, tf.zeros_like(scores)], -1)
+        return tf.nn.log_softmax(pair)
     total = tf.reduce_sum(scores, -1)
     if tf.reduce_min(scores) >= 0 and tf.reduce_all(tf.abs(total - 1) < 1e-3):
         return tf.math.log(tf.maximum(scores, 1e-7))

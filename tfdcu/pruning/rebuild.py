@@ -7,8 +7,11 @@ import keras
 import numpy as np
 from keras import tree
 
+from tfdcu.anew import anew
+from tfdcu.anew import carry_over
 from tfdcu.collection import without_collection
 from tfdcu.graph import walk
+from tfdcu.levels import is_model
 
 
 def rebuild(groups, kept):
@@ -54,15 +57,10 @@ class _Builder:
     def build(self):
         model = self.trace.graph.model
         smaller = self._model(self.trace.graph.level)
-        for old, new in self._pairs():
-            self._copy(old, new)
         for old, new in self.made.values():
-            if hasattr(new, "finalize_state"):
-                # An adapted `Normalization` computes with copies of these.
-                new.finalize_state()
-            leaf = not isinstance(old, keras.Model)
-            if leaf and isinstance(old, keras.layers.Layer):
-                new.trainable = old.trainable
+            if isinstance(old, keras.layers.Layer) and not is_model(old):
+                self._fill(old, new)
+                carry_over(old, new)
         if getattr(model, "compiled", False):
             _compile_like(smaller, model)
         return smaller
@@ -92,7 +90,8 @@ class _Builder:
         return smaller
 
     def _enter(self, op, args, kwargs, path, made):
-        given = [x for x in tree.flatten((args, kwargs)) if x is not None]
+        given = tree.flatten((args, kwargs))
+        given = [x for x in given if isinstance(x, keras.KerasTensor)]
         smaller = self._model(made.call.level, given)
         return tree.flatten(smaller(*args, **kwargs))
 
@@ -111,25 +110,19 @@ class _Builder:
             config.pop("build_config", None)
             for change in self.edits.get(id(op), ()):
                 change(config, self.count)
-            self.made[id(op)] = op, self._made_from(op, config)
+            self.made[id(op)] = op, anew(op, config, self._smaller)
         return self.made[id(op)][1]
 
-    def _made_from(self, op, config):
-        kind = type(op)
-        if kind is keras.layers.Lambda:
-            # The live functions: a config holds byte code.
-            live = {"function": op.function, "mask": op.mask}
-            live["output_shape"] = op._output_shape
-            return kind(**{**config, **live})
-        if kind is keras.layers.TimeDistributed:
-            return kind(**{**config, "layer": self._smaller(op.layer)})
-        return kind.from_config(config)
-
-    def _pairs(self):
-        for old, new in self.made.values():
-            is_layer = isinstance(old, keras.layers.Layer)
-            if is_layer and not isinstance(old, keras.Model):
-                yield from zip(old.variables, new.variables)
+    def _fill(self, old, new):
+        if len(old.variables) != len(new.variables):
+            raise ValueError(
+                f"The weights of {old.name!r} cannot be carried over: made "
+                "anew from its config it has others. "
+                f"Expected {len(old.variables)} variables. "
+                f"Received: {len(new.variables)}."
+            )
+        for pair in zip(old.variables, new.variables):
+            self._copy(*pair)
 
     def _copy(self, old, new):
         value = old.numpy() if hasattr(old, "numpy") else np.asarray(old)
@@ -153,7 +146,7 @@ def _compile_like(smaller, model):
     """The same training config, where Keras can write it down."""
     try:
         smaller.compile_from_config(model.get_compile_config())
-    except (TypeError, ValueError) as error:
+    except Exception as error:
         warnings.warn(
             f"The training config of {model.name!r} was not carried over to "
             f"the smaller model, call `compile` yourself: {error}",

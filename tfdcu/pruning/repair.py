@@ -35,8 +35,9 @@ def repair(student, plan, images, *, limit=1024, ridge=1e-2, seed=0):
     (arXiv:1505.06798, section 3.3). Doing so at every layer, the ridge towards
     the pruned kernel, the sampling and the shift are ours.
 
-    Depthwise and grouped convolutions, layers of other kinds and layers that
-    are called more than once keep their weights.
+    Depthwise and grouped convolutions, quantized layers, those with LoRA and
+    of other kinds, layers that are called more than once and those that are
+    applied along an axis with pruned channels keep their weights.
 
     Args:
         student: What `plan.apply()` gave; changed in place.
@@ -74,7 +75,8 @@ def repair(student, plan, images, *, limit=1024, ridge=1e-2, seed=0):
     once = _called_once(own)
     generator = np.random.default_rng(seed)
     for node, origin in zip(own.nodes, original.nodes, strict=True):
-        if id(node.op) in once and _solvable(node.op):
+        solvable = id(node.op) in once and _solvable(node.op)
+        if solvable and _same_places(node, origin):
             (x,), (x_origin,) = (
                 walk.inputs_of(node),
                 reference.inputs_of(origin),
@@ -85,7 +87,7 @@ def repair(student, plan, images, *, limit=1024, ridge=1e-2, seed=0):
             rows = sampled_patches(node.op, x, places)
             goal = _outputs(origin.op, x_origin, places)
             goal = goal[:, keep.get(origin.path, slice(None))]
-            norm = _norm_after(own, node)
+            norm = _norm_after(own, node, once)
             before, after = _solve(node.op, norm, rows, goal, ridge)
             found.append({"layer": node.path, "before": before, "after": after})
         walk.advance(node)
@@ -161,9 +163,18 @@ def _num_inputs(op):
 
 
 def _solvable(op):
+    changed = getattr(op, "quantization_mode", None)
+    if changed or getattr(op, "lora_enabled", False):
+        return False
     if type(op) is layers.Conv2D:
         return op.groups == 1 and op.data_format == "channels_last"
     return type(op) is layers.Dense
+
+
+def _same_places(node, origin):
+    """Whether a layer is applied where the original's is, none pruned."""
+    shapes = [one.inputs[0].shape[1:-1] for one in (node, origin)]
+    return shapes[0] == shapes[1]
 
 
 def _called_once(graph):
@@ -174,11 +185,13 @@ def _called_once(graph):
     return {op for op, inputs in calls.items() if inputs == [1]}
 
 
-def _norm_after(graph, node):
-    """The BatchNormalization that alone takes a node's output, or `None`."""
+def _norm_after(graph, node, once):
+    """The BatchNormalization of a node's output alone, or `None`."""
     (output,) = node.outputs
     user = graph.only_user(output)
-    if user is None or not isinstance(user.op, layers.BatchNormalization):
+    if user is None or id(user.op) not in once:
+        return None
+    if not isinstance(user.op, layers.BatchNormalization):
         return None
     return user.op if user.op.axis in (-1, len(output.shape) - 1) else None
 

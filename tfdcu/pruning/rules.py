@@ -158,6 +158,14 @@ def fix_axes(step, axes, dims, why=None):
     return [None if d in dims else labels for d, labels in enumerate(axes)]
 
 
+def fix_rest(step, tensors):
+    """Keeps all that lies in the inputs other than these, such as masks."""
+    for tensor in step.inputs:
+        if not any(tensor is one for one in tensors):
+            axes = step.axes(tensor)
+            fix_axes(step, axes, range(len(axes)))
+
+
 def channel_axis(op):
     """Index of the channel axis by `data_format`."""
     first = getattr(op, "data_format", None) == "channels_first"

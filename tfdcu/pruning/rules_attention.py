@@ -5,8 +5,8 @@ from math import sqrt
 import numpy as np
 from keras import layers
 
-from tfdcu.graph import tensors_in
 from tfdcu.pruning.rules import fix_axes
+from tfdcu.pruning.rules import fix_rest
 from tfdcu.pruning.rules import register_rule
 
 
@@ -23,9 +23,7 @@ def _inputs(step):
         axes = step.axes(given[name])
         channels[name] = axes[-1]
         fix_axes(step, axes, range(len(axes) - 1))
-    for tensor in tensors_in((args[3:], kwargs)):
-        if not any(tensor is given[name] for name in names):
-            fix_axes(step, step.axes(tensor), range(len(tensor.shape)))
+    fix_rest(step, [given[name] for name in names])
     return channels
 
 
@@ -127,12 +125,11 @@ def grouped_query_attention(step):
 @register_rule(layers.Attention, layers.AdditiveAttention)
 def attention(step):
     """Query and key are compared over their channels; value passes."""
-    tensors = step.inputs
-    axes = [step.axes(tensor) for tensor in tensors]
+    given = step.node.args or [step.node.kwargs["inputs"]]
+    axes = [step.axes(tensor) for tensor in given[0]]
     for one in axes:
         fix_axes(step, one, range(len(one) - 1))
-    for one in axes[3:]:
-        fix_axes(step, one, range(len(one)))
+    fix_rest(step, given[0])
     key = axes[2 if len(axes) > 2 else 1]
     step.tie(axes[0][-1], key[-1])
     if isinstance(step.op, layers.AdditiveAttention):

@@ -32,8 +32,6 @@ Greater GreaterEqual Less LessEqual LogicalAnd LogicalOr LogicalXor Where
 register_rule(
     *layers_named(
         "ActivityRegularization",
-        "AlphaDropout",
-        "Dropout",
         "ELU",
         "GaussianDropout",
         "GaussianNoise",
@@ -55,6 +53,23 @@ register_rule(
     "keras.src.applications.convnext.StochasticDepth", rule=pass_through
 )
 register_rule(*ops_named(_UNARY), rule=pass_through)
+
+
+@register_rule(*layers_named("Dropout", "AlphaDropout"))
+def dropout(step):
+    """By element, or by a shape of its own that follows."""
+    axes, shape = step.axes(), step.op.noise_shape
+    if shape is None:
+        return axes
+
+    def change(config, count):
+        config["noise_shape"] = [
+            size if labels is None or size in (None, 1) else count(labels)
+            for size, labels in zip(shape, axes[-len(shape) :])
+        ]
+
+    step.edit("noise_shape", axes, change)
+    return axes
 
 
 @register_rule(layers.Activation)
@@ -95,7 +110,8 @@ def rescaling(step):
 )
 def merge(step):
     """Elementwise over its inputs, with broadcasting."""
-    return broadcast(step, step.inputs)
+    (values,) = [*step.node.args, *step.node.kwargs.values()]
+    return broadcast(step, values)
 
 
 @register_rule(*ops_named(_ARITHMETIC))

@@ -58,7 +58,10 @@ def unit_normalization(step):
 
 @register_rule(layers.GroupNormalization)
 def group_normalization(step):
-    """Whole groups go, or the same position of each, whichever is finer."""
+    """Whole groups go, or the same position of each, whichever is finer.
+
+    Statistics are of what stays, along its axis and along the others.
+    """
     axes, op = step.axes(), step.op
     labels = axes[op.axis]
     step.weight(op.gamma, 0, labels, "scale")

@@ -13,16 +13,16 @@ from tfdcu.pruning.rules import wall
 @register_rule(layers.Concatenate)
 def concatenate_layer(step):
     """One after the other along its axis, alike along the others."""
-    return _join(step, step.inputs, step.op.axis)
+    (values,) = [*step.node.args, *step.node.kwargs.values()]
+    return _join(step, values, step.op.axis)
 
 
 @register_rule("ops.Concatenate")
 def concatenate_op(step):
     """One after the other along its axis."""
-    values = step.node.args[0] if step.node.args else step.inputs
-    if len(step.inputs) != len(values) or step.op.axis is None:
+    if step.op.axis is None:
         return wall(step)
-    return _join(step, step.inputs, step.op.axis)
+    return concatenate_layer(step)
 
 
 def _join(step, tensors, axis):

@@ -1,7 +1,9 @@
 """Rules of what mixes along an axis, or takes it away."""
 
 from keras import layers
+from keras import tree
 
+from tfdcu.pruning.broadcast import broadcast
 from tfdcu.pruning.rules import dims_of
 from tfdcu.pruning.rules import fix_axes
 from tfdcu.pruning.rules import ops_named
@@ -26,8 +28,10 @@ def masking(step):
 
 @register_rule(layers.Softmax, "ops.Softmax", "ops.LogSoftmax")
 def softmax(step):
-    """Sums over its axis, so those stay; the others pass."""
-    return fix_axes(step, step.axes(), dims_of(step.op.axis, len(step.axes())))
+    """Sums over its axis, so those stay; the others pass, as do a mask's."""
+    given = tree.flatten((step.node.args, step.node.kwargs))
+    axes = broadcast(step, [one for one in given if hasattr(one, "shape")])
+    return fix_axes(step, axes, dims_of(step.op.axis, len(axes)))
 
 
 @register_rule("ops.Glu")

@@ -112,6 +112,8 @@ def squeeze(step):
     axis = step.op.axis
     if axis is None:
         axis = [dim for dim, size in enumerate(shape) if size == 1]
+        # Of the channels, one may be left.
+        step.edit("axis", [], lambda config, count: config.update(axis=axis))
     dims = set(dims_of(axis, len(axes)))
     axes = fix_axes(step, axes, dims)
     return [x for d, x in enumerate(axes) if d not in dims]

@@ -6,6 +6,7 @@ from keras import layers
 from tfdcu.graph import Node
 from tfdcu.graph import Tensor
 from tfdcu.pruning.rules import find_rule
+from tfdcu.pruning.rules import fix_rest
 from tfdcu.pruning.rules import layers_named
 from tfdcu.pruning.rules import register_rule
 from tfdcu.pruning.rules import wall
@@ -21,13 +22,15 @@ def time_distributed(step):
     tensor = step.inputs[0]
     batch, time, *rest = step.axes(tensor)
     step.fix(time)
+    fix_rest(step, [tensor])
     given = Tensor((None, *tensor.shape[2:]), tensor.dtype)
     made = [Tensor((None, *t.shape[2:])) for t in step.node.outputs]
     step.trace.axes[id(given)] = [batch, *rest]
     step.keep_alive(given)
     node = Node(inner, step.path, (given,), {}, made, step.node.call)
     outputs = find_rule(inner)(Step(step.trace, node))
-    return [outputs[0], None, *outputs[1:]]
+    axes = outputs[0] if isinstance(outputs[0], list) else outputs
+    return [axes[0], None, *axes[1:]]
 
 
 # Their statistics change with the channels, see `silence.py`.

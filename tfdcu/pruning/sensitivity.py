@@ -31,10 +31,10 @@ def sensitivity(
 
     Use it to choose `exclude` and `per_layer` of `prune_channels`, or to
     understand a student that fell short. It needs no labels: the measure is
-    the divergence KL(model || cut model) of the softmax outputs. Cut means
-    silenced, so no model is built. The sweep over single layers is that of Li
-    et al. 2017 (arXiv:1608.08710, figure 2), with accuracy; divergence from
-    the model's own outputs instead is ours.
+    the divergence KL(model || cut model) of the softmax outputs, of which a
+    single logit has two. Cut means silenced, so no model is built. The sweep
+    over single layers is that of Li et al. 2017 (arXiv:1608.08710, figure 2),
+    with accuracy; divergence from the model's own outputs instead is ours.
 
     Args:
         model: A functional or sequential classifier with one image input;
@@ -114,7 +114,10 @@ def _name(importance):
 
 
 def _log_softmax(outputs):
+    """(batch, classes); of a single logit there are two, it and 0."""
     logits = ops.cast(outputs[0], "float32")
+    if logits.shape[-1] == 1:
+        logits = ops.pad(logits, ((0, 0), (0, 1)))
     return ops.convert_to_numpy(ops.log_softmax(logits)).astype("float64")
 
 

@@ -132,7 +132,7 @@ def _group_norm(op, x, masks):
     rank, axis = len(x.shape), op.axis % len(x.shape)
     size = x.shape[axis]
     groups = size if op.groups == -1 else op.groups
-    weight = _weights(x, [axis], masks)
+    weight = _weights(x, range(rank), masks)
     # (..., groups, size / groups, ...)
     shape = list(x.shape)
     shape[axis : axis + 1] = [groups, size // groups]

@@ -10,6 +10,7 @@ removed together. Label 0 is always kept.
 from dataclasses import dataclass
 
 import numpy as np
+from keras.layers import Layer
 
 from tfdcu.graph import Tensor
 from tfdcu.graph import read_graph
@@ -81,6 +82,7 @@ class Trace:
         for node in self.graph.nodes:
             self._follow(node, find(node.op))
         self._tie_entries()
+        self._fix_what_is_held()
         for tensor in self.graph.outputs:
             for labels in self.axes[id(tensor)]:
                 self.fix(labels, "output of the model")
@@ -110,6 +112,26 @@ class Trace:
                 axes = zip(self.axes[id(mine)], self.axes[id(theirs)])
                 for one, other in axes:
                     self.tie(one, other, why)
+
+    def _fix_what_is_held(self):
+        """What also computes inside of another layer loses nothing."""
+        nodes = self.graph.nodes
+        calls = [(node.op, [*node.inputs, *node.outputs]) for node in nodes]
+        calls += self.graph.entries
+        held = {
+            id(inner)
+            for node in nodes
+            if isinstance(node.op, Layer)
+            for inner in node.op._flatten_layers(include_self=False)
+        }
+        found = [(side.op, side.labels) for side in self.sides.values()]
+        for op, tensors in calls:
+            for tensor in tensors:
+                found += [(op, labels) for labels in self.axes[id(tensor)]]
+        both = held & {id(op) for op, _ in calls}
+        for op, labels in found:
+            if id(op) in both:
+                self.fix(labels, f"{op.name!r} stands in another layer, too")
 
     def new(self, key, size, path):
         """Labels that no other axis has; the same again for the same key."""
