@@ -134,3 +134,19 @@ def test_classifiers_have_one_input_and_one_flat_output():
     image = keras.Input((8, 8, 3))
     with pytest.raises(ValueError, match=r"shape \(batch, classes\)"):
         as_logits(keras.Model(image, layers.Conv2D(2, 1)(image)))
+
+
+@pytest.mark.parametrize("end", [None, "softmax"])
+@pytest.mark.parametrize("form", [lambda t: [t], lambda t: {"only": t}])
+def test_one_tensor_in_a_structure_becomes_a_tensor(form, end):
+    tensor = keras.Input((6,), name="only")
+    scores = layers.Dense(3, activation=end)(tensor)
+    model = keras.Model(form(tensor), form(scores), name="wrapped")
+    x = np.random.default_rng(0).normal(size=(8, 6)).astype("float32")
+    (expected,) = keras.tree.flatten(model(form(x)))
+    logits = as_logits(model)
+    received = logits(x) if end is None else ops.softmax(logits(x))
+    np.testing.assert_allclose(received, expected, rtol=0, atol=1e-6)
+    assert isinstance(logits.output, keras.KerasTensor)
+    assert logits.name == "wrapped"
+    assert as_logits(logits) is logits

@@ -24,6 +24,13 @@ def test_what_runs_as_it_is_gives_the_models_outputs():
         np.testing.assert_array_equal(first, second)
 
 
+def test_inputs_are_converted_as_keras_does():
+    model = tiny.residual_net()
+    images = np.arange(2 * 8 * 8 * 3, dtype="uint8").reshape(2, 8, 8, 3)
+    (received,) = run_nodes(read_graph(model), tf.constant(images), as_it_is)
+    np.testing.assert_allclose(received, model(images), rtol=1e-5)
+
+
 def test_a_walk_forgets_what_is_used_up():
     model, images = tiny.residual_net(), tiny.images(2, channels=3)
     graph = read_graph(model)
@@ -66,3 +73,13 @@ def test_scaled_weights_are_for_one_call_and_have_gradients():
     np.testing.assert_allclose(gradient, scale * places)
     for first, second in zip(before, layer.get_weights()):
         np.testing.assert_array_equal(first, second)
+
+
+def test_frozen_weights_are_scaled_as_well():
+    layer, images = layers.Conv2D(4, 3), tiny.images(2, channels=3)
+    expected = 2 * layer(images)
+    scales = [(w, -1, tf.fill(4, 2.0)) for w in (layer.kernel, layer.bias)]
+    for part in (layer.kernel, layer.bias, layer):
+        part.trainable = False
+        (received,) = with_scaled_weights(layer, scales, (images,), {})
+        np.testing.assert_allclose(received, expected, atol=1e-5)

@@ -49,3 +49,21 @@ def test_what_is_learned_by_heart_is_said():
     assert "`targets.views`" in sentence
     assert not learned_by_heart({"mimic": [0.1], "val_mimic": [0.15]})
     assert not learned_by_heart({"mimic": [0.1]})
+
+
+def test_a_student_in_float16_is_asked_as_well():
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        model = AlignedDistiller(tiny.plain_net(), teacher())
+    finally:
+        keras.config.set_dtype_policy("float32")
+    model.compile("sgd")
+    images = data.open_source(HELD_OUT[:4], labeled=False)
+    callback, logs = Unseen(images, teacher()), {}
+    callback.set_model(model)
+    callback.on_epoch_end(0, logs)
+    logits = model.predict_on_batch(HELD_OUT[:4])
+    assert logits.dtype == "float16"
+    targets = teacher()(HELD_OUT[:4], training=False)
+    expected = np.mean(ops.kl(targets, logits.astype("float32"), 4.0))
+    assert logs["val_mimic"] == pytest.approx(expected, rel=1e-4)

@@ -27,7 +27,8 @@ def as_logits(model):
             output of shape (batch, classes).
 
     Returns:
-        A functional `keras.Model`; the argument itself if it gives logits.
+        A functional `keras.Model` of one tensor to one tensor; the argument
+        itself if it is that and gives logits.
 
     Raises:
         ValueError: If the model is subclassed, not built, has several
@@ -52,12 +53,20 @@ def as_logits(model):
             f"Received: shape {tuple(model.outputs[0].shape)} "
             f"in model {model.name!r}."
         )
+    if not _is_plain(model):
+        model = keras.Model(model.inputs[0], model.outputs[0], name=model.name)
     logits = _before_end(model)
     if logits is model.outputs[0]:
         if not _gives_probabilities(model):
             return model
         logits = _log_of(logits)
     return keras.Model(model.inputs[0], logits, name=model.name)
+
+
+def _is_plain(model):
+    """Whether it takes and gives a tensor, not a list or a dict of one."""
+    sides = structure(model, "input"), structure(model, "output")
+    return all(isinstance(side, keras.KerasTensor) for side in sides)
 
 
 def _log_of(probabilities):

@@ -44,7 +44,7 @@ class Walk:
 
     def __init__(self, graph, inputs):
         self.values = {
-            id(tensor): ops.convert_to_tensor(value)
+            id(tensor): ops.convert_to_tensor(value, tensor.dtype)
             for tensor, value in zip(
                 graph.inputs, tree.flatten(inputs), strict=True
             )
@@ -102,11 +102,13 @@ def with_scaled_weights(layer, scales, args, kwargs):
         factors[id(variable)] = factors.get(id(variable), 1.0) * vector
 
     def scaled(variables):
-        return [v.value * factors.get(id(v), 1.0) for v in variables]
+        return [
+            v.value * factors[id(v)] if id(v) in factors else v.value
+            for v in variables
+        ]
 
+    # A variable may be frozen where its layer is not.
     trainable = scaled(layer.trainable_variables)
-    others = [v.value for v in layer.non_trainable_variables]
-    if not layer.trainable:
-        others = scaled(layer.non_trainable_variables)
+    others = scaled(layer.non_trainable_variables)
     outputs, _ = layer.stateless_call(trainable, others, *args, **kwargs)
     return tree.flatten(outputs)

@@ -1,6 +1,7 @@
 """Which images of a pool a student learns from, chosen by its teacher."""
 
 import math
+import numbers
 
 import numpy as np
 
@@ -222,8 +223,9 @@ def number_of(keep, auto, num_images):
     """
     if keep is None or keep == "auto":
         return auto
-    is_number = isinstance(keep, (int, float)) and not isinstance(keep, bool)
-    if is_number and isinstance(keep, float) and 0 < keep <= 1:
+    is_number = isinstance(keep, numbers.Real) and not isinstance(keep, bool)
+    is_share = is_number and not isinstance(keep, numbers.Integral)
+    if is_share and 0 < keep <= 1:
         return max(1, round(keep * num_images))
     if is_number and keep >= 1 and keep == int(keep):
         return int(keep)

@@ -40,7 +40,7 @@ class Unseen(keras.callbacks.Callback):
             self.targets = self.teachers_logits()
         losses, sizes = [], []
         for batch, targets in zip(self.batches(), self.targets, strict=True):
-            logits = self.model.predict_on_batch(batch)
+            logits = self.model.predict_on_batch(batch).astype("float32")
             losses.append(float(self.model.mimic_loss(targets, logits)))
             sizes.append(len(targets))
         logs["val_mimic"] = float(np.average(losses, weights=sizes))

@@ -37,8 +37,9 @@ def test_schedule_by_hand():
     np.testing.assert_allclose(received, expected, atol=1e-6)
 
 
-def test_a_constant_schedule_does_not_move():
-    schedule = resolve_schedule(0.3)
+@pytest.mark.parametrize("constant", [0.3, np.float32(0.3)])
+def test_a_constant_schedule_does_not_move(constant):
+    schedule = resolve_schedule(constant)
     assert float(schedule(0.0)) == float(schedule(1.0)) == np.float32(0.3)
 
 

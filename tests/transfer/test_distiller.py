@@ -235,6 +235,27 @@ def test_no_labels_at_all():
     assert "accuracy" not in history
 
 
+def test_labels_of_any_kind_may_come_after_none():
+    images, labels = LABELED
+    hot = images, np.eye(4, dtype="float32")[labels]
+    model = AlignedDistiller(tiny.plain_net(), teacher(), align_weight=0.0)
+    loss = keras.losses.CategoricalCrossentropy(from_logits=True)
+    model.compile("sgd", loss, metrics=["accuracy"])
+    seen = []
+    model.fit(
+        batches(labeled=None),
+        # One that is in no list, as Keras takes it.
+        callbacks=keras.callbacks.LambdaCallback(
+            on_epoch_end=lambda epoch, logs: seen.append(sorted(logs))
+        ),
+        verbose=0,
+    )
+    assert "mimic" in seen[0] and "accuracy" not in seen[0]
+    guess = model.evaluate(*hot, verbose=0, return_dict=True)["accuracy"]
+    choices = np.argmax(model.student(images, training=False), -1)
+    assert guess == pytest.approx(np.mean(choices == labels))
+
+
 def test_labels_may_come_after_none_and_nothing_is_warned_of():
     model = AlignedDistiller(tiny.plain_net(), tiny.plain_net(seed=1))
     model.compile(keras.optimizers.Adam(1e-2))
@@ -262,6 +283,19 @@ def test_students_and_teachers_of_other_input_sizes():
     student, history = trained(tiny.plain_net(size=6), epochs=1)
     assert student.input_shape == (None, 6, 6, 1)
     assert np.isfinite(history["loss"][0])
+
+
+@pytest.mark.parametrize(("size", "expected"), [(6, False), (8, True)])
+def test_images_are_resized_out_of_xla(size, expected, monkeypatch):
+    # As where there is a GPU.
+    monkeypatch.setattr(
+        keras.Model, "_resolve_auto_jit_compile", lambda _: True
+    )
+    model = AlignedDistiller(tiny.plain_net(size=size), teacher())
+    model.compile("sgd")
+    assert model.jit_compile == expected
+    model.compile("sgd", jit_compile=True)
+    assert model.jit_compile
 
 
 def test_teacher_may_be_any_function():
@@ -383,6 +417,26 @@ def test_a_step_is_traced_once(data, monkeypatch):
     assert len(traces) == 1
 
 
+def test_losses_of_layers_may_be_of_two_kinds():
+    inputs = keras.Input((8, 8, 1))
+    x = keras.layers.Dense(
+        4,
+        dtype="mixed_float16",
+        kernel_regularizer="l2",
+        activity_regularizer="l2",
+    )(keras.layers.Flatten()(inputs))
+    model = AlignedDistiller(
+        keras.Model(inputs, x), teacher(), align_weight=0.0
+    )
+    model.compile("sgd", run_eagerly=True)
+    (batch,) = batches().take(1)
+    logs = model.train_step(batch)
+    terms = float(logs["label"] + logs["mimic"])
+    assert len({term.dtype for term in model.losses}) == 2
+    own = sum(float(term) for term in model.losses)
+    assert float(logs["loss"]) == pytest.approx(terms + own, rel=1e-2)
+
+
 def test_mixed_precision_trains_in_float16():
     keras.config.set_dtype_policy("mixed_float16")
     try:
@@ -449,6 +503,42 @@ def test_other_classes_and_what_cannot_be_asked_are_refused():
         AlignedDistiller(tiny.plain_net(num_classes=5), teacher())
     with pytest.raises(ValueError, match="The teacher cannot be asked"):
         AlignedDistiller(tiny.plain_net(), 3)
+
+
+class Subclassed(keras.Model):
+    """A teacher that hides its layers."""
+
+    def call(self, images):
+        return images[:, 0, :4, 0]
+
+
+def test_teachers_that_are_no_classifiers_are_told_what_they_are():
+    student, net = tiny.plain_net(), teacher()
+    both = keras.Model(net.input, [net.output, net.get_layer("pool").output])
+    for other, told in ((both, "2 outputs"), (Subclassed(), "taken apart")):
+        with pytest.raises(ValueError, match=told):
+            AlignedDistiller(student, other)
+
+
+@pytest.mark.parametrize(
+    "options", [{"align_weight": 0.0}, {}, {"head": "teacher"}]
+)
+def test_a_student_with_nothing_to_train_is_refused(options):
+    student = tiny.plain_net(width=24)
+    for layer in student.layers:
+        layer.trainable = "head" in options and layer.name == "logits"
+    model = AlignedDistiller(student, teacher(), **options)
+    with pytest.raises(ValueError, match="nothing to train.*'plain', none of"):
+        model.compile("sgd")
+
+
+def test_what_cannot_be_trained_on_is_refused():
+    model = AlignedDistiller(tiny.plain_net(), teacher())
+    model.compile("sgd")
+    with pytest.raises(ValueError, match="sample_weight.*Received: class_weig"):
+        model.fit(batches(), class_weight={0: 2.0}, verbose=0)
+    with pytest.raises(ValueError, match="There is no pool to learn from"):
+        model.fit(*LABELED, verbose=0)
 
 
 @pytest.mark.parametrize(

@@ -229,3 +229,52 @@ def test_outputs_tell_of_images_and_weights_that_are_not_finite(bad, training):
     kernel = model.get_layer("conv1").kernel
     kernel.assign(tf.fill(kernel.shape, np.float32(bad)))
     assert np.isnan(forward(tf.constant(images), training=training)).all()
+
+
+def low_ranked(model):
+    model.get_layer("wide").enable_lora(2)
+    weight = model.get_layer("wide").lora_kernel_b
+    weight.assign(np.ones(weight.shape))
+
+
+def in_int8(model):
+    model.get_layer("wide").quantize("int8")
+
+
+def partly_frozen(model):
+    model.get_layer("wide").kernel.trainable = False
+
+
+@pytest.mark.parametrize("change", [low_ranked, in_int8, partly_frozen])
+def test_kernels_that_are_not_their_own_are_those_of_keras(change):
+    inputs = keras.Input((6,))
+    x = layers.BatchNormalization()(layers.Dense(8, name="wide")(inputs))
+    model = tiny.shake(keras.Model(inputs, layers.Dense(4)(x)))
+    change(model)
+    rows = tf.constant(tiny.images(4, 6)[:, 0, :, 0])
+    np.testing.assert_allclose(
+        Forward(model)(rows), model(rows), rtol=1e-5, atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("dtype", ["uint8", "float16", "float64"])
+def test_images_are_cast_as_keras_does(dtype, training):
+    # Their sum is more than float16 can hold.
+    images = tf.cast(3000 * tiny.images(4), dtype)
+    np.testing.assert_allclose(
+        Forward(tiny.plain_net())(images, training=training),
+        tiny.plain_net()(images, training=training),
+        rtol=1e-3,
+    )
+
+
+def test_an_island_of_float32_is_cast_for_as_keras_does():
+    inputs = keras.Input((8, 8, 1))
+    x = layers.Conv2D(4, 3, dtype="mixed_float16")(inputs)
+    x = layers.BatchNormalization()(layers.Conv2D(4, 3)(x))
+    model = tiny.shake(keras.Model(inputs, x))
+    images = tf.constant(tiny.images(4))
+    np.testing.assert_allclose(
+        Forward(model)(images), model(images), rtol=1e-4, atol=1e-5
+    )

@@ -30,7 +30,14 @@ def test_images_may_weigh_and_may_be_absent():
     weight = np.array([0, 1, 2, 0, 1, 2], "float32")
     value = label_term(resolve_label(), LABELS, LOGITS, weight)
     np.testing.assert_allclose(value, (by_hand() * weight).mean(), rtol=1e-5)
+    rows = label_term(resolve_label(), LABELS, LOGITS, weight[:, None])
+    np.testing.assert_array_equal(rows, value)
     assert label_term(resolve_label(), None, LOGITS[:0]) == 0.0
+
+
+def test_several_weights_an_image_are_refused():
+    with pytest.raises(ValueError, match=r"one weight.*Received: shape \(6, 4"):
+        label_term(resolve_label(), LABELS, LOGITS, LOGITS)
 
 
 @pytest.mark.parametrize(

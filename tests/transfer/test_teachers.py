@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from tests import tiny
 from tfdcu.transfer.teachers import check_classes
+from tfdcu.transfer.teachers import other_size
 from tfdcu.transfer.teachers import resized
 from tfdcu.transfer.teachers import teacher_answers
 from tfdcu.transfer.teachers import teacher_function
@@ -123,3 +124,10 @@ def test_other_classes_are_refused():
     check_classes(tiny.plain_net(), tiny.plain_net())
     with pytest.raises(ValueError, match="4 logits.*a student with 5"):
         check_classes(tiny.plain_net(), tiny.plain_net(num_classes=5))
+
+
+def test_a_teacher_of_another_size_is_known():
+    student = tiny.plain_net()
+    assert other_size(tiny.plain_net(size=6), student)
+    assert not other_size(tiny.plain_net(width=24), student)
+    assert not other_size(lambda images: images, student)

@@ -6,8 +6,10 @@ import pytest
 import tensorflow as tf
 
 from tests import tiny
+from tests.transfer.test_precision import half_net
 from tfdcu import AlignedDistiller
 from tfdcu.transfer.checkpoint import Checkpoint
+from tfdcu.transfer.training import steps_at_once
 from tfdcu.transfer.training import train
 
 IMAGES, LABELS = tiny.images(12, seed=1), tiny.labels(12)
@@ -170,6 +172,7 @@ def test_learning_rate_rises_and_falls_to_zero(tmp_path):
         ({"epochs": 0}, "epochs >= 1.*epochs=0"),
         ({"learning_rate": -0.1}, "learning_rate=-0.1"),
         ({"warmup": 1.0}, "warmup=1.0"),
+        ({"steps_per_execution": 0}, "steps_per_execution=0"),
         ({"ema": 0.0}, "0 < ema < 1.*ema=0.0"),
         ({"ema": 1.0}, "0 < ema < 1.*ema=1.0"),
     ],
@@ -203,3 +206,39 @@ def test_every_optimizer_trains_and_heeds_its_bounds(tmp_path, optimizer):
     # Adam divides by what is clipped.
     assert (np.abs(clipped).max() < 1e-6) == (optimizer == "sgd")
     assert np.abs(clipped - plain).max() > 1e-4
+
+
+@pytest.mark.parametrize(
+    ("steps", "most", "expected"), [(10, 4, 2), (6, 8, 6), (7, 3, 1), (8, 4, 4)]
+)
+def test_an_epoch_ends_with_a_call(steps, most, expected):
+    assert steps_at_once(steps, most) == expected
+
+
+def half_trained(folder, **options):
+    """A plain net in float16, trained with as many steps as are asked for."""
+    keras.utils.set_random_seed(0)
+    model = half_net()
+    labels = tf.data.Dataset.from_tensor_slices((IMAGES, LABELS)).batch(4)
+    train(
+        model,
+        lambda epochs: labels.repeat(len(epochs)),
+        3,
+        folder,
+        epochs=2,
+        steps_per_execution=2,
+        **options,
+    )
+    return model
+
+
+def test_float16_is_scaled_and_goes_on_bit_for_bit_the_same(tmp_path):
+    unbroken = half_trained(tmp_path / "unbroken")
+    assert isinstance(unbroken.optimizer, keras.optimizers.LossScaleOptimizer)
+    assert int(unbroken.optimizer.iterations) == 6
+    with pytest.raises(KeyboardInterrupt):
+        half_trained(tmp_path / "killed", callbacks=[Kill(1, 0)])
+    again = half_trained(tmp_path / "killed")
+    for one, other in zip(unbroken.get_weights(), again.get_weights()):
+        np.testing.assert_array_equal(one, other)
+    assert int(again.optimizer.step_counter) == 6

@@ -1,5 +1,7 @@
 """Alignment: tell the two pools apart, and teach the student not to let it."""
 
+import numbers
+
 import keras
 import tensorflow as tf
 from keras import layers
@@ -146,7 +148,7 @@ def resolve_schedule(schedule):
     """A name, a constant or a function, as `progress -> scale`."""
     if callable(schedule):
         return schedule
-    if isinstance(schedule, (int, float)) and schedule >= 0:
+    if isinstance(schedule, numbers.Real) and schedule >= 0:
         return lambda progress: tf.constant(schedule, tf.float32)
     if schedule not in SCHEDULES:
         raise ValueError(

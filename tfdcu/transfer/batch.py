@@ -1,6 +1,7 @@
 """A training batch: labeled images, the pool and the teacher's targets."""
 
 import keras
+import tensorflow as tf
 
 
 def split_pools(data):
@@ -20,3 +21,27 @@ def split_pools(data):
     if labeled:
         labeled = keras.utils.unpack_x_y_sample_weight(tuple(labeled))
     return labeled or None, pool, targets
+
+
+def all_images(labeled, pool):
+    """The images of both pools as one batch of floats, the labeled ones first.
+
+    Args:
+        labeled, pool: As `split_pools` gives them.
+
+    Returns:
+        Tensor (batch, height, width, channels), of float32 or more.
+
+    Raises:
+        ValueError: If there is no pool.
+    """
+    if pool is None:
+        raise ValueError(
+            "There is no pool to learn from. Expected: batches of ((image, "
+            "label), unlabeled), as `training_batches` makes, or of "
+            "(unlabeled,). Received: batches of (image, label)"
+        )
+    parts = [pool] if labeled is None else [labeled[0], pool]
+    dtype = keras.backend.result_type("float32", *[p.dtype for p in parts])
+    parts = [tf.cast(part, dtype) for part in parts]
+    return parts[0] if labeled is None else tf.concat(parts, axis=0)

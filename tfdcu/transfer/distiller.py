@@ -7,6 +7,7 @@ from tfdcu.endings import as_logits
 from tfdcu.transfer.alignment import DomainClassifier
 from tfdcu.transfer.alignment import resolve_schedule
 from tfdcu.transfer.balance import class_weights
+from tfdcu.transfer.batch import all_images
 from tfdcu.transfer.batch import split_pools
 from tfdcu.transfer.batchnorm import BATCHNORMS
 from tfdcu.transfer.clock import Clock
@@ -22,9 +23,11 @@ from tfdcu.transfer.multiworker import many_workers
 from tfdcu.transfer.multiworker import outputs_of_share
 from tfdcu.transfer.multiworker import share_statistics
 from tfdcu.transfer.multiworker import shared_batches
+from tfdcu.transfer.precision import loss_scaled
 from tfdcu.transfer.taps import feature_pairs
 from tfdcu.transfer.taps import layers_to_align
 from tfdcu.transfer.teachers import check_classes
+from tfdcu.transfer.teachers import other_size
 from tfdcu.transfer.teachers import resized
 from tfdcu.transfer.teachers import teacher_answers
 from tfdcu.transfer.two_pools import TwoPools
@@ -205,7 +208,6 @@ class AlignedDistiller(TwoPools):
             )
         check_head(head, teacher)
         self.student = as_logits(student)
-        check_classes(teacher, self.student)
         self.label_weight = label_weight
         self.mimic_weight = mimic_weight
         self.align_weight = align_weight
@@ -226,6 +228,8 @@ class AlignedDistiller(TwoPools):
         self.ask = teacher_answers(
             teacher, classes, [pair.teacher for pair in pairs]
         )
+        check_classes(teacher, self.student)
+        self.resizes = other_size(teacher, self.student)
         aligned = [self.student.get_layer(n).output for n in self.align_layers]
         self.tap = keras.Model(
             self.student.input,
@@ -270,9 +274,21 @@ class AlignedDistiller(TwoPools):
 
         Raises:
             ValueError: If `loss` is no `Loss` instance or expects
-                probabilities.
+                probabilities, or the student has nothing to train.
         """
         loss = resolve_label(loss)
+        if not self.weights_in_training(idle=self.domains):
+            raise ValueError(
+                "There is nothing to train. Expected: a student with trainable "
+                "weights; `student.trainable = True` thaws a frozen one. "
+                f"Received: {self.student.name!r}, none of whose "
+                f"{len(self.student.weights)} weights is to be trained"
+            )
+        if kwargs.get("auto_scale_loss", True):
+            optimizer = loss_scaled(optimizer, self)
+        if self.resizes and kwargs.get("jit_compile", "auto") == "auto":
+            # XLA, which Keras takes where a GPU is, cannot resize images.
+            kwargs["jit_compile"] = False
         super().compile(optimizer, loss, metrics=metrics, **kwargs)
 
     def fit(self, x=None, *args, callbacks=None, **kwargs):
@@ -288,10 +304,18 @@ class AlignedDistiller(TwoPools):
             The `History` of the run.
 
         Raises:
-            ValueError: If batches cannot be divided among the replicas, or,
-                on several workers, `steps_per_execution` is above 1.
+            ValueError: If batches have no pool, or cannot be divided among the
+                replicas, if classes are weighed, or if, on several workers,
+                `steps_per_execution` is above 1.
         """
-        callbacks = [self.clock.callback(), *(callbacks or [])]
+        if kwargs.get("class_weight") is not None:
+            raise ValueError(
+                "Classes cannot be weighed by a keyword. Expected: batches of "
+                "((image, label, sample_weight), unlabeled). "
+                f"Received: class_weight={kwargs['class_weight']}"
+            )
+        callbacks = keras.tree.flatten(callbacks or [])
+        callbacks = [self.clock.callback(), *callbacks]
         # Batches come in their own order: Keras warns where it is to shuffle.
         kwargs = {"shuffle": False, **kwargs}
         check_execution(self)
@@ -302,7 +326,7 @@ class AlignedDistiller(TwoPools):
         labeled, pool, targets = split_pools(data)
         x, y, weight = labeled or (None, None, None)
         num_labeled = None if x is None else tf.shape(x)[0]
-        images = pool if x is None else tf.concat([x, pool], axis=0)
+        images = all_images(labeled, pool)
         targets, followed = self.ask(images, targets)
         images = resized(images, self.student.input_shape)
         with tf.GradientTape() as tape:
@@ -312,12 +336,13 @@ class AlignedDistiller(TwoPools):
             mimic = self.mimic_loss(targets, logits)
             features = self.feature_loss(followed, outputs["features"])
             align, accuracy = self.align_loss(outputs["aligned"], num_labeled)
+            own = [tf.cast(term, tf.float32) for term in self.losses]
             loss = (
                 self.label_weight * label
                 + self.mimic_weight * mimic
                 + self.feature_weight * features
                 + self.align_weight * align
-                + tf.add_n(self.losses or [0.0])
+                + tf.add_n(own or [0.0])
             )
             # Gradients are summed over replicas; losses are means.
             shared = loss / self.distribute_strategy.num_replicas_in_sync

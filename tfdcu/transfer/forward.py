@@ -29,10 +29,10 @@ class Forward(keras.layers.Layer):
     follows a convolution or a dense layer, that layer's kernel is scaled
     instead (Jacob et al. 2018, arXiv:1712.05877, section 3.2), and a batch is
     cut into parts where that is faster (`tfdcu/transfer/parts.py`). What does
-    not fit, such as mixed precision or a mask, runs as Keras runs it, and so
-    does a model that cannot be taken apart. Fused kernels, with the activation
-    after them, may take NaN for 0: outputs of images or weights that are not
-    finite are made NaN.
+    not fit, such as mixed precision, LoRA or a mask, runs as Keras runs it, and
+    so does a model that cannot be taken apart. Fused kernels, with the
+    activation after them, may take NaN for 0: outputs of images or weights that
+    are not finite are made NaN.
 
     Args:
         model: A functional `keras.Model`; its weights are the layer's own.
@@ -80,6 +80,10 @@ class Forward(keras.layers.Layer):
         scale, shift = affine(norm)
         weights = [node.op.kernel] + [node.op.bias] * node.op.use_bias
         scales = [(weight, -1, scale) for weight in weights]
+        # Such a call goes past the cast that Keras makes of inputs.
+        args, kwargs = tree.map_structure(
+            lambda value: tf.cast(value, node.op.compute_dtype), (args, kwargs)
+        )
         (outputs,) = with_scaled_weights(node.op, scales, args, kwargs)
         return [tf.nn.bias_add(outputs, shift)]
 
@@ -131,14 +135,16 @@ def nan_where_broken(outputs, images, weights):
 
     Args:
         outputs: List of float tensors (batch, ...).
-        images: Float tensor (batch, height, width, channels).
+        images: Tensor (batch, height, width, channels).
         weights: List of variables.
 
     Returns:
         List of tensors of the same shapes.
     """
+    # Sums of float16 would overflow.
+    images = tf.cast(images, tf.float32)
     sums = tf.reduce_sum(images, range(1, len(images.shape)))
-    finite = tf.math.is_finite(tf.cast(sums, tf.float32))
+    finite = tf.math.is_finite(sums)
     for weight in weights:
         if weight.dtype.startswith(("float", "bfloat")):
             total = tf.cast(tf.reduce_sum(weight), tf.float32)
@@ -215,6 +221,9 @@ def _folds(node, user):
         and layer.activation is keras.activations.linear
         and getattr(layer, "data_format", "channels_last") == "channels_last"
         and layer.compute_dtype == "float32"
+        # What is added to its kernel, or stands for it, would not be scaled.
+        and not layer.lora_enabled
+        and layer.quantization_mode is None
     )
 
 

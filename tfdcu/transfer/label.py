@@ -38,14 +38,31 @@ def label_term(loss, y, logits, weight=None):
         loss: A `keras.losses.Loss`; its `reduction` is passed over.
         y: Labels (batch, ...), or `None`.
         logits: Float (batch, classes).
-        weight: Float (batch,), what each image weighs, or `None`.
+        weight: Float (batch,) or (batch, 1), what each image weighs, or
+            `None`.
 
     Returns:
         Float scalar.
+
+    Raises:
+        ValueError: If images have several weights.
     """
     if y is None:
         return 0.0
     values = loss.call(y, logits)
     if weight is not None:
-        values = values * tf.cast(weight, values.dtype)
+        values = values * one_an_image(tf.cast(weight, values.dtype), values)
     return tf.reduce_mean(values)
+
+
+def one_an_image(weight, values):
+    """The weights in as many axes as the values have, which they multiply."""
+    rank = values.shape.rank
+    if not rank or weight.shape.rank == rank:
+        return weight
+    if weight.shape[1:].num_elements() not in (1, None):
+        raise ValueError(
+            "Images cannot be weighed so. Expected: one weight an image, of "
+            f"shape (batch,). Received: shape {tuple(weight.shape)}"
+        )
+    return tf.reshape(weight, [-1] + [1] * (rank - 1))

@@ -134,6 +134,13 @@ def check_classes(teacher, student):
         )
 
 
+def other_size(teacher, student):
+    """Whether a Keras teacher takes images of another size than the student."""
+    if not isinstance(teacher, keras.Model):
+        return False
+    return teacher.input_shape[1:3] != student.input_shape[1:3]
+
+
 def resized(images, input_shape):
     """Images at the height and width that a model was built for."""
     size = input_shape[1:3]

@@ -5,6 +5,7 @@ import keras
 from tfdcu.transfer.averaging import Averaging
 from tfdcu.transfer.checkpoint import Checkpoint
 from tfdcu.transfer.checkpoint import StopOnNaN
+from tfdcu.transfer.precision import loss_scaled
 from tfdcu.transfer.seeds import EpochSeeds
 
 OPTIMIZERS = {
@@ -65,7 +66,9 @@ def train(
             `None`: the weights of the last step.
         jit_compile: As in `keras.Model.compile`. Defaults to `False`, which
             is faster on CPUs.
-        steps_per_execution: As in `keras.Model.compile`. Defaults to 1.
+        steps_per_execution: Int, at least 1, as in `keras.Model.compile`; the
+            largest number up to it that divides `steps` is taken. Defaults
+            to 1.
         seed: Int, for the student's random layers, such as dropout. Defaults
             to 0.
         validation_data: Optional dataset of `(image, label)` batches.
@@ -80,7 +83,14 @@ def train(
             model then holds the last good epoch, as does `folder`.
     """
     check_training(
-        epochs, optimizer, learning_rate, warmup, ema, weight_decay, clipnorm
+        epochs,
+        optimizer,
+        learning_rate,
+        warmup,
+        ema,
+        weight_decay,
+        clipnorm,
+        steps_per_execution,
     )
     total = epochs * steps
     rate = keras.optimizers.schedules.CosineDecay(
@@ -91,18 +101,19 @@ def train(
     )
     # `None` lets Keras skip the decay, but AdamW refuses it.
     no_decay = 0.0 if optimizer == "adamw" else None
+    chosen = OPTIMIZERS[optimizer](
+        rate,
+        weight_decay=weight_decay or no_decay,
+        clipnorm=clipnorm,
+        use_ema=ema is not None,
+        ema_momentum=ema or 0.0,
+    )
     model.compile(
-        OPTIMIZERS[optimizer](
-            rate,
-            weight_decay=weight_decay or no_decay,
-            clipnorm=clipnorm,
-            use_ema=ema is not None,
-            ema_momentum=ema or 0.0,
-        ),
+        loss_scaled(chosen, model),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
         jit_compile=jit_compile,
-        steps_per_execution=steps_per_execution,
+        steps_per_execution=steps_at_once(steps, steps_per_execution),
     )
     checkpoint = Checkpoint(folder)
     checkpoint.set_model(model)
@@ -134,6 +145,15 @@ def train(
     return checkpoint.history
 
 
+def steps_at_once(steps, most):
+    """The largest number up to `most` that divides the steps of an epoch.
+
+    Keras fills the last call of an epoch with steps of the next one, where an
+    unbroken run then begins later than one that goes on.
+    """
+    return max(n for n in range(1, most + 1) if steps % n == 0)
+
+
 def check_training(
     epochs=20,
     optimizer="sgd",
@@ -142,6 +162,7 @@ def check_training(
     ema=None,
     weight_decay=1e-4,
     clipnorm=None,
+    steps_per_execution=1,
     **others,
 ):
     """Raise the error of the first keyword of `train` that is out of range."""
@@ -161,6 +182,12 @@ def check_training(
             "Gradients cannot be bounded so. Expected: weight_decay >= 0 and "
             "clipnorm > 0, or None. Received: "
             f"weight_decay={weight_decay}, clipnorm={clipnorm}"
+        )
+    if steps_per_execution < 1:
+        raise ValueError(
+            "Steps are run one or several at once. Expected: "
+            "steps_per_execution >= 1. "
+            f"Received: steps_per_execution={steps_per_execution}"
         )
     if ema is not None and not 0 < ema < 1:
         raise ValueError(

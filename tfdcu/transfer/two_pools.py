@@ -75,6 +75,9 @@ class TwoPools(keras.Model):
 
     def _symbolic_build(self, iterator=None, data_batch=None):
         # Keras would take `((x, y), u)` for `(x, y)`.
-        labeled, pool, _ = split_pools(data_batch)
-        labels = keras.KerasTensor((None,), "int32")
-        super()._symbolic_build(data_batch=labeled or (pool, labels, None))
+        labeled, _, _ = split_pools(data_batch)
+        if labeled:
+            super()._symbolic_build(data_batch=labeled)
+        elif not self.optimizer.built:
+            # Loss and metrics wait for labels, of whichever kind these are.
+            self.optimizer.build(self.trainable_variables)
