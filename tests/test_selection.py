@@ -61,7 +61,7 @@ def test_what_is_kept_and_what_is_said_of_it(by):
 def test_by_confidence_exactly_the_surest_are_kept():
     pool, teacher = smooth(90), tiny.linear_net()
     expected = np.sort(np.argsort(-sure_of(teacher, pool))[:20])
-    for keep in (20, 20.0, 20 / 90):
+    for keep in (20, 20.0, 20 / 90, np.int64(20)):
         kept, _ = tfdcu.select_pool(teacher, None, pool, keep=keep)
         np.testing.assert_array_equal(kept, expected)
 
