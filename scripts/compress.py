@@ -11,7 +11,7 @@ from absl import flags
 from ml_collections import config_flags
 
 import tfdcu
-from tfdcu.transfer import halve_threads
+from scripts.experiment import keywords_of
 
 CONFIG = config_flags.DEFINE_config_file("config", None, "The experiment.")
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.")
@@ -19,22 +19,13 @@ WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.")
 
 def main(argv):
     del argv
-    config = CONFIG.value.to_dict()
-    config.pop("train_teacher", None)
-    if "search" in config:
+    if "search" in CONFIG.value:
         raise SystemExit(
             "Stopped: this config is of a search. Expected: a config without "
             "the section `search`, or python -m scripts.tune. "
-            f"Received: search={config['search']}"
+            f"Received: search={CONFIG.value.search.to_dict()}"
         )
-    for name in ("student", "labeled", "validation", "test"):
-        # A flag takes the config's own one back with nothing.
-        config[name] = config[name] or None
-    if config["student"] is not None:
-        # A given student is not pruned; the config's channels say nothing.
-        config["channels"] = None
-    if config["transfer"]["batchnorm"] == "frozen":
-        halve_threads()
+    config = keywords_of(CONFIG.value)
     try:
         tfdcu.compress(**config, workdir=WORKDIR.value)
     except (ValueError, FloatingPointError, OSError) as error:

@@ -14,8 +14,8 @@ from absl import app
 from absl import flags
 from ml_collections import config_flags
 
+from scripts.experiment import keywords_of
 from tfdcu.search import search
-from tfdcu.transfer import halve_threads
 
 CONFIG = config_flags.DEFINE_config_file("config", None, "The experiment.")
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the search.")
@@ -23,24 +23,16 @@ WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the search.")
 
 def main(argv):
     del argv
-    config = CONFIG.value.to_dict()
-    if "search" not in config:
+    if "search" not in CONFIG.value:
         raise SystemExit(
             "Stopped: this config searches nothing. Expected: a section "
             "`search` with the keywords of tfdcu.search, as in "
-            f"configs/digits_search.py. Received: sections {sorted(config)}"
+            "configs/digits_search.py. "
+            f"Received: sections {sorted(CONFIG.value)}"
         )
-    for other in ("train_teacher", "baseline"):
-        config.pop(other, None)
+    config = keywords_of(CONFIG.value)
+    config.pop("baseline")
     searching = config.pop("search")
-    for name in ("student", "labeled", "validation", "test"):
-        # A flag takes the config's own one back with nothing.
-        config[name] = config[name] or None
-    if config["student"] is not None:
-        # A given student is not pruned; the config's channels say nothing.
-        config["channels"] = None
-    if config["transfer"]["batchnorm"] == "frozen":
-        halve_threads()
     try:
         search(**config, **searching, workdir=WORKDIR.value)
     except (ValueError, OSError) as error:

@@ -66,7 +66,8 @@ def open_npz(name, *, split, labeled, image_shape, value_range, classes):
             labels = _read(name, archive, label_key)
         mapped = _map(path, image_key)
         images = _read(name, archive, image_key) if mapped is None else mapped
-    arrays.check_shape(name, images.shape + (1,) * (images.ndim == 3))
+    shape = images.shape + (1,) * (images.ndim == 3)
+    arrays.check_shape(name, shape)
     spans = ((f"npz:{path.resolve()}:{image_key}", 0, len(images)),)
     if mapped is None:
         return arrays.open_arrays(
@@ -78,7 +79,6 @@ def open_npz(name, *, split, labeled, image_shape, value_range, classes):
             classes=classes,
             spans=spans,
         )
-    shape = images.shape + (1,) * (images.ndim == 3)
     if labels is not None:
         labels = arrays.check_labels(name, labels, len(images), classes)
     pixels.check_values(images, value_range, f"The images of {name}")
