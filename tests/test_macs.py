@@ -3,6 +3,7 @@
 import keras
 import pytest
 from keras import layers
+from keras import ops
 
 from tfdcu.macs import total_macs
 
@@ -91,6 +92,31 @@ def test_scores_are_counted_along_the_axes_of_attention():
     x = layers.MultiHeadAttention(2, 4, attention_axes=2)(inputs, inputs)
     macs = total_macs(keras.Model(inputs, x))
     assert macs == 3 * 5 * 4 * 8 * 8 + 2 * 3 * 5 * 5 * 8
+
+
+@pytest.mark.parametrize(
+    "op,shapes,expected",
+    [
+        (ops.conv, [(3, 3, 4, 8)], 9 * 9 * 4 * 8),
+        (ops.depthwise_conv, [(3, 3, 4, 2)], 9 * 9 * 4 * 2),
+        (
+            ops.separable_conv,
+            [(3, 3, 4, 2), (1, 1, 8, 6)],
+            9 * (9 * 4 * 2 + 8 * 6),
+        ),
+        (ops.conv_transpose, [(3, 3, 8, 4)], 25 * 9 * 4 * 8),
+    ],
+)
+def test_convolutions_of_ops_are_counted_like_layers(op, shapes, expected):
+    inputs = keras.Input((5, 5, 4))
+    kernels = [ops.ones(shape) for shape in shapes]
+    assert total_macs(keras.Model(inputs, op(inputs, *kernels))) == expected
+
+
+def test_attention_of_ops_is_scores_and_a_sum_of_values():
+    query, key = keras.Input((5, 2, 4)), keras.Input((7, 2, 4))
+    x = ops.dot_product_attention(query, key, key)
+    assert total_macs(keras.Model([query, key], x)) == 2 * 5 * 7 * 2 * 4
 
 
 def test_a_layer_that_shares_a_name_with_an_operation_is_no_product():

@@ -8,10 +8,13 @@ from tfdcu.graph import Tensor
 from tfdcu.graph import read_graph
 from tfdcu.levels import is_model
 from tfdcu.products import Term
+from tfdcu.products import attention
+from tfdcu.products import convolution
 from tfdcu.products import dot
 from tfdcu.products import einsum
 from tfdcu.products import einsum_terms
 from tfdcu.products import matmul
+from tfdcu.products import positions
 from tfdcu.products import size_of
 from tfdcu.products import tensordot
 from tfdcu.products import whole
@@ -21,10 +24,10 @@ def layer_macs(model):
     """Counts multiply-accumulates by layer, for one image.
 
     Convolutions (plain, grouped, depthwise, separable, transposed), dense and
-    einsum layers, attention, recurrent layers, what wrappers hold and matrix
-    products of `keras.ops` are counted, by the shapes of the graph; biases,
-    normalizations, activations and pooling are not, as is usual. A layer
-    that is called twice counts twice.
+    einsum layers, attention, recurrent layers, what wrappers hold, and matrix
+    products, convolutions and attention of `keras.ops` are counted, by the
+    shapes of the graph; biases, normalizations, activations and pooling are
+    not, as is usual. A layer that is called twice counts twice.
 
     Args:
         model: A functional or sequential `keras.Model`. Sizes that are not
@@ -78,12 +81,6 @@ def _none(node):
     return []
 
 
-def _positions(tensor, data_format):
-    shape = tensor.shape or (None, None)
-    first = data_format == "channels_first"
-    return size_of(shape[2:] if first else shape[1:-1])
-
-
 def _kernel(layer):
     """The stored kernel; LoRA or quantized layers expose another shape."""
     stored = getattr(layer, "_kernel", None)
@@ -91,22 +88,22 @@ def _kernel(layer):
 
 
 def _conv(node):
-    times = _positions(node.outputs[0], node.op.data_format)
+    times = positions(node.outputs[0], node.op.data_format)
     return [whole(_kernel(node.op), times)]
 
 
 def _conv_transpose(node):
-    times = _positions(node.inputs[0], node.op.data_format)
+    times = positions(node.inputs[0], node.op.data_format)
     return [whole(_kernel(node.op), times)]
 
 
 def _depthwise(node):
-    times = _positions(node.outputs[0], node.op.data_format)
+    times = positions(node.outputs[0], node.op.data_format)
     return [whole(node.op.kernel, times)]
 
 
 def _separable(node):
-    times = _positions(node.outputs[0], node.op.data_format)
+    times = positions(node.outputs[0], node.op.data_format)
     kernels = node.op.depthwise_kernel, node.op.pointwise_kernel
     return [whole(kernel, times) for kernel in kernels]
 
@@ -164,7 +161,7 @@ def _recurrent_convolution(node):
     """Both kernels at each place of the state, once a step."""
     cell, (batch, steps, *step) = node.op.cell, node.inputs[0].shape
     state = Tensor(cell.compute_output_shape((batch, *step))[0])
-    times = (steps or 1) * _positions(state, cell.data_format)
+    times = (steps or 1) * positions(state, cell.data_format)
     kernels = cell.kernel, cell.recurrent_kernel
     return [whole(kernel, times) for kernel in kernels]
 
@@ -235,4 +232,9 @@ _OPS = {
     "Dot": matmul,
     "Einsum": einsum,
     "Tensordot": tensordot,
+    "Conv": convolution,
+    "DepthwiseConv": convolution,
+    "SeparableConv": convolution,
+    "ConvTranspose": convolution,
+    "DotProductAttention": attention,
 }

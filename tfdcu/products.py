@@ -32,6 +32,13 @@ def size_of(shape):
     return prod(size or 1 for size in shape or ())
 
 
+def positions(tensor, data_format):
+    """How many places an image or a sequence has, its channels left out."""
+    shape = tensor.shape or (None, None)
+    first = data_format == "channels_first"
+    return size_of(shape[2:] if first else shape[1:-1])
+
+
 def whole(weight, times):
     """A weight of which every element is used `times` times."""
     sides = tuple((weight, axis) for axis in range(len(weight.shape)))
@@ -89,6 +96,22 @@ def tensordot(node):
     rank = len(first.shape)
     axes = range(rank - axes, rank) if isinstance(axes, int) else axes[0]
     return _sums(node, [(first, axis) for axis in axes])
+
+
+def convolution(node):
+    """The terms of `keras.ops.conv` and its kind, constants included."""
+    images, *kernels = node.args
+    transposed = type(node.op).__name__ == "ConvTranspose"
+    places = images if transposed else node.outputs[0]
+    times = positions(places, node.op.data_format)
+    return [whole(kernel, times) for kernel in kernels]
+
+
+def attention(node):
+    """The terms of `keras.ops.dot_product_attention`, two for each head."""
+    query, key = node.args[:2]
+    shape = [(query, axis) for axis in range(1, len(query.shape))]
+    return 2 * [Term(1, ((key, 1), *shape))]
 
 
 def _sums(node, sides):
