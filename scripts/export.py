@@ -27,6 +27,9 @@ FORMATS = flags.DEFINE_list(
     ["float32", "float16", "dynamic", "int8"],
     "Any of float32, float16, dynamic, int8.",
 )
+IMAGE_SHAPE = flags.DEFINE_list(
+    "image_shape", None, "For a model of any size, e.g. 224,224,3."
+)
 SPARSE = flags.DEFINE_bool("sparse", False, "Store zeros in short.")
 NUM_IMAGES = flags.DEFINE_integer("num_images", 256, "Images to use.")
 
@@ -34,7 +37,7 @@ NUM_IMAGES = flags.DEFINE_integer("num_images", 256, "Images to use.")
 def main(argv):
     del argv
     try:
-        model = tfdcu.models.load(MODEL.value)
+        model = of_one_size(tfdcu.models.load(MODEL.value))
         source = tfdcu.data.open_source(
             IMAGES.value,
             split=SPLIT.value,
@@ -60,6 +63,18 @@ def main(argv):
     for path in files.values():
         size = tfdcu.export.file_sizes(path)["bytes"]
         print(f"{path}  {size / 1000:,.1f} kB")
+
+
+def of_one_size(model):
+    """The model at the size that the flag says, if it takes any."""
+    shape = tuple(map(int, IMAGE_SHAPE.value or ()))
+    if not shape and None in model.input_shape[1:]:
+        raise ValueError(
+            "The model takes images of any size. Expected: --image_shape, the "
+            "height, width and channels that the files are for. Received: a "
+            f"model with the input shape {model.input_shape}"
+        )
+    return tfdcu.models.at_size(model, shape) if shape else model
 
 
 if __name__ == "__main__":

@@ -3,6 +3,8 @@
 python -m scripts.train_teacher --config=configs/digits.py
 """
 
+from pathlib import Path
+
 from absl import app
 from absl import flags
 from ml_collections import config_flags
@@ -21,13 +23,15 @@ def main(argv):
             "`train_teacher` with the keywords of tfdcu.train_teacher. "
             f"Received: sections {sorted(config)}"
         )
+    there = Path(config["teacher"]).exists()
     try:
         made = tfdcu.train_teacher(config["teacher"], **config["train_teacher"])
     except (ValueError, FloatingPointError, OSError) as error:
         raise SystemExit(f"Stopped: {error}") from error
     accuracy = made["accuracy"]
     known = "" if accuracy is None else f", test accuracy {accuracy:.2%}"
-    print(f"Teacher: {made['path']}, {made['params']:,} parameters{known}")
+    old = ", which was there and is not trained again" if there else ""
+    print(f"Teacher: {made['path']}{old}: {made['params']:,} parameters{known}")
 
 
 if __name__ == "__main__":

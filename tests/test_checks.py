@@ -157,3 +157,13 @@ def test_a_lambda_layer_of_a_registered_function_is_read_again(splits, teacher):
     double = keras.layers.Lambda(doubled, output_shape=(4,))
     wrapped = keras.Model(teacher.input, double(teacher.output))
     check_values(config(), splits, wrapped)
+
+
+def test_a_function_as_an_activation_is_saved_or_refused(splits, teacher):
+    scores = keras.layers.Dense(4, activation=lambda x: 2 * x, name="own")
+    wrapped = keras.Model(teacher.input, scores(teacher.output))
+    with pytest.raises(ValueError, match="function in the Dense layer 'own'"):
+        check_values(config(), splits, wrapped)
+    scores = keras.layers.Dense(4, activation=doubled)
+    known = keras.Model(teacher.input, scores(teacher.output))
+    check_values(config(), splits, known)

@@ -597,3 +597,10 @@ def test_few_samples_in_the_report_carry_their_own_labels():
     shown = MODULE.samples(splits)
     np.testing.assert_array_equal(shown["labeled"][0], images)
     np.testing.assert_array_equal(shown["labeled"][1], labels)
+
+
+def test_a_run_with_a_baseline_is_another_run(unbroken):
+    folder, _ = unbroken
+    there = json.loads((folder / "run" / "config.json").read_text())
+    with pytest.raises(ValueError, match="another config.*baseline is"):
+        corridor.run(folder, baseline=not there.get("baseline", True))

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import layers
 from keras import ops
 
@@ -113,6 +114,59 @@ def test_sigmoid_is_taken_off():
     model = keras.Model(inputs, layers.Dense(2, activation="sigmoid")(inputs))
     x = np.random.default_rng(0).normal(size=(8, 6)).astype("float32")
     received = ops.sigmoid(as_logits(model)(x))
+    np.testing.assert_allclose(received, model(x), rtol=0, atol=1e-6)
+
+
+def _deciders():
+    inputs = keras.Input((6,))
+    score = layers.Dense(1)(inputs)
+    other = layers.Dense(1, activation="sigmoid")(inputs)
+    plain = layers.Dense(1, activation=tf.nn.sigmoid)
+    own = layers.Dense(1, activation=lambda x: ops.sigmoid(x))
+    for kind, output in {
+        "activation": other,
+        "layer": layers.Activation("sigmoid")(score),
+        "operation": ops.sigmoid(score),
+        "function": plain(inputs),
+        "own function": own(inputs),
+        "average": layers.Average()([other, ops.sigmoid(score)]),
+    }.items():
+        yield pytest.param(keras.Model(inputs, output), id=kind)
+
+
+@pytest.mark.parametrize("model", list(_deciders()))
+def test_one_probability_becomes_the_logits_of_two_classes(model):
+    x = np.random.default_rng(0).normal(size=(8, 6)).astype("float32")
+    second = np.asarray(model(x))
+    logits = as_logits(model)
+    expected = np.concatenate([1 - second, second], axis=1)
+    received = ops.softmax(logits(x))
+    np.testing.assert_allclose(received, expected, rtol=0, atol=1e-6)
+    assert as_logits(logits) is logits
+    assert logits.get_config() == as_logits(model).get_config()
+
+
+def test_one_score_is_the_logit_of_the_second_class(tmp_path):
+    inputs = keras.Input((6,))
+    model = keras.Model(inputs, layers.Dense(1)(inputs))
+    logits = as_logits(model)
+    x = np.random.default_rng(0).normal(size=(8, 6)).astype("float32")
+    score = np.asarray(model(x))
+    np.testing.assert_array_equal(logits(x), score * [-0.5, 0.5])
+    logits.save(tmp_path / "logits.keras")
+    read = keras.models.load_model(tmp_path / "logits.keras")
+    np.testing.assert_array_equal(read(x), logits(x))
+
+
+@pytest.mark.parametrize(
+    "softmax", [tf.nn.softmax, lambda x: ops.softmax(x)], ids=["tf", "own"]
+)
+def test_a_softmax_is_known_by_what_it_gives(softmax):
+    inputs = keras.Input((6,))
+    end = layers.Dense(3, activation=softmax)
+    model = keras.Model(inputs, end(inputs))
+    x = np.random.default_rng(0).normal(size=(8, 6)).astype("float32")
+    received = ops.softmax(as_logits(model)(x))
     np.testing.assert_allclose(received, model(x), rtol=0, atol=1e-6)
 
 

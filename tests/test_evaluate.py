@@ -193,3 +193,14 @@ def test_a_model_of_any_size_takes_the_size_that_is_said():
         model, open_source((IMAGES, LABELS), image_shape=(6, 6, 1))
     )
     tfdcu.evaluate(model, (IMAGES, LABELS))
+
+
+def test_a_file_with_one_output_has_no_choices(tmp_path):
+    model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten()])
+    model.add(keras.layers.Dense(1, activation="sigmoid"))
+    second = model.predict(IMAGES, verbose=0)[:, 0] > 0.5
+    scores = tfdcu.evaluate(model, (IMAGES, second.astype("int32")))
+    assert scores["accuracy"] == 1.0
+    path = tfdcu.export_litert(model, tmp_path / "one.tflite")
+    with pytest.raises(ValueError, match="a score for each.*one output"):
+        tfdcu.evaluate(path, (IMAGES, LABELS))

@@ -78,3 +78,23 @@ def test_datasets_are_told_apart_by_their_elements():
     one = tf.data.Dataset.from_tensor_slices(tiny.images())
     two = tf.data.Dataset.from_tensor_slices(tiny.images(size=6))
     assert describe(one) != describe(two)
+
+
+def scaled(factor, power=1):
+    return lambda scores: factor * scores**power
+
+
+def test_functions_are_told_apart_by_what_they_do():
+    every = [
+        augment,
+        lambda image, seed: image + 1,
+        lambda image, seed: image + 2,
+        lambda image, seed=3: image + 2,
+        lambda image, seed: [image + 1 for _ in range(2)],
+        lambda image, seed: [image + 1 for _ in range(3)],
+        scaled(1),
+        scaled(2),
+    ]
+    found = [describe(one) for one in every]
+    assert len(set(found)) == len(found)
+    assert describe(scaled(2)) == describe(scaled(2))

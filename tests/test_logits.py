@@ -138,6 +138,11 @@ def test_what_is_no_row_of_scores_an_image_is_refused(answer):
         open_teacher(lambda images: answer, IMAGES)
 
 
+def test_one_score_is_of_no_class():
+    with pytest.raises(ValueError, match=r"one score.*\(-z/2, z/2\)"):
+        open_teacher(lambda images: images[:, 0, 0, :1], IMAGES)
+
+
 def test_what_cannot_be_asked_is_refused(tmp_path):
     with pytest.raises(ValueError, match="The teacher cannot be asked"):
         open_teacher(3, IMAGES)

@@ -12,6 +12,7 @@ from tfdcu.measure import exported
 from tfdcu.measure import files_of
 from tfdcu.measure import images_for_export
 from tfdcu.measure import measured
+from tfdcu.measure import measured_on
 from tfdcu.measure import some_of_the_pool
 
 POOL = tiny.images(60, seed=1)
@@ -120,15 +121,25 @@ def test_rows_are_counted_by_hand(run):
             assert row["latency_ms"] > 0
 
 
-def test_the_first_note_tells_the_agreement_on_held_out_images(run):
+def test_the_first_note_tells_what_images_accuracy_is_of(run):
+    _, _, splits, (_, notes) = run
+    num = len(TEST[0])
+    assert f"on the {num} test images." in notes[0]
+    splits = opened(validation=TEST)
+    assert f"on the {num} validation images." in measured_on(splits)
+    splits = prepare(None, POOL, num_classes=4, image_shape=(8, 8, 1))
+    assert "measured on 60 images of the pool" in measured_on(splits)
+
+
+def test_the_next_note_tells_the_agreement_on_held_out_images(run):
     models, _, splits, (_, notes) = run
     assert splits.pool_validation.num_images == 10
     images = np.stack(list(splits.pool_validation.dataset.as_numpy_iterator()))
     expected = np.mean(
         choices(models["teacher"], images) == choices(models["student"], images)
     )
-    assert notes[0].startswith("On 10 held-out images of the pool")
-    assert notes[0].endswith(f"{expected:.1%}.")
+    assert notes[1].startswith("On 10 held-out images of the pool")
+    assert notes[1].endswith(f"{expected:.1%}.")
 
 
 def test_without_labels_the_pool_measures_agreement(run):
@@ -143,7 +154,7 @@ def test_without_labels_the_pool_measures_agreement(run):
             theirs = np.argmax(tfdcu.LiteRTModel(path)(images), axis=-1)
             mine = choices(models[row["name"]], images)
             assert row["agreement"] == np.mean(theirs == mine)
-    assert "60 training images" in notes[0]
+    assert "60 training images" in notes[1]
 
 
 def test_validation_images_stand_in_for_test_images(run):
@@ -187,3 +198,15 @@ def test_each_file_of_the_student_is_explained_beside_the_teachers(
         for kind in ("float32", "float16")
     ]
     assert {"About float32.", "About float16."} < set(notes)
+
+
+def test_accuracy_is_of_the_test_images_where_there_are_both(run):
+    models, files, _, (rows, _) = run
+    images, labels = tiny.images(20, seed=3), (tiny.labels(20) + 1) % 4
+    both = opened(test=TEST, validation=(images, labels))
+    again, _ = measured(models, files, both)
+    choosing, _ = measured(models, files, opened(validation=(images, labels)))
+    accuracies = [
+        [row["accuracy"] for row in one] for one in (rows, again, choosing)
+    ]
+    assert accuracies[0] == accuracies[1] != accuracies[2]

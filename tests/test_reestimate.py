@@ -10,6 +10,7 @@ from tests.transfer.test_training import STEPS
 from tests.transfer.test_training import Kill
 from tfdcu import stages
 from tfdcu.data import prepare
+from tfdcu.pruning import reestimate_statistics
 from tfdcu.reestimate import Reestimate
 from tfdcu.transfer import train
 
@@ -109,3 +110,12 @@ def test_labeled_images_must_be_there():
     pool = prepare(None, tiny.images(5), num_classes=4, image_shape=(8, 8, 1))
     with pytest.raises(ValueError, match="images='labeled', labeled=None"):
         Reestimate(pool, images="labeled")
+
+
+def test_every_batch_weighs_alike():
+    model = fresh()
+    parts = [scale * tiny.images(8, seed=scale) for scale in (1, 2, 4, 8)]
+    assert reestimate_statistics(model, np.concatenate(parts), size=8) == 4
+    expected = np.mean([first_mean(model, part) for part in parts], axis=0)
+    received = model.get_layer("bn1").moving_mean
+    np.testing.assert_allclose(received, expected, rtol=1e-4, atol=1e-5)

@@ -238,3 +238,14 @@ def test_what_cannot_be_used_is_refused(options, message):
     }
     with pytest.raises(ValueError, match=message):
         tfdcu.select_pool(**arguments)
+
+
+def test_a_tenth_is_kept_of_what_is_not_dropped():
+    pool = np.concatenate([smooth(30, size=16), junk(60, size=16)])
+
+    def by(answers):
+        return np.arange(len(answers["logits"])) == 7
+
+    keep, found = tfdcu.select_pool(tiny.linear_net(size=16), None, pool, by=by)
+    assert len(keep) == 4  # of 30 images and the first of the copies
+    assert found["auto_share"] == round(4 / 210, 4)

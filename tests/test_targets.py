@@ -377,15 +377,18 @@ def test_targets_share_a_folder_with_those_of_other_images_and_views(tmp_path):
         return found, len(teacher.seen) > 1
 
     others = tiny.images(130, seed=3)
+    last = IMAGES.copy()
+    last[65:] = others[65:130]
     first = made(IMAGES)[0]
     assert first.path.parent == tmp_path
     different = [
         made(others)[0],
+        made(last)[0],
         made(IMAGES[:100])[0],
         made(IMAGES, views=2)[0],
         made(IMAGES, seed=1)[0],
     ]
-    assert len({one.path for one in (first, *different)}) == 5
+    assert len({one.path for one in (first, *different)}) == 6
     again, asked = made(IMAGES)
     assert again.path == first.path and not asked
 
@@ -396,3 +399,17 @@ def test_a_look_at_all_images_leaves_no_file_open(tmp_path):
     pixels = made.pixels(range(made.num_shards))
     assert len(pixels) == 130
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_images_come_first_and_then_their_mirror_images(tmp_path):
+    images = IMAGES[:10]
+    made = targets(tmp_path, images=images, mirror=True)
+    batches = data.training_batches(
+        None, images, batch_size=10, targets=made, epochs=2
+    )
+    for (_, seen, _), expected in zip(
+        batches, (images, images[:, :, ::-1]), strict=True
+    ):
+        assert {image.tobytes() for image in seen.numpy()} == {
+            image.tobytes() for image in expected
+        }

@@ -67,3 +67,18 @@ def test_a_student_in_float16_is_asked_as_well():
     targets = teacher()(HELD_OUT[:4], training=False)
     expected = np.mean(ops.kl(targets, logits.astype("float32"), 4.0))
     assert logs["val_mimic"] == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_mirrored_teacher_is_one_that_tells_left_from_right():
+    source = data.open_source(HELD_OUT, labeled=False)
+    sided = tiny.linear_net(seed=7)
+    student, history = trained(Unseen(source, sided, mirror=True), epochs=1)
+    seen, other = (
+        np.asarray(sided(images)) for images in (HELD_OUT, HELD_OUT[:, :, ::-1])
+    )
+    expected, unmirrored = (
+        float(np.mean(ops.kl(targets, student(HELD_OUT), 3.0)))
+        for targets in ((seen + other) / 2, seen)
+    )
+    assert expected != pytest.approx(unmirrored, rel=0.01)
+    assert history["val_mimic"][-1] == pytest.approx(expected, rel=1e-4)

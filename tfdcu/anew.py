@@ -1,5 +1,7 @@
 """Layers made anew: like others, with weights of their own."""
 
+import inspect
+
 import keras
 from keras import layers
 
@@ -28,7 +30,14 @@ def anew(op, config, inside):
         return kind(**{**config, **live})
     if kind is layers.TimeDistributed:
         return kind(**{**config, "layer": inside(op.layer)})
-    return kind.from_config(config)
+    # Of a function that Keras does not know a config holds but the name.
+    live = {
+        key: getattr(op, key)
+        for key, value in config.items()
+        if isinstance(value, dict)
+        and inspect.isfunction(getattr(op, key, None))
+    }
+    return kind.from_config({**config, **live})
 
 
 def _model_anew(model, inside):

@@ -1,5 +1,7 @@
 """What must fit before a run starts, so that nothing fails late."""
 
+import inspect
+
 import keras
 
 from tfdcu.chosen import check_chosen
@@ -7,6 +9,7 @@ from tfdcu.data import training_batches
 from tfdcu.export import FORMATS
 from tfdcu.export import check_formats
 from tfdcu.models import copy_of
+from tfdcu.models import custom_layers
 from tfdcu.pruning import Sparsify
 from tfdcu.pruning import check_channels
 from tfdcu.reestimate import Reestimate
@@ -45,20 +48,31 @@ def image_shape_of(teacher, data):
 
 def check_layers(model):
     """Raise if a model cannot be read again from the file of a run."""
+    known = custom_layers(model)
     for layer in model._flatten_layers(include_self=False):
-        if not isinstance(layer, keras.layers.Lambda):
+        if not _holds_a_function(layer):
             continue
         config = keras.saving.serialize_keras_object(layer)
         try:
-            keras.saving.deserialize_keras_object(config, safe_mode=True)
+            keras.saving.deserialize_keras_object(config, known, safe_mode=True)
         except (ValueError, TypeError) as error:
             raise ValueError(
-                "The Python code in a Lambda layer is not read again from a "
-                "file. Expected: a function that is registered with "
+                "The Python code in a layer is not read again from a file. "
+                "Expected: a function that is registered with "
                 "keras.saving.register_keras_serializable, an operation of "
                 "keras.ops or a layer class in its place, which a run can save "
-                f"and go on with. Received: the Lambda layer {layer.name!r}"
+                "and go on with. Received: a function in the "
+                f"{type(layer).__name__} layer {layer.name!r}"
             ) from error
+
+
+def _holds_a_function(layer):
+    """Whether it computes by a function that is not of Keras."""
+    if isinstance(layer, keras.layers.Lambda):
+        return True
+    function = getattr(layer, "activation", None)
+    own = getattr(function, "__module__", None) or ""
+    return inspect.isfunction(function) and not own.startswith("keras.")
 
 
 def check_values(config, splits, teacher, student=None):

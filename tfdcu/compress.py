@@ -80,7 +80,9 @@ def compress(
     Args:
         teacher: A `keras.Model` or the path of one.
         labeled: Few labeled images: anything `tfdcu.data.open_source` takes
-            (`"folder:photos"`, `(images, labels)`, ...), or `None`.
+            (`"folder:photos"`, `(images, labels)`, ...), or `None`. A live
+            dataset is told from another by its number and kind of elements
+            alone: give a run of other images a workdir of its own.
         unlabeled: The pool, likewise; its labels, if any, are dropped.
         workdir: Folder of the run: config, student, artifacts, report.
         student: A `keras.Model` or the path of one, to be trained instead of

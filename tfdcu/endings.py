@@ -2,12 +2,28 @@
 
 import keras
 import numpy as np
+from keras import ops
 
 from tfdcu.levels import is_model
 from tfdcu.levels import read_level
 from tfdcu.levels import structure
 
-_ENDS = ("softmax", "sigmoid")
+# `tf.nn.softmax` calls itself the last of them.
+_ENDS = ("softmax", "sigmoid", "softmax_v2")
+
+# Operations by name: Keras would count its own through, and the same model
+# would be another each time.
+_LOG = (
+    ("tfdcu_at_least", lambda x: ops.maximum(x, 1e-7)),
+    ("tfdcu_logits", ops.log),
+)
+_LOGIT_OF_BOTH = (
+    ("tfdcu_both", lambda x: ops.multiply(x, np.float32([-0.5, 0.5]))),
+)
+_SHARE_OF_BOTH = (
+    ("tfdcu_both", lambda x: ops.multiply(x, np.float32([-1, 1]))),
+    ("tfdcu_shares", lambda x: ops.add(x, np.float32([1, 0]))),
+)
 
 
 def as_logits(model):
@@ -19,6 +35,8 @@ def as_logits(model):
     end of a nested last model. Where probabilities come out of something
     that cannot be taken off, such as an average of two classifiers, the
     output is log(max(p, 1e-7)), which is a valid logit: softmax of it is p.
+    A classifier of two classes with one output z, whose sigmoid is the
+    probability of the second, gives (-z/2, z/2): softmax of them is the same.
     The result shares all other layers, and all weights, with the argument,
     which is not changed: whoever trains the one trains the other.
 
@@ -56,10 +74,13 @@ def as_logits(model):
     if not _is_plain(model):
         model = keras.Model(model.inputs[0], model.outputs[0], name=model.name)
     logits = _before_end(model)
-    if logits is model.outputs[0]:
-        if not _gives_probabilities(model):
-            return model
-        logits = _log_of(logits)
+    two = logits.shape[1] == 1
+    if logits is model.outputs[0] and _gives_probabilities(model):
+        logits = _through(logits, (*_SHARE_OF_BOTH, *_LOG) if two else _LOG)
+    elif two:
+        logits = _through(logits, _LOGIT_OF_BOTH)
+    elif logits is model.outputs[0]:
+        return model
     return keras.Model(model.inputs[0], logits, name=model.name)
 
 
@@ -69,17 +90,12 @@ def _is_plain(model):
     return all(isinstance(side, keras.KerasTensor) for side in sides)
 
 
-def _log_of(probabilities):
-    """Their logarithm by operations that are called alike each time."""
-    logits = probabilities
-    for name, function in (
-        ("at_least", lambda x: keras.ops.maximum(x, 1e-7)),
-        ("logits", keras.ops.log),
-    ):
-        logits = function(logits)
-        # Keras counts its operations through, which would make another model.
-        logits._keras_history.operation.name = f"tfdcu_{name}"
-    return logits
+def _through(tensor, steps):
+    """What comes out of operations, each called by its own name."""
+    for name, function in steps:
+        tensor = function(tensor)
+        tensor._keras_history.operation.name = name
+    return tensor
 
 
 def _before_end(model):
@@ -132,13 +148,18 @@ def _share_weights(layer, other):
 
 
 def _gives_probabilities(model):
-    """Whether outputs on random images are all positive and sum to one."""
+    """Whether outputs on random images are all positive and sum to one.
+
+    A single one is the second class's, and lies between 0 and 1.
+    """
     op = model.outputs[0]._keras_history.operation
-    if isinstance(op, keras.layers.Dense):
+    if getattr(op, "activation", None) is keras.activations.linear:
         return False
     shape = [4] + [size or 64 for size in model.inputs[0].shape[1:]]
     images = np.random.default_rng(0).random(shape, dtype="float32")
     scores = np.asarray(model(images, training=False), "float64")
+    if scores.shape[1] == 1:
+        scores = np.concatenate([1 - scores, scores], axis=1)
     return bool(
         scores.min() >= 0 and np.allclose(scores.sum(-1), 1, rtol=0, atol=1e-2)
     )

@@ -146,11 +146,22 @@ def predictions(ask, source, batch_size=256):
     for batch in data.evaluation_batches(source, batch_size):
         images = batch[0] if source.labeled else batch
         logits = np.asarray(ask(images))  # (batch, classes)
+        check_scores(logits)
         choices.append(logits.argmax(axis=-1))
         if source.labeled:
             labels.append(batch[1])
             check_labels(source.name, labels[-1], logits.shape[-1])
     return np.concatenate(choices), np.concatenate(labels) if labels else None
+
+
+def check_scores(logits):
+    """Raise if a file has one output, of which no class is the largest."""
+    if logits.shape[-1] == 1:
+        raise ValueError(
+            "The model's choices are not known. Expected: a score for each "
+            "class; `tfdcu.models.load` makes two of a Keras model's one, and "
+            "files made of that have two. Received: one output"
+        )
 
 
 def check_labels(name, labels, num_classes):

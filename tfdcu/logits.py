@@ -157,6 +157,12 @@ def _answer(ask, images):
             f"({len(images)}, classes) for {len(images)} images. Received: "
             f"{answer.shape}"
         )
+    if answer.shape[1] == 1:
+        raise ValueError(
+            "The teacher gives one score, of which class is not known. "
+            "Expected: a score for each class; (-z/2, z/2) are those of a "
+            f"logit z. Received: outputs of shape {answer.shape}"
+        )
     return answer
 
 

@@ -145,7 +145,23 @@ def measured(models, files, splits):
             )
             if name == "student":
                 notes += explain(rows[-1], rows[1], path)
-    return rows, [pool_agreement(models, splits), *notes]
+    return rows, [measured_on(splits), pool_agreement(models, splits), *notes]
+
+
+def measured_on(splits):
+    """A sentence on the images that accuracy and agreement are of."""
+    for name in ("test", "validation"):
+        source = getattr(splits, name)
+        if source is not None:
+            return (
+                "Accuracy and agreement are measured on the "
+                f"{source.num_images:,} {name} images."
+            )
+    return (
+        "There are no labeled images to measure accuracy on. Agreement is "
+        f"measured on {some_of_the_pool(splits).num_images:,} images of the "
+        "pool."
+    )
 
 
 def some_of_the_pool(splits):

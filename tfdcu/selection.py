@@ -227,7 +227,7 @@ def number_of(keep, auto, num_images):
     is_share = is_number and not isinstance(keep, numbers.Integral)
     if is_share and 0 < keep <= 1:
         return max(1, round(keep * num_images))
-    if is_number and keep >= 1 and keep == int(keep):
+    if is_number and 1 <= keep < math.inf and keep == int(keep):
         return int(keep)
     raise ValueError(
         "So much of a pool cannot be kept. Expected: keep, a share in (0, 1], "

@@ -73,3 +73,7 @@ def test_what_is_junk_twice_counts_once_in_the_share():
     found = counted(np.concatenate([ramps(2), flat]))
     assert (found["flat"], found["duplicates"]) == (2, 1)
     assert found["junk_share"] == 0.5
+
+
+def test_a_checkerboard_is_neither_noise_nor_flat():
+    assert counted(checkerboard())["junk_share"] == 0

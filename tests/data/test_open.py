@@ -96,3 +96,8 @@ def test_an_empty_split_is_none(tmp_path):
     options = {"image_shape": (8, 8, 3)}
     assert data.open_source(f"folder:{tmp_path}", split="", **options).labeled
     assert data.open_source("digits", split="").num_images == 1297
+
+
+def test_class_names_in_one_text_are_refused():
+    with pytest.raises(ValueError, match="names are one text.*'cat,dog'"):
+        data.open_source("digits", classes="cat,dog")

@@ -251,3 +251,26 @@ def test_a_batched_dataset_given_twice_is_seen():
     ).batch(4)
     with pytest.raises(ValueError, match="`labeled` and `test` share"):
         data.prepare(pairs, tiny.images(8, seed=1), test=pairs, **TINY)
+
+
+@pytest.mark.parametrize("name", ["labeled", "validation", "pool_validation"])
+def test_the_seed_draws_what_is_drawn(name):
+    few = tiny.images(40), tiny.labels(40)
+    drawn = [
+        rows(
+            getattr(
+                data.prepare(
+                    few,
+                    tiny.images(40, seed=1),
+                    labels_per_class=2,
+                    validation_per_class=2,
+                    pool_validation=10,
+                    seed=seed,
+                    **TINY,
+                ),
+                name,
+            )
+        )
+        for seed in (1, 1, 2)
+    ]
+    assert drawn[0] == drawn[1] != drawn[2]

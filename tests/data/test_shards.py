@@ -1,5 +1,7 @@
 """Pieces on disk: whole or not there, read alike from memory and from files."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -58,6 +60,22 @@ def test_nothing_is_left_of_a_piece_that_could_not_be_written(tmp_path):
     with pytest.raises(TypeError):
         shards.write_shard(tmp_path, 0, {"no": object()}, parts)
     assert list(tmp_path.iterdir()) == before
+
+
+def test_a_piece_loses_its_record_first(tmp_path, monkeypatch):
+    write(tmp_path, 1)
+    gone = []
+    unlink = Path.unlink
+
+    def killed(file):
+        gone.append(file.suffix)
+        unlink(file)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "unlink", killed)
+    with pytest.raises(KeyboardInterrupt):
+        shards.remove_shards(tmp_path, 0, 1)
+    assert gone == [".json"] and not shards.is_whole(tmp_path, 1, "mine")
 
 
 def test_pieces_of_one_share_are_removed_and_no_other_file(tmp_path):

@@ -110,3 +110,21 @@ def test_hold_out_errors():
     shuffled = tf.data.Dataset.from_tensor_slices(tiny.images(40)).shuffle(40)
     with pytest.raises(ValueError, match="another order"):
         data.hold_out(shuffled, 4)
+
+
+def test_what_is_held_out_is_drawn_by_the_seed():
+    held = [
+        rows(data.hold_out(tiny.images(40), 10, seed=seed)[1])
+        for seed in (1, 1, 2)
+    ]
+    assert held[0] == held[1] != held[2]
+    first = {image.tobytes() for image in tiny.images(40)[:10]}
+    assert first not in held
+
+
+def test_a_fraction_is_of_the_whole_class_whatever_validation_takes():
+    few, validation = data.few_labels(
+        arrays(), fraction=0.5, validation_per_class=4
+    )
+    assert np.bincount(few.labels()).tolist() == [5] * 4
+    assert np.bincount(validation.labels()).tolist() == [4] * 4

@@ -267,3 +267,15 @@ def test_nothing_is_printed(model, images, tmp_path, capfd):
     export_litert(model, tmp_path / "a.tflite", "int8", images)
     LiteRTModel(tmp_path / "a.tflite")
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("end", [0.0, 1.0])
+def test_int8_input_covers_the_range_where_images_reach_one_end(
+    end, model, tmp_path
+):
+    gray = 0.4 + 0.2 * tiny.images(100, channels=3)
+    gray[0, 0, 0] = end
+    path = export_litert(model, tmp_path / "a.tflite", "int8", gray)
+    assert LiteRTModel(path).quantization["input"]["scale"] == pytest.approx(
+        1 / 255, rel=0.01
+    )

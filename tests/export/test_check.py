@@ -1,5 +1,7 @@
 """The check passes what works and refuses what does not."""
 
+import warnings
+
 import keras
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ from tests import tiny
 from tests.export.test_convert import inverse_net
 from tfdcu.export import check_litert
 from tfdcu.export.check import MIN_AGREEMENT
+from tfdcu.export.check import first_choices
 from tfdcu.export.check import keras_logits
 from tfdcu.export.check import limit
 
@@ -88,6 +91,16 @@ def test_outputs_that_are_not_finite(tmp_path):
         check_litert(path, model, tiny.images(4, channels=3))
 
 
+def test_one_output_chooses_by_the_side_of_the_middle():
+    shares = np.float32([[0.2], [0.6], [0.9]])
+    assert first_choices(shares, shares).tolist() == [False, True, True]
+    scores = np.float32([[-2.0], [0.2], [3.0]])
+    assert first_choices(scores, scores).tolist() == [False, True, True]
+    assert first_choices(shares - 0.3, shares).tolist() == [False, False, True]
+    both = np.float32([[1, 2], [2, 1]])
+    assert first_choices(both, both).tolist() == [1, 0]
+
+
 def test_limit_takes_a_number_a_dict_or_the_default():
     assert limit(None, MIN_AGREEMENT, "int8") == MIN_AGREEMENT["int8"]
     assert limit(0.5, MIN_AGREEMENT, "int8") == 0.5
@@ -106,3 +119,19 @@ def test_keras_logits_do_not_depend_on_the_batch(model, images):
         # Logits near 0 are sums of terms near 1: float32's rounding of those.
         atol=1e-6,
     )
+
+
+@pytest.mark.parametrize("name", ["float16", "dynamic", "int8"])
+def test_every_format_of_another_model_is_refused(name, images, paths):
+    other = tiny.residual_net(seed=1)
+    with pytest.raises(ValueError, match="agrees too rarely"):
+        check_litert(paths[name], other, images, max_difference=1e9)
+    with pytest.raises(ValueError, match="differs too much"):
+        check_litert(paths[name], other, images, min_agreement=0.0)
+
+
+def test_only_int8_is_told_that_it_computes_in_float(model, images, paths):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for path in paths.values():
+            check_litert(path, model, images)

@@ -64,3 +64,24 @@ def test_images_choose_the_input(paths, images):
 def test_nothing_to_measure(models, runs):
     with pytest.raises(ValueError, match="nothing to measure"):
         latency(models, runs=runs)
+
+
+def test_of_two_runs_only_the_second_is_timed_in_milliseconds(
+    paths, monkeypatch
+):
+    module = importlib.import_module("tfdcu.export.latency")
+    clock = [0.0]
+
+    class Slow(LiteRTModel):
+        """Each run takes a second more than the one before."""
+
+        num_runs = 0
+
+        def invoke(self):
+            self.num_runs += 1
+            clock[0] += self.num_runs
+
+    monkeypatch.setattr(module.time, "perf_counter", lambda: clock[0])
+    times = latency_runs({"student": Slow(paths["int8"])}, runs=2)
+    # After 20 runs that warm up, the 22nd and the 24th are timed.
+    np.testing.assert_allclose(times["student"], [22e3, 24e3])

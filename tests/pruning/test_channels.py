@@ -471,3 +471,13 @@ def test_what_cannot_be_done_is_refused(options, message):
 def test_a_budget_above_the_model_is_refused(images, budget):
     with pytest.raises(ValueError, match="above what the model has"):
         prune_channels(tiny.plain_net(), images=images, **{budget: 10**9})
+
+
+def test_of_several_shares_of_a_group_the_largest_counts():
+    plan = plan_channels(
+        tiny.residual_net(),
+        macs=0.5,
+        per_layer={"block2_*": 0.25, "block2_1": 0.5},
+        tolerance=0.1,
+    )
+    assert len(plan.keep["block2_1"]) == 16

@@ -248,3 +248,16 @@ def test_the_shape_of_a_dropout_follows(shape):
     assert count < 8
     assert smaller.get_layer("dropout").noise_shape == expected
     smaller(tiny.images(2, size=6, channels=4), training=True)
+
+
+def test_a_function_as_an_activation_is_kept():
+    def doubled(x):
+        return 2 * ops.relu(x)
+
+    inputs, x = image()
+    x = layers.Conv2D(16, 3, activation=doubled, name="own")(x)
+    smaller = halved(shaken(keras.Model(inputs, ends(x))))
+    own = smaller.get_layer("own")
+    assert own.activation is doubled
+    # It may mix channels, so those of its layer stay.
+    assert own.kernel.shape == (3, 3, 4, 16)

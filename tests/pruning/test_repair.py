@@ -235,3 +235,15 @@ def test_few_places_and_many_have_one_solution(places):
     expected = np.linalg.lstsq(stacked, goal, rcond=None)[0]
     step = _ridge_step(rows, misfit, ridge=0.1)
     np.testing.assert_allclose(step, expected, rtol=0, atol=1e-5)
+
+
+def test_the_shift_gives_a_normalization_the_originals_mean():
+    model, images = tiny.plain_net(), tiny.images(64)
+    plan, student = halved(model)
+    repair(student, plan, images)
+    means = []
+    for net in (model, student):
+        conv, norm = net.get_layer("conv2"), net.get_layer("bn2")
+        seen = np.asarray(keras.Model(net.input, conv.output)(images))
+        means.append(seen.mean((0, 1, 2)) - norm.moving_mean.numpy())
+    np.testing.assert_allclose(means[1], means[0], atol=1e-4)

@@ -49,6 +49,13 @@ def test_a_missing_epoch_is_a_gap_and_an_empty_metric_no_curve():
     np.testing.assert_array_equal(losses["total"], [1.0, np.nan, 2.0])
 
 
+def test_a_metric_that_is_never_a_number_is_no_curve():
+    nan = float("nan")
+    found = panels({"student": {"loss": [1.0, 2.0], "mimic": [nan, nan]}})
+    assert list(found["loss and its terms"]) == ["total"]
+    assert training_figure({"student": {"loss": [nan]}}) is None
+
+
 def test_zero_losses_can_be_drawn():
     found = panels({"student": {"loss": [100.0, 0.0]}})
     np.testing.assert_array_equal(

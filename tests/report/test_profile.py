@@ -8,7 +8,6 @@ from keras import layers
 from tests import tiny
 from tfdcu.report.profile import profile
 from tfdcu.report.profile import profile_layers
-from tfdcu.report.profile import profile_table
 
 
 def test_plain_net_by_hand():
@@ -39,16 +38,11 @@ def test_a_shared_layer_has_its_weights_once_and_its_macs_twice():
     assert profile(model)["macs"] == 2 * 64 * 16
 
 
-def test_table_shows_layers_and_totals():
-    model = tiny.plain_net(width=16)
-    smaller = tiny.plain_net(width=8)
-    lines = profile_table(model).splitlines()
-    assert lines[1].split()[:3] == ["conv1", "Conv2D", "8x8x16"]
-    assert f"{profile(model)['macs']:,}" in lines[-1]
-    both = profile_table(model, smaller).splitlines()
-    assert "8x8x8" in both[1]
-    assert f"{profile(smaller)['macs']:,}" in both[-1]
-    assert len({len(line) for line in both[1:2]}) == 1
+def test_a_weight_that_a_wrapper_shares_counts_once():
+    inputs = keras.Input((3, 4))
+    dense = layers.Dense(4)
+    model = keras.Model(inputs, dense(layers.TimeDistributed(dense)(inputs)))
+    assert profile(model)["params"] == model.count_params() == 4 * 4 + 4
 
 
 def test_a_model_that_cannot_be_taken_apart_is_refused():

@@ -49,6 +49,15 @@ def test_nothing_stands_out():
     ]
 
 
+def test_too_few_images_for_the_classes_are_told_beside():
+    text, verdict = said(scarce_classes=None)
+    assert text.endswith(
+        "A-distance 0.4 of 2. Which classes the pool lacks cannot be told by "
+        "fewer than 40 images."
+    )
+    assert verdict == "Nothing stands out."
+
+
 def test_what_was_not_measured_is_not_spoken_of():
     text = " ".join(said(**ALONE))
     assert "labeled" not in text and "A-distance" not in text
@@ -77,16 +86,11 @@ def test_what_was_not_measured_is_not_spoken_of():
             "of them.",
         ),
         (
-            {"scarce_classes": None, "num_images": 30},
-            "30 images are too few to tell which of 4 classes the pool lacks; "
-            "40 would tell.",
-        ),
-        (
             {"pixel_mean": [0.4, 0.71], "pixel_deviation": [0.2, 0.1]},
             "The pool is of another light or tint than the labeled images "
             "(mean 0.40, 0.71 and deviation 0.20, 0.10 of the pixels, 0.40, "
-            "0.50 and 0.20, 0.20 there): data.match_colours=True gives it "
-            "theirs.",
+            "0.50 and 0.20, 0.20 there): data.match_colours=True brings it "
+            "nearer.",
         ),
         (
             {"a_distance": 1.8},

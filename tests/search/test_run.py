@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import keras
 import numpy as np
@@ -187,3 +188,13 @@ def test_a_misfit_is_found_before_the_first_trial(tmp_path, changes, message):
     with pytest.raises(ValueError, match=message):
         search(**arguments(**changes), workdir=tmp_path / "search")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("more", [{"max_trials": 4}, {"max_winners": 9}])
+def test_a_finished_search_that_is_asked_for_more_goes_on(
+    found, tmp_path, monkeypatch, more
+):
+    folder = shutil.copytree(found[0], tmp_path / "copy")
+    monkeypatch.setattr(tuners.Tuner, "search", None)
+    with pytest.raises(TypeError, match="not callable"):
+        search(**arguments(**more), workdir=folder)

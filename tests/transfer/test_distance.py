@@ -44,3 +44,12 @@ def test_the_same_seed_gives_the_same_number():
 def test_too_few_rows_are_refused():
     with pytest.raises(ValueError, match="at least 5.*Received: 4 and 9"):
         proxy_a_distance(cloud(4), cloud(9))
+
+
+def test_few_rows_beside_many_are_told_apart_as_well():
+    generator = np.random.default_rng(0)
+    few = generator.normal(size=(30, 4)) + 1
+    many = generator.normal(size=(900, 4))
+    alike = proxy_a_distance(few, many[:30])
+    assert proxy_a_distance(few, many) == pytest.approx(alike, abs=0.3)
+    assert alike > 0.8

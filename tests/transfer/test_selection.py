@@ -133,3 +133,11 @@ def test_an_unknown_name_lists_the_known_ones():
     known = r"\['balance', 'confidence', 'diversity', 'nnpu', 'random'\]"
     with pytest.raises(ValueError, match=f"{known}.*by='margin'"):
         resolve_selection("margin")
+
+
+def test_of_a_cluster_the_most_central_come_first():
+    # Three clusters on a line; the middle of each is its second image.
+    features = np.float32([-1, 0, 1, 99, 100, 101, 199, 200, 201])[:, None]
+    said = answers(np.full((9, 2), 0.5), features=features)
+    scores, _ = resolve_selection("diversity")(said, 0)
+    assert sorted(order(scores)[:3]) == [1, 4, 7]

@@ -131,3 +131,10 @@ def test_a_teacher_of_another_size_is_known():
     assert other_size(tiny.plain_net(size=6), student)
     assert not other_size(tiny.plain_net(width=24), student)
     assert not other_size(lambda images: images, student)
+
+
+def test_a_smaller_image_sees_every_pixel():
+    dots = np.zeros((1, 9, 9, 1), "float32")
+    dots[:, 1::3, 1::3] = 1
+    small = resized(tf.constant(dots), (None, 3, 3, 1))
+    assert 0 < small.numpy().min() and small.numpy().max() < 0.5

@@ -93,7 +93,7 @@ def open_source(
     split = split or None
     if image_shape is not None:
         image_shape = _shape(image_shape)
-    classes = None if classes is None else tuple(classes)
+    classes = names_of(classes)
     if isinstance(source, Source):
         _check_split(split, source.name)
         opened = _as_wanted(source, labeled, image_shape)
@@ -112,6 +112,16 @@ def open_source(
             },
         )
     return match_classes(opened, classes) if opened.labeled else opened
+
+
+def names_of(classes):
+    """The teacher's class names as a tuple, or `None`."""
+    if isinstance(classes, str):
+        raise ValueError(
+            "The class names are one text. Expected a list of names, such as "
+            f"['cat', 'dog']. Received classes={classes!r}."
+        )
+    return None if classes is None else tuple(classes)
 
 
 def match_classes(source, classes):

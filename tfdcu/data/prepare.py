@@ -5,6 +5,7 @@ import dataclasses
 from tfdcu.data.arrays import check_label_range
 from tfdcu.data.digest import describe_source
 from tfdcu.data.match import in_colours_of
+from tfdcu.data.open import names_of
 from tfdcu.data.open import open_source
 from tfdcu.data.source import Source
 from tfdcu.data.source import check_ranges
@@ -112,6 +113,7 @@ def prepare(
             "There is no pool. Expected `unlabeled` images for the student to "
             "follow the teacher on. Received None."
         )
+    classes = names_of(classes)
     if classes is not None and len(classes) != num_classes:
         raise ValueError(
             f"The class names do not fit the teacher. Expected {num_classes} "

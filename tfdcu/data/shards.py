@@ -57,8 +57,12 @@ def read_shard(folder, number, names):
 
 
 def remove_shards(folder, index, count):
-    """Deletes every piece the number of which is `index` modulo `count`."""
-    for file in folder.glob("shard-*"):
+    """Deletes every piece the number of which is `index` modulo `count`.
+
+    Records go first: a piece without its record is not taken for whole.
+    """
+    files = folder.glob("shard-*")
+    for file in sorted(files, key=lambda file: file.suffix != ".json"):
         found = _FILE.fullmatch(file.name)
         if found and int(found[1]) % count == index:
             file.unlink()

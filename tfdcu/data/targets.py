@@ -9,7 +9,6 @@ import numpy as np
 import tensorflow as tf
 
 from tfdcu.data import shards
-from tfdcu.data.digest import NUM_LOOKED_AT
 from tfdcu.data.digest import checksums
 from tfdcu.data.digest import some_images
 from tfdcu.data.top_k import parts_of
@@ -199,8 +198,9 @@ def claim(path, fingerprint, *, renew=False, shard=(0, 1)):
         if found:
             raise ValueError(
                 f"The targets in '{path}' are of something else. Expected: the "
-                f"same teacher, images and views, another path, or renew=True "
-                f"to make them anew. Received: {'; '.join(found)}"
+                f"same teacher, images and views, or another path; without the "
+                f"folder (or with renew=True) they are made anew. Received: "
+                f"{'; '.join(found)}"
             )
         return Targets(path)
     with whole_files(file) as (beside,):
@@ -217,10 +217,9 @@ def name_of(fingerprint, source):
 
     Returns:
         Sixteen letters and digits, of the fingerprint and of the pixels of
-        the first images.
+        a few images.
     """
-    size = min(NUM_LOOKED_AT, source.num_images)
-    pixels = checksums(tf.constant(next(iter(source.batches(size)))))
+    pixels = checksums(tf.constant(some_images(source)[1]))
     text = json.dumps(
         [_as_json(fingerprint), pixels.numpy().tolist()], sort_keys=True
     )

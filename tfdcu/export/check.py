@@ -139,7 +139,9 @@ def compare(path, reference, min_agreement=None, max_difference=None):
             f"{artifact.num_classes} outputs"
         )
     received = artifact(images)
-    agreement = np.mean(received.argmax(-1) == expected.argmax(-1))
+    agreement = np.mean(
+        first_choices(received, expected) == first_choices(expected, expected)
+    )
     difference = np.abs(received - expected).max()
     scale = np.abs(expected).max()
     measured = {
@@ -157,6 +159,23 @@ def compare(path, reference, min_agreement=None, max_difference=None):
     }
     _check_measured(path, measured)
     return measured
+
+
+def first_choices(outputs, expected):
+    """The class of the largest score, by one output the side of the middle.
+
+    Args:
+        outputs: Float (n, classes), or (n, 1) of a model of two classes.
+        expected: The Keras model's. Where all of them lie in [0, 1] the
+            middle is 0.5, that of probabilities, otherwise 0.
+
+    Returns:
+        Int or bool (n,).
+    """
+    if expected.shape[1] > 1:
+        return outputs.argmax(-1)
+    shares = expected.min() >= 0 and expected.max() <= 1
+    return outputs[:, 0] > (0.5 if shares else 0.0)
 
 
 def limit(given, defaults, name):

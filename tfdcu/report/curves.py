@@ -68,12 +68,16 @@ def _draw(new_figure, history):
 
 
 def _curves(metrics):
-    """Metrics as lists of floats, null as NaN; those all null are dropped."""
+    """Metrics as lists of floats, null as NaN; those all NaN are dropped."""
     nan = float("nan")
-    return {
+    floats = {
         name: [nan if value is None else float(value) for value in values]
         for name, values in (metrics or {}).items()
-        if any(value is not None for value in values)
+    }
+    return {
+        name: values
+        for name, values in floats.items()
+        if any(value == value for value in values)
     }
 
 

@@ -43,8 +43,9 @@ def profile_layers(model):
     Returns:
         List of dicts with `name` (the path, "outer/inner" for nested
         layers), `type`, `output` (shape as a list, batch first), `params`,
-        `nonzero_params` and `macs`, in the order of the model. Layers
-        without parameters and macs are left out.
+        `nonzero_params` and `macs`, in the order of the model. A shared
+        weight is in the first layer that has it. Layers without parameters
+        and macs are left out.
 
     Raises:
         ValueError: If the model cannot be taken apart.
@@ -55,7 +56,9 @@ def profile_layers(model):
         if id(node.op) in seen:
             continue
         seen.add(id(node.op))
-        weights = [np.asarray(w) for w in getattr(node.op, "weights", ())]
+        new = [w for w in getattr(node.op, "weights", ()) if id(w) not in seen]
+        seen.update(map(id, new))
+        weights = [np.asarray(w) for w in new]
         shape = node.outputs[0].shape if node.outputs else None
         row = {
             "name": node.path,
@@ -68,61 +71,3 @@ def profile_layers(model):
         if row["params"] or row["macs"]:
             rows.append(row)
     return rows
-
-
-def profile_table(model, other=None):
-    """A readable table of a model, or of two side by side.
-
-    Args:
-        model: As in `profile`.
-        other: Another model with the same layer names, such as a pruned one.
-
-    Returns:
-        A string of lines: layers, then totals.
-
-    Raises:
-        ValueError: If a model cannot be taken apart.
-    """
-    rows = profile_layers(model)
-    others = {} if other is None else _by_name(profile_layers(other))
-    head = ["layer", "type", "output", "params", "macs"]
-    if other is not None:
-        head += ["output", "params", "macs"]
-    table = [head]
-    for row in rows:
-        line = [row["name"], row["type"], *_cells(row)]
-        if other is not None:
-            twin = others.get(row["name"])
-            line += _cells(twin) if twin else ["-", "-", "-"]
-        table.append(line)
-    total = ["total", "", "", *_totals(model)]
-    if other is not None:
-        total += ["", *_totals(other)]
-    table.append(total)
-    return _align(table)
-
-
-def _by_name(rows):
-    return {row["name"]: row for row in rows}
-
-
-def _cells(row):
-    shape = "x".join("?" if n is None else str(n) for n in row["output"][1:])
-    return [shape, f"{row['params']:,}", f"{row['macs']:,}"]
-
-
-def _totals(model):
-    total = profile(model)
-    return [f"{total['params']:,}", f"{total['macs']:,}"]
-
-
-def _align(table):
-    widths = [max(len(line[i]) for line in table) for i in range(len(table[0]))]
-    lines = []
-    for line in table:
-        cells = [
-            cell.ljust(width) if place < 3 else cell.rjust(width)
-            for place, (cell, width) in enumerate(zip(line, widths))
-        ]
-        lines.append("  ".join(cells).rstrip())
-    return "\n".join(lines)

@@ -51,6 +51,11 @@ def summary(found):
         beside = f" ({sure:.2f} on {found['num_labeled']:,} labeled)"
     if found["a_distance"] is not None:
         apart = f"; A-distance {found['a_distance']:.1f} of 2."
+    if found["scarce_classes"] is None:
+        apart += (
+            " Which classes the pool lacks cannot be told by fewer than "
+            f"{found['enough_images']:,} images."
+        )
     return (
         f"On {found['num_images']:,} images of the pool the teacher's mean "
         f"confidence is {found['confidence_mean']:.2f}{beside}; its choices "
@@ -88,14 +93,8 @@ def unsure(found):
 
 
 def scarce(found):
-    """A sentence on classes that the pool lacks, or that it cannot tell."""
+    """A sentence on classes that the pool lacks."""
     num, missing = found["num_classes"], found["scarce_classes"]
-    if missing is None:
-        return (
-            f"{found['num_images']:,} images are too few to tell which of "
-            f"{num:,} classes the pool lacks; {found['enough_images']:,} would "
-            "tell."
-        )
     if not missing:
         return None
     names = found["classes"] or [f"class {index}" for index in range(num)]
@@ -121,7 +120,7 @@ def colours(found):
         "The pool is of another light or tint than the labeled images (mean "
         f"{numbers(pool[0])} and deviation {numbers(pool[1])} of the pixels, "
         f"{numbers(beside[0])} and {numbers(beside[1])} there): "
-        "data.match_colours=True gives it theirs."
+        "data.match_colours=True brings it nearer."
     )
 
 
