@@ -12,6 +12,7 @@ from ml_collections import config_flags
 
 import tfdcu
 from scripts.experiment import keywords_of
+from scripts.experiment import parsed
 
 CONFIG = config_flags.DEFINE_config_file("config", None, "The experiment.")
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.")
@@ -34,4 +35,4 @@ def main(argv):
 
 if __name__ == "__main__":
     flags.mark_flags_as_required(["config", "workdir"])
-    app.run(main)
+    app.run(main, flags_parser=parsed)

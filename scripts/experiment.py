@@ -1,6 +1,36 @@
 """What a config and its flags say, as keywords of a run."""
 
+from absl import app
+from absl import flags
+
 from tfdcu.transfer import halve_threads
+
+
+def parsed(arguments):
+    """Parses the flags of a script with a config, for `app.run`.
+
+    Args:
+        arguments: List of strings, the name of the program first.
+
+    Returns:
+        What is left of them.
+    """
+    try:
+        left = app.parse_flags_with_usage(arguments)
+        flags.FLAGS.config.to_dict()
+    except AttributeError as error:
+        raise SystemExit(
+            "Stopped: the config has no such field. Expected: --config.field= "
+            "or --config.section.field=, of those in configs/common.py and the "
+            f"config itself. Received: {error}"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise SystemExit(
+            "Stopped: the config cannot be read. Expected: --config=configs/"
+            "digits.py or another such file, and fields of their own types. "
+            f"Received: {error}"
+        ) from error
+    return left
 
 
 def keywords_of(config):

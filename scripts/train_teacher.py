@@ -10,6 +10,7 @@ from absl import flags
 from ml_collections import config_flags
 
 import tfdcu
+from scripts.experiment import parsed
 
 CONFIG = config_flags.DEFINE_config_file("config", None, "The experiment.")
 
@@ -36,4 +37,4 @@ def main(argv):
 
 if __name__ == "__main__":
     flags.mark_flags_as_required(["config"])
-    app.run(main)
+    app.run(main, flags_parser=parsed)

@@ -15,6 +15,7 @@ from absl import flags
 from ml_collections import config_flags
 
 from scripts.experiment import keywords_of
+from scripts.experiment import parsed
 from tfdcu.search import search
 
 CONFIG = config_flags.DEFINE_config_file("config", None, "The experiment.")
@@ -41,4 +42,4 @@ def main(argv):
 
 if __name__ == "__main__":
     flags.mark_flags_as_required(["config", "workdir"])
-    app.run(main)
+    app.run(main, flags_parser=parsed)

@@ -604,3 +604,31 @@ def test_a_run_with_a_baseline_is_another_run(unbroken):
     there = json.loads((folder / "run" / "config.json").read_text())
     with pytest.raises(ValueError, match="another config.*baseline is"):
         corridor.run(folder, baseline=not there.get("baseline", True))
+
+
+def test_a_teacher_with_one_output_makes_a_student_with_two(tmp_path):
+    images = keras.Input((8, 8, 1))
+    x = keras.layers.Conv2D(16, 3, activation="relu")(images)
+    x = keras.layers.Conv2D(16, 3, activation="relu")(x)
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    end = keras.layers.Dense(1, activation="sigmoid")
+    teacher = keras.Model(images, end(x))
+    shares = teacher(tiny.images(16, seed=5)).numpy()
+    # Half of the images are of the second class.
+    end.bias.assign(-np.log(np.median(shares) / (1 - np.median(shares)))[None])
+    second = teacher(tiny.images(16, seed=5)).numpy()[:, 0] > 0.5
+    report = corridor.run(
+        tmp_path,
+        teacher=teacher,
+        labeled=(tiny.images(12), tiny.labels(12) % 2),
+        test=(tiny.images(16, seed=5), second.astype("int32")),
+        sparsity=None,
+        baseline=False,
+        training={"epochs": 1},
+    )
+    teachers, _, students, file = report["rows"]
+    assert teachers["accuracy"] == 1.0
+    assert students["macs"] <= teachers["macs"] / 2
+    assert file["agreement"] == 1.0
+    student = tfdcu.models.load(tmp_path / "run" / "student.keras")
+    assert student.output_shape == (None, 2)

@@ -235,6 +235,20 @@ def test_no_teacher_of_a_wrong_config(tmp_path, config, argument, word):
             ("--config=configs/digits.py", "--workdir={folder}/run"),
             "section `search`",
         ),
+        (
+            "compress",
+            (
+                "--config=configs/digits.py",
+                "--config.channels.mac=0.5",
+                "--workdir={folder}/run",
+            ),
+            "no such field",
+        ),
+        (
+            "tune",
+            ("--config=configs/none.py", "--workdir={folder}/run"),
+            "configs/none.py",
+        ),
     ],
 )
 def test_other_scripts_refuse_in_words(tmp_path, script, arguments, word):
@@ -306,3 +320,36 @@ def test_frozen_training_gives_an_operation_half_of_the_cores(
     )
     half = max(1, num_cores() // 2) if batchnorm == "frozen" else 0
     assert process.stdout.split()[-1:] == [str(half)], process.stderr
+
+
+@pytest.mark.slow
+def test_a_model_of_any_size_is_exported_at_the_size_that_is_said(tmp_path):
+    images = keras.Input((None, None, 1))
+    x = keras.layers.Conv2D(4, 3)(images)
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    keras.Model(images, x).save(tmp_path / "any.keras")
+    arguments = (
+        "--model={folder}/any.keras",
+        "--folder={folder}/out",
+        "--images=printed:100",
+        "--formats=int8",
+    )
+    process = run("export", *arguments, folder=tmp_path)
+    assert_refused(process, "any size", "--image_shape")
+    ran("export", *arguments, "--image_shape=9,7,1", folder=tmp_path)
+    made = tfdcu.LiteRTModel(tmp_path / "out" / "any_int8.tflite")
+    assert made.input_shape == (9, 7, 1)
+
+
+@pytest.mark.slow
+def test_a_teacher_that_is_there_is_said_to_be(folder):
+    before = (folder / "teacher.keras").read_bytes()
+    said = ran(
+        "train_teacher",
+        "--config=configs/digits.py",
+        "--config.teacher={folder}/teacher.keras",
+        "--config.train_teacher.training.epochs=3",
+        folder=folder,
+    )
+    assert "was there and is not trained again" in said
+    assert (folder / "teacher.keras").read_bytes() == before
