@@ -139,6 +139,10 @@ PLACES = {
     "0 labels a class": NO_LABELS,
     "20 labels a class": {"data": {"labels_per_class": 20}},
     "0.39 of the macs": {"channels": {"macs": 0.39}},
+    "0.39 of the macs, 16 epochs": {
+        "channels": {"macs": 0.39},
+        "training": {"epochs": 16},
+    },
     # It starts from scratch, with no statistics to keep.
     "ResNet-20": {
         "student": "resnet20",
