@@ -12,8 +12,8 @@ from tfdcu.measure import exported
 from tfdcu.measure import files_of
 from tfdcu.measure import images_for_export
 from tfdcu.measure import measured
-from tfdcu.measure import measured_on
 from tfdcu.measure import some_of_the_pool
+from tfdcu.measure import table_images
 
 POOL = tiny.images(60, seed=1)
 TEST = tiny.images(20, seed=2), tiny.labels(20)
@@ -126,9 +126,9 @@ def test_the_first_note_tells_what_images_accuracy_is_of(run):
     num = len(TEST[0])
     assert f"on the {num} test images." in notes[0]
     splits = opened(validation=TEST)
-    assert f"on the {num} validation images." in measured_on(splits)
+    assert f"on the {num} validation images." in table_images(splits)[1]
     splits = prepare(None, POOL, num_classes=4, image_shape=(8, 8, 1))
-    assert "measured on 60 images of the pool" in measured_on(splits)
+    assert "measured on 60 images of the pool" in table_images(splits)[1]
 
 
 def test_the_next_note_tells_the_agreement_on_held_out_images(run):

@@ -109,7 +109,7 @@ def measured(models, files, splits):
     Returns:
         (list of flat dicts as in `report.json`, list of sentences).
     """
-    images = splits.test or splits.validation or some_of_the_pool(splits)
+    images, measured_on = table_images(splits)
     milliseconds = latency(files)
     rows, notes = [], []
     for name, model in models.items():
@@ -145,22 +145,22 @@ def measured(models, files, splits):
             )
             if name == "student":
                 notes += explain(rows[-1], rows[1], path)
-    return rows, [measured_on(splits), pool_agreement(models, splits), *notes]
+    return rows, [measured_on, pool_agreement(models, splits), *notes]
 
 
-def measured_on(splits):
-    """A sentence on the images that accuracy and agreement are of."""
+def table_images(splits):
+    """What accuracy and agreement are measured on, and a sentence on it."""
     for name in ("test", "validation"):
         source = getattr(splits, name)
         if source is not None:
-            return (
+            return source, (
                 "Accuracy and agreement are measured on the "
                 f"{source.num_images:,} {name} images."
             )
-    return (
+    pool = some_of_the_pool(splits)
+    return pool, (
         "There are no labeled images to measure accuracy on. Agreement is "
-        f"measured on {some_of_the_pool(splits).num_images:,} images of the "
-        "pool."
+        f"measured on {pool.num_images:,} images of the pool."
     )
 
 
