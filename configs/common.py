@@ -37,10 +37,9 @@ def get_config():
     config.data.labels_per_class = placeholder(int)
     config.data.label_fraction = placeholder(float)
     config.data.validation_per_class = 0
-    # Pool images kept from training, to measure agreement on, and whether
-    # the student learns the others by heart: a number, or a share below 1.
+    # Pool images kept from training, to measure the student on after each
+    # epoch: a number, or a share below 1; none: a tenth, at most 500.
     config.data.pool_validation = placeholder(object)
-    config.data.pool_validation = 0
     # Whether the pool is given the labeled images' light and tint.
     config.data.match_colours = False
     # The teacher's class names in its own order, where the data have others.

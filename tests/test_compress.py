@@ -165,6 +165,18 @@ def test_the_workdir_holds_what_was_promised_and_nothing_half_written(unbroken):
     assert any("tfevents" in name for name in found)
 
 
+def test_a_student_that_training_ruins_is_handed_over_as_it_was(tmp_path):
+    few = {"training": {"epochs": 2, "learning_rate": 1e4}}
+    record = corridor.run(tmp_path, **QUICK | few)
+    assert_equal(
+        corridor.weights(tmp_path), corridor.weights(tmp_path, "pruned")
+    )
+    (note,) = [n for n in record["notes"] if "made the student worse" in n]
+    history = record["history"]["student"]
+    assert f"to {history['agreement_pool'][-1]:.1%} on held-out" in note
+    assert "Try a lower `training.learning_rate`" in note
+
+
 def test_sparsity_is_exact_and_holds_in_the_file(unbroken):
     model = keras.models.load_model(unbroken[0] / "run/student.keras")
     kernel = model.get_layer("conv2").kernel.numpy()

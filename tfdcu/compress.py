@@ -36,8 +36,10 @@ from tfdcu.stages import check_sections
 from tfdcu.stages import distiller
 from tfdcu.stages import trained
 from tfdcu.stored import stored_targets
-from tfdcu.unseen import Unseen
-from tfdcu.unseen import learned_by_heart
+from tfdcu.transfer.validation import Validation
+from tfdcu.transfer.validation import learned_by_heart
+from tfdcu.transfer.validation import training_harmed
+from tfdcu.transfer.validation import validation_sources
 from tfdcu.workdir import Workdir
 
 
@@ -213,8 +215,11 @@ def compress(
             cuts(number)["kept"],
         )
         mirror = config["targets"].get("mirror", False)
-        unseen = Unseen(splits.pool_validation, teacher, mirror)
-        return trained(run, name, model, splits, config, stored, [unseen])
+        validation = Validation(validation_sources(splits), teacher, mirror)
+        run.kept_json(
+            f"training/{name}_start.json", lambda: validation.measure(model)
+        )
+        return trained(run, name, model, splits, config, stored, [validation])
 
     def retrained(model, number, epochs):
         short = config["training"] | {"epochs": epochs}
@@ -260,11 +265,20 @@ def compress(
 
     student = small()
     print(f"Teacher: {in_words(teacher)}\nStudent: {in_words(student)}")
+
+    def better():
+        student = distilled("student", small(), config, len(rounds))
+        return small() if harmed() else student
+
+    def harmed():
+        start = run.read_json("training/student_start.json")
+        ends = run.read_json("training/student.json")
+        end = {name: ends[name][-1] for name in start}
+        # Zeros that were asked for are worth a loss.
+        return [] if config["sparsity"] else training_harmed(start, end)
+
     with run.stage("transfer"):
-        student = run.model(
-            "student",
-            lambda: distilled("student", small(), config, len(rounds)),
-        )
+        student = run.model("student", better)
     models = {"teacher": teacher}
     if baseline:
         with run.stage("baseline"):
@@ -286,7 +300,7 @@ def compress(
         )
         if run.holds(f"training/{name}.json")
     }
-    notes += learned_by_heart(histories.get("student", {}))
+    notes += harmed() or learned_by_heart(histories.get("student", {}))
     cut_away = cuts(len(rounds))
     record = write_report(
         run.path / "report.json",

@@ -23,7 +23,6 @@ from benchmarks import options
 from configs import digits_search
 from tfdcu.files import whole_files
 from tfdcu.search import search
-from tfdcu.search.setting import HELD_OUT
 from tfdcu.search.setting import Setting
 
 HERE = Path(__file__).parent
@@ -69,9 +68,6 @@ def compared(config, runs, channels):
         config.pop(name, None)
     record = search(**config, **searching, workdir=runs / "search")
     config["channels"] = {**config["channels"], **channels}
-    config["data"]["pool_validation"] = (
-        config["data"]["pool_validation"] or HELD_OUT
-    )
     report = tfdcu.compress(**config, workdir=runs / "default")
     default = next(
         row

@@ -12,6 +12,9 @@ from tfdcu.data.source import check_ranges
 from tfdcu.data.splits import few_labels
 from tfdcu.data.splits import hold_out
 
+# Images of the pool that are held out at most, where nobody says how many.
+_HELD_OUT = 500
+
 
 @dataclasses.dataclass(frozen=True)
 class Splits:
@@ -59,7 +62,7 @@ def prepare(
     labels_per_class=None,
     label_fraction=None,
     validation_per_class=0,
-    pool_validation=0,
+    pool_validation=None,
     match_colours=False,
     classes=None,
     value_range=(0.0, 1.0),
@@ -84,7 +87,8 @@ def prepare(
             `labeled`, to choose by.
         pool_validation: Unlabeled images (or a share below 1) taken from the
             pool to validate by agreement with the teacher, and, in training,
-            by the mimic loss after each epoch.
+            by the mimic loss after each epoch. Defaults to `None`: a tenth of
+            the pool, at most 500 images; none of a dataset that reshuffles.
         match_colours: Whether the pool's images are given the colours of the
             labeled ones, see `in_colours_of`.
         classes: The teacher's class names, or `None` for those of the data.
@@ -182,6 +186,8 @@ def prepare(
     if match_colours:
         pool = in_colours_of(pool, few)
     held = None
+    if pool_validation is None and pool.fixed_order:
+        pool_validation = min(pool.num_images // 10, _HELD_OUT)
     if pool_validation:
         pool, held = hold_out(pool, pool_validation, seed=seed)
     named = [one for one in (every, test, own_validation) if one is not None]

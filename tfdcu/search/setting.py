@@ -31,9 +31,6 @@ from tfdcu.stored import MIXING
 from tfdcu.stored import stored_targets
 from tfdcu.transfer import train
 
-# Share of the pool that is held out to judge on where nothing else is.
-HELD_OUT = 0.1
-
 
 class Setting:
     """Opens once what every trial needs, and judges every student alike.
@@ -128,7 +125,7 @@ class Setting:
             )
         if quality == "agreement":
             held = config["data"].get("pool_validation")
-            config["data"]["pool_validation"] = held or HELD_OUT
+            config["data"]["pool_validation"] = held or None
         self.config = {**config, "baseline": False, "seed": seed}
         self.prepared = {}
         self.opened = {}

@@ -18,6 +18,7 @@ from tfdcu.transfer.head import put_head
 from tfdcu.transfer.label import label_term
 from tfdcu.transfer.label import resolve_label
 from tfdcu.transfer.mimic import resolve_mimic
+from tfdcu.transfer.moving_average import short_averages
 from tfdcu.transfer.multiworker import check_execution
 from tfdcu.transfer.multiworker import many_workers
 from tfdcu.transfer.multiworker import outputs_of_share
@@ -31,6 +32,8 @@ from tfdcu.transfer.teachers import other_size
 from tfdcu.transfer.teachers import resized
 from tfdcu.transfer.teachers import teacher_answers
 from tfdcu.transfer.two_pools import TwoPools
+from tfdcu.transfer.validation import AgreementWarning
+from tfdcu.transfer.validation import Validation
 from tfdcu.transfer.weights import check_weights
 
 
@@ -301,7 +304,8 @@ class AlignedDistiller(TwoPools):
             **kwargs: As in Keras, but that `shuffle` defaults to `False`.
 
         Returns:
-            The `History` of the run.
+            The `History` of the run. A warning says where the student agrees
+            less with its teacher afterwards, on the first images of `x`.
 
         Raises:
             ValueError: If batches have no pool, or cannot be divided among the
@@ -319,6 +323,10 @@ class AlignedDistiller(TwoPools):
         # Batches come in their own order: Keras warns where it is to shuffle.
         kwargs = {"shuffle": False, **kwargs}
         check_execution(self)
+        watched = any(isinstance(one, Validation) for one in callbacks)
+        alone = self.distribute_strategy.num_replicas_in_sync == 1
+        if alone and not watched and isinstance(x, tf.data.Dataset):
+            callbacks.append(AgreementWarning(x))
         x = shared_batches(x, self.distribute_strategy)
         return super().fit(x, *args, callbacks=callbacks, **kwargs)
 
@@ -330,7 +338,8 @@ class AlignedDistiller(TwoPools):
         targets, followed = self.ask(images, targets)
         images = resized(images, self.student.input_shape)
         with tf.GradientTape() as tape:
-            outputs = self.forward(self.tap, images, num_labeled)
+            with short_averages(self.student, self.clock.steps.value):
+                outputs = self.forward(self.tap, images, num_labeled)
             logits = tf.cast(outputs["logits"], tf.float32)
             label = label_term(self.loss, y, logits[:num_labeled], weight)
             mimic = self.mimic_loss(targets, logits)

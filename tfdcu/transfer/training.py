@@ -1,12 +1,17 @@
 """One training run: optimizer, schedule, and going on after a kill."""
 
+from functools import partial
+
 import keras
 
 from tfdcu.transfer.averaging import Averaging
 from tfdcu.transfer.checkpoint import Checkpoint
 from tfdcu.transfer.checkpoint import StopOnNaN
+from tfdcu.transfer.clock import clock_variable
+from tfdcu.transfer.moving_average import short_averages
 from tfdcu.transfer.precision import loss_scaled
 from tfdcu.transfer.seeds import EpochSeeds
+from tfdcu.transfer.two_pools import TwoPools
 
 OPTIMIZERS = {
     "sgd": lambda rate, **options: keras.optimizers.SGD(
@@ -121,8 +126,11 @@ def train(
     if not done:
         checkpoint.save(0)
     if done < epochs:
+        fit = model.fit
+        if not isinstance(model, TwoPools):
+            fit = partial(fit_with_short_averages, model, done * steps)
         try:
-            model.fit(
+            fit(
                 batches(range(done, epochs)),
                 initial_epoch=done,
                 epochs=epochs,
@@ -143,6 +151,35 @@ def train(
             checkpoint.restore(model)
             raise
     return checkpoint.history
+
+
+def fit_with_short_averages(model, done, *args, **kwargs):
+    """`model.fit` of a plain model; see `short_averages`.
+
+    Args:
+        model: A compiled `keras.Model`.
+        done: Int, training steps of earlier fits of the run.
+        *args, **kwargs: As in `keras.Model.fit`.
+
+    Returns:
+        As `keras.Model.fit`.
+    """
+    with model.distribute_strategy.scope():
+        steps = clock_variable("steps")
+        steps.assign(float(done))
+    train_step = model.train_step
+
+    def counted(data):
+        with short_averages(model, steps.value):
+            logs = train_step(data)
+        steps.assign(steps + 1.0)
+        return logs
+
+    model.train_step = counted
+    try:
+        return model.fit(*args, **kwargs)
+    finally:
+        del model.train_step
 
 
 def steps_at_once(steps, most):
