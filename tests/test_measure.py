@@ -15,6 +15,11 @@ from tfdcu.measure import measured
 from tfdcu.measure import some_of_the_pool
 from tfdcu.measure import table_images
 
+NONE_HELD_OUT = {
+    "num_classes": 4,
+    "image_shape": (8, 8, 1),
+    "pool_validation": 0,
+}
 POOL = tiny.images(60, seed=1)
 TEST = tiny.images(20, seed=2), tiny.labels(20)
 
@@ -87,7 +92,7 @@ def test_what_the_pool_does_not_reach_is_not_cut_off_in_int8(tmp_path):
 
 
 def test_without_labels_the_pool_calibrates():
-    splits = prepare(None, POOL, num_classes=4, image_shape=(8, 8, 1))
+    splits = prepare(None, POOL, **NONE_HELD_OUT)
     calibration, check = images_for_export(splits)
     np.testing.assert_array_equal(calibration, check)
     assert len(check) == 60
@@ -127,7 +132,7 @@ def test_the_first_note_tells_what_images_accuracy_is_of(run):
     assert f"on the {num} test images." in notes[0]
     splits = opened(validation=TEST)
     assert f"on the {num} validation images." in table_images(splits)[1]
-    splits = prepare(None, POOL, num_classes=4, image_shape=(8, 8, 1))
+    splits = prepare(None, POOL, **NONE_HELD_OUT)
     assert "measured on 60 images of the pool" in table_images(splits)[1]
 
 
@@ -144,7 +149,7 @@ def test_the_next_note_tells_the_agreement_on_held_out_images(run):
 
 def test_without_labels_the_pool_measures_agreement(run):
     models, files, _, _ = run
-    splits = prepare(None, POOL, num_classes=4, image_shape=(8, 8, 1))
+    splits = prepare(None, POOL, **NONE_HELD_OUT)
     rows, notes = measured(models, files, splits)
     assert {row["accuracy"] for row in rows} == {None}
     images = np.stack(list(splits.unlabeled.dataset.as_numpy_iterator()))
@@ -168,7 +173,7 @@ def test_pool_images_are_taken_from_all_of_it():
     num = NUM_POOL_IMAGES + 500
     values = np.arange(num, dtype="float32") / num
     pool = np.broadcast_to(values[:, None, None, None], (num, 8, 8, 1))
-    splits = prepare(None, pool, num_classes=4, image_shape=(8, 8, 1))
+    splits = prepare(None, pool, **NONE_HELD_OUT)
     some = some_of_the_pool(splits)
     assert some.num_images == NUM_POOL_IMAGES
     taken = [image[0, 0, 0] for image in some.dataset.as_numpy_iterator()]

@@ -194,10 +194,11 @@ def test_other_images_in_the_same_place_are_described_otherwise():
     one = described(pool.subset(range(50)))
     assert one == described(pool.subset(range(50)))
     assert set(one) == {"labeled", "unlabeled", "pool_validation"}
+    assert one["pool_validation"]["num_images"] == 5
     other = described(pool.subset(range(50, 100)))
     assert other["labeled"] == one["labeled"]
     assert other["unlabeled"] != one["unlabeled"]
-    assert other["unlabeled"]["num_images"] == 50
+    assert other["unlabeled"]["num_images"] == 45
 
 
 def reshuffling(num=16, **options):

@@ -112,12 +112,39 @@ def test_validation_takes_no_image_of_the_test_nor_too_many():
 
 def test_a_student_that_got_worse_is_named_with_both_figures():
     start = {"val_mimic": 3.0, "agreement_pool": 0.8, "agreement_labeled": 0.9}
-    worse = {"val_mimic": 1.0, "agreement_pool": 0.1, "agreement_labeled": 0.95}
+    worse = {"val_mimic": 1.0, "agreement_pool": 0.1, "agreement_labeled": 1.0}
     (sentence,) = training_harmed(start, worse)
     assert "from 80.0% to 10.0% on held-out images of the pool" in sentence
-    assert "from 90.0% to 95.0% on labeled images" in sentence
+    assert "from 90.0% to 100.0% on labeled images" in sentence
     assert not training_harmed(start, start)
     assert not training_harmed({}, {})
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "harmed"),
+    [
+        # By heart: won on what is trained on, lost elsewhere.
+        ({"pool": 0.5, "labeled": 0.6}, {"pool": 0.4, "labeled": 1.0}, True),
+        # Statistics of a foreign pool.
+        ({"pool": 0.5, "labeled": 0.9}, {"pool": 0.6, "labeled": 0.7}, True),
+        ({"pool": 0.5, "labeled": 0.9}, {"pool": 0.6, "labeled": 0.85}, False),
+        (
+            {"pool": 0.5, "validation": 0.9},
+            {"pool": 0.4, "validation": 0.95},
+            True,
+        ),
+        ({"labeled": 0.5}, {"labeled": 0.6}, False),
+        ({"training": 0.5}, {"training": 0.4}, True),
+    ],
+)
+def test_what_is_won_on_images_that_are_trained_on_does_not_count(
+    start, end, harmed
+):
+    start, end = (
+        {f"agreement_{name}": share for name, share in one.items()}
+        for one in (start, end)
+    )
+    assert bool(training_harmed(start, end)) is harmed
 
 
 def agreement(student):

@@ -142,6 +142,18 @@ class AgreementWarning(keras.callbacks.Callback):
             )
 
 
+# What kinds of images there are to measure on: those that nothing is trained
+# on, and the others.
+_HELD_OUT = {
+    "pool": "held-out images of the pool",
+    "validation": "validation images",
+}
+_TRAINED_ON = {
+    "labeled": "labeled images",
+    "training": "training images of the pool",
+}
+
+
 def validation_sources(splits):
     """The images that show whether training helps; none of the test.
 
@@ -149,14 +161,13 @@ def validation_sources(splits):
         splits: `tfdcu.data.Splits`.
 
     Returns:
-        Dict for `Validation`: `pool`, those held out of the pool, and
-        `labeled`, the validation images or else the labeled ones; without any
-        of these `training`, images of the pool that are trained on.
+        Dict for `Validation`: `pool`, those held out of the pool; `validation`
+        or else the `labeled` ones; without any of these `training`, images of
+        the pool that are trained on.
     """
-    kinds = {
-        "pool": splits.pool_validation,
-        "labeled": splits.validation or splits.labeled,
-    }
+    kinds = {"pool": splits.pool_validation, "validation": splits.validation}
+    if splits.validation is None:
+        kinds["labeled"] = splits.labeled
     if not any(kinds.values()) and splits.unlabeled.fixed_order:
         kinds["training"] = splits.unlabeled
     return {
@@ -166,33 +177,45 @@ def validation_sources(splits):
     }
 
 
-def agreement(found):
-    """One number of what `Validation.measure` gives: all kinds weigh alike."""
-    return float(
-        np.mean([v for k, v in found.items() if k.startswith("agreement_")])
-    )
+def improvement(start, end):
+    """How much more often a student chooses its teacher's classes.
+
+    The mean over the kinds of images that are held out, less what is lost on
+    others: what is won on images that are trained on tells little.
+
+    Args:
+        start, end: What `Validation.measure` gave before and after training.
+
+    Returns:
+        Float in [-2, 1]; 0 where nothing was measured.
+    """
+    change = {
+        name.removeprefix("agreement_"): end[name] - start[name]
+        for name in start
+        if name.startswith("agreement_")
+    }
+    held_out = [change[name] for name in _HELD_OUT if name in change]
+    others = [change[name] for name in _TRAINED_ON if name in change]
+    if not held_out:
+        return sum(others)
+    return float(np.mean(held_out)) + sum(min(0.0, one) for one in others)
 
 
 def training_harmed(start, end):
     """What to say where a student follows its teacher less after training.
 
     Args:
-        start, end: What `Validation.measure` gave before and after.
+        start, end: As in `improvement`.
 
     Returns:
         List of one sentence, or none.
     """
-    if not start or not agreement(end) < agreement(start):
+    if improvement(start, end) >= 0:
         return []
-    kinds = {
-        "pool": "held-out images of the pool",
-        "labeled": "labeled images",
-        "training": "images of the pool",
-    }
     moved = " and ".join(
-        f"from {start[key]:.1%} to {end[key]:.1%} on {kinds[key[10:]]}"
-        for key in start
-        if key.startswith("agreement_")
+        f"from {start[key]:.1%} to {end[key]:.1%} on {words}"
+        for name, words in (_HELD_OUT | _TRAINED_ON).items()
+        if (key := f"agreement_{name}") in start
     )
     return [
         "Training made the student worse, so it is handed over as it was "
