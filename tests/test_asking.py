@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from tests import tiny
+from tests.support import tiny
 from tfdcu import asking
 from tfdcu.data import open_source
 

@@ -12,9 +12,9 @@ import pytest
 import tensorflow as tf
 
 import tfdcu
-from tests import beam
 from tests import test_architecture
-from tests import tiny
+from tests.support import beam
+from tests.support import tiny
 from tfdcu import data
 
 IMAGES = tiny.images(150, seed=2)

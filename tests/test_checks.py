@@ -3,7 +3,7 @@
 import keras
 import pytest
 
-from tests import tiny
+from tests.support import tiny
 from tfdcu.checks import check_needs
 from tfdcu.checks import check_values
 from tfdcu.checks import image_shape_of

@@ -15,8 +15,8 @@ import pytest
 from PIL import Image
 
 import tfdcu
-from tests import corridor
-from tests import tiny
+from tests.support import corridor
+from tests.support import tiny
 from tfdcu import stages
 from tfdcu.files import MACHINE
 
@@ -85,7 +85,7 @@ def assert_same(first, second, name="student"):
 def killed(folder, moment):
     """Whether a run in a process of its own died at the moment."""
     process = subprocess.run(
-        [sys.executable, "-m", "tests.corridor", str(folder), moment],
+        [sys.executable, "-m", "tests.support.corridor", str(folder), moment],
         env={**os.environ, "PYTHONPATH": os.getcwd()},
         capture_output=True,
         text=True,

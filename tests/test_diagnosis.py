@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 import tfdcu
-from tests import tiny
+from tests.support import tiny
 
 
 def smooth(num, level=0.0, seed=0, size=8):

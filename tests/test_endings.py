@@ -7,7 +7,7 @@ import tensorflow as tf
 from keras import layers
 from keras import ops
 
-from tests import tiny
+from tests.support import tiny
 from tfdcu.endings import as_logits
 
 

@@ -6,7 +6,7 @@ import pytest
 from keras import layers
 from keras import ops
 
-from tests import tiny
+from tests.support import tiny
 from tfdcu.graph import Tensor
 from tfdcu.graph import read_graph
 from tfdcu.graph import walk

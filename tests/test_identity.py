@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tests import tiny
+from tests.support import tiny
 from tfdcu.data import open_source
 from tfdcu.identity import describe
 from tfdcu.identity import versions

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import tfdcu
-from tests import tiny
+from tests.support import tiny
 from tfdcu.data import images_of
 from tfdcu.data import prepare
 from tfdcu.measure import NUM_POOL_IMAGES

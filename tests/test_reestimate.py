@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests import tiny
+from tests.support import tiny
 from tests.transfer.test_averaging import batches
 from tests.transfer.test_averaging import fresh
 from tests.transfer.test_training import STEPS

@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from tests import tiny
+from tests.support import tiny
 from tfdcu.graph import read_graph
 from tfdcu.running import Walk
 from tfdcu.running import as_it_is

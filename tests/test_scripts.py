@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import tfdcu
-from tests import tiny
+from tests.support import tiny
 from tfdcu.transfer.parts import num_cores
 
 ROOT = Path(__file__).parents[1]

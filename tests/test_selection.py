@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 import tfdcu
-from tests import tiny
+from tests.support import tiny
 from tests.test_diagnosis import constant_net
 from tests.test_diagnosis import smooth
 from tfdcu.data import open_source

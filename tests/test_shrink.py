@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests import tiny
+from tests.support import tiny
 from tfdcu import data
 from tfdcu import shrink
 from tfdcu.macs import total_macs

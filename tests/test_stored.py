@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from tests import tiny
-from tests.tiny import Recorder
+from tests.support import tiny
+from tests.support.tiny import Recorder
 from tfdcu import data
 from tfdcu.stored import check_targets
 from tfdcu.stored import num_views

@@ -8,8 +8,8 @@ import pytest
 import tensorflow as tf
 
 import tfdcu
-from tests import tiny
-from tests.tiny import Recorder
+from tests.support import tiny
+from tests.support.tiny import Recorder
 from tfdcu import data
 from tfdcu import teacher_targets
 from tfdcu.data import source as source_lib

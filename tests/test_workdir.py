@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from tests import tiny
+from tests.support import tiny
 from tfdcu.files import MACHINE
 from tfdcu.models import custom_layers
 from tfdcu.workdir import RESULTS

@@ -21,7 +21,7 @@ from benchmarks.speed import switches
 from benchmarks.speed import turns
 from benchmarks.speed.setting import Setting
 from benchmarks.speed.setting import open_setting
-from tests import tiny
+from tests.support import tiny
 from tfdcu.data import source as source_lib
 from tfdcu.transfer.parts import num_cores
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tests import tiny
+from tests.support import tiny
 from tfdcu import data
 
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests import tiny
 from tests.data.test_targets import IMAGES
 from tests.data.test_targets import fingerprint
 from tests.data.test_targets import pool
 from tests.data.test_targets import written
+from tests.support import tiny
 from tfdcu import data
 from tfdcu.data.targets import claim
 

@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from tests import tiny
+from tests.support import tiny
 from tfdcu.data.digest import checksums
 from tfdcu.data.digest import describe_views
 from tfdcu.data.open import open_source

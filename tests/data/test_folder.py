@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.data import files
+from tests.support import files
 from tfdcu import data
 from tfdcu.data import scan
 

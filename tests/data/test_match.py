@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 import tfdcu
-from tests import tiny
+from tests.support import tiny
 from tfdcu.data.match import colours_of
 from tfdcu.data.match import in_colours_of
 

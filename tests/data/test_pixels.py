@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.data import files
+from tests.support import files
 from tfdcu.data import pixels
 
 

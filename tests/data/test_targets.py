@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests import tiny
+from tests.support import tiny
 from tfdcu import data
 from tfdcu.data import source as source_lib
 from tfdcu.data.targets import Targets

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.data import files
+from tests.support import files
 from tfdcu import data
 from tfdcu.data import source as source_lib
 

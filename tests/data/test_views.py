@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from tests import tiny
+from tests.support import tiny
 from tfdcu import data
 from tfdcu.data.views import viewing
 

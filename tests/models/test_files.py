@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from tests import tiny
+from tests.support import tiny
 from tfdcu.models import load
 
 IMAGES = tiny.images(4)

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from tests import tiny
+from tests.support import tiny
 from tfdcu.models import build
 from tfdcu.models import fingerprint
 from tfdcu.models import load

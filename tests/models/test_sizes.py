@@ -3,7 +3,7 @@
 import keras
 from keras import layers
 
-from tests import tiny
+from tests.support import tiny
 from tfdcu.macs import total_macs
 from tfdcu.models import at_size
 from tfdcu.models import copy_of

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from tests import tiny
+from tests.support import tiny
 from tfdcu.macs import total_macs
 from tfdcu.pruning import channels
 from tfdcu.pruning import importance_of

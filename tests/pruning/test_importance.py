@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests import tiny
+from tests.support import tiny
 from tfdcu.pruning.groups import Groups
 from tfdcu.pruning.scores import score_groups
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from tests import tiny
+from tests.support import tiny
 from tfdcu.pruning.groups import Groups
 from tfdcu.pruning.importance_taylor import taylor
 

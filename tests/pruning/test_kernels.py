@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from tests import tiny
+from tests.support import tiny
 from tfdcu.pruning.kernels import choose_kernels
 from tfdcu.pruning.kernels import share_of_zeros
 from tfdcu.pruning.kernels import sparsity_of

@@ -3,7 +3,7 @@
 import keras
 import pytest
 
-from tests import tiny
+from tests.support import tiny
 from tfdcu.pruning.kernels import choose_kernels
 from tfdcu.pruning.pattern import check_kernels
 from tfdcu.pruning.pattern import check_pattern

@@ -6,7 +6,7 @@ import pytest
 from keras import layers
 from keras import ops
 
-from tests import tiny
+from tests.support import tiny
 from tfdcu.macs import total_macs
 from tfdcu.pruning.cost import macs_cost
 from tfdcu.pruning.cost import params_cost

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from tests import tiny
+from tests.support import tiny
 from tfdcu.pruning.kernels import choose_kernels
 from tfdcu.pruning.kernels import sparsity_of
 from tfdcu.pruning.sparsity import Sparsify

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from tests import tiny
 from tests.report.test_figures import drawn
+from tests.support import tiny
 from tfdcu.report import curves
 from tfdcu.report import training_figure
 

@@ -1,4 +1,4 @@
-from tests import tiny
+from tests.support import tiny
 from tfdcu.report import headline
 
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests import tiny
+from tests.support import tiny
 from tfdcu import files as whole
 from tfdcu.report import accuracy_figure
 from tfdcu.report import headline

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from tests import tiny
+from tests.support import tiny
 from tfdcu.report.profile import profile
 from tfdcu.report.profile import profile_layers
 

@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 
-from tests import tiny
+from tests.support import tiny
 from tfdcu import files
 from tfdcu.report import read_report
 from tfdcu.report import write_report

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 import tfdcu
-from tests import tiny
+from tests.support import tiny
 from tfdcu.pruning import reestimate_statistics
 from tfdcu.search import StudentHyperModel
 from tfdcu.search import hypermodel as module

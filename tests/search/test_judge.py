@@ -3,7 +3,7 @@ import types
 import numpy as np
 import pytest
 
-from tests import tiny
+from tests.support import tiny
 from tfdcu.data import open_source
 from tfdcu.export import file_sizes
 from tfdcu.search.judge import Judge

@@ -5,7 +5,7 @@ import keras
 import numpy as np
 import pytest
 
-from tests import tiny
+from tests.support import tiny
 from tfdcu.export import LiteRTModel
 from tfdcu.search import search
 from tfdcu.search import tuners

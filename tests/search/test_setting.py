@@ -3,7 +3,7 @@ import sys
 import numpy as np
 import pytest
 
-from tests import tiny
+from tests.support import tiny
 from tfdcu.data import images_of
 from tfdcu.pruning import importance_of
 from tfdcu.search.setting import Setting

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests import tiny
+from tests.support import tiny
 from tfdcu.transfer.alignment import DomainClassifier
 from tfdcu.transfer.alignment import GradientReversal
 from tfdcu.transfer.alignment import channel_statistics

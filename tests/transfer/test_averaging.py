@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from tests import tiny
+from tests.support import tiny
 from tests.transfer.test_training import IMAGES
 from tests.transfer.test_training import LABELS
 from tests.transfer.test_training import STEPS

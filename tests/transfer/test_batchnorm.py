@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests import tiny
+from tests.support import tiny
 from tfdcu.transfer.batchnorm import BATCHNORMS
 
 LABELED = tiny.images(6, seed=1)

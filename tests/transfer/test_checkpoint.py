@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from tests import tiny
+from tests.support import tiny
 from tfdcu.transfer.checkpoint import Checkpoint
 
 FILES = ["epoch-0002.json", "epoch-0002.weights.h5"]

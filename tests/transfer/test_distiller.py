@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests import tiny
+from tests.support import tiny
 from tfdcu import AlignedDistiller
 from tfdcu import ops
 from tfdcu.transfer.balance import class_weights

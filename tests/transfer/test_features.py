@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests import tiny
+from tests.support import tiny
 from tests.transfer.test_distiller import POOL
 from tests.transfer.test_distiller import batches
 from tests.transfer.test_distiller import teacher

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from tests import tiny
+from tests.support import tiny
 from tests.transfer.test_distiller import teacher
 from tests.transfer.test_distiller import trained
 from tfdcu import AlignedDistiller

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from tests import tiny
+from tests.support import tiny
 from tfdcu.transfer.label import label_term
 from tfdcu.transfer.label import resolve_label
 

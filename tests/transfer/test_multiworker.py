@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests import tiny
+from tests.support import tiny
 from tfdcu.data import training_batches
 from tfdcu.transfer.checkpoint import Checkpoint
 from tfdcu.transfer.distiller import AlignedDistiller

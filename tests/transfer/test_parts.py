@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from tests import tiny
+from tests.support import tiny
 from tfdcu.transfer import parts
 from tfdcu.transfer.forward import Forward
 

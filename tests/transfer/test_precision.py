@@ -3,7 +3,7 @@
 import keras
 import pytest
 
-from tests import tiny
+from tests.support import tiny
 from tfdcu import AlignedDistiller
 from tfdcu.transfer.precision import loss_scaled
 

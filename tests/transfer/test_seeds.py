@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from tests import tiny
+from tests.support import tiny
 from tfdcu.transfer.seeds import EpochSeeds
 from tfdcu.transfer.seeds import random_states
 from tfdcu.transfer.training import train

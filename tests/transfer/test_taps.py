@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from tests import tiny
+from tests.support import tiny
 from tfdcu import AlignedDistiller
 from tfdcu.transfer.taps import check_alike
 from tfdcu.transfer.taps import default_feature_layer

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests import tiny
+from tests.support import tiny
 from tfdcu.transfer.teachers import check_classes
 from tfdcu.transfer.teachers import other_size
 from tfdcu.transfer.teachers import resized

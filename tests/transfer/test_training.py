@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests import tiny
+from tests.support import tiny
 from tests.transfer.test_precision import half_net
 from tfdcu import AlignedDistiller
 from tfdcu.transfer.checkpoint import Checkpoint

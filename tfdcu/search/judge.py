@@ -3,10 +3,10 @@
 import math
 import tempfile
 
+from tfdcu.evaluate import choices_of
 from tfdcu.evaluate import share_equal
 from tfdcu.export import file_sizes
 from tfdcu.export import latency
-from tfdcu.measure import choices_of
 from tfdcu.measure import files_of
 from tfdcu.report import profile
 from tfdcu.search.names import check_names

@@ -1,6 +1,6 @@
 """One small run for the tests of the corridor, also as a program that dies.
 
-    python -m tests.corridor <folder> <moment>
+    python -m tests.support.corridor <folder> <moment>
 
 runs it in `<folder>` and kills itself, without a word to anyone, when the
 moment has come: `step:<epoch>:<batch>` after a training step, `before:<name>`
@@ -16,7 +16,7 @@ import sys
 import keras
 
 import tfdcu
-from tests import tiny
+from tests.support import tiny
 from tfdcu.transfer.checkpoint import StopOnNaN
 
 OPTIONS = {
