@@ -18,7 +18,7 @@ import tfdcu
 from tests.support import corridor
 from tests.support import tiny
 from tfdcu import stages
-from tfdcu.files import MACHINE
+from tfdcu.workdir.atomic import MACHINE
 
 # `tfdcu.compress` is the function; its module is the one to look into.
 MODULE = sys.modules["tfdcu.compress"]

@@ -12,13 +12,10 @@ from tfdcu.chosen import with_pool
 from tfdcu.data import images_of
 from tfdcu.data import prepare
 from tfdcu.diagnosis import diagnose
-from tfdcu.identity import describe
-from tfdcu.identity import versions
 from tfdcu.measure import exported
 from tfdcu.measure import measured
 from tfdcu.models import at_size
 from tfdcu.models import custom_layers
-from tfdcu.models import fingerprint
 from tfdcu.models import load
 from tfdcu.report import diagnosis_in_words
 from tfdcu.report import profile
@@ -38,7 +35,10 @@ from tfdcu.stages import trained
 from tfdcu.stored import stored_targets
 from tfdcu.unseen import Unseen
 from tfdcu.unseen import learned_by_heart
-from tfdcu.workdir import Workdir
+from tfdcu.workdir.fingerprint import describe
+from tfdcu.workdir.fingerprint import fingerprint
+from tfdcu.workdir.fingerprint import versions
+from tfdcu.workdir.workdir import Workdir
 
 
 def compress(

@@ -10,10 +10,10 @@ import numpy as np
 import tensorflow as tf
 
 from tfdcu.export import LiteRTModel
-from tfdcu.models import fingerprint
 from tfdcu.models import load
 from tfdcu.transfer import resized
 from tfdcu.transfer import teacher_function
+from tfdcu.workdir.fingerprint import fingerprint
 
 # How far a row of probabilities may be off 1, before they are quantized.
 _SLACK = 1e-3

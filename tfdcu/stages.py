@@ -18,7 +18,7 @@ from tfdcu.stored import stored_targets
 from tfdcu.transfer import AlignedDistiller
 from tfdcu.transfer import resized
 from tfdcu.transfer import train
-from tfdcu.workdir import save_model
+from tfdcu.workdir.workdir import save_model
 
 # Each section of a config: the function it is the keywords of, and the
 # keywords that `compress` gives itself.

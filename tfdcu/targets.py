@@ -14,11 +14,11 @@ from tfdcu.data import name_of
 from tfdcu.data import open_mix
 from tfdcu.data import open_source
 from tfdcu.data import view_batches
-from tfdcu.files import remove_stand_ins
 from tfdcu.logits import Teacher
 from tfdcu.logits import mirrored
 from tfdcu.logits import open_teacher
 from tfdcu.report import Counter
+from tfdcu.workdir.atomic import remove_stand_ins
 
 
 def teacher_targets(

@@ -10,8 +10,6 @@ from tfdcu.data import open_source
 from tfdcu.data import prepare
 from tfdcu.data import training_batches
 from tfdcu.evaluate import evaluate
-from tfdcu.identity import describe
-from tfdcu.identity import versions
 from tfdcu.models import build
 from tfdcu.models import load
 from tfdcu.report import Progress
@@ -19,8 +17,10 @@ from tfdcu.sections import check_section
 from tfdcu.stages import SECTIONS
 from tfdcu.transfer import check_training
 from tfdcu.transfer import train
-from tfdcu.workdir import Workdir
-from tfdcu.workdir import save_model
+from tfdcu.workdir.fingerprint import describe
+from tfdcu.workdir.fingerprint import versions
+from tfdcu.workdir.workdir import Workdir
+from tfdcu.workdir.workdir import save_model
 
 
 def train_teacher(

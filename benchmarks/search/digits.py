@@ -21,10 +21,10 @@ from absl import flags
 import tfdcu
 from benchmarks import options
 from configs import digits_search
-from tfdcu.files import whole_files
 from tfdcu.search import search
 from tfdcu.search.setting import HELD_OUT
 from tfdcu.search.setting import Setting
+from tfdcu.workdir.atomic import whole_files
 
 HERE = Path(__file__).parent
 

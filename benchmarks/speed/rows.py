@@ -18,8 +18,8 @@ from benchmarks.speed.switches import THREADS
 from benchmarks.speed.switches import kernels
 from benchmarks.speed.switches import threads
 from benchmarks.speed.table import page
-from tfdcu.files import whole_files
-from tfdcu.identity import versions
+from tfdcu.workdir.atomic import whole_files
+from tfdcu.workdir.fingerprint import versions
 
 ROWS = {
     "1": limit,

@@ -7,7 +7,7 @@ from tests.support import tiny
 from tfdcu.macs import total_macs
 from tfdcu.models import at_size
 from tfdcu.models import copy_of
-from tfdcu.models import fingerprint
+from tfdcu.workdir.fingerprint import fingerprint
 
 
 def any_size():

@@ -9,7 +9,7 @@ import tensorflow as tf
 from tfdcu.data.augment import resolve
 from tfdcu.data.augment import view_seeds
 from tfdcu.data.sample import images_of
-from tfdcu.identity import describe
+from tfdcu.workdir.fingerprint import describe
 
 # Images that are compared before anything starts.
 NUM_LOOKED_AT = 64

@@ -2,7 +2,6 @@
 
 from tfdcu.models.files import custom_layers
 from tfdcu.models.files import load
-from tfdcu.models.identity import fingerprint
 from tfdcu.models.sizes import at_size
 from tfdcu.models.sizes import copy_of
 from tfdcu.models.zoo import build
@@ -12,6 +11,5 @@ __all__ = [
     "build",
     "copy_of",
     "custom_layers",
-    "fingerprint",
     "load",
 ]

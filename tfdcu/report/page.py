@@ -4,7 +4,6 @@ import base64
 import json
 from pathlib import Path
 
-from tfdcu.files import whole_files
 from tfdcu.report import words
 from tfdcu.report.curves import training_figure
 from tfdcu.report.figures import accuracy_figure
@@ -20,6 +19,7 @@ from tfdcu.report.table import COLUMNS
 from tfdcu.report.table import comparison
 from tfdcu.report.table import escape
 from tfdcu.report.table import markdown_table
+from tfdcu.workdir.atomic import whole_files
 
 HEADING = "Compression report"
 MOST_ITEMS = 20

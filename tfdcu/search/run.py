@@ -6,10 +6,6 @@ import os
 import keras
 
 from tfdcu.collection import without_what_stays
-from tfdcu.files import whole_files
-from tfdcu.identity import describe
-from tfdcu.identity import versions
-from tfdcu.models import fingerprint
 from tfdcu.report import front_figure
 from tfdcu.report import front_table
 from tfdcu.search.names import check_names
@@ -17,7 +13,11 @@ from tfdcu.search.setting import Setting
 from tfdcu.search.winners import in_full
 from tfdcu.search.winners import winners
 from tfdcu.search.winners import with_front
-from tfdcu.workdir import Workdir
+from tfdcu.workdir.atomic import whole_files
+from tfdcu.workdir.fingerprint import describe
+from tfdcu.workdir.fingerprint import fingerprint
+from tfdcu.workdir.fingerprint import versions
+from tfdcu.workdir.workdir import Workdir
 
 # Arguments that may change when a search is called again to go on.
 EXTENDABLE = ("max_trials", "max_winners")

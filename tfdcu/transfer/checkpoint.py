@@ -7,9 +7,9 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from tfdcu.files import whole_files
-from tfdcu.files import with_ending
 from tfdcu.transfer.averaging import averaged_variables
+from tfdcu.workdir.atomic import whole_files
+from tfdcu.workdir.atomic import with_ending
 
 
 class Checkpoint(keras.callbacks.Callback):

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import keras
 
-from tfdcu.files import remove_stand_ins
-from tfdcu.files import whole_files
-from tfdcu.files import with_ending
+from tfdcu.workdir.atomic import remove_stand_ins
+from tfdcu.workdir.atomic import whole_files
+from tfdcu.workdir.atomic import with_ending
 
 # What a run leaves that a later start takes up.
 RESULTS = (

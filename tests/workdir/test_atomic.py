@@ -9,12 +9,12 @@ import time
 
 import pytest
 
-from tfdcu.files import MACHINE
-from tfdcu.files import PATIENCE
-from tfdcu.files import STAND_IN
-from tfdcu.files import remove_stand_ins
-from tfdcu.files import whole_files
-from tfdcu.files import with_ending
+from tfdcu.workdir.atomic import MACHINE
+from tfdcu.workdir.atomic import PATIENCE
+from tfdcu.workdir.atomic import STAND_IN
+from tfdcu.workdir.atomic import remove_stand_ins
+from tfdcu.workdir.atomic import whole_files
+from tfdcu.workdir.atomic import with_ending
 
 
 def names(folder):
@@ -104,7 +104,7 @@ def test_an_ending_is_kept_for_those_who_insist(tmp_path):
 
 KILLED = """
 import os, pathlib, signal, sys
-from tfdcu.files import whole_files, with_ending
+from tfdcu.workdir.atomic import whole_files, with_ending
 with whole_files(pathlib.Path(sys.argv[1]) / "a.keras") as (beside,):
     with with_ending(beside, ".keras") as file:
         file.write_text("half")

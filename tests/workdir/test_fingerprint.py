@@ -11,8 +11,8 @@ import tensorflow as tf
 
 from tests.support import tiny
 from tfdcu.data import open_source
-from tfdcu.identity import describe
-from tfdcu.identity import versions
+from tfdcu.workdir.fingerprint import describe
+from tfdcu.workdir.fingerprint import versions
 
 
 def augment(image, seed):

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from tests.support import tiny
-from tfdcu.files import MACHINE
 from tfdcu.models import custom_layers
-from tfdcu.workdir import RESULTS
-from tfdcu.workdir import Workdir
-from tfdcu.workdir import differences
-from tfdcu.workdir import save_model
+from tfdcu.workdir.atomic import MACHINE
+from tfdcu.workdir.workdir import RESULTS
+from tfdcu.workdir.workdir import Workdir
+from tfdcu.workdir.workdir import differences
+from tfdcu.workdir.workdir import save_model
 
 CONFIG = {"seed": 0, "training": {"epochs": 3, "optimizer": "sgd"}}
 
@@ -151,7 +151,9 @@ def test_json_is_read_back_or_the_default(tmp_path):
 
 def test_seconds_add_up_over_starts_and_count_failures(tmp_path, monkeypatch):
     clock = iter([10.0, 12.0, 100.0, 103.5])
-    monkeypatch.setattr("tfdcu.workdir.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr(
+        "tfdcu.workdir.workdir.time.monotonic", lambda: next(clock)
+    )
     with open_run(tmp_path).stage("transfer"):
         pass
     with pytest.raises(RuntimeError):
@@ -162,7 +164,9 @@ def test_seconds_add_up_over_starts_and_count_failures(tmp_path, monkeypatch):
 
 def test_seconds_are_kept_before_a_stage_ends(tmp_path, monkeypatch):
     clock = iter([10.0, 12.0, 15.0, 19.0])
-    monkeypatch.setattr("tfdcu.workdir.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr(
+        "tfdcu.workdir.workdir.time.monotonic", lambda: next(clock)
+    )
     run = open_run(tmp_path)
     with run.stage("transfer"):
         for so_far in (2.0, 5.0):

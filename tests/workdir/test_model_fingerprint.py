@@ -9,8 +9,8 @@ import pytest
 
 from tests.support import tiny
 from tfdcu.models import build
-from tfdcu.models import fingerprint
 from tfdcu.models import load
+from tfdcu.workdir.fingerprint import fingerprint
 
 
 def assert_steady(model, path):
