@@ -3,7 +3,7 @@
 from absl import app
 from absl import flags
 
-from tfdcu.transfer import halve_threads
+from tfdcu.graph.parallel import halve_threads
 
 
 def parsed(arguments):

@@ -12,7 +12,7 @@ import pytest
 
 import tfdcu
 from tests.support import tiny
-from tfdcu.transfer.parts import num_cores
+from tfdcu.graph.parallel import num_cores
 
 ROOT = Path(__file__).parents[1]
 QUICK = (

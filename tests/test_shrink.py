@@ -6,7 +6,7 @@ import pytest
 from tests.support import tiny
 from tfdcu import data
 from tfdcu import shrink
-from tfdcu.macs import total_macs
+from tfdcu.graph.macs import total_macs
 from tfdcu.pruning import importance_of
 from tfdcu.shrink import cut_in_all
 from tfdcu.shrink import kept_of_all

@@ -8,7 +8,7 @@ from tfdcu.data import Source
 from tfdcu.data import colour_levels
 from tfdcu.data import junk_measures
 from tfdcu.data import open_source
-from tfdcu.graph import read_graph
+from tfdcu.graph.graph import read_graph
 from tfdcu.transfer import resized
 
 _BATCH_SIZE = 128

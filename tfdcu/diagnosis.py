@@ -12,7 +12,7 @@ from tfdcu.asking import tapped
 from tfdcu.data import count_junk
 from tfdcu.data import mean_and_deviation
 from tfdcu.data import sample_of
-from tfdcu.endings import as_logits
+from tfdcu.graph.logits import as_logits
 from tfdcu.models import load
 from tfdcu.transfer import channel_statistics
 from tfdcu.transfer import default_align_layer

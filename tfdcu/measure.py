@@ -10,7 +10,7 @@ from tfdcu.export import explain
 from tfdcu.export import export_all
 from tfdcu.export import file_sizes
 from tfdcu.export import latency
-from tfdcu.report import profile
+from tfdcu.graph.profile import profile
 from tfdcu.transfer import resized
 
 # How the models of a run are called in its table.

@@ -16,7 +16,7 @@ from tfdcu.asking import rounded
 from tfdcu.asking import tapped
 from tfdcu.data import count_junk
 from tfdcu.data import junk_kinds
-from tfdcu.endings import as_logits
+from tfdcu.graph.logits import as_logits
 from tfdcu.models import load
 from tfdcu.report import Counter
 from tfdcu.transfer import check_enough

@@ -106,8 +106,8 @@ def taylor_alone(teacher, images, seed):
 
 def row_of(key, teacher, data):
     """One pruned student, measured."""
+    from tfdcu.graph.profile import profile
     from tfdcu.pruning import reestimate_statistics
-    from tfdcu.report import profile
 
     criterion, scope, seed, budget = key
     pool, train, test = data

@@ -50,7 +50,7 @@ def measure(name, convert):
     import keras
     import numpy as np
 
-    from tfdcu.endings import as_logits
+    from tfdcu.graph.logits import as_logits
     from tfdcu.pruning import plan_channels
     from tfdcu.pruning import reestimate_statistics
     from tfdcu.pruning.silence import difference

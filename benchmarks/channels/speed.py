@@ -38,7 +38,7 @@ def prune(model):
     import keras
 
     from tfdcu.collection import without_collection
-    from tfdcu.macs import total_macs
+    from tfdcu.graph.macs import total_macs
     from tfdcu.pruning import plan_channels
 
     before = total_macs(model)

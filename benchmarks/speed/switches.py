@@ -14,9 +14,9 @@ from benchmarks.speed.turns import calling
 from benchmarks.speed.turns import in_turns
 from benchmarks.speed.turns import ratio
 from configs import cifar10_resnet56
+from tfdcu.graph.fused import Forward
+from tfdcu.graph.parallel import num_cores
 from tfdcu.transfer import teacher_function
-from tfdcu.transfer.forward import Forward
-from tfdcu.transfer.parts import num_cores
 
 ROOT = Path(__file__).parents[2]
 KERNELS = "TF_ENABLE_ONEDNN_OPTS"

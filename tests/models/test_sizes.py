@@ -4,7 +4,7 @@ import keras
 from keras import layers
 
 from tests.support import tiny
-from tfdcu.macs import total_macs
+from tfdcu.graph.macs import total_macs
 from tfdcu.models import at_size
 from tfdcu.models import copy_of
 from tfdcu.workdir.fingerprint import fingerprint

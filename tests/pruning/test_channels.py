@@ -9,7 +9,7 @@ import pytest
 from keras import layers
 
 from tests.support import tiny
-from tfdcu.macs import total_macs
+from tfdcu.graph.macs import total_macs
 from tfdcu.pruning import channels
 from tfdcu.pruning import importance_of
 from tfdcu.pruning import plan_channels

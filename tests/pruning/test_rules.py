@@ -7,7 +7,7 @@ from keras import layers
 from keras import ops
 
 from tests.support import tiny
-from tfdcu.macs import total_macs
+from tfdcu.graph.macs import total_macs
 from tfdcu.pruning.cost import macs_cost
 from tfdcu.pruning.cost import params_cost
 from tfdcu.pruning.groups import Groups

@@ -5,7 +5,7 @@ import pathlib
 
 import keras
 
-from tfdcu.endings import as_logits
+from tfdcu.graph.logits import as_logits
 
 SUFFIXES = (".keras", ".h5", ".hdf5")
 

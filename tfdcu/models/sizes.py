@@ -2,9 +2,9 @@
 
 import keras
 
-from tfdcu.anew import anew
-from tfdcu.anew import carry_over
-from tfdcu.levels import is_model
+from tfdcu.graph.clone import anew
+from tfdcu.graph.clone import carry_over
+from tfdcu.graph.parse import is_model
 
 
 def at_size(model, image_shape):

@@ -3,7 +3,7 @@
 import numpy as np
 from keras import tree
 
-from tfdcu.graph import Tensor
+from tfdcu.graph.graph import Tensor
 
 
 def broadcast(step, values):

@@ -4,9 +4,9 @@ import numpy as np
 from keras import layers
 from keras import tree
 
+from tfdcu.graph.execute import as_it_is
+from tfdcu.graph.execute import run_nodes
 from tfdcu.pruning.batches import batches
-from tfdcu.running import as_it_is
-from tfdcu.running import run_nodes
 
 
 def reconstruction(groups, chosen, images, seed, limit=256, samples=2048):

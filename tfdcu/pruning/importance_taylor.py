@@ -4,10 +4,10 @@ import numpy as np
 import tensorflow as tf
 from keras import tree
 
+from tfdcu.graph.execute import as_it_is
+from tfdcu.graph.execute import run_nodes
+from tfdcu.graph.execute import with_scaled_weights
 from tfdcu.pruning.batches import batches
-from tfdcu.running import as_it_is
-from tfdcu.running import run_nodes
-from tfdcu.running import with_scaled_weights
 
 
 def taylor(groups, chosen, images, seed, limit=512):

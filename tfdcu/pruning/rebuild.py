@@ -7,11 +7,11 @@ import keras
 import numpy as np
 from keras import tree
 
-from tfdcu.anew import anew
-from tfdcu.anew import carry_over
 from tfdcu.collection import without_collection
-from tfdcu.graph import walk
-from tfdcu.levels import is_model
+from tfdcu.graph.clone import anew
+from tfdcu.graph.clone import carry_over
+from tfdcu.graph.graph import walk
+from tfdcu.graph.parse import is_model
 
 
 def rebuild(groups, kept):

@@ -3,7 +3,7 @@
 import numpy as np
 from keras import layers
 
-from tfdcu.graph import Tensor
+from tfdcu.graph.graph import Tensor
 from tfdcu.pruning.broadcast import broadcast
 from tfdcu.pruning.rules import fix_axes
 from tfdcu.pruning.rules import register_rule

@@ -3,8 +3,8 @@
 import keras
 from keras import layers
 
-from tfdcu.graph import Node
-from tfdcu.graph import Tensor
+from tfdcu.graph.graph import Node
+from tfdcu.graph.graph import Tensor
 from tfdcu.pruning.rules import find_rule
 from tfdcu.pruning.rules import fix_rest
 from tfdcu.pruning.rules import layers_named

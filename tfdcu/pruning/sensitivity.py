@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops
 from keras import tree
 
-from tfdcu.endings import as_logits
+from tfdcu.graph.logits import as_logits
 from tfdcu.pruning.batches import batches
 from tfdcu.pruning.groups import Groups
 from tfdcu.pruning.scores import default_importance

@@ -12,9 +12,9 @@ from keras import layers
 from keras import ops
 from keras import tree
 
-from tfdcu.running import as_it_is
-from tfdcu.running import run_nodes
-from tfdcu.running import with_scaled_weights
+from tfdcu.graph.execute import as_it_is
+from tfdcu.graph.execute import run_nodes
+from tfdcu.graph.execute import with_scaled_weights
 
 
 def silenced(groups, kept):

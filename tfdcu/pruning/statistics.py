@@ -2,10 +2,10 @@
 
 import keras
 
-from tfdcu.graph import read_graph
+from tfdcu.graph.execute import as_it_is
+from tfdcu.graph.execute import run_nodes
+from tfdcu.graph.graph import read_graph
 from tfdcu.pruning.batches import batches
-from tfdcu.running import as_it_is
-from tfdcu.running import run_nodes
 
 
 def reestimate_statistics(model, images, limit=2048, size=64):

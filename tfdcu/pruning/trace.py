@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from keras.layers import Layer
 
-from tfdcu.graph import Tensor
-from tfdcu.graph import read_graph
+from tfdcu.graph.graph import Tensor
+from tfdcu.graph.graph import read_graph
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,6 @@ from tfdcu.report.front import front_figure as front_figure
 from tfdcu.report.front import front_table as front_table
 from tfdcu.report.headline import headline as headline
 from tfdcu.report.page import render as render
-from tfdcu.report.profile import profile as profile
 from tfdcu.report.progress import Progress as Progress
 from tfdcu.report.record import read_report as read_report
 from tfdcu.report.record import write_report as write_report

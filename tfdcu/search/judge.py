@@ -7,8 +7,8 @@ from tfdcu.evaluate import choices_of
 from tfdcu.evaluate import share_equal
 from tfdcu.export import file_sizes
 from tfdcu.export import latency
+from tfdcu.graph.profile import profile
 from tfdcu.measure import files_of
-from tfdcu.report import profile
 from tfdcu.search.names import check_names
 
 COSTS = ("macs", "params", "bytes", "latency_ms")

@@ -6,7 +6,6 @@ from tfdcu.transfer.alignment import default_align_layer
 from tfdcu.transfer.checkpoint import Checkpoint
 from tfdcu.transfer.distance import proxy_a_distance
 from tfdcu.transfer.distiller import AlignedDistiller
-from tfdcu.transfer.parts import halve_threads
 from tfdcu.transfer.selection import SELECTIONS
 from tfdcu.transfer.selection import check_enough
 from tfdcu.transfer.selection import resolve_selection

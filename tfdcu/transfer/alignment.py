@@ -7,8 +7,8 @@ import tensorflow as tf
 from keras import layers
 
 from tfdcu import ops
-from tfdcu.graph import read_graph
-from tfdcu.macs import layer_macs
+from tfdcu.graph.graph import read_graph
+from tfdcu.graph.macs import layer_macs
 
 
 @keras.saving.register_keras_serializable("tfdcu")

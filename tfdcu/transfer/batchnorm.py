@@ -11,7 +11,7 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from tfdcu.transfer.forward import Forward
+from tfdcu.graph.fused import Forward
 
 
 def joint(tap, images, num_labeled):

@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from tfdcu.endings import as_logits
+from tfdcu.graph.logits import as_logits
 from tfdcu.transfer.alignment import DomainClassifier
 from tfdcu.transfer.alignment import resolve_schedule
 from tfdcu.transfer.balance import class_weights

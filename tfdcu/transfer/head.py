@@ -9,7 +9,7 @@ put there first, so that the other terms of the loss see it too.
 import keras
 import numpy as np
 
-from tfdcu.graph import read_graph
+from tfdcu.graph.graph import read_graph
 
 HEADS = ("trained", "teacher")
 # Layers whose kernel is (..., channels in, channels out).

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from tfdcu.graph import read_graph
+from tfdcu.graph.graph import read_graph
 from tfdcu.transfer.alignment import default_align_layer
 from tfdcu.transfer.alignment import tappable
 

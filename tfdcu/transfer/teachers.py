@@ -3,8 +3,8 @@
 import keras
 import tensorflow as tf
 
-from tfdcu.endings import as_logits
-from tfdcu.transfer.forward import Forward
+from tfdcu.graph.fused import Forward
+from tfdcu.graph.logits import as_logits
 
 
 def teacher_function(teacher):

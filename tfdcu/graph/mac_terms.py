@@ -5,7 +5,7 @@ from math import prod
 
 import numpy as np
 
-from tfdcu.graph import Tensor
+from tfdcu.graph.graph import Tensor
 
 
 @dataclass(frozen=True)

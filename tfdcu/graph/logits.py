@@ -4,9 +4,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from tfdcu.levels import is_model
-from tfdcu.levels import read_level
-from tfdcu.levels import structure
+from tfdcu.graph.parse import is_model
+from tfdcu.graph.parse import read_level
+from tfdcu.graph.parse import structure
 
 # `tf.nn.softmax` calls itself the last of them.
 _ENDS = ("softmax", "sigmoid", "softmax_v2")

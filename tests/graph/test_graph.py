@@ -7,9 +7,9 @@ from keras import layers
 from keras import ops
 
 from tests.support import tiny
-from tfdcu.graph import Tensor
-from tfdcu.graph import read_graph
-from tfdcu.graph import walk
+from tfdcu.graph.graph import Tensor
+from tfdcu.graph.graph import read_graph
+from tfdcu.graph.graph import walk
 
 
 def _run(model, inputs):

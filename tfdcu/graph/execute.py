@@ -3,7 +3,7 @@
 from keras import ops
 from keras import tree
 
-from tfdcu.graph import Tensor
+from tfdcu.graph.graph import Tensor
 
 
 def as_it_is(node, args, kwargs):

@@ -4,9 +4,9 @@ import keras
 import pytest
 from keras import layers
 
-from tfdcu.endings import as_logits
-from tfdcu.graph import read_graph
-from tfdcu.levels import read_level
+from tfdcu.graph.graph import read_graph
+from tfdcu.graph.logits import as_logits
+from tfdcu.graph.parse import read_level
 
 
 class Hidden(keras.Model):

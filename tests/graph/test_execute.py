@@ -6,11 +6,11 @@ import tensorflow as tf
 from keras import layers
 
 from tests.support import tiny
-from tfdcu.graph import read_graph
-from tfdcu.running import Walk
-from tfdcu.running import as_it_is
-from tfdcu.running import run_nodes
-from tfdcu.running import with_scaled_weights
+from tfdcu.graph.execute import Walk
+from tfdcu.graph.execute import as_it_is
+from tfdcu.graph.execute import run_nodes
+from tfdcu.graph.execute import with_scaled_weights
+from tfdcu.graph.graph import read_graph
 
 
 def test_what_runs_as_it_is_gives_the_models_outputs():

@@ -4,9 +4,9 @@ import keras
 import numpy as np
 from keras import layers
 
-from tfdcu.graph import Tensor
-from tfdcu.macs import total_macs
-from tfdcu.products import Term
+from tfdcu.graph.graph import Tensor
+from tfdcu.graph.mac_terms import Term
+from tfdcu.graph.macs import total_macs
 
 
 def test_products_of_tensors_by_hand():

@@ -7,13 +7,13 @@ import tensorflow as tf
 from keras import layers
 
 from tests.support import tiny
-from tfdcu.transfer import parts
-from tfdcu.transfer.forward import Forward
+from tfdcu.graph import parallel
+from tfdcu.graph.fused import Forward
 
 
 @pytest.fixture
 def three(monkeypatch):
-    monkeypatch.setattr(parts, "num_parts", lambda: 3)
+    monkeypatch.setattr(parallel, "num_parts", lambda: 3)
 
 
 def traced(function, images):
@@ -36,7 +36,7 @@ def test_parts_are_nearly_equal_not_empty_and_come_back_in_order(three, num):
         return [images, 2.0 * images[:, 0, 0, 0]]
 
     images = tiny.images(num)
-    one, other = traced(lambda x: parts.in_parts(function, x), images)
+    one, other = traced(lambda x: parallel.in_parts(function, x), images)
     np.testing.assert_array_equal(one, images)
     np.testing.assert_array_equal(other, 2.0 * images[:, 0, 0, 0])
     assert len(sizes) == 3 and sum(sizes) == max(num, 3)
@@ -45,7 +45,7 @@ def test_parts_are_nearly_equal_not_empty_and_come_back_in_order(three, num):
 
 def test_run_eagerly_a_batch_stays_whole(three):
     images = tf.constant(tiny.images(6))
-    assert parts.in_parts(lambda x: x, images) is images
+    assert parallel.in_parts(lambda x: x, images) is images
 
 
 @pytest.mark.parametrize(
@@ -55,15 +55,15 @@ def test_run_eagerly_a_batch_stays_whole(three):
 def test_each_part_has_an_operations_threads(
     monkeypatch, cores, threads, expected
 ):
-    monkeypatch.setattr(parts, "num_cores", lambda: cores)
+    monkeypatch.setattr(parallel, "num_cores", lambda: cores)
     monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", threads)
-    assert parts.num_parts() == expected
+    assert parallel.num_parts() == expected
 
 
 def test_a_program_that_chose_no_threads_cuts_nothing(monkeypatch):
-    monkeypatch.setattr(parts, "num_cores", lambda: 64)
+    monkeypatch.setattr(parallel, "num_cores", lambda: 64)
     monkeypatch.delenv("TF_NUM_INTRAOP_THREADS")
-    assert parts.num_parts() == 1
+    assert parallel.num_parts() == 1
 
 
 @pytest.mark.parametrize(
@@ -79,32 +79,32 @@ def test_half_of_the_cores_unless_threads_were_chosen(
         "set_intra_op_parallelism_threads",
         threads.append,
     )
-    monkeypatch.setattr(parts, "num_cores", lambda: cores)
+    monkeypatch.setattr(parallel, "num_cores", lambda: cores)
     monkeypatch.delenv("TF_NUM_INTRAOP_THREADS")
     if chosen:
         monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", chosen)
-    parts.halve_threads()
+    parallel.halve_threads()
     assert threads == expected
 
 
 def test_once_tensorflow_runs_its_threads_stay(monkeypatch):
     tf.constant(1.0).numpy()
-    monkeypatch.setattr(parts, "num_cores", lambda: 64)
+    monkeypatch.setattr(parallel, "num_cores", lambda: 64)
     monkeypatch.delenv("TF_NUM_INTRAOP_THREADS")
-    parts.halve_threads()
-    assert parts.num_parts() == 1
+    parallel.halve_threads()
+    assert parallel.num_parts() == 1
 
 
 def test_a_gpu_gets_whole_batches(monkeypatch):
-    monkeypatch.setattr(parts, "num_cores", lambda: 64)
+    monkeypatch.setattr(parallel, "num_cores", lambda: 64)
     monkeypatch.setattr(
         tf.config, "get_visible_devices", lambda kind: [f"{kind}:0"]
     )
-    assert parts.num_parts() == 1
+    assert parallel.num_parts() == 1
 
 
 def test_a_process_has_a_core():
-    assert parts.num_cores() >= 1
+    assert parallel.num_cores() >= 1
 
 
 @pytest.mark.parametrize("num", [1, 7])
@@ -124,7 +124,7 @@ def test_values_and_gradients_of_parts_are_those_of_the_whole(
 
     found = []
     for count in (1, 3):
-        monkeypatch.setattr(parts, "num_parts", lambda: count)
+        monkeypatch.setattr(parallel, "num_parts", lambda: count)
         found.append(keras.tree.flatten(traced(step, images)))
     assert found[0][0].shape[0] == num
     for whole, cut in zip(*found, strict=True):

@@ -7,7 +7,7 @@ import tensorflow as tf
 from keras import layers
 
 from tests.support import tiny
-from tfdcu.transfer.forward import Forward
+from tfdcu.graph.fused import Forward
 
 
 def called_norms(function, images, monkeypatch):

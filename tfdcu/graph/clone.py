@@ -5,8 +5,8 @@ import inspect
 import keras
 from keras import layers
 
-from tfdcu.levels import is_model
-from tfdcu.levels import structure
+from tfdcu.graph.parse import is_model
+from tfdcu.graph.parse import structure
 
 
 def anew(op, config, inside):

@@ -4,20 +4,20 @@ from dataclasses import replace
 
 from keras import layers
 
-from tfdcu.graph import Tensor
-from tfdcu.graph import read_graph
-from tfdcu.levels import is_model
-from tfdcu.products import Term
-from tfdcu.products import attention
-from tfdcu.products import convolution
-from tfdcu.products import dot
-from tfdcu.products import einsum
-from tfdcu.products import einsum_terms
-from tfdcu.products import matmul
-from tfdcu.products import positions
-from tfdcu.products import size_of
-from tfdcu.products import tensordot
-from tfdcu.products import whole
+from tfdcu.graph.graph import Tensor
+from tfdcu.graph.graph import read_graph
+from tfdcu.graph.mac_terms import Term
+from tfdcu.graph.mac_terms import attention
+from tfdcu.graph.mac_terms import convolution
+from tfdcu.graph.mac_terms import dot
+from tfdcu.graph.mac_terms import einsum
+from tfdcu.graph.mac_terms import einsum_terms
+from tfdcu.graph.mac_terms import matmul
+from tfdcu.graph.mac_terms import positions
+from tfdcu.graph.mac_terms import size_of
+from tfdcu.graph.mac_terms import tensordot
+from tfdcu.graph.mac_terms import whole
+from tfdcu.graph.parse import is_model
 
 
 def layer_macs(model):

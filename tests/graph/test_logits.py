@@ -8,7 +8,7 @@ from keras import layers
 from keras import ops
 
 from tests.support import tiny
-from tfdcu.endings import as_logits
+from tfdcu.graph.logits import as_logits
 
 
 def _classifiers():

@@ -5,7 +5,7 @@ import pytest
 from keras import layers
 from keras import ops
 
-from tfdcu.macs import total_macs
+from tfdcu.graph.macs import total_macs
 
 
 @pytest.mark.parametrize(

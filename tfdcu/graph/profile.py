@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from tfdcu.graph import read_graph
-from tfdcu.macs import layer_macs
+from tfdcu.graph.graph import read_graph
+from tfdcu.graph.macs import layer_macs
 
 
 def profile(model):
@@ -11,7 +11,7 @@ def profile(model):
 
     Use it to compare models: multiply-accumulates are those of convolutions,
     dense and einsum layers and attention for one image, by the shapes of the
-    graph, as published tables count them (`tfdcu/macs.py`).
+    graph, as published tables count them (`tfdcu/graph/macs.py`).
 
     Args:
         model: A built functional or sequential `keras.Model`.

@@ -6,8 +6,8 @@ import pytest
 from keras import layers
 
 from tests.support import tiny
-from tfdcu.report.profile import profile
-from tfdcu.report.profile import profile_layers
+from tfdcu.graph.profile import profile
+from tfdcu.graph.profile import profile_layers
 
 
 def test_plain_net_by_hand():

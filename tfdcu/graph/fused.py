@@ -11,11 +11,11 @@ import tensorflow as tf
 from keras import layers
 from keras import tree
 
-from tfdcu.graph import read_graph
-from tfdcu.running import as_it_is
-from tfdcu.running import run_nodes
-from tfdcu.running import with_scaled_weights
-from tfdcu.transfer.parts import in_parts
+from tfdcu.graph.execute import as_it_is
+from tfdcu.graph.execute import run_nodes
+from tfdcu.graph.execute import with_scaled_weights
+from tfdcu.graph.graph import read_graph
+from tfdcu.graph.parallel import in_parts
 
 # Kernels of these end in the axis of their outputs' channels.
 _FOLDABLE = (layers.Conv1D, layers.Conv2D, layers.Conv3D, layers.Dense)
@@ -28,7 +28,7 @@ class Forward(keras.layers.Layer):
     operation. At inference it scales and shifts by constants; where it alone
     follows a convolution or a dense layer, that layer's kernel is scaled
     instead (Jacob et al. 2018, arXiv:1712.05877, section 3.2), and a batch is
-    cut into parts where that is faster (`tfdcu/transfer/parts.py`). What does
+    cut into parts where that is faster (`tfdcu/graph/parallel.py`). What does
     not fit, such as mixed precision, LoRA or a mask, runs as Keras runs it, and
     so does a model that cannot be taken apart. Fused kernels, with the
     activation after them, may take NaN for 0: outputs of images or weights that

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 from keras import tree
 
-from tfdcu.levels import Call
-from tfdcu.levels import Level
-from tfdcu.levels import Ref
-from tfdcu.levels import read_level
-from tfdcu.levels import refs_in
+from tfdcu.graph.parse import Call
+from tfdcu.graph.parse import Level
+from tfdcu.graph.parse import Ref
+from tfdcu.graph.parse import read_level
+from tfdcu.graph.parse import refs_in
 
 
 @dataclass(eq=False)
