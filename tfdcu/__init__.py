@@ -9,12 +9,12 @@ from tfdcu.export import LiteRTModel
 from tfdcu.export import export_litert
 from tfdcu.export import litert_latency
 from tfdcu.graph.profile import profile
-from tfdcu.pruning import Sparsify
 from tfdcu.pruning import channel_groups
 from tfdcu.pruning import prune_channels
 from tfdcu.report import diagnosis_in_words
 from tfdcu.search import search
 from tfdcu.selection import select_pool
+from tfdcu.sparsity.sparsify import Sparsify
 from tfdcu.targets import teacher_targets
 from tfdcu.teacher import train_teacher
 from tfdcu.transfer import AlignedDistiller

@@ -10,10 +10,10 @@ from tfdcu.export import FORMATS
 from tfdcu.export import check_formats
 from tfdcu.models import copy_of
 from tfdcu.models import custom_layers
-from tfdcu.pruning import Sparsify
 from tfdcu.pruning import check_channels
 from tfdcu.reestimate import Reestimate
 from tfdcu.shrink import shrinking
+from tfdcu.sparsity.sparsify import Sparsify
 from tfdcu.stored import check_targets
 from tfdcu.transfer import AlignedDistiller
 from tfdcu.transfer import check_training

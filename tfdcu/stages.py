@@ -7,12 +7,12 @@ from tfdcu.data import evaluation_batches
 from tfdcu.data import prepare
 from tfdcu.data import training_batches
 from tfdcu.export import export_all
-from tfdcu.pruning import Sparsify
 from tfdcu.pruning import prune_channels
 from tfdcu.reestimate import Reestimate
 from tfdcu.report import Progress
 from tfdcu.sections import check_section
 from tfdcu.shrink import shrinking
+from tfdcu.sparsity.sparsify import Sparsify
 from tfdcu.stored import num_views
 from tfdcu.stored import stored_targets
 from tfdcu.transfer import AlignedDistiller

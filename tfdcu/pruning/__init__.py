@@ -11,21 +11,18 @@ from tfdcu.pruning.channels import prune_channels
 from tfdcu.pruning.channels import student_of
 from tfdcu.pruning.groups import ChannelGroup
 from tfdcu.pruning.groups import channel_groups
-from tfdcu.pruning.kernels import sparsity_of
 from tfdcu.pruning.known import importance_of
 from tfdcu.pruning.repair import repair
 from tfdcu.pruning.rules import pass_through
 from tfdcu.pruning.rules import per_channel
 from tfdcu.pruning.rules import register_rule
 from tfdcu.pruning.sensitivity import sensitivity
-from tfdcu.pruning.sparsity import Sparsify
 from tfdcu.pruning.statistics import reestimate_statistics
 
 __all__ = [
     "BUDGETS",
     "ChannelGroup",
     "ChannelPlan",
-    "Sparsify",
     "channel_groups",
     "check_channels",
     "importance_of",
@@ -40,6 +37,5 @@ __all__ = [
     "register_rule",
     "repair",
     "sensitivity",
-    "sparsity_of",
     "student_of",
 ]

@@ -6,9 +6,9 @@ import pytest
 from keras import layers
 
 from tests.support import tiny
-from tfdcu.pruning.kernels import choose_kernels
-from tfdcu.pruning.kernels import share_of_zeros
-from tfdcu.pruning.kernels import sparsity_of
+from tfdcu.sparsity.kernels import choose_kernels
+from tfdcu.sparsity.kernels import share_of_zeros
+from tfdcu.sparsity.kernels import sparsity_of
 
 
 def names(*arguments):

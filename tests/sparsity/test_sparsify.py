@@ -11,9 +11,9 @@ import pytest
 from keras import layers
 
 from tests.support import tiny
-from tfdcu.pruning.kernels import choose_kernels
-from tfdcu.pruning.kernels import sparsity_of
-from tfdcu.pruning.sparsity import Sparsify
+from tfdcu.sparsity.kernels import choose_kernels
+from tfdcu.sparsity.kernels import sparsity_of
+from tfdcu.sparsity.sparsify import Sparsify
 
 IMAGES = tiny.images(32)
 LABELS = tiny.labels(32)
@@ -338,7 +338,7 @@ def test_blocks_live_or_die_together(pooling):
 
 
 def test_schedule_object_of_tfmot():
-    from tfdcu.pruning.sparsity import _tfmot
+    from tfdcu.sparsity.sparsify import _tfmot
 
     own = _tfmot()[1].PolynomialDecay(0.2, 0.6, 2, 10, frequency=4)
     model = net()
@@ -386,7 +386,7 @@ def run(code, **environment):
 KERAS_AROUND_TFMOT = """
     import os
     import keras
-    import tfdcu.pruning.sparsity as sparsity
+    import tfdcu.sparsity.sparsify as sparsity
     import sys
     print("tensorflow_model_optimization" in sys.modules)
     sparsity._tfmot()

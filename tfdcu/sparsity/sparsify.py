@@ -6,13 +6,13 @@ import warnings
 import keras
 import tensorflow as tf
 
-from tfdcu.pruning.kernels import choose_kernels
-from tfdcu.pruning.kernels import share_of_zeros
-from tfdcu.pruning.mask import Mask
-from tfdcu.pruning.pattern import check_kernels
-from tfdcu.pruning.pattern import check_pattern
-from tfdcu.pruning.plan import Plan
-from tfdcu.pruning.plan import check_plan
+from tfdcu.sparsity.kernels import choose_kernels
+from tfdcu.sparsity.kernels import share_of_zeros
+from tfdcu.sparsity.mask import Mask
+from tfdcu.sparsity.pattern import check_kernels
+from tfdcu.sparsity.pattern import check_pattern
+from tfdcu.sparsity.schedule import Plan
+from tfdcu.sparsity.schedule import check_plan
 
 
 class Sparsify(keras.callbacks.Callback):

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from tfdcu.pruning.plan import Plan
-from tfdcu.pruning.plan import check_plan
-from tfdcu.pruning.sparsity import _tfmot
+from tfdcu.sparsity.schedule import Plan
+from tfdcu.sparsity.schedule import check_plan
+from tfdcu.sparsity.sparsify import _tfmot
 
 
 def plan(schedule="polynomial", params=None, once=False, **arguments):

@@ -81,7 +81,7 @@ def sparsity_of(model, layers=None, exclude=()):
     Example:
 
     ```python
-    tfdcu.pruning.sparsity_of(student)["total"]  # 0.8
+    tfdcu.sparsity.sparsity_of(student)["total"]  # 0.8
     ```
     """
     chosen = choose_kernels(model, layers, exclude)

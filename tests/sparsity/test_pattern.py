@@ -4,9 +4,9 @@ import keras
 import pytest
 
 from tests.support import tiny
-from tfdcu.pruning.kernels import choose_kernels
-from tfdcu.pruning.pattern import check_kernels
-from tfdcu.pruning.pattern import check_pattern
+from tfdcu.sparsity.kernels import choose_kernels
+from tfdcu.sparsity.pattern import check_kernels
+from tfdcu.sparsity.pattern import check_pattern
 
 
 @pytest.mark.parametrize(
