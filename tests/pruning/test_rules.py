@@ -11,9 +11,9 @@ from tfdcu.graph.macs import total_macs
 from tfdcu.pruning.cost import macs_cost
 from tfdcu.pruning.cost import params_cost
 from tfdcu.pruning.groups import Groups
+from tfdcu.pruning.masked import difference
+from tfdcu.pruning.masked import silenced
 from tfdcu.pruning.rebuild import rebuild
-from tfdcu.pruning.silence import difference
-from tfdcu.pruning.silence import silenced
 
 NETS = {}
 

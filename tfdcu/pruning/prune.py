@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tfdcu.pruning.bounds import bounds
+from tfdcu.pruning.batchnorm import reestimate_statistics
 from tfdcu.pruning.budget import BUDGETS
 from tfdcu.pruning.budget import BudgetError
 from tfdcu.pruning.budget import budget_of
@@ -11,19 +11,19 @@ from tfdcu.pruning.budget import full_cost
 from tfdcu.pruning.budget import meet_budget
 from tfdcu.pruning.budget import once_a_model
 from tfdcu.pruning.budget import one_budget
-from tfdcu.pruning.channel_plan import ChannelPlan
+from tfdcu.pruning.constraints import bounds
 from tfdcu.pruning.cost import COSTS
 from tfdcu.pruning.groups import Groups
-from tfdcu.pruning.known import KnownImportance
+from tfdcu.pruning.importance.scores import PER_COST
+from tfdcu.pruning.importance.scores import KnownImportance
+from tfdcu.pruning.importance.scores import check_importance
+from tfdcu.pruning.importance.scores import default_importance
+from tfdcu.pruning.importance.scores import per_cost
+from tfdcu.pruning.importance.scores import score_groups
+from tfdcu.pruning.plan import ChannelPlan
 from tfdcu.pruning.repair import repair as repair_kernels
-from tfdcu.pruning.scores import PER_COST
-from tfdcu.pruning.scores import check_importance
-from tfdcu.pruning.scores import default_importance
-from tfdcu.pruning.scores import per_cost
-from tfdcu.pruning.scores import score_groups
 from tfdcu.pruning.select import Selection
 from tfdcu.pruning.select import step_of
-from tfdcu.pruning.statistics import reestimate_statistics
 
 # Where kernels are solved anew. Students start closer to the teacher than with
 # one cut (docs/channels.md).
@@ -62,7 +62,7 @@ def prune_channels(
     argument is not changed. Inputs and outputs keep their shapes.
 
     Groups follow Fang et al. 2023 (DepGraph, arXiv:2301.12900) in spirit;
-    the criteria name their own sources in `tfdcu/pruning/importance.py`. The
+    the criteria name their own sources in `tfdcu/pruning/importance/`. The
     way a budget is met (a threshold, then filling up in rounded steps) is
     ours, as is weighing "taylor" scores by what a channel costs of the
     budget.

@@ -5,7 +5,7 @@ import pytest
 
 from tests.support import tiny
 from tfdcu.pruning.groups import Groups
-from tfdcu.pruning.scores import score_groups
+from tfdcu.pruning.importance.scores import score_groups
 
 
 def scores_of_16(model, importance, images=None):

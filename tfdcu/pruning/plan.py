@@ -82,7 +82,7 @@ class ChannelPlan:
             the original with the removed channels zero where they are
             consumed.
         """
-        from tfdcu.pruning.silence import silenced
+        from tfdcu.pruning.masked import silenced
 
         return silenced(self._groups, self._kept)
 

@@ -7,7 +7,7 @@ from keras import layers
 
 from tests.support import tiny
 from tfdcu.pruning.groups import Groups
-from tfdcu.pruning.importance_taylor import taylor
+from tfdcu.pruning.importance.taylor import taylor
 
 KERNEL = np.array([[0], [0.5], [-1], [2]], "float32")
 

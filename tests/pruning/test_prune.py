@@ -10,17 +10,17 @@ from keras import layers
 
 from tests.support import tiny
 from tfdcu.graph.macs import total_macs
-from tfdcu.pruning import channels
 from tfdcu.pruning import importance_of
 from tfdcu.pruning import plan_channels
+from tfdcu.pruning import prune
 from tfdcu.pruning import prune_channels
 from tfdcu.pruning import student_of
 from tfdcu.pruning.cost import COSTS
 from tfdcu.pruning.groups import Groups
-from tfdcu.pruning.scores import IMPORTANCES
-from tfdcu.pruning.scores import per_cost
-from tfdcu.pruning.scores import score_groups
-from tfdcu.pruning.silence import difference
+from tfdcu.pruning.importance.scores import IMPORTANCES
+from tfdcu.pruning.importance.scores import per_cost
+from tfdcu.pruning.importance.scores import score_groups
+from tfdcu.pruning.masked import difference
 
 NETS = {
     "plain": tiny.plain_net,
@@ -244,7 +244,7 @@ def test_there_are_four_rounds_where_kernels_are_repaired(monkeypatch):
         cuts.append(plan.after["macs"] / total_macs(model))
         return student_of(plan, *args, **kwargs)
 
-    monkeypatch.setattr(channels, "student_of", counted)
+    monkeypatch.setattr(prune, "student_of", counted)
     for count, options in (
         (4, {"images": images}),
         (1, {"images": images, "repair": False}),
