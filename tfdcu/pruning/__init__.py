@@ -14,9 +14,9 @@ from tfdcu.pruning.prune import plan_round
 from tfdcu.pruning.prune import prune_channels
 from tfdcu.pruning.prune import student_of
 from tfdcu.pruning.repair import repair
-from tfdcu.pruning.rules import pass_through
-from tfdcu.pruning.rules import per_channel
-from tfdcu.pruning.rules import register_rule
+from tfdcu.pruning.rules.registry import pass_through
+from tfdcu.pruning.rules.registry import per_channel
+from tfdcu.pruning.rules.registry import register_rule
 from tfdcu.pruning.sensitivity import sensitivity
 
 __all__ = [

@@ -4,10 +4,10 @@ import numpy as np
 from keras import layers
 
 from tfdcu.graph.graph import Tensor
-from tfdcu.pruning.broadcast import broadcast
-from tfdcu.pruning.rules import fix_axes
-from tfdcu.pruning.rules import register_rule
-from tfdcu.pruning.rules import wall
+from tfdcu.pruning.rules.broadcast import broadcast
+from tfdcu.pruning.rules.registry import fix_axes
+from tfdcu.pruning.rules.registry import register_rule
+from tfdcu.pruning.rules.registry import wall
 
 
 @register_rule(layers.Concatenate)

@@ -5,9 +5,9 @@ from math import sqrt
 import numpy as np
 from keras import layers
 
-from tfdcu.pruning.rules import fix_axes
-from tfdcu.pruning.rules import fix_rest
-from tfdcu.pruning.rules import register_rule
+from tfdcu.pruning.rules.registry import fix_axes
+from tfdcu.pruning.rules.registry import fix_rest
+from tfdcu.pruning.rules.registry import register_rule
 
 
 def _inputs(step):

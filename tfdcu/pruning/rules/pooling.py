@@ -1,9 +1,9 @@
 """Rules of pooling, padding and resizing: along space alone."""
 
-from tfdcu.pruning.rules import channel_axis
-from tfdcu.pruning.rules import fix_axes
-from tfdcu.pruning.rules import layers_named
-from tfdcu.pruning.rules import register_rule
+from tfdcu.pruning.rules.registry import channel_axis
+from tfdcu.pruning.rules.registry import fix_axes
+from tfdcu.pruning.rules.registry import layers_named
+from tfdcu.pruning.rules.registry import register_rule
 
 
 def _by_window(step):

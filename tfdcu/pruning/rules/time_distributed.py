@@ -5,11 +5,11 @@ from keras import layers
 
 from tfdcu.graph.graph import Node
 from tfdcu.graph.graph import Tensor
-from tfdcu.pruning.rules import find_rule
-from tfdcu.pruning.rules import fix_rest
-from tfdcu.pruning.rules import layers_named
-from tfdcu.pruning.rules import register_rule
-from tfdcu.pruning.rules import wall
+from tfdcu.pruning.rules.registry import find_rule
+from tfdcu.pruning.rules.registry import fix_rest
+from tfdcu.pruning.rules.registry import layers_named
+from tfdcu.pruning.rules.registry import register_rule
+from tfdcu.pruning.rules.registry import wall
 from tfdcu.pruning.trace import Step
 
 

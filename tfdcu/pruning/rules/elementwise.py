@@ -4,15 +4,15 @@ import numpy as np
 from keras import layers
 
 from tfdcu.graph.graph import Tensor
-from tfdcu.pruning.broadcast import broadcast
-from tfdcu.pruning.rules import activate
-from tfdcu.pruning.rules import fix_axes
-from tfdcu.pruning.rules import layers_named
-from tfdcu.pruning.rules import ops_named
-from tfdcu.pruning.rules import pass_through
-from tfdcu.pruning.rules import per_channel
-from tfdcu.pruning.rules import register_rule
-from tfdcu.pruning.rules import wall
+from tfdcu.pruning.rules.broadcast import broadcast
+from tfdcu.pruning.rules.registry import activate
+from tfdcu.pruning.rules.registry import fix_axes
+from tfdcu.pruning.rules.registry import layers_named
+from tfdcu.pruning.rules.registry import ops_named
+from tfdcu.pruning.rules.registry import pass_through
+from tfdcu.pruning.rules.registry import per_channel
+from tfdcu.pruning.rules.registry import register_rule
+from tfdcu.pruning.rules.registry import wall
 
 _UNARY = """
 Absolute Fabs Cbrt Ceil Conjugate Copy Cos Cosh Exp Exp2 Expm1 Floor Imag

@@ -3,12 +3,12 @@
 from keras import layers
 from keras import tree
 
-from tfdcu.pruning.broadcast import broadcast
-from tfdcu.pruning.rules import dims_of
-from tfdcu.pruning.rules import fix_axes
-from tfdcu.pruning.rules import ops_named
-from tfdcu.pruning.rules import register_rule
-from tfdcu.pruning.rules import wall
+from tfdcu.pruning.rules.broadcast import broadcast
+from tfdcu.pruning.rules.registry import dims_of
+from tfdcu.pruning.rules.registry import fix_axes
+from tfdcu.pruning.rules.registry import ops_named
+from tfdcu.pruning.rules.registry import register_rule
+from tfdcu.pruning.rules.registry import wall
 
 _OVER_AXIS = """
 Sparsemax Cumsum Cumprod Sort Argsort Flip Roll Normalize

@@ -3,12 +3,12 @@
 import numpy as np
 from keras import layers
 
-from tfdcu.pruning.reshape import permute
-from tfdcu.pruning.reshape import reshape
-from tfdcu.pruning.rules import dims_of
-from tfdcu.pruning.rules import fix_axes
-from tfdcu.pruning.rules import register_rule
-from tfdcu.pruning.rules import wall
+from tfdcu.pruning.rules.registry import dims_of
+from tfdcu.pruning.rules.registry import fix_axes
+from tfdcu.pruning.rules.registry import register_rule
+from tfdcu.pruning.rules.registry import wall
+from tfdcu.pruning.rules.reshape import permute
+from tfdcu.pruning.rules.reshape import reshape
 
 
 @register_rule(layers.Flatten)
@@ -25,7 +25,7 @@ def flatten(step):
 
 @register_rule(layers.Reshape)
 def reshape_layer(step):
-    """See `tfdcu/pruning/reshape.py`; the new shape follows."""
+    """See `tfdcu/pruning/rules/reshape.py`; the new shape follows."""
     target = list(step.op.get_config()["target_shape"])
     shape, made = step.inputs[0].shape, step.node.outputs[0].shape
     axes = step.axes()

@@ -3,9 +3,9 @@
 import numpy as np
 from keras import layers
 
-from tfdcu.pruning.rules import fix_axes
-from tfdcu.pruning.rules import layers_named
-from tfdcu.pruning.rules import register_rule
+from tfdcu.pruning.rules.registry import fix_axes
+from tfdcu.pruning.rules.registry import layers_named
+from tfdcu.pruning.rules.registry import register_rule
 
 
 @register_rule(layers.Normalization)

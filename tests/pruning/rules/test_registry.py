@@ -4,14 +4,14 @@ import keras
 import pytest
 from keras import layers
 
-from tests.pruning.test_rules import check
-from tests.pruning.test_rules import shaken
+from tests.pruning.rules.test_rules import check
+from tests.pruning.rules.test_rules import shaken
 from tfdcu.pruning import channel_groups
 from tfdcu.pruning import pass_through
 from tfdcu.pruning import per_channel
 from tfdcu.pruning import plan_channels
 from tfdcu.pruning import register_rule
-from tfdcu.pruning.rules import RULES
+from tfdcu.pruning.rules.registry import RULES
 
 
 @pytest.fixture(autouse=True)

@@ -3,11 +3,11 @@
 import numpy as np
 from keras import layers
 
-from tfdcu.pruning.rules import activate
-from tfdcu.pruning.rules import channel_axis
-from tfdcu.pruning.rules import fix_axes
-from tfdcu.pruning.rules import register_rule
-from tfdcu.pruning.rules import wall
+from tfdcu.pruning.rules.registry import activate
+from tfdcu.pruning.rules.registry import channel_axis
+from tfdcu.pruning.rules.registry import fix_axes
+from tfdcu.pruning.rules.registry import register_rule
+from tfdcu.pruning.rules.registry import wall
 
 
 def _stored(layer, name="kernel"):
