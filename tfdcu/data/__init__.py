@@ -6,13 +6,13 @@ from tfdcu.data.batches import training_batches
 from tfdcu.data.collect import Collector
 from tfdcu.data.collect import changed_images
 from tfdcu.data.collect import view_batches
-from tfdcu.data.digest import describe_views
+from tfdcu.data.color_match import colour_levels
+from tfdcu.data.color_match import in_colours_of
+from tfdcu.data.color_match import mean_and_deviation
+from tfdcu.data.fingerprint import describe_views
 from tfdcu.data.junk import count_junk
 from tfdcu.data.junk import junk_kinds
 from tfdcu.data.junk import junk_measures
-from tfdcu.data.match import colour_levels
-from tfdcu.data.match import in_colours_of
-from tfdcu.data.match import mean_and_deviation
 from tfdcu.data.open import open_source
 from tfdcu.data.partners import open_mix
 from tfdcu.data.prepare import Splits

@@ -2,11 +2,11 @@
 
 import tensorflow as tf
 
-from tfdcu.data.digest import describe_views
+from tfdcu.data.fingerprint import describe_views
 from tfdcu.data.moves import mirrored
 from tfdcu.data.open import open_source
-from tfdcu.data.order import epoch_batches
 from tfdcu.data.partners import open_mix
+from tfdcu.data.shuffle import epoch_batches
 from tfdcu.data.source import as_written
 from tfdcu.data.source import check_ranges
 from tfdcu.data.source import ending_at_once

@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfdcu.data import shards
-from tfdcu.data.digest import checksums
+from tfdcu.data.fingerprint import checksums
 from tfdcu.data.source import as_written
 from tfdcu.data.top_k import packed
 from tfdcu.data.views import viewing

@@ -8,8 +8,8 @@ import tensorflow as tf
 
 from tfdcu.data import source as source_lib
 from tfdcu.data.augment import stream
-from tfdcu.data.digest import checksums
 from tfdcu.data.draws import uniform
+from tfdcu.data.fingerprint import checksums
 from tfdcu.data.mix import MIXES
 from tfdcu.data.source import Source
 

@@ -3,8 +3,8 @@
 import dataclasses
 
 from tfdcu.data.arrays import check_label_range
-from tfdcu.data.digest import describe_source
-from tfdcu.data.match import in_colours_of
+from tfdcu.data.color_match import in_colours_of
+from tfdcu.data.fingerprint import describe_source
 from tfdcu.data.open import names_of
 from tfdcu.data.open import open_source
 from tfdcu.data.source import Source

@@ -6,8 +6,8 @@ import tensorflow as tf
 
 import tfdcu
 from tests.support import tiny
-from tfdcu.data.match import colours_of
-from tfdcu.data.match import in_colours_of
+from tfdcu.data.color_match import colours_of
+from tfdcu.data.color_match import in_colours_of
 
 
 def source(images, labels=None, **options):

@@ -4,8 +4,8 @@ import numpy as np
 import tensorflow as tf
 
 from tests.support import tiny
-from tfdcu.data.digest import checksums
-from tfdcu.data.digest import describe_views
+from tfdcu.data.fingerprint import checksums
+from tfdcu.data.fingerprint import describe_views
 from tfdcu.data.open import open_source
 from tfdcu.data.partners import open_mix
 
