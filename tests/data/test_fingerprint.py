@@ -4,10 +4,10 @@ import numpy as np
 import tensorflow as tf
 
 from tests.support import tiny
+from tfdcu.data.augment.mix_partners import open_mix
 from tfdcu.data.fingerprint import checksums
 from tfdcu.data.fingerprint import describe_views
 from tfdcu.data.open import open_source
-from tfdcu.data.partners import open_mix
 
 
 def sums(images):

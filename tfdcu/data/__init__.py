@@ -1,5 +1,6 @@
 """Images in, batches out: sources, few-label splits and training batches."""
 
+from tfdcu.data.augment.mix_partners import open_mix
 from tfdcu.data.batches import evaluation_batches
 from tfdcu.data.batches import steps_per_epoch
 from tfdcu.data.batches import training_batches
@@ -14,7 +15,6 @@ from tfdcu.data.junk import count_junk
 from tfdcu.data.junk import junk_kinds
 from tfdcu.data.junk import junk_measures
 from tfdcu.data.open import open_source
-from tfdcu.data.partners import open_mix
 from tfdcu.data.prepare import Splits
 from tfdcu.data.prepare import prepare
 from tfdcu.data.sample import images_of

@@ -4,10 +4,10 @@ import numpy as np
 import tensorflow as tf
 
 from tfdcu.data import shards
+from tfdcu.data.augment.augment import viewing
 from tfdcu.data.fingerprint import checksums
 from tfdcu.data.source import as_written
 from tfdcu.data.top_k import packed
-from tfdcu.data.views import viewing
 
 
 def view_batches(

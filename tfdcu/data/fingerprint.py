@@ -6,8 +6,8 @@ import hashlib
 import numpy as np
 import tensorflow as tf
 
-from tfdcu.data.augment import resolve
-from tfdcu.data.augment import view_seeds
+from tfdcu.data.augment.augment import resolve
+from tfdcu.data.augment.augment import view_seeds
 from tfdcu.data.sample import images_of
 from tfdcu.workdir.fingerprint import describe
 

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from tfdcu.data.draws import uniform
+from tfdcu.data.augment.stateless_random import uniform
 
 # How far images are moved, as a share of their size, but at least a pixel.
 _SHARE = 1 / 8

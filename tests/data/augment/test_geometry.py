@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from tests.data.test_augment import IMAGES
-from tests.data.test_augment import views
+from tests.data.augment.test_augment import IMAGES
+from tests.data.augment.test_augment import views
 
 
 def candidates(image, by, mode, flips, **options):

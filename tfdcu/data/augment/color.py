@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from tfdcu.data.draws import uniform
+from tfdcu.data.augment.stateless_random import uniform
 
 # The jitter of Chen et al. 2020 (SimCLR, arXiv:2002.05709, appendix A) at the
 # strength 0.5 of its CIFAR-10: factors from 0.6 to 1.4, and the tangent of

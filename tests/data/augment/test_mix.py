@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from tests.support import tiny
-from tfdcu.data import mix
+from tfdcu.data.augment import mix
 
 IMAGES, PARTNERS = tiny.images(6, size=10), tiny.images(6, size=10, seed=1)
 DRAWS = np.random.default_rng(0).random((6, 4)).astype("float32")

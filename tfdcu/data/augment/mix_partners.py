@@ -7,10 +7,10 @@ import numpy as np
 import tensorflow as tf
 
 from tfdcu.data import source as source_lib
-from tfdcu.data.augment import stream
-from tfdcu.data.draws import uniform
+from tfdcu.data.augment.augment import stream
+from tfdcu.data.augment.mix import MIXES
+from tfdcu.data.augment.stateless_random import uniform
 from tfdcu.data.fingerprint import checksums
-from tfdcu.data.mix import MIXES
 from tfdcu.data.source import Source
 
 # Streams of a view's seeds; the parts of an augmentation have 0, 1, ...

@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from tests.support import tiny
 from tfdcu import data
-from tfdcu.data.views import viewing
+from tfdcu.data.augment.augment import viewing
 
 IMAGES = tiny.images(30, channels=3)
 IDS, NUMBERS = np.arange(30), np.full(30, 2)

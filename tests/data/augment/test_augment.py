@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from tests.support import tiny
-from tfdcu.data import augment
+from tfdcu.data.augment import augment
 
 IMAGES = tiny.images(200, size=16, channels=3)
 

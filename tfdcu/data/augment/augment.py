@@ -4,11 +4,11 @@ import functools
 
 import tensorflow as tf
 
-from tfdcu.data.colour import colour
-from tfdcu.data.draws import mixed
-from tfdcu.data.moves import flip_crop
-from tfdcu.data.moves import shift
-from tfdcu.data.moves import zoom
+from tfdcu.data.augment.color import colour
+from tfdcu.data.augment.geometry import flip_crop
+from tfdcu.data.augment.geometry import shift
+from tfdcu.data.augment.geometry import zoom
+from tfdcu.data.augment.stateless_random import mixed
 
 # Known views by name; `None` is the image itself.
 AUGMENTATIONS = {"flip_crop": flip_crop, "shift": shift, "zoom": zoom}
@@ -107,5 +107,36 @@ def _each(augment):
             (images, seeds),
             fn_output_signature=tf.TensorSpec(images.shape[1:], images.dtype),
         )
+
+    return views
+
+
+def viewing(augment, value_range, seed, mix=None):
+    """A pure function from images, and which they are, to their views.
+
+    Stored targets lean on it: whoever calls it with the same ids and numbers
+    gets the same bits, in whatever batch.
+
+    Args:
+        augment: As in `training_batches`.
+        value_range: (low, high) of the pixels.
+        seed: Integer from 0 to 2**31 - 1.
+        mix: What `open_mix` gave.
+
+    Returns:
+        Function from float32 images (batch, height, width, channels), int64
+        ids (batch,) and int64 numbers of their views (batch,) to the views,
+        of the same shape.
+
+    Raises:
+        ValueError: If the augmentation is unknown.
+    """
+    view = resolve(augment, value_range)
+
+    def views(images, ids, numbers):
+        seeds = view_seeds(ids, numbers, seed)
+        if view is not None:
+            images = view(images, seeds)
+        return images if mix is None else mix(view, images, seeds)
 
     return views

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfdcu.data import draws
+from tfdcu.data.augment import stateless_random
 
 NUM = 100_000
 # Views 0 and 1 of images 0, 1, 2, ..., as `view_seeds` numbers them.
@@ -14,7 +14,7 @@ ONES = np.ones(NUM, "int64")
 
 def drawn(first, second, num=4):
     seeds = tf.constant(np.stack([first, second], 1))
-    return draws.uniform(seeds, num).numpy()
+    return stateless_random.uniform(seeds, num).numpy()
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_a_draw_depends_on_its_own_seed_alone():
 def test_the_mixing_is_that_of_splitmix64():
     """The reference program's first words from the state 1234567."""
     steps = np.arange(1, 4, dtype="uint64") * np.uint64(0x9E3779B97F4A7C15)
-    words = draws.mixed(tf.constant(steps + np.uint64(1234567)))
+    words = stateless_random.mixed(tf.constant(steps + np.uint64(1234567)))
     assert words.numpy().tolist() == [
         6457827717110365317,
         3203168211198807973,

@@ -7,11 +7,11 @@ import tensorflow as tf
 from tests.support import tiny
 from tfdcu import data
 from tfdcu.data import source as source_lib
-from tfdcu.data.augment import resolve
-from tfdcu.data.augment import stream
-from tfdcu.data.augment import view_seeds
-from tfdcu.data.draws import uniform
-from tfdcu.data.mix import MIXES
+from tfdcu.data.augment.augment import resolve
+from tfdcu.data.augment.augment import stream
+from tfdcu.data.augment.augment import view_seeds
+from tfdcu.data.augment.mix import MIXES
+from tfdcu.data.augment.stateless_random import uniform
 
 IMAGES = tiny.images(60)
 PARTNERS = tiny.images(7, seed=1)

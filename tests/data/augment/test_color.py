@@ -5,8 +5,8 @@ import pytest
 import tensorflow as tf
 
 from tests.support import tiny
-from tfdcu.data.colour import colour
-from tfdcu.data.draws import uniform
+from tfdcu.data.augment.color import colour
+from tfdcu.data.augment.stateless_random import uniform
 
 IMAGES = tiny.images(40, size=12, channels=3)
 SEEDS = np.stack([np.arange(40) + 7, np.arange(40)], 1)
