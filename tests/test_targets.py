@@ -12,7 +12,7 @@ from tests.support import tiny
 from tests.support.tiny import Recorder
 from tfdcu import data
 from tfdcu import teacher_targets
-from tfdcu.data import source as source_lib
+from tfdcu.data.sources import source as source_lib
 
 IMAGES = tiny.images(130, seed=2)
 LABELED = tiny.images(12, seed=1), tiny.labels(12)

@@ -22,7 +22,7 @@ from benchmarks.speed import turns
 from benchmarks.speed.setting import Setting
 from benchmarks.speed.setting import open_setting
 from tests.support import tiny
-from tfdcu.data import source as source_lib
+from tfdcu.data.sources import source as source_lib
 from tfdcu.graph.parallel import num_cores
 
 # A process that says how many steps it was asked for, as if those were seconds.

@@ -7,7 +7,7 @@ from tests.support import tiny
 from tfdcu.data.augment.mix_partners import open_mix
 from tfdcu.data.fingerprint import checksums
 from tfdcu.data.fingerprint import describe_views
-from tfdcu.data.open import open_source
+from tfdcu.data.sources.open import open_source
 
 
 def sums(images):

@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from tests.support import tiny
 from tfdcu import data
-from tfdcu.data import source as source_lib
+from tfdcu.data.sources import source as source_lib
 
 
 def arrays(num=40):

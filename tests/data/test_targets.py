@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from tests.support import tiny
 from tfdcu import data
-from tfdcu.data import source as source_lib
+from tfdcu.data.sources import source as source_lib
 from tfdcu.data.targets import Targets
 from tfdcu.data.targets import claim
 

@@ -14,12 +14,12 @@ from tfdcu.data.fingerprint import describe_views
 from tfdcu.data.junk import count_junk
 from tfdcu.data.junk import junk_kinds
 from tfdcu.data.junk import junk_measures
-from tfdcu.data.open import open_source
 from tfdcu.data.prepare import Splits
 from tfdcu.data.prepare import prepare
 from tfdcu.data.sample import images_of
 from tfdcu.data.sample import sample_of
-from tfdcu.data.source import Source
+from tfdcu.data.sources.open import open_source
+from tfdcu.data.sources.source import Source
 from tfdcu.data.splits import few_labels
 from tfdcu.data.splits import hold_out
 from tfdcu.data.targets import Targets

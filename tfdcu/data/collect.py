@@ -6,7 +6,7 @@ import tensorflow as tf
 from tfdcu.data import shards
 from tfdcu.data.augment.augment import viewing
 from tfdcu.data.fingerprint import checksums
-from tfdcu.data.source import as_written
+from tfdcu.data.sources.source import as_written
 from tfdcu.data.top_k import packed
 
 

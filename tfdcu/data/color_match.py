@@ -5,9 +5,9 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from tfdcu.data.open import open_source
 from tfdcu.data.sample import sample_of
-from tfdcu.data.source import check_ranges
+from tfdcu.data.sources.open import open_source
+from tfdcu.data.sources.source import check_ranges
 
 # Images whose colours are measured, at most, and how many at once.
 NUM_IMAGES = 2048

@@ -7,7 +7,7 @@ import re
 import numpy as np
 import tensorflow as tf
 
-from tfdcu.data import source as source_lib
+from tfdcu.data.sources import source as source_lib
 from tfdcu.workdir.atomic import whole_files
 
 # How many files may be open at once: a process may have 1024 by default.

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from tfdcu.data import source as source_lib
+from tfdcu.data.sources import source as source_lib
 
 
 def epoch_batches(source, steps, size, epoch, seed):

@@ -6,12 +6,12 @@ import tensorflow as tf
 
 from tests.support import tiny
 from tfdcu import data
-from tfdcu.data import source as source_lib
 from tfdcu.data.augment.augment import resolve
 from tfdcu.data.augment.augment import stream
 from tfdcu.data.augment.augment import view_seeds
 from tfdcu.data.augment.mix import MIXES
 from tfdcu.data.augment.stateless_random import uniform
+from tfdcu.data.sources import source as source_lib
 
 IMAGES = tiny.images(60)
 PARTNERS = tiny.images(7, seed=1)

@@ -6,12 +6,12 @@ import hashlib
 import numpy as np
 import tensorflow as tf
 
-from tfdcu.data import source as source_lib
 from tfdcu.data.augment.augment import stream
 from tfdcu.data.augment.mix import MIXES
 from tfdcu.data.augment.stateless_random import uniform
 from tfdcu.data.fingerprint import checksums
-from tfdcu.data.source import Source
+from tfdcu.data.sources import source as source_lib
+from tfdcu.data.sources.source import Source
 
 # Streams of a view's seeds; the parts of an augmentation have 0, 1, ...
 _MIX, _PARTNER = -1, -2

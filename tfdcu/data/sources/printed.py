@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tfdcu.data import arrays
+from tfdcu.data.sources import arrays
 
 NUM_IMAGES = 6000
 # Half of the pool is digits; the letters are what biases it.

@@ -5,9 +5,9 @@ import pytest
 
 from tests.support import files
 from tfdcu import data
-from tfdcu.data import source as source_lib
+from tfdcu.data.sources import source as source_lib
 
-SHARED = Path(__file__).parents[3] / "shared" / "data"
+SHARED = Path(__file__).parents[4] / "shared" / "data"
 
 
 @pytest.fixture(scope="module")

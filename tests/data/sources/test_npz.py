@@ -5,7 +5,7 @@ import pytest
 
 from tests.support import tiny
 from tfdcu import data
-from tfdcu.data import source as source_lib
+from tfdcu.data.sources import source as source_lib
 
 
 @pytest.fixture

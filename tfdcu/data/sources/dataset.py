@@ -3,8 +3,8 @@
 import numpy as np
 import tensorflow as tf
 
-from tfdcu.data import pixels
-from tfdcu.data.source import Source
+from tfdcu.data.sources import pixels
+from tfdcu.data.sources.source import Source
 
 # How many images are looked at before anything starts.
 _NUM_LOOKED_AT = 64

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from tfdcu.data import arrays
-from tfdcu.data import pixels
-from tfdcu.data import source as source_lib
-from tfdcu.data.source import Source
+from tfdcu.data.sources import arrays
+from tfdcu.data.sources import pixels
+from tfdcu.data.sources import source as source_lib
+from tfdcu.data.sources.source import Source
 
 IMAGE_KEYS = ("images", "image", "x", "arr_0")
 LABEL_KEYS = ("labels", "label", "y", "arr_1")

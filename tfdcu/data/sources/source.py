@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from tfdcu.data import pixels
+from tfdcu.data.sources import pixels
 
 # For functions of a pipeline that have no control flow on tensors: reading
 # and rewriting them, as TensorFlow otherwise does, takes a second or more.

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tfdcu.data import arrays
+from tfdcu.data.sources import arrays
 
 # Of the 1,797 scans, as many as the customary 1,297 / 500 split leaves.
 NUM_TEST = 500

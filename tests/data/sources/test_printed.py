@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tfdcu import data
-from tfdcu.data import printed
+from tfdcu.data.sources import printed
 
 
 def test_the_pool_has_the_form_of_the_scans_and_none_of_them():

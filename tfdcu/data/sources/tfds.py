@@ -2,9 +2,9 @@
 
 import tensorflow as tf
 
-from tfdcu.data import pixels
-from tfdcu.data import source as source_lib
-from tfdcu.data.source import Source
+from tfdcu.data.sources import pixels
+from tfdcu.data.sources import source as source_lib
+from tfdcu.data.sources.source import Source
 
 # Bytes that are read ahead of a file. TFDS' own 8 MiB are taken for each of
 # several files at once, and make memory follow their number.

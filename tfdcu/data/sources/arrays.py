@@ -6,8 +6,8 @@ import weakref
 
 import numpy as np
 
-from tfdcu.data import pixels
-from tfdcu.data.source import from_arrays
+from tfdcu.data.sources import pixels
+from tfdcu.data.sources.source import from_arrays
 
 # By `id`, arrays that own memory in which images lie, while they live.
 _numbers = {}

@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from tests.support import files
-from tfdcu.data import pixels
+from tfdcu.data.sources import pixels
 
 
 def converted(image, shape, value_range=(0.0, 1.0)):

@@ -8,7 +8,7 @@ from PIL import Image
 
 from tests.support import files
 from tfdcu import data
-from tfdcu.data import scan
+from tfdcu.data.sources import folder_scan
 
 
 def opened(root, labeled=False, shape=(12, 16, 3)):
@@ -165,7 +165,7 @@ def test_links_do_not_lead_out_of_the_folder(tmp_path):
 
 
 def test_a_large_folder_shows_progress(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(scan, "NUM_FILES_WITH_BAR", 4)
+    monkeypatch.setattr(folder_scan, "NUM_FILES_WITH_BAR", 4)
     files.class_folder(tmp_path, num=2)
     opened(tmp_path)
     assert "4/4" in capsys.readouterr().out

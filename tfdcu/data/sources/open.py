@@ -5,15 +5,15 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from tfdcu.data.arrays import open_arrays
-from tfdcu.data.digits import open_digits
-from tfdcu.data.folder import open_folder
-from tfdcu.data.npz import open_npz
-from tfdcu.data.printed import open_printed
-from tfdcu.data.source import Source
-from tfdcu.data.source import with_lookup
-from tfdcu.data.stream import open_stream
-from tfdcu.data.tfds import open_tfds
+from tfdcu.data.sources.arrays import open_arrays
+from tfdcu.data.sources.dataset import open_stream
+from tfdcu.data.sources.digits import open_digits
+from tfdcu.data.sources.folder import open_folder
+from tfdcu.data.sources.npz import open_npz
+from tfdcu.data.sources.printed import open_printed
+from tfdcu.data.sources.source import Source
+from tfdcu.data.sources.source import with_lookup
+from tfdcu.data.sources.tfds import open_tfds
 
 # How to open a source string, by what stands before its colon, and which of
 # `open_source`'s options that reads.
@@ -41,8 +41,8 @@ def open_source(
 
     All functions of the library that take images call it, so a source string
     or live data can be given to any of them. Images are converted to
-    `image_shape` and `value_range` by the rules of
-    `tfdcu.data.pixels.convert`: a changed size covers the wanted one with the
+    `image_shape` and `value_range` by the rules of `convert` in
+    `tfdcu.data.sources.pixels`: a changed size covers the wanted one with the
     proportions kept and is cropped around the center; channels are repeated,
     averaged or laid over white.
 

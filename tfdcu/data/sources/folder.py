@@ -6,11 +6,11 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from tfdcu.data import pixels
-from tfdcu.data.scan import pillow_image
-from tfdcu.data.scan import scan_files
-from tfdcu.data.source import Source
-from tfdcu.data.source import with_lookup
+from tfdcu.data.sources import pixels
+from tfdcu.data.sources.folder_scan import pillow_image
+from tfdcu.data.sources.folder_scan import scan_files
+from tfdcu.data.sources.source import Source
+from tfdcu.data.sources.source import with_lookup
 
 # Ways to decode a file, by number: whole, JPEG shrunk, in Python.
 _ROUTES = {"tensorflow": 0, "jpeg": 0, "pillow": 4}
