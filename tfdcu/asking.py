@@ -9,7 +9,7 @@ from tfdcu.data import colour_levels
 from tfdcu.data import junk_measures
 from tfdcu.data import open_source
 from tfdcu.graph.graph import read_graph
-from tfdcu.transfer import resized
+from tfdcu.models.resize import resized
 
 _BATCH_SIZE = 128
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from tfdcu.export import LiteRTModel
 from tfdcu.models import load
-from tfdcu.transfer import resized
+from tfdcu.models.resize import resized
 from tfdcu.transfer import teacher_function
 from tfdcu.workdir.fingerprint import fingerprint
 

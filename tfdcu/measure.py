@@ -11,7 +11,7 @@ from tfdcu.export import export_all
 from tfdcu.export import file_sizes
 from tfdcu.export import latency
 from tfdcu.graph.profile import profile
-from tfdcu.transfer import resized
+from tfdcu.models.resize import resized
 
 # How the models of a run are called in its table.
 NAMES = {

@@ -3,8 +3,8 @@
 import keras
 
 from tfdcu.data import sample_of
+from tfdcu.models.resize import resized
 from tfdcu.pruning import reestimate_statistics
-from tfdcu.transfer import resized
 
 # Images that are normalised together, at most.
 SIZE = 64

@@ -7,6 +7,7 @@ from tfdcu.data import evaluation_batches
 from tfdcu.data import prepare
 from tfdcu.data import training_batches
 from tfdcu.export import export_all
+from tfdcu.models.resize import resized
 from tfdcu.pruning import prune_channels
 from tfdcu.reestimate import Reestimate
 from tfdcu.report import Progress
@@ -16,7 +17,6 @@ from tfdcu.sparsity.sparsify import Sparsify
 from tfdcu.stored import num_views
 from tfdcu.stored import stored_targets
 from tfdcu.transfer import AlignedDistiller
-from tfdcu.transfer import resized
 from tfdcu.transfer import train
 from tfdcu.workdir.workdir import save_model
 

@@ -6,9 +6,9 @@ import pytest
 import tensorflow as tf
 
 from tests.support import tiny
+from tfdcu.models.resize import resized
 from tfdcu.transfer.teachers import check_classes
 from tfdcu.transfer.teachers import other_size
-from tfdcu.transfer.teachers import resized
 from tfdcu.transfer.teachers import teacher_answers
 from tfdcu.transfer.teachers import teacher_function
 

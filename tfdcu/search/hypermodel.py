@@ -9,6 +9,7 @@ import keras
 import keras_tuner
 import numpy as np
 
+from tfdcu.models.resize import resized
 from tfdcu.pruning import reestimate_statistics
 from tfdcu.search.setting import Setting
 from tfdcu.shrink import sample
@@ -16,7 +17,6 @@ from tfdcu.stages import asked_teacher
 from tfdcu.stages import distiller
 from tfdcu.stages import fitted
 from tfdcu.transfer import Checkpoint
-from tfdcu.transfer import resized
 
 
 class StudentHyperModel(keras_tuner.HyperModel):

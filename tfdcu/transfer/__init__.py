@@ -9,7 +9,6 @@ from tfdcu.transfer.distiller import AlignedDistiller
 from tfdcu.transfer.selection import SELECTIONS
 from tfdcu.transfer.selection import check_enough
 from tfdcu.transfer.selection import resolve_selection
-from tfdcu.transfer.teachers import resized
 from tfdcu.transfer.teachers import teacher_function
 from tfdcu.transfer.training import check_training
 from tfdcu.transfer.training import train

@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 
 from tfdcu.graph.logits import as_logits
+from tfdcu.models.resize import resized
 from tfdcu.transfer.alignment import DomainClassifier
 from tfdcu.transfer.alignment import resolve_schedule
 from tfdcu.transfer.balance import class_weights
@@ -28,7 +29,6 @@ from tfdcu.transfer.taps import feature_pairs
 from tfdcu.transfer.taps import layers_to_align
 from tfdcu.transfer.teachers import check_classes
 from tfdcu.transfer.teachers import other_size
-from tfdcu.transfer.teachers import resized
 from tfdcu.transfer.teachers import teacher_answers
 from tfdcu.transfer.two_pools import TwoPools
 from tfdcu.transfer.weights import check_weights

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from tfdcu.graph.fused import Forward
 from tfdcu.graph.logits import as_logits
+from tfdcu.models.resize import resized
 
 
 def teacher_function(teacher):
@@ -139,11 +140,3 @@ def other_size(teacher, student):
     if not isinstance(teacher, keras.Model):
         return False
     return teacher.input_shape[1:3] != student.input_shape[1:3]
-
-
-def resized(images, input_shape):
-    """Images at the height and width that a model was built for."""
-    size = input_shape[1:3]
-    if len(input_shape) != 4 or None in size or images.shape[1:3] == size:
-        return images
-    return tf.image.resize(images, size, antialias=True)

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support import tiny
 from tfdcu.models import build
-from tfdcu.models.zoo import OURS
+from tfdcu.models.build import OURS
 
 
 @pytest.mark.parametrize("name", sorted(OURS))

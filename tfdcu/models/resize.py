@@ -1,6 +1,7 @@
 """A model for images of any size, at the one size that it will see."""
 
 import keras
+import tensorflow as tf
 
 from tfdcu.graph.clone import anew
 from tfdcu.graph.clone import carry_over
@@ -55,3 +56,11 @@ def copy_of(model, image_shape=None):
             new.set_weights(old.get_weights())
             carry_over(old, new)
     return copy
+
+
+def resized(images, input_shape):
+    """Images at the height and width that a model was built for."""
+    size = input_shape[1:3]
+    if len(input_shape) != 4 or None in size or images.shape[1:3] == size:
+        return images
+    return tf.image.resize(images, size, antialias=True)
