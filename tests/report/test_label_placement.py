@@ -5,8 +5,8 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from tfdcu.report.labels import place_labels
-from tfdcu.report.labels import spread
+from tfdcu.report.label_placement import place_labels
+from tfdcu.report.label_placement import spread
 
 
 def crowd(seed, num=8):

@@ -1,7 +1,7 @@
 """The picture shows every group, or those that matter most."""
 
-from tfdcu.report.sensitivity import sensitivity_figure
-from tfdcu.report.sensitivity import shown
+from tfdcu.report.sensitivity_figure import sensitivity_figure
+from tfdcu.report.sensitivity_figure import shown
 
 
 def _record(num):

@@ -3,8 +3,8 @@ import pytest
 
 from tests.report.test_figures import drawn
 from tests.support import tiny
-from tfdcu.report import curves
 from tfdcu.report import training_figure
+from tfdcu.report.training_figure import _draw
 
 
 def panels(history):
@@ -13,7 +13,7 @@ def panels(history):
         axes.get_title(loc="left"): {
             line.get_label(): line.get_ydata() for line in axes.lines
         }
-        for axes in drawn(curves._draw, history).axes
+        for axes in drawn(_draw, history).axes
     }
 
 

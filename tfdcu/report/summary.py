@@ -1,6 +1,6 @@
 """The run in one sentence, with nothing chosen by its result on the test."""
 
-from tfdcu.report import words
+from tfdcu.report import units
 from tfdcu.report.rows import is_student
 from tfdcu.report.rows import is_teacher
 from tfdcu.report.rows import ratio
@@ -41,7 +41,7 @@ def headline(rows):
     sentences = [f"{subject} {_join(clauses)}."]
     for row in rows:
         if not is_student(row) and not is_teacher(row) and row["accuracy"]:
-            reached = words.percent(row["accuracy"], 1)
+            reached = units.percent(row["accuracy"], 1)
             sentences.append(f"For comparison, {row['name']}: {reached}.")
     return " ".join(sentences)
 
@@ -52,11 +52,11 @@ def _accuracy(student, rows):
     if reached is None:
         return []
     if teacher is None or not teacher["accuracy"]:
-        return [f"reaches {words.percent(reached, 1)} accuracy"]
-    both = words.percent(reached, 1), words.percent(teacher["accuracy"], 1)
+        return [f"reaches {units.percent(reached, 1)} accuracy"]
+    both = units.percent(reached, 1), units.percent(teacher["accuracy"], 1)
     if reached > teacher["accuracy"]:
         return ["reaches {} accuracy (the teacher {})".format(*both)]
-    kept = words.percent(reached / teacher["accuracy"], 1)
+    kept = units.percent(reached / teacher["accuracy"], 1)
     return [f"keeps {kept} of the teacher's accuracy ({both[0]} of {both[1]})"]
 
 
@@ -67,7 +67,7 @@ def _savings(student, rows):
         keys = ("bytes", "latency_ms")
         verb, against = "is", "the teacher's float32 file"
     ratios = {key: ratio(student, rows, key) for key in keys}
-    said = [words.compared(key, times) for key, times in ratios.items()]
+    said = [units.compared(key, times) for key, times in ratios.items()]
     said = [text for text in said if text and not text.startswith("same")]
     return [f"{verb} {_join(said)} than {against}"] if said else []
 
