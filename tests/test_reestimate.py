@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 
 from tests.support import tiny
-from tests.transfer.test_averaging import batches
-from tests.transfer.test_averaging import fresh
-from tests.transfer.test_training import STEPS
-from tests.transfer.test_training import Kill
+from tests.training.test_averaging import batches
+from tests.training.test_averaging import fresh
+from tests.training.test_train import STEPS
+from tests.training.test_train import Kill
 from tfdcu import stages
 from tfdcu.data import prepare
 from tfdcu.pruning import reestimate_statistics
 from tfdcu.reestimate import Reestimate
-from tfdcu.transfer import train
+from tfdcu.training.train import train
 
 
 def splits(num_labeled=12, num_pool=40):

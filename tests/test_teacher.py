@@ -9,7 +9,7 @@ import pytest
 import tfdcu
 from tests.support import tiny
 from tfdcu.teacher import train_teacher
-from tfdcu.transfer import train
+from tfdcu.training.train import train
 
 OPTIONS = {
     "model": "digits",

@@ -15,8 +15,8 @@ from tfdcu.reestimate import Reestimate
 from tfdcu.shrink import shrinking
 from tfdcu.sparsity.sparsify import Sparsify
 from tfdcu.stored import check_targets
+from tfdcu.training.train import check_training
 from tfdcu.transfer import AlignedDistiller
-from tfdcu.transfer import check_training
 
 
 def check_needs(config, labeled, baseline):

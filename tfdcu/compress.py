@@ -109,7 +109,7 @@ def compress(
         sparsity: Keywords of `Sparsify`. Defaults to `None`, dense weights, as
             does a `final_sparsity` of 0.
         transfer: Keywords of `AlignedDistiller`.
-        training: Keywords of `tfdcu.transfer.train`: epochs, rate ...
+        training: Keywords of `tfdcu.training.train`: epochs, rate ...
         reestimate: `images`, those that BatchNorm's statistics are computed
             of anew when the student and the baseline are trained: `"labeled"`,
             `"pool"` or, the default, `None`; and `limit`, at most so many.

@@ -16,8 +16,8 @@ from tfdcu.shrink import shrinking
 from tfdcu.sparsity.sparsify import Sparsify
 from tfdcu.stored import num_views
 from tfdcu.stored import stored_targets
+from tfdcu.training.train import train
 from tfdcu.transfer import AlignedDistiller
-from tfdcu.transfer import train
 from tfdcu.workdir.workdir import save_model
 
 # Each section of a config: the function it is the keywords of, and the

@@ -15,8 +15,8 @@ from tfdcu.models import load
 from tfdcu.report import Progress
 from tfdcu.sections import check_section
 from tfdcu.stages import SECTIONS
-from tfdcu.transfer import check_training
-from tfdcu.transfer import train
+from tfdcu.training.train import check_training
+from tfdcu.training.train import train
 from tfdcu.workdir.fingerprint import describe
 from tfdcu.workdir.fingerprint import versions
 from tfdcu.workdir.workdir import Workdir
@@ -57,7 +57,7 @@ def train_teacher(
         width: Factor on all channel counts. Defaults to 1.
         batch_size: Int. Defaults to 64.
         augment: As in `tfdcu.data.training_batches`. Defaults to `None`.
-        training: Keywords of `tfdcu.transfer.train`.
+        training: Keywords of `tfdcu.training.train`.
         seed: Int, for weights and order. Defaults to 0.
 
     Returns:

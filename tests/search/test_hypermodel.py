@@ -8,7 +8,7 @@ from tfdcu.pruning import reestimate_statistics
 from tfdcu.search import StudentHyperModel
 from tfdcu.search import hypermodel as module
 from tfdcu.shrink import sample
-from tfdcu.transfer.checkpoint import Checkpoint
+from tfdcu.training.checkpoint import Checkpoint
 
 
 def hypermodel(**changes):

@@ -17,7 +17,7 @@ import keras
 
 import tfdcu
 from tests.support import tiny
-from tfdcu.transfer.checkpoint import StopOnNaN
+from tfdcu.training.checkpoint import StopOnNaN
 
 OPTIONS = {
     "batches": {"batch_size": 50, "augment": "shift"},

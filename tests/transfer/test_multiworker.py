@@ -20,7 +20,7 @@ import tensorflow as tf
 
 from tests.support import tiny
 from tfdcu.data import training_batches
-from tfdcu.transfer.checkpoint import Checkpoint
+from tfdcu.training.checkpoint import Checkpoint
 from tfdcu.transfer.distiller import AlignedDistiller
 from tfdcu.transfer.multiworker import outputs_of_share
 from tfdcu.transfer.multiworker import shared_batches

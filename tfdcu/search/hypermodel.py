@@ -16,7 +16,7 @@ from tfdcu.shrink import sample
 from tfdcu.stages import asked_teacher
 from tfdcu.stages import distiller
 from tfdcu.stages import fitted
-from tfdcu.transfer import Checkpoint
+from tfdcu.training.checkpoint import Checkpoint
 
 
 class StudentHyperModel(keras_tuner.HyperModel):

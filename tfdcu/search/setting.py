@@ -29,7 +29,7 @@ from tfdcu.stages import SECTIONS
 from tfdcu.stages import check_sections
 from tfdcu.stored import MIXING
 from tfdcu.stored import stored_targets
-from tfdcu.transfer import train
+from tfdcu.training.train import train
 
 # Share of the pool that is held out to judge on where nothing else is.
 HELD_OUT = 0.1

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from tfdcu.graph.logits import as_logits
 from tfdcu.models.resize import resized
+from tfdcu.training.loss_scaling import loss_scaled
 from tfdcu.transfer.alignment import DomainClassifier
 from tfdcu.transfer.alignment import resolve_schedule
 from tfdcu.transfer.balance import class_weights
@@ -24,7 +25,6 @@ from tfdcu.transfer.multiworker import many_workers
 from tfdcu.transfer.multiworker import outputs_of_share
 from tfdcu.transfer.multiworker import share_statistics
 from tfdcu.transfer.multiworker import shared_batches
-from tfdcu.transfer.precision import loss_scaled
 from tfdcu.transfer.taps import feature_pairs
 from tfdcu.transfer.taps import layers_to_align
 from tfdcu.transfer.teachers import check_classes

@@ -2,11 +2,11 @@
 
 import keras
 
-from tfdcu.transfer.averaging import Averaging
-from tfdcu.transfer.checkpoint import Checkpoint
-from tfdcu.transfer.checkpoint import StopOnNaN
-from tfdcu.transfer.precision import loss_scaled
-from tfdcu.transfer.seeds import EpochSeeds
+from tfdcu.training.averaging import Averaging
+from tfdcu.training.checkpoint import Checkpoint
+from tfdcu.training.checkpoint import EpochSeeds
+from tfdcu.training.checkpoint import StopOnNaN
+from tfdcu.training.loss_scaling import loss_scaled
 
 OPTIMIZERS = {
     "sgd": lambda rate, **options: keras.optimizers.SGD(

@@ -6,11 +6,11 @@ import pytest
 import tensorflow as tf
 
 from tests.support import tiny
-from tests.transfer.test_precision import half_net
+from tests.training.test_loss_scaling import half_net
 from tfdcu import AlignedDistiller
-from tfdcu.transfer.checkpoint import Checkpoint
-from tfdcu.transfer.training import steps_at_once
-from tfdcu.transfer.training import train
+from tfdcu.training.checkpoint import Checkpoint
+from tfdcu.training.train import steps_at_once
+from tfdcu.training.train import train
 
 IMAGES, LABELS = tiny.images(12, seed=1), tiny.labels(12)
 POOL = 0.4 * tiny.images(16, seed=2)

@@ -5,16 +5,16 @@ import numpy as np
 import pytest
 
 from tests.support import tiny
-from tests.transfer.test_training import IMAGES
-from tests.transfer.test_training import LABELS
-from tests.transfer.test_training import STEPS
-from tests.transfer.test_training import Kill
-from tests.transfer.test_training import batches as both
-from tests.transfer.test_training import fresh as distiller
+from tests.training.test_train import IMAGES
+from tests.training.test_train import LABELS
+from tests.training.test_train import STEPS
+from tests.training.test_train import Kill
+from tests.training.test_train import batches as both
+from tests.training.test_train import fresh as distiller
 from tfdcu import Sparsify
-from tfdcu.transfer.averaging import averaged_variables
-from tfdcu.transfer.checkpoint import Checkpoint
-from tfdcu.transfer.training import train
+from tfdcu.training.averaging import averaged_variables
+from tfdcu.training.checkpoint import Checkpoint
+from tfdcu.training.train import train
 
 EMA = 0.8
 

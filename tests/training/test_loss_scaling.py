@@ -5,7 +5,7 @@ import pytest
 
 from tests.support import tiny
 from tfdcu import AlignedDistiller
-from tfdcu.transfer.precision import loss_scaled
+from tfdcu.training.loss_scaling import loss_scaled
 
 SCALED = keras.optimizers.LossScaleOptimizer
 

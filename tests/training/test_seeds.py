@@ -9,9 +9,9 @@ import tensorflow as tf
 from keras import layers
 
 from tests.support import tiny
-from tfdcu.transfer.seeds import EpochSeeds
-from tfdcu.transfer.seeds import random_states
-from tfdcu.transfer.training import train
+from tfdcu.training.checkpoint import EpochSeeds
+from tfdcu.training.checkpoint import random_states
+from tfdcu.training.train import train
 
 
 def dropout_net():

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.support import tiny
-from tfdcu.transfer.checkpoint import Checkpoint
+from tfdcu.training.checkpoint import Checkpoint
 
 FILES = ["epoch-0002.json", "epoch-0002.weights.h5"]
 
