@@ -8,8 +8,8 @@ import pytest
 import tensorflow as tf
 
 import tfdcu
+from tests.pool.test_diagnose import smooth
 from tests.support import tiny
-from tests.test_diagnosis import smooth
 from tfdcu.chosen import check_chosen
 from tfdcu.chosen import chosen_pool
 from tfdcu.chosen import with_pool

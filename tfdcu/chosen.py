@@ -2,10 +2,10 @@
 
 import dataclasses
 
-from tfdcu.asking import check_layer
-from tfdcu.selection import check_selection
-from tfdcu.selection import select_pool
-from tfdcu.transfer import check_enough
+from tfdcu.pool.criteria import check_enough
+from tfdcu.pool.outputs import check_layer
+from tfdcu.pool.select import check_selection
+from tfdcu.pool.select import select_pool
 
 
 def chosen_pool(

@@ -11,13 +11,13 @@ from tfdcu.chosen import chosen_pool
 from tfdcu.chosen import with_pool
 from tfdcu.data import images_of
 from tfdcu.data import prepare
-from tfdcu.diagnosis import diagnose
 from tfdcu.graph.profile import profile
 from tfdcu.measure import exported
 from tfdcu.measure import measured
 from tfdcu.models import at_size
 from tfdcu.models import custom_layers
 from tfdcu.models import load
+from tfdcu.pool.diagnose import diagnose
 from tfdcu.report import diagnosis_in_words
 from tfdcu.report import read_report
 from tfdcu.report import render

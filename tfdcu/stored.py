@@ -2,9 +2,9 @@
 
 import inspect
 
-from tfdcu.targets import check_numbers
-from tfdcu.targets import checked_top_k
-from tfdcu.targets import teacher_targets
+from tfdcu.pool.targets import check_numbers
+from tfdcu.pool.targets import checked_top_k
+from tfdcu.pool.targets import teacher_targets
 
 # Fields of `batches` that say how images of the pool are mixed.
 MIXING = ("mix", "mix_share")

@@ -3,8 +3,8 @@
 import keras
 import numpy as np
 
-from tfdcu.logits import mirrored
-from tfdcu.logits import open_teacher
+from tfdcu.pool.teacher import mirrored
+from tfdcu.pool.teacher import open_teacher
 
 # How often the loss on other images may be that in training before the student
 # counts as having learned what it was shown by heart. The number is ours:

@@ -1,4 +1,4 @@
-"""Apache Beam as far as `tfdcu.beam` speaks to it, in this process.
+"""Apache Beam as far as `tfdcu.pool.beam` speaks to it, in this process.
 
 Beam holds other packages back, so it is not installed with the rest (setup.py).
 Where it is, the tests run on Beam itself, which keeps this honest.

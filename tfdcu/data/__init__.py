@@ -4,9 +4,6 @@ from tfdcu.data.augment.mix_partners import open_mix
 from tfdcu.data.batches import evaluation_batches
 from tfdcu.data.batches import steps_per_epoch
 from tfdcu.data.batches import training_batches
-from tfdcu.data.collect import Collector
-from tfdcu.data.collect import changed_images
-from tfdcu.data.collect import view_batches
 from tfdcu.data.color_match import colour_levels
 from tfdcu.data.color_match import in_colours_of
 from tfdcu.data.color_match import mean_and_deviation
@@ -28,11 +25,9 @@ from tfdcu.data.targets import describe_images
 from tfdcu.data.targets import name_of
 
 __all__ = [
-    "Collector",
     "Source",
     "Splits",
     "Targets",
-    "changed_images",
     "claim",
     "colour_levels",
     "count_junk",
@@ -53,5 +48,4 @@ __all__ = [
     "sample_of",
     "steps_per_epoch",
     "training_batches",
-    "view_batches",
 ]

@@ -14,10 +14,10 @@ from tfdcu.checks import image_shape_of
 from tfdcu.chosen import chosen_pool
 from tfdcu.chosen import with_pool
 from tfdcu.data import prepare
-from tfdcu.diagnosis import diagnose
 from tfdcu.models import at_size
 from tfdcu.models import copy_of
 from tfdcu.models import load
+from tfdcu.pool.diagnose import diagnose
 from tfdcu.pruning import importance_of
 from tfdcu.search.judge import Judge
 from tfdcu.search.names import check_names

@@ -22,14 +22,14 @@ IMAGES = tiny.images(150, seed=2)
 
 @pytest.fixture
 def door(monkeypatch):
-    """`tfdcu.beam`, on what stands for Apache Beam where that is not there."""
+    """`tfdcu.pool.beam`, on a stand-in for Apache Beam if that is missing."""
     if importlib.util.find_spec("apache_beam") is None:
         for name, module in beam.modules().items():
             monkeypatch.setitem(sys.modules, name, module)
         # Imported anew, and forgotten after the test.
-        monkeypatch.setitem(sys.modules, "tfdcu.beam", None)
-        del sys.modules["tfdcu.beam"]
-    return importlib.import_module("tfdcu.beam")
+        monkeypatch.setitem(sys.modules, "tfdcu.pool.beam", None)
+        del sys.modules["tfdcu.pool.beam"]
+    return importlib.import_module("tfdcu.pool.beam")
 
 
 @pytest.fixture
@@ -210,17 +210,17 @@ def test_a_worker_that_does_not_see_the_folder_says_so(given, door):
 
 
 def test_without_beam_the_import_says_what_to_install(monkeypatch):
-    monkeypatch.delitem(sys.modules, "tfdcu.beam", raising=False)
+    monkeypatch.delitem(sys.modules, "tfdcu.pool.beam", raising=False)
     monkeypatch.setitem(sys.modules, "apache_beam", None)
     with pytest.raises(ModuleNotFoundError, match=r"install 'tfdcu\[beam\]'"):
-        importlib.import_module("tfdcu.beam")
+        importlib.import_module("tfdcu.pool.beam")
 
 
 def test_the_rest_of_the_library_does_without_beam():
     for path in test_architecture.FILES:
         text = (test_architecture.ROOT / path).read_text("utf-8")
         names = list(test_architecture.imports_of(ast.parse(text)))
-        assert [name for name in names if "tfdcu.beam" in name] == [], path
+        assert [name for name in names if "tfdcu.pool.beam" in name] == [], path
 
 
 def test_the_door_is_documented(door):

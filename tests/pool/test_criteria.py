@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from tfdcu.transfer import selection
-from tfdcu.transfer.selection import resolve_selection
+from tfdcu.pool import criteria
+from tfdcu.pool.criteria import resolve_selection
 
 
 def answers(probabilities, **others):
@@ -96,7 +96,7 @@ def test_a_pool_of_nearly_nothing_cannot_be_chosen_from():
     ],
 )
 def test_the_higher_of_two_groups_by_hand(scores, num):
-    assert selection.surer_group(np.array(scores)) == num
+    assert criteria.surer_group(np.array(scores)) == num
 
 
 def test_the_groups_part_where_the_variance_within_them_is_least():
@@ -106,7 +106,7 @@ def test_the_groups_part_where_the_variance_within_them_is_least():
         num * ordered[:num].var() + (40 - num) * ordered[num:].var()
         for num in range(1, 40)
     ]
-    assert selection.surer_group(scores) == 1 + np.argmin(within)
+    assert criteria.surer_group(scores) == 1 + np.argmin(within)
 
 
 def test_a_function_sees_the_answers_and_its_scores_are_kept():

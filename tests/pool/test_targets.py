@@ -13,6 +13,7 @@ from tests.support.tiny import Recorder
 from tfdcu import data
 from tfdcu import teacher_targets
 from tfdcu.data.sources import source as source_lib
+from tfdcu.pool.write_targets import Collector
 
 IMAGES = tiny.images(130, seed=2)
 LABELED = tiny.images(12, seed=1), tiny.labels(12)
@@ -131,13 +132,13 @@ def test_a_folder_is_begun_and_renewed_without_computing_any(tmp_path):
 
 def test_memory_holds_no_more_than_open_shards(tmp_path, monkeypatch):
     most = []
-    add = data.Collector.add
+    add = Collector.add
 
     def counted(self, *batch):
         add(self, *batch)
         most.append(len(self.open))
 
-    monkeypatch.setattr(data.Collector, "add", counted)
+    monkeypatch.setattr(Collector, "add", counted)
     targets(tmp_path, batch_size=24, shard_size=8)
     assert max(most) <= 1
 

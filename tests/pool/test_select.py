@@ -8,9 +8,9 @@ import pytest
 import tensorflow as tf
 
 import tfdcu
+from tests.pool.test_diagnose import constant_net
+from tests.pool.test_diagnose import smooth
 from tests.support import tiny
-from tests.test_diagnosis import constant_net
-from tests.test_diagnosis import smooth
 from tfdcu.data import open_source
 
 NAMES = ("confidence", "balance", "nnpu", "diversity", "random")

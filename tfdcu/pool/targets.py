@@ -5,18 +5,18 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from tfdcu.data import Collector
-from tfdcu.data import changed_images
 from tfdcu.data import claim
 from tfdcu.data import describe_images
 from tfdcu.data import describe_views
 from tfdcu.data import name_of
 from tfdcu.data import open_mix
 from tfdcu.data import open_source
-from tfdcu.data import view_batches
-from tfdcu.logits import Teacher
-from tfdcu.logits import mirrored
-from tfdcu.logits import open_teacher
+from tfdcu.pool.teacher import Teacher
+from tfdcu.pool.teacher import mirrored
+from tfdcu.pool.teacher import open_teacher
+from tfdcu.pool.write_targets import Collector
+from tfdcu.pool.write_targets import changed_images
+from tfdcu.pool.write_targets import view_batches
 from tfdcu.report import Counter
 from tfdcu.workdir.atomic import remove_stand_ins
 
@@ -56,7 +56,7 @@ def teacher_targets(
     shard; finished ones are compared with the images and not computed again.
     A folder that holds targets of another teacher, of other images or views
     is refused. Memory does not grow with the pool; for one that outgrows the
-    machine there is `tfdcu.beam.teacher_targets`.
+    machine there is `tfdcu.pool.beam.teacher_targets`.
 
     Args:
         teacher: A functional `keras.Model`, or its `.keras` or `.h5` path; a
@@ -69,7 +69,8 @@ def teacher_targets(
             or probabilities, rows in [0, 1] that sum to 1, of which the
             logarithm is taken. Models are told apart by their weights, files
             by their bytes, functions by their answer to the first images.
-            One that is open already, a `tfdcu.logits.Teacher`, is taken so.
+            One that is open already, a `tfdcu.pool.teacher.Teacher`, is taken
+            so.
         images: Anything `tfdcu.data.open_source` takes; labels are dropped.
         path: Folder of the targets.
         views: How many views each image has, at least 1; 1 where `augment` and

@@ -8,7 +8,7 @@ import tensorflow as tf
 from tests.support import tiny
 from tfdcu.export import LiteRTModel
 from tfdcu.export import export_litert
-from tfdcu.logits import open_teacher
+from tfdcu.pool.teacher import open_teacher
 
 IMAGES = tf.constant(tiny.images(20))
 

@@ -1,25 +1,28 @@
 """What a teacher makes of a pool, and how the pool lies, before training."""
 
 import numpy as np
+import tensorflow as tf
 
-from tfdcu.answers import confidence
-from tfdcu.answers import coverage
-from tfdcu.asking import asked
-from tfdcu.asking import check_layer
-from tfdcu.asking import opened
-from tfdcu.asking import rounded
-from tfdcu.asking import tapped
 from tfdcu.data import count_junk
 from tfdcu.data import mean_and_deviation
 from tfdcu.data import sample_of
 from tfdcu.graph.logits import as_logits
 from tfdcu.models import load
+from tfdcu.pool.domain_distance import proxy_a_distance
+from tfdcu.pool.outputs import asked
+from tfdcu.pool.outputs import check_layer
+from tfdcu.pool.outputs import opened
+from tfdcu.pool.outputs import rounded
+from tfdcu.pool.outputs import tapped
 from tfdcu.transfer import channel_statistics
 from tfdcu.transfer import default_align_layer
-from tfdcu.transfer import proxy_a_distance
 
 # With fewer labeled images, their distance to the pool is mostly chance.
 FEWEST_LABELED = 10
+# Both are ours. A class with less than this part of its even share is scarce.
+SCARCE = 0.1
+# With fewer images a class than this, chance alone makes classes scarce.
+PER_CLASS = 10
 
 
 def diagnose(
@@ -171,3 +174,47 @@ def distance(few, pool, seed):
     if min(map(len, sides)) < FEWEST_LABELED:
         return None
     return proxy_a_distance(*sides, seed=seed)
+
+
+def confidence(logits):
+    """How sure the teacher is, at temperature 1.
+
+    Args:
+        logits: Array (num, classes).
+
+    Returns:
+        Dict of the mean and quartiles of the largest probability, and of the
+        mean entropy in nats.
+    """
+    logs = np.asarray(tf.nn.log_softmax(logits.astype("float64")))
+    largest = np.exp(logs.max(1))
+    first, median, third = np.quantile(largest, [0.25, 0.5, 0.75])
+    return {
+        "confidence_mean": largest.mean(),
+        "confidence_q1": first,
+        "confidence_median": median,
+        "confidence_q3": third,
+        "entropy_mean": -(np.exp(logs) * logs).sum(1).mean(),
+    }
+
+
+def coverage(logits):
+    """Which classes a pool holds, by the teacher's first choice.
+
+    Args:
+        logits: Array (num, classes).
+
+    Returns:
+        Dict of `shares`, `enough_images`, `effective_classes` and
+        `scarce_classes`.
+    """
+    num, classes = logits.shape
+    shares = np.bincount(logits.argmax(1), minlength=classes) / num
+    there = shares[shares > 0]
+    scarce = np.flatnonzero(shares < SCARCE / classes).tolist()
+    return {
+        "shares": shares.tolist(),
+        "enough_images": PER_CLASS * classes,
+        "effective_classes": np.exp(-(there * np.log(there)).sum()),
+        "scarce_classes": scarce if num >= PER_CLASS * classes else None,
+    }

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from tfdcu.answers import confidence
-from tfdcu.answers import coverage
+from tfdcu.pool.diagnose import confidence
+from tfdcu.pool.diagnose import coverage
 
 
 def logits_of(*probabilities):

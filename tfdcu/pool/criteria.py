@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 import threadpoolctl
 
-from tfdcu.transfer.positive_unlabeled import positive_scores
+from tfdcu.pool.positive_unlabeled import positive_scores
 
 # With fewer labeled images, what is like them is mostly chance.
 FEWEST_POSITIVES = 10

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tfdcu.transfer import positive_unlabeled as pu
+from tfdcu.pool import positive_unlabeled as pu
 
 
 def blobs(share, num=1000, num_positive=300, features=4, seed=0):

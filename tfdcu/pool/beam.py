@@ -8,17 +8,17 @@ from pathlib import Path
 
 import keras
 
-from tfdcu import targets
 from tfdcu.data import open_source
-from tfdcu.logits import open_teacher
+from tfdcu.pool import targets
+from tfdcu.pool.teacher import open_teacher
 
 try:
     import apache_beam
     from apache_beam.utils.shared import Shared
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError(
-        "`tfdcu.beam` cannot be imported. Expected: Apache Beam, which `pip "
-        f"install 'tfdcu[beam]'` brings. Received: {error}"
+        "`tfdcu.pool.beam` cannot be imported. Expected: Apache Beam, which "
+        f"`pip install 'tfdcu[beam]'` brings. Received: {error}"
     ) from error
 
 # What `open_source` is told of the images.
@@ -83,9 +83,9 @@ def teacher_targets(
 
     Example:
 
-    >>> import tfdcu.beam
+    >>> import tfdcu.pool.beam
     >>> from apache_beam.options.pipeline_options import PipelineOptions
-    >>> pool = tfdcu.beam.teacher_targets(
+    >>> pool = tfdcu.pool.beam.teacher_targets(
     ...     "/mnt/teacher.keras",
     ...     "folder:/mnt/pool",
     ...     "/mnt/targets",

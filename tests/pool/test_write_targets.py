@@ -11,6 +11,9 @@ from tests.data.test_targets import written
 from tests.support import tiny
 from tfdcu import data
 from tfdcu.data.targets import claim
+from tfdcu.pool.write_targets import Collector
+from tfdcu.pool.write_targets import changed_images
+from tfdcu.pool.write_targets import view_batches
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -20,7 +23,7 @@ def test_each_view_of_each_wanted_image_comes_once(stream, wanted):
     source = data.open_source(images, labeled=False)
     ids = np.array(wanted, "int64")
     met = []
-    for places, view, _, seen in data.view_batches(source, ids, 4, "shift", 3):
+    for places, view, _, seen in view_batches(source, ids, 4, "shift", 3):
         assert len(places) == len(seen)
         met += [(int(place), int(view)) for place in places]
     assert sorted(met) == [(i, v) for i in wanted for v in range(3)]
@@ -28,7 +31,7 @@ def test_each_view_of_each_wanted_image_comes_once(stream, wanted):
 
 def test_shards_are_written_when_full_and_forgotten(tmp_path):
     targets = claim(tmp_path, fingerprint(pool(), views=1))
-    collector = data.Collector(targets)
+    collector = Collector(targets)
     left = []
     for start in range(0, 10, 3):
         ids = np.arange(start, min(start + 3, 10))
@@ -47,6 +50,6 @@ def test_changed_images_are_counted_in_the_shards_that_are_asked_for(tmp_path):
     targets = written(tmp_path)
     images = IMAGES.copy()
     images[[1, 8, 9]] = tiny.images(3, seed=5)
-    assert data.changed_images(targets, pool(), [0, 1, 2]) == 0
-    assert data.changed_images(targets, pool(images), [0, 1, 2]) == 3
-    assert data.changed_images(targets, pool(images), [1, 2], 3) == 2
+    assert changed_images(targets, pool(), [0, 1, 2]) == 0
+    assert changed_images(targets, pool(images), [0, 1, 2]) == 3
+    assert changed_images(targets, pool(images), [1, 2], 3) == 2

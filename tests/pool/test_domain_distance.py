@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tfdcu.transfer import proxy_a_distance
+from tfdcu.pool.domain_distance import proxy_a_distance
 
 
 def cloud(num, mean=0.0, seed=0, size=4):

@@ -5,22 +5,22 @@ import numbers
 
 import numpy as np
 
-from tfdcu.answers import confidence
-from tfdcu.answers import coverage
-from tfdcu.asking import asked
-from tfdcu.asking import check_layer
-from tfdcu.asking import mean_over_places
-from tfdcu.asking import opened
-from tfdcu.asking import penultimate
-from tfdcu.asking import rounded
-from tfdcu.asking import tapped
 from tfdcu.data import count_junk
 from tfdcu.data import junk_kinds
 from tfdcu.graph.logits import as_logits
 from tfdcu.models import load
+from tfdcu.pool.criteria import check_enough
+from tfdcu.pool.criteria import resolve_selection
+from tfdcu.pool.diagnose import confidence
+from tfdcu.pool.diagnose import coverage
+from tfdcu.pool.outputs import asked
+from tfdcu.pool.outputs import check_layer
+from tfdcu.pool.outputs import mean_over_places
+from tfdcu.pool.outputs import opened
+from tfdcu.pool.outputs import penultimate
+from tfdcu.pool.outputs import rounded
+from tfdcu.pool.outputs import tapped
 from tfdcu.report import Counter
-from tfdcu.transfer import check_enough
-from tfdcu.transfer import resolve_selection
 
 # No fewer than this share of the images are kept where nobody says how many.
 FEWEST = 0.1
