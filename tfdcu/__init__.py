@@ -3,6 +3,8 @@
 from tfdcu import data
 from tfdcu import models
 from tfdcu.compress import compress
+from tfdcu.distill import AlignedDistiller
+from tfdcu.distill import GradientReversal
 from tfdcu.evaluate import evaluate
 from tfdcu.export import LiteRTModel
 from tfdcu.export import export_litert
@@ -17,8 +19,6 @@ from tfdcu.report import diagnosis_in_words
 from tfdcu.search import search
 from tfdcu.sparsity.sparsify import Sparsify
 from tfdcu.teacher import train_teacher
-from tfdcu.transfer import AlignedDistiller
-from tfdcu.transfer import GradientReversal
 
 __version__ = "0.1.0"
 

@@ -6,6 +6,7 @@ import keras
 
 from tfdcu.chosen import check_chosen
 from tfdcu.data import training_batches
+from tfdcu.distill import AlignedDistiller
 from tfdcu.export import FORMATS
 from tfdcu.export import check_formats
 from tfdcu.models import copy_of
@@ -16,7 +17,6 @@ from tfdcu.shrink import shrinking
 from tfdcu.sparsity.sparsify import Sparsify
 from tfdcu.stored import check_targets
 from tfdcu.training.train import check_training
-from tfdcu.transfer import AlignedDistiller
 
 
 def check_needs(config, labeled, baseline):

@@ -11,6 +11,8 @@ from tfdcu.chosen import chosen_pool
 from tfdcu.chosen import with_pool
 from tfdcu.data import images_of
 from tfdcu.data import prepare
+from tfdcu.distill.validation import Unseen
+from tfdcu.distill.validation import learned_by_heart
 from tfdcu.graph.profile import profile
 from tfdcu.measure import exported
 from tfdcu.measure import measured
@@ -33,8 +35,6 @@ from tfdcu.stages import check_sections
 from tfdcu.stages import distiller
 from tfdcu.stages import trained
 from tfdcu.stored import stored_targets
-from tfdcu.unseen import Unseen
-from tfdcu.unseen import learned_by_heart
 from tfdcu.workdir.fingerprint import describe
 from tfdcu.workdir.fingerprint import fingerprint
 from tfdcu.workdir.fingerprint import versions

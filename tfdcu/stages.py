@@ -6,6 +6,7 @@ from tfdcu.chosen import chosen_pool
 from tfdcu.data import evaluation_batches
 from tfdcu.data import prepare
 from tfdcu.data import training_batches
+from tfdcu.distill import AlignedDistiller
 from tfdcu.export import export_all
 from tfdcu.models.resize import resized
 from tfdcu.pruning import prune_channels
@@ -17,7 +18,6 @@ from tfdcu.sparsity.sparsify import Sparsify
 from tfdcu.stored import num_views
 from tfdcu.stored import stored_targets
 from tfdcu.training.train import train
-from tfdcu.transfer import AlignedDistiller
 from tfdcu.workdir.workdir import save_model
 
 # Each section of a config: the function it is the keywords of, and the

@@ -14,9 +14,9 @@ from benchmarks.speed.turns import calling
 from benchmarks.speed.turns import in_turns
 from benchmarks.speed.turns import ratio
 from configs import cifar10_resnet56
+from tfdcu.distill import teacher_function
 from tfdcu.graph.fused import Forward
 from tfdcu.graph.parallel import num_cores
-from tfdcu.transfer import teacher_function
 
 ROOT = Path(__file__).parents[2]
 KERNELS = "TF_ENABLE_ONEDNN_OPTS"

@@ -6,6 +6,8 @@ import tensorflow as tf
 from tfdcu.data import count_junk
 from tfdcu.data import mean_and_deviation
 from tfdcu.data import sample_of
+from tfdcu.distill import channel_statistics
+from tfdcu.distill import default_align_layer
 from tfdcu.graph.logits import as_logits
 from tfdcu.models import load
 from tfdcu.pool.domain_distance import proxy_a_distance
@@ -14,8 +16,6 @@ from tfdcu.pool.outputs import check_layer
 from tfdcu.pool.outputs import opened
 from tfdcu.pool.outputs import rounded
 from tfdcu.pool.outputs import tapped
-from tfdcu.transfer import channel_statistics
-from tfdcu.transfer import default_align_layer
 
 # With fewer labeled images, their distance to the pool is mostly chance.
 FEWEST_LABELED = 10

@@ -9,10 +9,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfdcu.distill import teacher_function
 from tfdcu.export import LiteRTModel
 from tfdcu.models import load
 from tfdcu.models.resize import resized
-from tfdcu.transfer import teacher_function
 from tfdcu.workdir.fingerprint import fingerprint
 
 # How far a row of probabilities may be off 1, before they are quantized.

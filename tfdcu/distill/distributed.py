@@ -42,7 +42,7 @@ the layer takes the statistics of the global batch), and `align="coral"` or
 one device.
 
 Callbacks run on every worker: give those that write, such as
-`tfdcu.transfer.Checkpoint`, a folder of its own for each worker, and restore
+`tfdcu.distill.Checkpoint`, a folder of its own for each worker, and restore
 inside the scope. After an interruption all workers must go on from the same
 epoch.
 """

@@ -6,11 +6,11 @@ import pytest
 import tensorflow as tf
 
 from tests.support import tiny
+from tfdcu.distill.teacher_outputs import check_classes
+from tfdcu.distill.teacher_outputs import other_size
+from tfdcu.distill.teacher_outputs import teacher_answers
+from tfdcu.distill.teacher_outputs import teacher_function
 from tfdcu.models.resize import resized
-from tfdcu.transfer.teachers import check_classes
-from tfdcu.transfer.teachers import other_size
-from tfdcu.transfer.teachers import teacher_answers
-from tfdcu.transfer.teachers import teacher_function
 
 IMAGES = tiny.images(5)
 

@@ -6,12 +6,12 @@ import pytest
 import tensorflow as tf
 
 from tests.support import tiny
-from tfdcu.transfer.alignment import DomainClassifier
-from tfdcu.transfer.alignment import GradientReversal
-from tfdcu.transfer.alignment import channel_statistics
-from tfdcu.transfer.alignment import dann_schedule
-from tfdcu.transfer.alignment import default_align_layer
-from tfdcu.transfer.alignment import resolve_schedule
+from tfdcu.distill.alignment import DomainClassifier
+from tfdcu.distill.alignment import GradientReversal
+from tfdcu.distill.alignment import channel_statistics
+from tfdcu.distill.alignment import dann_schedule
+from tfdcu.distill.alignment import default_align_layer
+from tfdcu.distill.alignment import resolve_schedule
 
 
 def test_reversal_layer_survives_a_round_trip():

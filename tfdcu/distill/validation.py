@@ -2,9 +2,9 @@
 
 import keras
 import numpy as np
+import tensorflow as tf
 
-from tfdcu.pool.teacher import mirrored
-from tfdcu.pool.teacher import open_teacher
+from tfdcu.distill.teacher_outputs import teacher_function
 
 # How often the loss on other images may be that in training before the student
 # counts as having learned what it was shown by heart. The number is ours:
@@ -47,10 +47,15 @@ class Unseen(keras.callbacks.Callback):
 
     def teachers_logits(self):
         """A list of arrays (batch, classes)."""
-        teacher = open_teacher(self.teacher, None)
-        if self.mirror:
-            teacher = mirrored(teacher)
-        return [np.asarray(teacher.ask(batch)) for batch in self.batches()]
+        ask = tf.function(teacher_function(self.teacher), autograph=False)
+
+        def answers(images):
+            seen = ask(images).numpy()
+            if not self.mirror:
+                return seen
+            return (seen + ask(images[:, :, ::-1]).numpy()) / 2
+
+        return [answers(batch) for batch in self.batches()]
 
     def batches(self):
         """The images, in batches."""

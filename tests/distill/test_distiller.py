@@ -9,8 +9,8 @@ import tensorflow as tf
 
 from tests.support import tiny
 from tfdcu import AlignedDistiller
-from tfdcu import ops
-from tfdcu.transfer.balance import class_weights
+from tfdcu.distill.balance import class_weights
+from tfdcu.distill.losses import kl
 
 LABELED = tiny.images(12, seed=1), tiny.labels(12)
 POOL = 0.4 * tiny.images(16, seed=2)
@@ -63,7 +63,7 @@ def test_a_balanced_mimic_term_weighs_images_by_class():
     logits = tiny.plain_net()(POOL, training=True)
     shares = [0.1, 0.2, 0.3, 0.4]
     weights = class_weights(shares, 0.5, 4)[np.argmax(targets, -1)]
-    expected = np.mean(weights * ops.kl(targets, logits, 4.0).numpy())
+    expected = np.mean(weights * kl(targets, logits, 4.0).numpy())
     options = {"epochs": 1, "data": batches(None, pool_size=16)}
     _, history = trained(mimic_balance=0.5, class_shares=shares, **options)
     assert history["mimic"][0] == pytest.approx(expected, rel=1e-4)

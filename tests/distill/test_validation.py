@@ -4,14 +4,14 @@ import keras
 import numpy as np
 import pytest
 
+from tests.distill.test_distiller import batches
+from tests.distill.test_distiller import teacher
 from tests.support import tiny
-from tests.transfer.test_distiller import batches
-from tests.transfer.test_distiller import teacher
 from tfdcu import AlignedDistiller
 from tfdcu import data
-from tfdcu import ops
-from tfdcu.unseen import Unseen
-from tfdcu.unseen import learned_by_heart
+from tfdcu.distill.losses import kl
+from tfdcu.distill.validation import Unseen
+from tfdcu.distill.validation import learned_by_heart
 
 HELD_OUT = 0.4 * tiny.images(150, seed=9)
 
@@ -33,7 +33,7 @@ def test_it_is_the_mimic_loss_of_the_last_weights_and_moves_none(mirror):
         other = teacher()(HELD_OUT[:, :, ::-1], training=False)
         targets = (targets + other) / 2
     logits = student(HELD_OUT, training=False)
-    expected = float(np.mean(ops.kl(targets, logits, 3.0)))
+    expected = float(np.mean(kl(targets, logits, 3.0)))
     assert history["val_mimic"][-1] == pytest.approx(expected, rel=1e-4)
     assert len(history["val_mimic"]) == 2
     alone, history = trained(Unseen(None, teacher()))
@@ -65,7 +65,7 @@ def test_a_student_in_float16_is_asked_as_well():
     logits = model.predict_on_batch(HELD_OUT[:4])
     assert logits.dtype == "float16"
     targets = teacher()(HELD_OUT[:4], training=False)
-    expected = np.mean(ops.kl(targets, logits.astype("float32"), 4.0))
+    expected = np.mean(kl(targets, logits.astype("float32"), 4.0))
     assert logs["val_mimic"] == pytest.approx(expected, rel=1e-4)
 
 
@@ -77,7 +77,7 @@ def test_a_mirrored_teacher_is_one_that_tells_left_from_right():
         np.asarray(sided(images)) for images in (HELD_OUT, HELD_OUT[:, :, ::-1])
     )
     expected, unmirrored = (
-        float(np.mean(ops.kl(targets, student(HELD_OUT), 3.0)))
+        float(np.mean(kl(targets, student(HELD_OUT), 3.0)))
         for targets in ((seen + other) / 2, seen)
     )
     assert expected != pytest.approx(unmirrored, rel=0.01)

@@ -4,9 +4,9 @@ import keras
 import numpy as np
 import pytest
 
+from tests.distill.test_distiller import teacher
+from tests.distill.test_distiller import trained
 from tests.support import tiny
-from tests.transfer.test_distiller import teacher
-from tests.transfer.test_distiller import trained
 from tfdcu import AlignedDistiller
 from tfdcu.pruning import plan_channels
 

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfdcu.transfer.batch import all_images
-from tfdcu.transfer.batch import split_pools
+from tfdcu.distill.two_pools import all_images
+from tfdcu.distill.two_pools import split_pools
 
 
 def test_parts_of_a_batch():

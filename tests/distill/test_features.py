@@ -5,16 +5,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.distill.test_distiller import POOL
+from tests.distill.test_distiller import batches
+from tests.distill.test_distiller import teacher
+from tests.distill.test_distiller import trained
+from tests.distill.test_distiller import with_targets
 from tests.support import tiny
-from tests.transfer.test_distiller import POOL
-from tests.transfer.test_distiller import batches
-from tests.transfer.test_distiller import teacher
-from tests.transfer.test_distiller import trained
-from tests.transfer.test_distiller import with_targets
 from tfdcu import AlignedDistiller
+from tfdcu.distill import features as module
+from tfdcu.distill.features import resolve_features
 from tfdcu.pruning import plan_channels
-from tfdcu.transfer import features as module
-from tfdcu.transfer.features import resolve_features
 
 THEIRS = tf.random.stateless_normal((5, 4, 4, 3), (1, 2))
 OWN = tf.random.stateless_normal((5, 4, 4, 3), (3, 4))

@@ -3,35 +3,35 @@
 import keras
 import tensorflow as tf
 
+from tfdcu.distill.alignment import Clock
+from tfdcu.distill.alignment import DomainClassifier
+from tfdcu.distill.alignment import layers_to_align
+from tfdcu.distill.alignment import resolve_schedule
+from tfdcu.distill.balance import class_weights
+from tfdcu.distill.batchnorm import BATCHNORMS
+from tfdcu.distill.discrepancy import resolve_align
+from tfdcu.distill.distributed import check_execution
+from tfdcu.distill.distributed import many_workers
+from tfdcu.distill.distributed import outputs_of_share
+from tfdcu.distill.distributed import share_statistics
+from tfdcu.distill.distributed import shared_batches
+from tfdcu.distill.feature_layers import feature_pairs
+from tfdcu.distill.features import feature_term
+from tfdcu.distill.head import check_head
+from tfdcu.distill.head import put_head
+from tfdcu.distill.losses import check_weights
+from tfdcu.distill.losses import label_term
+from tfdcu.distill.losses import resolve_label
+from tfdcu.distill.losses import resolve_mimic
+from tfdcu.distill.teacher_outputs import check_classes
+from tfdcu.distill.teacher_outputs import other_size
+from tfdcu.distill.teacher_outputs import teacher_answers
+from tfdcu.distill.two_pools import TwoPools
+from tfdcu.distill.two_pools import all_images
+from tfdcu.distill.two_pools import split_pools
 from tfdcu.graph.logits import as_logits
 from tfdcu.models.resize import resized
 from tfdcu.training.loss_scaling import loss_scaled
-from tfdcu.transfer.alignment import DomainClassifier
-from tfdcu.transfer.alignment import resolve_schedule
-from tfdcu.transfer.balance import class_weights
-from tfdcu.transfer.batch import all_images
-from tfdcu.transfer.batch import split_pools
-from tfdcu.transfer.batchnorm import BATCHNORMS
-from tfdcu.transfer.clock import Clock
-from tfdcu.transfer.discrepancy import resolve_align
-from tfdcu.transfer.features import feature_term
-from tfdcu.transfer.head import check_head
-from tfdcu.transfer.head import put_head
-from tfdcu.transfer.label import label_term
-from tfdcu.transfer.label import resolve_label
-from tfdcu.transfer.mimic import resolve_mimic
-from tfdcu.transfer.multiworker import check_execution
-from tfdcu.transfer.multiworker import many_workers
-from tfdcu.transfer.multiworker import outputs_of_share
-from tfdcu.transfer.multiworker import share_statistics
-from tfdcu.transfer.multiworker import shared_batches
-from tfdcu.transfer.taps import feature_pairs
-from tfdcu.transfer.taps import layers_to_align
-from tfdcu.transfer.teachers import check_classes
-from tfdcu.transfer.teachers import other_size
-from tfdcu.transfer.teachers import teacher_answers
-from tfdcu.transfer.two_pools import TwoPools
-from tfdcu.transfer.weights import check_weights
 
 
 class AlignedDistiller(TwoPools):
@@ -65,7 +65,7 @@ class AlignedDistiller(TwoPools):
     create student and distiller inside its scope, compile there, and give
     `fit` the global batches; their sizes must be multiples of the number of
     replicas. Under `MultiWorkerMirroredStrategy` every process runs the same
-    program with the same batches; see `tfdcu/transfer/multiworker.py`.
+    program with the same batches; see `tfdcu/distill/distributed.py`.
 
     The setting and the idea are those of Tang et al. 2019
     (arXiv:1907.06065). The form of the losses, the layers, the domain
@@ -103,9 +103,9 @@ class AlignedDistiller(TwoPools):
         align: `"adversarial"`, against the domain classifier; `"coral"` or
             `"mmd"`, which bring covariances or whole distributions of the
             channels' means and deviations, standardised, together
-            (`tfdcu.ops`); or a function `(labeled features, unlabeled
-            features) -> loss` of float32 (images, ..., channels). Without an
-            adversary the domain classifier only looks on, for
+            (`tfdcu.distill.discrepancy`); or a function `(labeled features,
+            unlabeled features) -> loss` of float32 (images, ..., channels).
+            Without an adversary the domain classifier only looks on, for
             `domain_accuracy`: it learns from its own loss, times
             `align_weight`, which is in no number logged, and no gradient
             leaves it. Defaults to `"adversarial"`.
@@ -117,7 +117,7 @@ class AlignedDistiller(TwoPools):
         features: How layers of the student follow the teacher's, on all
             images: `"mse"`, channel by channel; `"attention"`, where
             activations are strong; `"relation"`, how far images are from one
-            another (`tfdcu/transfer/features.py`); a function `(teacher's
+            another (`tfdcu/distill/features.py`); a function `(teacher's
             features, student's features) -> loss` of float32 (images, ...,
             channels); or a `keras.distillation.DistillationLoss`. The teacher
             must then be a functional `keras.Model`, and is asked in every
@@ -135,7 +135,7 @@ class AlignedDistiller(TwoPools):
             not in it lost none. `tfdcu.compress` gives it itself.
         head: `"trained"`, or `"teacher"`: the student's last layer with
             weights is given the teacher's, of the channels in `kept`, and not
-            trained (`tfdcu/transfer/head.py`), for a student whose features
+            trained (`tfdcu/distill/head.py`), for a student whose features
             follow the teacher's. Defaults to `"trained"`.
         batchnorm: How BatchNormalization meets the two pools: `"joint"` (one
             pass over both), `"split"` (a pass each), `"labeled_only"` (a

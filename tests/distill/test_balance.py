@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfdcu import ops
-from tfdcu.transfer.balance import class_weights
-from tfdcu.transfer.mimic import resolve_mimic
+from tfdcu.distill.balance import class_weights
+from tfdcu.distill.losses import kl
+from tfdcu.distill.losses import resolve_mimic
 
 SHARES = [0.5, 0.3, 0.2]
 
@@ -56,7 +56,7 @@ def test_each_image_weighs_by_the_class_that_its_targets_put_first():
     targets, logits = generator.normal(0, 2, (2, 8, 3)).astype("float32")
     weights = class_weights(SHARES, 1.0, 3)
     expected = np.mean(
-        weights[targets.argmax(1)] * ops.kl(targets, logits, 4.0).numpy()
+        weights[targets.argmax(1)] * kl(targets, logits, 4.0).numpy()
     )
     balanced = resolve_mimic("kl", 4.0, weights)
     np.testing.assert_allclose(balanced(targets, logits), expected, rtol=1e-5)

@@ -4,15 +4,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.distill.test_distiller import batches
+from tests.distill.test_distiller import teacher
+from tests.distill.test_distiller import trained
 from tests.support import tiny
-from tests.transfer.test_distiller import batches
-from tests.transfer.test_distiller import teacher
-from tests.transfer.test_distiller import trained
 from tfdcu import AlignedDistiller
-from tfdcu import ops
-from tfdcu.transfer.alignment import DomainClassifier
-from tfdcu.transfer.alignment import channel_statistics
-from tfdcu.transfer.discrepancy import resolve_align
+from tfdcu.distill.alignment import DomainClassifier
+from tfdcu.distill.alignment import channel_statistics
+from tfdcu.distill.discrepancy import coral
+from tfdcu.distill.discrepancy import mmd
+from tfdcu.distill.discrepancy import resolve_align
 
 FEATURES = tf.random.stateless_normal((9, 4, 4, 3), (1, 2))
 NUM_LABELED = 4
@@ -43,7 +44,7 @@ def slopes(align, scale, domain):
 
 
 @pytest.mark.parametrize(
-    ("align", "distance"), [("coral", ops.coral), ("mmd", ops.mmd)]
+    ("align", "distance"), [("coral", coral), ("mmd", mmd)]
 )
 def test_the_loss_is_the_distance_of_the_standardised_statistics(
     align, distance

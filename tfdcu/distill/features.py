@@ -8,10 +8,10 @@ of any scale.
 import keras
 import tensorflow as tf
 
-from tfdcu import ops
-from tfdcu.transfer.mimic import refuse_broken
-from tfdcu.transfer.taps import check_alike
-from tfdcu.transfer.taps import kept_channels
+from tfdcu.distill.discrepancy import squared_distances
+from tfdcu.distill.feature_layers import check_alike
+from tfdcu.distill.feature_layers import kept_channels
+from tfdcu.distill.losses import refuse_broken
 
 
 def feature_mse(teacher, student):
@@ -84,7 +84,7 @@ def relation(teacher, student):
 def _relative_distances(features):
     axes = list(range(1, len(features.shape) - 1))
     rows = tf.reduce_mean(features, axis=axes) if axes else features
-    squares = ops.squared_distances(rows)
+    squares = squared_distances(rows)
     # At 0, where the diagonal and equal images are, the root has no slope.
     apart = squares > 0.0
     distances = tf.where(apart, tf.sqrt(tf.where(apart, squares, 1.0)), 0.0)
@@ -159,7 +159,7 @@ def feature_term(features, pairs, kept=None):
 
     Args:
         features: As in `resolve_features`, or `None`.
-        pairs: List of `tfdcu.transfer.taps.Pair`.
+        pairs: List of `tfdcu.distill.feature_layers.Pair`.
         kept: Dict from layers of the teacher to the indices of the channels
             that the student has; a layer that is not in it has all of them.
 

@@ -6,9 +6,64 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from tfdcu import ops
 from tfdcu.graph.graph import read_graph
 from tfdcu.graph.macs import layer_macs
+
+
+@tf.custom_gradient
+def reverse_gradient(x, scale):
+    """The identity on the way forward, `-scale` times the gradient back.
+
+    Reference: Ganin et al. 2016, arXiv:1409.7495, section 3.
+
+    Args:
+        x: Float tensor of any shape.
+        scale: Float scalar, at least 0; 0 stops the gradient.
+
+    Returns:
+        `x`, unchanged.
+    """
+
+    def gradient(upstream):
+        return -tf.cast(scale, upstream.dtype) * upstream, None
+
+    return tf.identity(x), gradient
+
+
+def domain_loss(labeled, unlabeled):
+    """Binary cross-entropy of "comes from the pool", both sides weighing half.
+
+    Reference: Ganin et al. 2016, arXiv:1409.7495, equation 9. Averaging each
+    side before the two are averaged is ours: batches of unequal size then
+    still balance at an accuracy of 0.5.
+
+    Args:
+        labeled: Domain logits of labeled images, float (n, 1).
+        unlabeled: Domain logits of unlabeled images, float (m, 1).
+
+    Returns:
+        Float scalar, in nats; log(2) when the classifier cannot tell.
+    """
+    return 0.5 * (
+        tf.reduce_mean(tf.nn.softplus(labeled))
+        + tf.reduce_mean(tf.nn.softplus(-unlabeled))
+    )
+
+
+def domain_accuracy(labeled, unlabeled):
+    """Share of images whose pool is told rightly, both sides weighing half.
+
+    Args:
+        labeled: Domain logits of labeled images, float (n, 1).
+        unlabeled: Domain logits of unlabeled images, float (m, 1).
+
+    Returns:
+        Float scalar in [0, 1]; 0.5 means aligned.
+    """
+    return 0.5 * (
+        tf.reduce_mean(tf.cast(labeled <= 0, tf.float32))
+        + tf.reduce_mean(tf.cast(unlabeled > 0, tf.float32))
+    )
 
 
 @keras.saving.register_keras_serializable("tfdcu")
@@ -48,9 +103,7 @@ class GradientReversal(layers.Layer):
         self.scale = scale
 
     def call(self, inputs, scale=None):
-        return ops.reverse_gradient(
-            inputs, self.scale if scale is None else scale
-        )
+        return reverse_gradient(inputs, self.scale if scale is None else scale)
 
     def compute_output_shape(self, input_shape):
         return input_shape
@@ -213,4 +266,70 @@ def tappable(model, node):
         and len(node.outputs) == 1
         and len(node.outputs[0].shape) >= 2
         and len(node.op._inbound_nodes) == 1
+    )
+
+
+def layers_to_align(student, align_layers=None):
+    """The names of the layers to align, checked against the student.
+
+    Args:
+        student: A functional `keras.Model`.
+        align_layers: A name, several, or `None`: see `default_align_layer`.
+
+    Returns:
+        Tuple of names.
+
+    Raises:
+        ValueError: If a layer is missing, or none is named.
+    """
+    if align_layers is None:
+        return (default_align_layer(student),)
+    if isinstance(align_layers, str):
+        align_layers = (align_layers,)
+    known = [layer.name for layer in student.layers]
+    missing = [name for name in align_layers if name not in known]
+    if missing or not align_layers:
+        raise ValueError(
+            "A layer to align is not in the student. Expected: names "
+            f"among {known}. Received: align_layers={align_layers!r}"
+        )
+    return tuple(align_layers)
+
+
+class Clock:
+    """Progress in [0, 1] as a variable, so that schedules compile in.
+
+    Each epoch starts at `epoch / epochs`, whatever came before, so a resumed
+    run (`fit(initial_epoch=...)`) keeps time. Where the number of steps in an
+    epoch is unknown, progress moves once an epoch.
+    """
+
+    def __init__(self):
+        self.progress = clock_variable("progress")
+        self.step = clock_variable("progress_step")
+
+    def tick(self):
+        """Move on by one training step."""
+        self.progress.assign(tf.minimum(self.progress + self.step, 1.0))
+
+    def callback(self):
+        """A callback that sets the clock at the start of each epoch."""
+
+        def on_epoch_begin(epoch, logs=None):
+            epochs, steps = callback.params["epochs"], callback.params["steps"]
+            self.progress.assign(epoch / epochs)
+            self.step.assign(1.0 / (epochs * steps) if steps else 0.0)
+
+        callback = keras.callbacks.LambdaCallback(on_epoch_begin=on_epoch_begin)
+        return callback
+
+
+def clock_variable(name):
+    """A scalar that every replica holds alike."""
+    return keras.Variable(
+        0.0,
+        dtype="float32",
+        trainable=False,
+        aggregation="only_first_replica",
+        name=name,
     )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tfdcu.transfer.weights import check_weights
+from tfdcu.distill.losses import check_weights
 
 
 def test_weights_in_range_pass():

@@ -7,11 +7,11 @@ from keras import layers
 
 from tests.support import tiny
 from tfdcu import AlignedDistiller
-from tfdcu.transfer.taps import check_alike
-from tfdcu.transfer.taps import default_feature_layer
-from tfdcu.transfer.taps import feature_pairs
-from tfdcu.transfer.taps import kept_channels
-from tfdcu.transfer.taps import layers_to_align
+from tfdcu.distill.alignment import layers_to_align
+from tfdcu.distill.feature_layers import check_alike
+from tfdcu.distill.feature_layers import default_feature_layer
+from tfdcu.distill.feature_layers import feature_pairs
+from tfdcu.distill.feature_layers import kept_channels
 
 STUDENT = tiny.plain_net()
 TEACHER = tiny.plain_net(width=24)

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from tests.support import tiny
-from tfdcu.transfer.batchnorm import BATCHNORMS
+from tfdcu.distill.batchnorm import BATCHNORMS
 
 LABELED = tiny.images(6, seed=1)
 POOL = 0.3 * tiny.images(10, seed=2)

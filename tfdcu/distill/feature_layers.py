@@ -6,36 +6,8 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
+from tfdcu.distill.alignment import tappable
 from tfdcu.graph.graph import read_graph
-from tfdcu.transfer.alignment import default_align_layer
-from tfdcu.transfer.alignment import tappable
-
-
-def layers_to_align(student, align_layers=None):
-    """The names of the layers to align, checked against the student.
-
-    Args:
-        student: A functional `keras.Model`.
-        align_layers: A name, several, or `None`: see `default_align_layer`.
-
-    Returns:
-        Tuple of names.
-
-    Raises:
-        ValueError: If a layer is missing, or none is named.
-    """
-    if align_layers is None:
-        return (default_align_layer(student),)
-    if isinstance(align_layers, str):
-        align_layers = (align_layers,)
-    known = [layer.name for layer in student.layers]
-    missing = [name for name in align_layers if name not in known]
-    if missing or not align_layers:
-        raise ValueError(
-            "A layer to align is not in the student. Expected: names "
-            f"among {known}. Received: align_layers={align_layers!r}"
-        )
-    return tuple(align_layers)
 
 
 @dataclass(frozen=True)

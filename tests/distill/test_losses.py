@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfdcu import ops
-from tfdcu.transfer.mimic import resolve_mimic
+from tfdcu.distill import losses
+from tfdcu.distill.losses import resolve_mimic
 
 TARGETS = np.random.default_rng(0).normal(0, 3, (6, 5)).astype("float32")
 LOGITS = np.random.default_rng(1).normal(0, 3, (6, 5)).astype("float32")
@@ -15,7 +15,7 @@ LOGITS = np.random.default_rng(1).normal(0, 3, (6, 5)).astype("float32")
 @pytest.mark.parametrize("name", ["kl", "mse", "normalized_mse"])
 def test_a_name_is_the_mean_over_images(name):
     received = resolve_mimic(name, 4.0)(TARGETS, LOGITS)
-    expected = np.mean(getattr(ops, name)(TARGETS, LOGITS, 4.0))
+    expected = np.mean(getattr(losses, name)(TARGETS, LOGITS, 4.0))
     np.testing.assert_allclose(received, expected, rtol=1e-6)
 
 

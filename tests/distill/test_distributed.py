@@ -1,7 +1,7 @@
 """Two processes train the student that one process trains.
 
 Run as a program, this file is one of the two workers:
-`TF_CONFIG=... python -m tests.transfer.test_multiworker folder case ...`.
+`TF_CONFIG=... python -m tests.distill.test_distributed folder case ...`.
 """
 
 import json
@@ -20,10 +20,10 @@ import tensorflow as tf
 
 from tests.support import tiny
 from tfdcu.data import training_batches
+from tfdcu.distill.distiller import AlignedDistiller
+from tfdcu.distill.distributed import outputs_of_share
+from tfdcu.distill.distributed import shared_batches
 from tfdcu.training.checkpoint import Checkpoint
-from tfdcu.transfer.distiller import AlignedDistiller
-from tfdcu.transfer.multiworker import outputs_of_share
-from tfdcu.transfer.multiworker import shared_batches
 
 # Seconds for both workers, far more than they need on a busy machine.
 PATIENCE = 400
@@ -179,7 +179,7 @@ def start(index, ports, folder, cases):
         "task": {"type": "worker", "index": index},
     }
     alone = {"TF_CONFIG": json.dumps(config), "CUDA_VISIBLE_DEVICES": "-1"}
-    program = [sys.executable, "-m", "tests.transfer.test_multiworker"]
+    program = [sys.executable, "-m", "tests.distill.test_distributed"]
     with (folder / "log").open("w") as log:
         return subprocess.Popen(
             [*program, folder, *cases],

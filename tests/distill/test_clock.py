@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tfdcu.transfer.clock import Clock
+from tfdcu.distill.alignment import Clock
 
 
 def epochs(clock, steps, first, last, total):

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from tests.support import tiny
-from tfdcu.transfer.label import label_term
-from tfdcu.transfer.label import resolve_label
+from tfdcu.distill.losses import label_term
+from tfdcu.distill.losses import resolve_label
 
 LABELS = tiny.labels(6)
 LOGITS = np.random.default_rng(0).normal(0, 3, (6, 4)).astype("float32")
