@@ -13,8 +13,8 @@ from tfdcu.evaluate import evaluate
 from tfdcu.models import build
 from tfdcu.models import load
 from tfdcu.report import Progress
-from tfdcu.sections import check_section
-from tfdcu.stages import SECTIONS
+from tfdcu.stages.config import SECTIONS
+from tfdcu.stages.config import check_section
 from tfdcu.training.train import check_training
 from tfdcu.training.train import train
 from tfdcu.workdir.fingerprint import describe

@@ -7,7 +7,7 @@ from tests.support import tiny
 from tfdcu.pruning import reestimate_statistics
 from tfdcu.search import StudentHyperModel
 from tfdcu.search import hypermodel as module
-from tfdcu.shrink import sample
+from tfdcu.stages.prune import sample
 from tfdcu.training.checkpoint import Checkpoint
 
 

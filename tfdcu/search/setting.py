@@ -8,11 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from tfdcu.checks import check_needs
-from tfdcu.checks import check_values
-from tfdcu.checks import image_shape_of
-from tfdcu.chosen import chosen_pool
-from tfdcu.chosen import with_pool
 from tfdcu.data import prepare
 from tfdcu.models import at_size
 from tfdcu.models import copy_of
@@ -23,12 +18,17 @@ from tfdcu.search.judge import Judge
 from tfdcu.search.names import check_names
 from tfdcu.search.space import read_space
 from tfdcu.search.space import with_values
-from tfdcu.shrink import pruned
-from tfdcu.shrink import sample
-from tfdcu.stages import SECTIONS
-from tfdcu.stages import check_sections
-from tfdcu.stored import MIXING
-from tfdcu.stored import stored_targets
+from tfdcu.stages.config import SECTIONS
+from tfdcu.stages.config import check_needs
+from tfdcu.stages.config import check_sections
+from tfdcu.stages.config import check_values
+from tfdcu.stages.config import image_shape_of
+from tfdcu.stages.prune import pruned
+from tfdcu.stages.prune import sample
+from tfdcu.stages.select import chosen_pool
+from tfdcu.stages.select import with_pool
+from tfdcu.stages.targets import MIXING
+from tfdcu.stages.targets import stored_targets
 from tfdcu.training.train import train
 
 # Share of the pool that is held out to judge on where nothing else is.

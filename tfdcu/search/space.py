@@ -8,8 +8,8 @@ import numbers
 
 from tfdcu.pruning import BUDGETS
 from tfdcu.search.names import check_names
-from tfdcu.sections import check_section
-from tfdcu.stages import SECTIONS
+from tfdcu.stages.config import SECTIONS
+from tfdcu.stages.config import check_section
 
 # What trials prune at once cannot be searched; winners follow it.
 ONLY_IN_FULL = ("iterative",)

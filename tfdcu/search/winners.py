@@ -4,7 +4,7 @@ from tfdcu.compress import compress
 from tfdcu.search.judge import COSTS
 from tfdcu.search.pareto import front
 from tfdcu.search.pareto import spread_along
-from tfdcu.stages import SECTIONS
+from tfdcu.stages.config import SECTIONS
 
 
 def winners(judge, finished, max_winners):

@@ -5,14 +5,14 @@ import pytest
 
 from tests.support import tiny
 from tfdcu import data
-from tfdcu import shrink
 from tfdcu.graph.macs import total_macs
 from tfdcu.pruning import importance_of
-from tfdcu.shrink import cut_in_all
-from tfdcu.shrink import kept_of_all
-from tfdcu.shrink import pruned
-from tfdcu.shrink import rows_of
-from tfdcu.shrink import shrinking
+from tfdcu.stages import prune
+from tfdcu.stages.prune import cut_in_all
+from tfdcu.stages.prune import kept_of_all
+from tfdcu.stages.prune import pruned
+from tfdcu.stages.prune import rows_of
+from tfdcu.stages.prune import shrinking
 
 
 def test_rounds_are_equal_proportions_and_the_last_trains_no_further():
@@ -48,7 +48,7 @@ def test_what_is_no_schedule_is_refused(wrong, message):
 def test_at_most_half_of_the_images_that_judge_are_labeled(
     monkeypatch, num, total
 ):
-    monkeypatch.setattr(shrink, "NUM_IMAGES", total)
+    monkeypatch.setattr(prune, "NUM_IMAGES", total)
     few = tiny.images(num, seed=1)
     splits = data.prepare(
         labeled=(few, tiny.labels(num)),
@@ -56,7 +56,7 @@ def test_at_most_half_of_the_images_that_judge_are_labeled(
         num_classes=4,
         image_shape=(8, 8, 1),
     )
-    found = shrink.sample(splits, seed=0)
+    found = prune.sample(splits, seed=0)
     assert found.shape == (total, 8, 8, 1)
     own = [any(np.array_equal(i, one) for one in few) for i in found]
     assert own == [True] * 4 + [False] * (total - 4)

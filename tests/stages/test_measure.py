@@ -7,13 +7,13 @@ import tfdcu
 from tests.support import tiny
 from tfdcu.data import images_of
 from tfdcu.data import prepare
-from tfdcu.measure import NUM_POOL_IMAGES
-from tfdcu.measure import exported
-from tfdcu.measure import files_of
-from tfdcu.measure import images_for_export
-from tfdcu.measure import measured
-from tfdcu.measure import some_of_the_pool
-from tfdcu.measure import table_images
+from tfdcu.stages.export import exported
+from tfdcu.stages.export import files_of
+from tfdcu.stages.export import images_for_export
+from tfdcu.stages.measure import NUM_POOL_IMAGES
+from tfdcu.stages.measure import measured
+from tfdcu.stages.measure import some_of_the_pool
+from tfdcu.stages.measure import table_images
 
 POOL = tiny.images(60, seed=1)
 TEST = tiny.images(20, seed=2), tiny.labels(20)
@@ -186,7 +186,7 @@ def test_each_file_of_the_student_is_explained_beside_the_teachers(
         asked.append((row["name"], row["format"], teacher, path))
         return [f"About {row['format']}."]
 
-    monkeypatch.setattr("tfdcu.measure.explain", explained)
+    monkeypatch.setattr("tfdcu.stages.measure.explain", explained)
     rows, notes = measured(models, files, splits)
     (whole,) = (
         row

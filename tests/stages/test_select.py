@@ -10,12 +10,12 @@ import tensorflow as tf
 import tfdcu
 from tests.pool.test_diagnose import smooth
 from tests.support import tiny
-from tfdcu.chosen import check_chosen
-from tfdcu.chosen import chosen_pool
-from tfdcu.chosen import with_pool
 from tfdcu.data import images_of
 from tfdcu.data import open_source
 from tfdcu.data import prepare
+from tfdcu.stages.select import check_chosen
+from tfdcu.stages.select import chosen_pool
+from tfdcu.stages.select import with_pool
 
 
 def splits(pool=None, labeled=None):

@@ -1,22 +1,109 @@
 """What must fit before a run starts, so that nothing fails late."""
 
+import difflib
 import inspect
 
 import keras
 
-from tfdcu.chosen import check_chosen
+from tfdcu.data import prepare
 from tfdcu.data import training_batches
 from tfdcu.distill import AlignedDistiller
 from tfdcu.export import FORMATS
 from tfdcu.export import check_formats
+from tfdcu.export import export_all
 from tfdcu.models import copy_of
 from tfdcu.models import custom_layers
 from tfdcu.pruning import check_channels
-from tfdcu.reestimate import Reestimate
-from tfdcu.shrink import shrinking
+from tfdcu.pruning import prune_channels
 from tfdcu.sparsity.sparsify import Sparsify
-from tfdcu.stored import check_targets
+from tfdcu.stages.prune import shrinking
+from tfdcu.stages.reestimate import Reestimate
+from tfdcu.stages.select import check_chosen
+from tfdcu.stages.select import chosen_pool
+from tfdcu.stages.targets import check_targets
+from tfdcu.stages.targets import stored_targets
 from tfdcu.training.train import check_training
+from tfdcu.training.train import train
+
+# Each section of a config: the function it is the keywords of, and the
+# keywords that `compress` gives itself.
+SECTIONS = {
+    "data": (
+        prepare,
+        ("labeled", "unlabeled", "validation", "test", "num_classes", "seed"),
+    ),
+    "batches": (
+        training_batches,
+        ("labeled", "unlabeled", "views", "labeled_views", "targets")
+        + ("epochs", "image_shape", "value_range", "data_dir", "seed"),
+    ),
+    "select": (chosen_pool, ("teacher", "splits", "seed")),
+    "targets": (stored_targets, ("teacher", "splits", "folder", "config")),
+    "channels": (
+        prune_channels,
+        ("model", "measure", "images", "rounds", "seed"),
+    ),
+    "iterative": (shrinking, ("channels",)),
+    "sparsity": (Sparsify, ("model",)),
+    "transfer": (
+        AlignedDistiller,
+        ("student", "teacher", "class_shares", "kept"),
+    ),
+    "training": (
+        train,
+        ("model", "batches", "steps", "folder", "validation_data", "callbacks")
+        + ("seed",),
+    ),
+    "reestimate": (Reestimate, ("splits",)),
+    "export": (
+        export_all,
+        ("model", "folder", "calibration", "images", "classes", "value_range")
+        + ("name", "seed"),
+    ),
+}
+
+
+def check_section(name, section, function, reserved=()):
+    """A section as a dict, or the error of the first key that does not fit.
+
+    Args:
+        name: What the user calls the section.
+        section: Dict of keywords, or `None` for all defaults.
+        function: The function or class that the keywords are for.
+        reserved: Keywords that the caller gives itself.
+
+    Returns:
+        The section as a new dict.
+
+    Raises:
+        ValueError: If a key is no keyword of the function.
+    """
+    if section is not None and not hasattr(section, "items"):
+        raise ValueError(
+            f"The section '{name}' is not a dict. Expected: keywords of "
+            f"`{function.__name__}`. Received: {section!r}"
+        )
+    section = dict(section or {})
+    known = keywords(function, reserved)
+    for key in section:
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1)
+            hint = f"; the nearest is '{near[0]}'" if near else ""
+            raise ValueError(
+                f"Unknown field in the section '{name}'. Expected: one of "
+                f"{known}{hint}. Received: {name}.{key}={section[key]!r}"
+            )
+    return section
+
+
+def keywords(function, reserved=()):
+    """Names of a function's parameters, less those that are `reserved`."""
+    gathering = inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL
+    return [
+        parameter.name
+        for parameter in inspect.signature(function).parameters.values()
+        if parameter.name not in reserved and parameter.kind not in gathering
+    ]
 
 
 def check_needs(config, labeled, baseline):
@@ -116,3 +203,18 @@ def check_values(config, splits, teacher, student=None):
         config["export"].get("formats", FORMATS),
         config["export"].get("sparse", False),
     )
+
+
+def check_sections(given):
+    """All sections of a config, or the error of the first misfit.
+
+    Args:
+        given: Dict from the name of a section to its dict, or `None`.
+
+    Returns:
+        Dict from each name in `SECTIONS` to a new dict.
+    """
+    return {
+        name: check_section(name, given.get(name), *SECTIONS[name])
+        for name in SECTIONS
+    }

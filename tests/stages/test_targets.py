@@ -6,9 +6,9 @@ import pytest
 from tests.support import tiny
 from tests.support.tiny import Recorder
 from tfdcu import data
-from tfdcu.stored import check_targets
-from tfdcu.stored import num_views
-from tfdcu.stored import stored_targets
+from tfdcu.stages.targets import check_targets
+from tfdcu.stages.targets import num_views
+from tfdcu.stages.targets import stored_targets
 
 IMAGES = tiny.images(130, seed=2)
 LABELED = tiny.images(12, seed=1), tiny.labels(12)

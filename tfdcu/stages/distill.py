@@ -2,75 +2,16 @@
 
 import keras
 
-from tfdcu.chosen import chosen_pool
 from tfdcu.data import evaluation_batches
-from tfdcu.data import prepare
 from tfdcu.data import training_batches
 from tfdcu.distill import AlignedDistiller
-from tfdcu.export import export_all
 from tfdcu.models.resize import resized
-from tfdcu.pruning import prune_channels
-from tfdcu.reestimate import Reestimate
 from tfdcu.report import Progress
-from tfdcu.sections import check_section
-from tfdcu.shrink import shrinking
 from tfdcu.sparsity.sparsify import Sparsify
-from tfdcu.stored import num_views
-from tfdcu.stored import stored_targets
+from tfdcu.stages.reestimate import Reestimate
+from tfdcu.stages.targets import num_views
 from tfdcu.training.train import train
 from tfdcu.workdir.workdir import save_model
-
-# Each section of a config: the function it is the keywords of, and the
-# keywords that `compress` gives itself.
-SECTIONS = {
-    "data": (
-        prepare,
-        ("labeled", "unlabeled", "validation", "test", "num_classes", "seed"),
-    ),
-    "batches": (
-        training_batches,
-        ("labeled", "unlabeled", "views", "labeled_views", "targets")
-        + ("epochs", "image_shape", "value_range", "data_dir", "seed"),
-    ),
-    "select": (chosen_pool, ("teacher", "splits", "seed")),
-    "targets": (stored_targets, ("teacher", "splits", "folder", "config")),
-    "channels": (
-        prune_channels,
-        ("model", "measure", "images", "rounds", "seed"),
-    ),
-    "iterative": (shrinking, ("channels",)),
-    "sparsity": (Sparsify, ("model",)),
-    "transfer": (
-        AlignedDistiller,
-        ("student", "teacher", "class_shares", "kept"),
-    ),
-    "training": (
-        train,
-        ("model", "batches", "steps", "folder", "validation_data", "callbacks")
-        + ("seed",),
-    ),
-    "reestimate": (Reestimate, ("splits",)),
-    "export": (
-        export_all,
-        ("model", "folder", "calibration", "images", "classes", "value_range")
-        + ("name", "seed"),
-    ),
-}
-
-
-def check_sections(given):
-    """All sections of a config, or the error of the first misfit.
-
-    Args:
-        given: Dict from the name of a section to its dict, or `None`.
-
-    Returns:
-        Dict from each name in `SECTIONS` to a new dict.
-    """
-    return {
-        name: check_section(name, given.get(name), *SECTIONS[name])
-        for name in SECTIONS
-    }
 
 
 def asked_teacher(teacher, targets, config):

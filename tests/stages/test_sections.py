@@ -2,8 +2,8 @@
 
 import pytest
 
-from tfdcu.sections import check_section
-from tfdcu.sections import keywords
+from tfdcu.stages.config import check_section
+from tfdcu.stages.config import keywords
 
 
 def pruned(model, *, macs=None, params=None, seed=0, **options):

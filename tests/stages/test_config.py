@@ -4,11 +4,11 @@ import keras
 import pytest
 
 from tests.support import tiny
-from tfdcu.checks import check_needs
-from tfdcu.checks import check_values
-from tfdcu.checks import image_shape_of
 from tfdcu.data import prepare
 from tfdcu.pruning import importance_of
+from tfdcu.stages.config import check_needs
+from tfdcu.stages.config import check_values
+from tfdcu.stages.config import image_shape_of
 
 SECTIONS = (
     "batches",
