@@ -18,7 +18,7 @@ from tfdcu.pruning import prune_channels
 from tfdcu.report import diagnosis_in_words
 from tfdcu.search import search
 from tfdcu.sparsity.sparsify import Sparsify
-from tfdcu.teacher import train_teacher
+from tfdcu.train_teacher import train_teacher
 
 __version__ = "0.1.0"
 

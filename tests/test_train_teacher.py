@@ -8,7 +8,7 @@ import pytest
 
 import tfdcu
 from tests.support import tiny
-from tfdcu.teacher import train_teacher
+from tfdcu.train_teacher import train_teacher
 from tfdcu.training.train import train
 
 OPTIONS = {
@@ -49,7 +49,7 @@ def test_it_is_trained_once(made, monkeypatch):
     def never(*args, **kwargs):
         raise AssertionError("it is there")
 
-    monkeypatch.setattr("tfdcu.teacher.train", never)
+    monkeypatch.setattr("tfdcu.train_teacher.train", never)
     written = path.stat().st_mtime_ns
     assert train_teacher(path, **OPTIONS, test=test) == result
     assert path.stat().st_mtime_ns == written
