@@ -22,8 +22,8 @@ import tfdcu
 from benchmarks import options
 from configs import digits_search
 from tfdcu.search import search
-from tfdcu.search.setting import HELD_OUT
-from tfdcu.search.setting import Setting
+from tfdcu.search.trials import HELD_OUT
+from tfdcu.search.trials import Setting
 from tfdcu.workdir.atomic import whole_files
 
 HERE = Path(__file__).parent

@@ -11,7 +11,7 @@ import numpy as np
 
 from tfdcu.models.resize import resized
 from tfdcu.pruning import reestimate_statistics
-from tfdcu.search.setting import Setting
+from tfdcu.search.trials import Setting
 from tfdcu.stages.distill import asked_teacher
 from tfdcu.stages.distill import distiller
 from tfdcu.stages.distill import fitted

@@ -11,7 +11,7 @@ from pathlib import Path
 import keras_tuner
 
 from tfdcu.search import oracles
-from tfdcu.search.names import check_names
+from tfdcu.search.space import check_names
 from tfdcu.workdir.atomic import whole_files
 
 # Seconds between two signs of life of a worker in a trial.

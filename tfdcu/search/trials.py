@@ -14,8 +14,8 @@ from tfdcu.models import copy_of
 from tfdcu.models import load
 from tfdcu.pool.diagnose import diagnose
 from tfdcu.pruning import importance_of
-from tfdcu.search.judge import Judge
-from tfdcu.search.names import check_names
+from tfdcu.search.objective import Judge
+from tfdcu.search.space import check_names
 from tfdcu.search.space import read_space
 from tfdcu.search.space import with_values
 from tfdcu.stages.config import SECTIONS

@@ -8,8 +8,8 @@ import keras
 from tfdcu.collection import without_what_stays
 from tfdcu.report import front_figure
 from tfdcu.report import front_table
-from tfdcu.search.names import check_names
-from tfdcu.search.setting import Setting
+from tfdcu.search.space import check_names
+from tfdcu.search.trials import Setting
 from tfdcu.search.winners import in_full
 from tfdcu.search.winners import winners
 from tfdcu.search.winners import with_front

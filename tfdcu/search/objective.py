@@ -8,7 +8,7 @@ from tfdcu.evaluate import share_equal
 from tfdcu.export import file_sizes
 from tfdcu.export import latency
 from tfdcu.graph.profile import profile
-from tfdcu.search.names import check_names
+from tfdcu.search.space import check_names
 from tfdcu.stages.export import files_of
 
 COSTS = ("macs", "params", "bytes", "latency_ms")

@@ -6,7 +6,7 @@ import pytest
 from tests.support import tiny
 from tfdcu.data import images_of
 from tfdcu.pruning import importance_of
-from tfdcu.search.setting import Setting
+from tfdcu.search.trials import Setting
 
 
 def setting(**changes):
@@ -165,7 +165,7 @@ def test_the_teachers_channels_are_judged_once(monkeypatch):
         asked.append(options["importance"])
         return importance_of(*arguments, **options)
 
-    module = sys.modules["tfdcu.search.setting"]
+    module = sys.modules["tfdcu.search.trials"]
     monkeypatch.setattr(module, "importance_of", counted)
     shares = [one.short({"channels.macs": share}) for share in (0.3, 0.5)]
     students = [one.pruned(config)[0] for config in shares]

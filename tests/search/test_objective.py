@@ -6,8 +6,8 @@ import pytest
 from tests.support import tiny
 from tfdcu.data import open_source
 from tfdcu.export import file_sizes
-from tfdcu.search.judge import Judge
-from tfdcu.search.judge import litert
+from tfdcu.search.objective import Judge
+from tfdcu.search.objective import litert
 
 
 def splits(num=40):
