@@ -228,7 +228,7 @@ def test_no_teacher_of_a_wrong_config(tmp_path, config, argument, word):
         (
             "compress",
             ("--config=configs/digits_search.py", "--workdir={folder}/run"),
-            "scripts.tune",
+            "scripts.search",
         ),
         (
             "tune",

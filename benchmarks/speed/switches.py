@@ -55,7 +55,7 @@ def threads(setting):
             batches.batch_size + batches.labeled_batch_size,
         ),
         "notes": [
-            f"`{THREADS}`. `scripts.compress` and `scripts.tune` give an "
+            f"`{THREADS}`. `scripts.compress` and `scripts.search` give an "
             "operation half of the cores where BatchNormalization is frozen. "
             "A pass in which no image depends on another then takes two "
             "halves of a batch at once; the fused step, which normalises a "

@@ -1,6 +1,6 @@
 """Search the config for the students nothing beats in quality and cost.
 
-    python -m scripts.tune --config=configs/digits_search.py \\
+    python -m scripts.search --config=configs/digits_search.py \\
         --workdir=runs/digits_search
 
 Any field may be changed: `--config.search.max_trials=40`. Run the same
@@ -14,8 +14,8 @@ from absl import app
 from absl import flags
 from ml_collections import config_flags
 
-from scripts.experiment import keywords_of
-from scripts.experiment import parsed
+from scripts.config_flags import keywords_of
+from scripts.config_flags import parsed
 from tfdcu.search import search
 
 CONFIG = config_flags.DEFINE_config_file("config", None, "The experiment.")
