@@ -1,5 +1,6 @@
 """The smaller model: configs with fewer channels, weights cut to fit."""
 
+import gc
 import warnings
 from contextlib import contextmanager
 
@@ -7,7 +8,6 @@ import keras
 import numpy as np
 from keras import tree
 
-from tfdcu.collection import without_collection
 from tfdcu.graph.clone import anew
 from tfdcu.graph.clone import carry_over
 from tfdcu.graph.graph import walk
@@ -188,3 +188,19 @@ def _functional_class(model):
     same = type(model).__init__ is plain or type(model) is keras.Model
     public = type(model).__module__.startswith("keras.")
     return keras.Model if public or not same else type(model)
+
+
+@contextmanager
+def without_collection():
+    """No garbage collection inside the block.
+
+    With TensorFlow loaded a full collection walks through a million objects
+    and takes longer than building a network or running one.
+    """
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()

@@ -1,11 +1,12 @@
 """The search: trials, their front, and its students trained in full."""
 
+import contextlib
+import gc
 import json
 import os
 
 import keras
 
-from tfdcu.collection import without_what_stays
 from tfdcu.report import front_figure
 from tfdcu.report import front_table
 from tfdcu.search.space import check_names
@@ -278,3 +279,21 @@ def written(run, record):
     run.write_json("front.json", record)
     print(f"\n{table}\n\nThe front as a picture: {run.path / 'front.png'}")
     return json.loads(json.dumps(record))
+
+
+@contextlib.contextmanager
+def without_what_stays():
+    """Inside the block, collections pass over all that was there before.
+
+    For many short jobs in one process, with a collection after each: what
+    the first one found there stays as long as the process. Of nested blocks
+    the outermost ends it; what the process itself froze before stays frozen.
+    """
+    outermost = gc.get_freeze_count() == 0
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        if outermost:
+            gc.unfreeze()

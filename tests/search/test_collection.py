@@ -5,8 +5,8 @@ import weakref
 
 import pytest
 
-from tfdcu.collection import without_collection
-from tfdcu.collection import without_what_stays
+from tfdcu.pruning.rebuild import without_collection
+from tfdcu.search.search import without_what_stays
 
 
 @pytest.fixture
