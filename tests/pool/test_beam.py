@@ -1,6 +1,5 @@
 """Teacher targets on a Beam pipeline are those of the plain call."""
 
-import ast
 import importlib
 import importlib.util
 import inspect
@@ -12,9 +11,9 @@ import pytest
 import tensorflow as tf
 
 import tfdcu
-from tests import test_architecture
 from tests.support import beam
 from tests.support import tiny
+from tests.test_architecture import undocumented
 from tfdcu import data
 
 IMAGES = tiny.images(150, seed=2)
@@ -216,15 +215,8 @@ def test_without_beam_the_import_says_what_to_install(monkeypatch):
         importlib.import_module("tfdcu.pool.beam")
 
 
-def test_the_rest_of_the_library_does_without_beam():
-    for path in test_architecture.FILES:
-        text = (test_architecture.ROOT / path).read_text("utf-8")
-        names = list(test_architecture.imports_of(ast.parse(text)))
-        assert [name for name in names if "tfdcu.pool.beam" in name] == [], path
-
-
 def test_the_door_is_documented(door):
-    assert test_architecture.undocumented(door.teacher_targets) == []
+    assert undocumented(door.teacher_targets) == []
 
 
 @pytest.mark.slow

@@ -17,7 +17,7 @@ from tfdcu.workdir.fingerprint import fingerprint
 
 # How far a row of probabilities may be off 1, before they are quantized.
 _SLACK = 1e-3
-# As in `endings.as_logits`.
+# As in `graph.logits.as_logits`.
 _SMALLEST = 1e-7
 _NUM_PROBES = 16
 

@@ -33,7 +33,7 @@ def time_distributed(step):
     return [axes[0], None, *axes[1:]]
 
 
-# Their statistics change with the channels, see `silence.py`.
+# Their statistics change with the channels, see `masked.py`.
 _OVER_CHANNELS = {
     layers.LayerNormalization,
     layers.GroupNormalization,
