@@ -12,7 +12,7 @@ cpu = tf.config.list_physical_devices("CPU")[0]
 two = [tf.config.LogicalDeviceConfiguration()] * 2
 tf.config.set_logical_device_configuration(cpu, two)
 
-from tests import tiny
+from tests.support import tiny
 from tfdcu import AlignedDistiller
 
 few = tf.data.Dataset.from_tensor_slices((tiny.images(8), tiny.labels(8)))

@@ -413,7 +413,7 @@ def test_masks_on_two_mirrored_devices():
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(
         cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-    from tests.pruning import test_sparsity as here
+    from tests.sparsity import test_sparsify as here
     with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
         model = here.net()
     here.fit(model, here.Sparsify(0.8))

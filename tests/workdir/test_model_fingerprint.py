@@ -41,7 +41,8 @@ def test_another_process_agrees(tmp_path):
     model = tiny.plain_net()
     model.save(tmp_path / "model.keras")
     code = (
-        "from tfdcu.models import fingerprint, load;"
+        "from tfdcu.models import load;"
+        "from tfdcu.workdir.fingerprint import fingerprint;"
         f"print(fingerprint(load('{tmp_path}/model.keras')))"
     )
     out = subprocess.run(
