@@ -1,6 +1,6 @@
 """CIFAR-10's ResNet-56, searched for students of 0.3 to 0.7 of its macs.
 
-    python -m scripts.tune --config=configs/cifar10_search.py \\
+    python -m scripts.search --config=configs/cifar10_search.py \\
         --config.teacher=resnet56_cifar10.keras \\
         --config.data.data_dir=tensorflow_datasets \\
         --workdir=runs/cifar10_search

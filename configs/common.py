@@ -168,7 +168,7 @@ def get_config():
     config.transfer.head = "trained"
     config.transfer.batchnorm = "joint"
 
-    # tfdcu.transfer.train
+    # tfdcu.training.train
     config.training = ConfigDict()
     config.training.epochs = 20
     config.training.optimizer = "sgd"

@@ -1,7 +1,7 @@
 """The embedded example, searched: how much to prune, and how to train.
 
     python -m scripts.train_teacher --config=configs/digits.py
-    python -m scripts.tune --config=configs/digits_search.py \\
+    python -m scripts.search --config=configs/digits_search.py \\
         --workdir=runs/digits_search
 """
 

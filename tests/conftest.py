@@ -1,5 +1,6 @@
 """What holds for all tests."""
 
+import gc
 import os
 
 import pytest
@@ -17,7 +18,9 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 @pytest.fixture(scope="session", autouse=True)
 def collections_pass_over_the_libraries():
     """Every conversion ends with a full collection, of a million objects."""
-    from tfdcu.collection import without_what_stays
+    import tfdcu  # noqa: F401
 
-    with without_what_stays():
-        yield
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()

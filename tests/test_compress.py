@@ -15,10 +15,10 @@ import pytest
 from PIL import Image
 
 import tfdcu
-from tests import corridor
-from tests import tiny
-from tfdcu import stages
-from tfdcu.files import MACHINE
+from tests.support import corridor
+from tests.support import tiny
+from tfdcu.stages import distill
+from tfdcu.workdir.atomic import MACHINE
 
 # `tfdcu.compress` is the function; its module is the one to look into.
 MODULE = sys.modules["tfdcu.compress"]
@@ -85,7 +85,7 @@ def assert_same(first, second, name="student"):
 def killed(folder, moment):
     """Whether a run in a process of its own died at the moment."""
     process = subprocess.run(
-        [sys.executable, "-m", "tests.corridor", str(folder), moment],
+        [sys.executable, "-m", "tests.support.corridor", str(folder), moment],
         env={**os.environ, "PYTHONPATH": os.getcwd()},
         capture_output=True,
         text=True,
@@ -325,7 +325,7 @@ def test_stored_targets_train_without_the_teacher(tmp_path, monkeypatch):
 
 def without_teacher(student, teacher, *others):
     assert teacher is None
-    return stages.distiller(student, teacher, *others)
+    return distill.distiller(student, teacher, *others)
 
 
 def test_a_selected_pool_is_kept_over_a_kill(tmp_path, monkeypatch):
@@ -359,7 +359,7 @@ def test_features_are_followed_over_rounds_and_a_kill(tmp_path, monkeypatch):
     seen = []
 
     def looked_at(student, teacher, config, class_shares, kept):
-        model = stages.distiller(student, teacher, config, class_shares, kept)
+        model = distill.distiller(student, teacher, config, class_shares, kept)
         assert teacher is not None
         assert dict(model.feature_layers) == {"relu2": "relu2"}
         seen.append((student.get_layer("relu2").output.shape[-1], kept))
@@ -368,7 +368,7 @@ def test_features_are_followed_over_rounds_and_a_kill(tmp_path, monkeypatch):
     def killed(run, name, *others):
         if name == "student":
             raise KeyboardInterrupt
-        return stages.trained(run, name, *others)
+        return distill.trained(run, name, *others)
 
     monkeypatch.setattr(MODULE, "distiller", looked_at)
     with monkeypatch.context() as until_then:

@@ -11,9 +11,9 @@ from ml_collections import config_flags
 
 import tfdcu
 from tfdcu.search import search
-from tfdcu.sections import check_section
-from tfdcu.sections import keywords
-from tfdcu.stages import SECTIONS
+from tfdcu.stages.config import SECTIONS
+from tfdcu.stages.config import check_section
+from tfdcu.stages.config import keywords
 
 # Sections that `compress` does not read, and the keywords they do not set.
 OTHERS = {

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 import tfdcu
-from tests import tiny
+from tests.support import tiny
 from tfdcu.data import open_source
 from tfdcu.evaluate import as_function
 from tfdcu.evaluate import predictions

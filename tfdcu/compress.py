@@ -2,45 +2,45 @@
 
 from functools import partial
 
-import numpy as np
-
-from tfdcu.checks import check_needs
-from tfdcu.checks import check_values
-from tfdcu.checks import image_shape_of
-from tfdcu.chosen import chosen_pool
-from tfdcu.chosen import with_pool
-from tfdcu.data import images_of
 from tfdcu.data import prepare
-from tfdcu.diagnosis import diagnose
-from tfdcu.identity import describe
-from tfdcu.identity import versions
-from tfdcu.measure import exported
-from tfdcu.measure import measured
+from tfdcu.distill.validation import Validation
+from tfdcu.distill.validation import learned_by_heart
+from tfdcu.distill.validation import training_harmed
+from tfdcu.distill.validation import validation_sources
 from tfdcu.models import at_size
 from tfdcu.models import custom_layers
-from tfdcu.models import fingerprint
 from tfdcu.models import load
+from tfdcu.pool.diagnose import diagnose
 from tfdcu.report import diagnosis_in_words
-from tfdcu.report import profile
 from tfdcu.report import read_report
 from tfdcu.report import render
 from tfdcu.report import selection_in_words
 from tfdcu.report import table
 from tfdcu.report import write_report
-from tfdcu.shrink import cut_in_all
-from tfdcu.shrink import pruned
-from tfdcu.shrink import rows_of
-from tfdcu.shrink import shrinking
-from tfdcu.stages import asked_teacher
-from tfdcu.stages import check_sections
-from tfdcu.stages import distiller
-from tfdcu.stages import trained
-from tfdcu.stored import stored_targets
-from tfdcu.transfer.validation import Validation
-from tfdcu.transfer.validation import learned_by_heart
-from tfdcu.transfer.validation import training_harmed
-from tfdcu.transfer.validation import validation_sources
-from tfdcu.workdir import Workdir
+from tfdcu.stages.config import check_needs
+from tfdcu.stages.config import check_sections
+from tfdcu.stages.config import check_values
+from tfdcu.stages.config import image_shape_of
+from tfdcu.stages.distill import asked_teacher
+from tfdcu.stages.distill import distiller
+from tfdcu.stages.distill import trained
+from tfdcu.stages.export import exported
+from tfdcu.stages.measure import measured
+from tfdcu.stages.prune import cut_in_all
+from tfdcu.stages.prune import pruned
+from tfdcu.stages.prune import rows_of
+from tfdcu.stages.prune import shrinking
+from tfdcu.stages.report import by_source
+from tfdcu.stages.report import in_words
+from tfdcu.stages.report import samples
+from tfdcu.stages.report import walls_in_words
+from tfdcu.stages.select import chosen_pool
+from tfdcu.stages.select import with_pool
+from tfdcu.stages.targets import stored_targets
+from tfdcu.workdir.fingerprint import describe
+from tfdcu.workdir.fingerprint import fingerprint
+from tfdcu.workdir.fingerprint import versions
+from tfdcu.workdir.workdir import Workdir
 
 
 def compress(
@@ -111,7 +111,7 @@ def compress(
         sparsity: Keywords of `Sparsify`. Defaults to `None`, dense weights, as
             does a `final_sparsity` of 0.
         transfer: Keywords of `AlignedDistiller`.
-        training: Keywords of `tfdcu.transfer.train`: epochs, rate ...
+        training: Keywords of `tfdcu.training.train`: epochs, rate ...
         reestimate: `images`, those that BatchNorm's statistics are computed
             of anew when the student and the baseline are trained: `"labeled"`,
             `"pool"` or, the default, `None`; and `limit`, at most so many.
@@ -321,37 +321,3 @@ def compress(
     page = render(record, run.path, samples(splits))
     print(f"\n{table(rows)}\n\nThe report with pictures: {page}")
     return record
-
-
-def in_words(model):
-    """A model's cost in a line."""
-    cost = profile(model)
-    return f"{cost['params']:,} parameters, {cost['macs']:,} macs"
-
-
-def walls_in_words(walls):
-    """A sentence for each layer that could not be pruned across."""
-    return [
-        f"{count:,} channels were kept: {why}." for why, count in walls.items()
-    ]
-
-
-def by_source(skipped):
-    """Files that were left out, as dict from source to list."""
-    found = {}
-    for entry in skipped:
-        found.setdefault(entry["source"], []).append(
-            {"file": entry["file"], "reason": entry["reason"]}
-        )
-    return found
-
-
-def samples(splits, num=24):
-    """A few images of each kind for the report."""
-    shown = {"unlabeled": images_of(splits.unlabeled, num)}
-    if splits.labeled is not None:
-        labels = splits.labeled.labels()
-        num = min(num, len(labels))
-        every = np.arange(num) * len(labels) // num
-        shown["labeled"] = images_of(splits.labeled, num), labels[every]
-    return shown

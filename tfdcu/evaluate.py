@@ -8,7 +8,7 @@ import numpy as np
 from tfdcu import data
 from tfdcu import export
 from tfdcu import models
-from tfdcu.transfer import resized
+from tfdcu.models.resize import resized
 
 
 def evaluate(model, source, *, against=None, **options):

@@ -28,7 +28,7 @@ from benchmarks.accuracy.examples import cifar10
 from benchmarks.accuracy.examples import digits_example
 from benchmarks.accuracy.page import write_page
 from benchmarks.accuracy.pools import part
-from tfdcu.files import whole_files
+from tfdcu.workdir.atomic import whole_files
 
 EXAMPLE = flags.DEFINE_enum(
     "example", "digits", ["digits", "cifar10"], "Which ladder."

@@ -5,8 +5,8 @@ import statistics
 import numpy as np
 
 from benchmarks.accuracy import rungs
-from tfdcu.files import whole_files
 from tfdcu.report import style
+from tfdcu.workdir.atomic import whole_files
 
 TITLES = {
     "cifar10": "CIFAR-10, ResNet-56, 50 labels a class, Tiny ImageNet",

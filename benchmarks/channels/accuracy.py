@@ -95,7 +95,7 @@ def pruned(teacher, criterion, scope, seed, budget, images):
 def taylor_alone(teacher, images, seed):
     """The scores of "taylor" as a user's own criterion, used as they are."""
     from tfdcu.pruning.groups import Groups
-    from tfdcu.pruning.scores import score_groups
+    from tfdcu.pruning.importance.scores import score_groups
 
     groups = Groups(teacher)
     free = [group for group in groups.all if group.prunable]
@@ -106,8 +106,8 @@ def taylor_alone(teacher, images, seed):
 
 def row_of(key, teacher, data):
     """One pruned student, measured."""
+    from tfdcu.graph.profile import profile
     from tfdcu.pruning import reestimate_statistics
-    from tfdcu.report import profile
 
     criterion, scope, seed, budget = key
     pool, train, test = data
@@ -175,7 +175,7 @@ def _cell(rows):
 
 def main(criteria):
     from tfdcu.models import load
-    from tfdcu.pruning.scores import IMPORTANCES
+    from tfdcu.pruning.importance.scores import IMPORTANCES
 
     path = SHARED / "models" / "resnet56_cifar10.keras"
     if not path.exists():

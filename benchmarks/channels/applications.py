@@ -50,10 +50,10 @@ def measure(name, convert):
     import keras
     import numpy as np
 
-    from tfdcu.endings import as_logits
+    from tfdcu.graph.logits import as_logits
     from tfdcu.pruning import plan_channels
     from tfdcu.pruning import reestimate_statistics
-    from tfdcu.pruning.silence import difference
+    from tfdcu.pruning.masked import difference
 
     keras.utils.set_random_seed(0)
     generator = np.random.default_rng(0)

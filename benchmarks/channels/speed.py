@@ -37,9 +37,9 @@ def prune(model):
     """Seconds of a call, of its planning, of cloning the result; macs left."""
     import keras
 
-    from tfdcu.collection import without_collection
-    from tfdcu.macs import total_macs
+    from tfdcu.graph.macs import total_macs
     from tfdcu.pruning import plan_channels
+    from tfdcu.pruning.rebuild import without_collection
 
     before = total_macs(model)
     start = time.perf_counter()

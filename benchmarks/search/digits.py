@@ -21,9 +21,9 @@ from absl import flags
 import tfdcu
 from benchmarks import options
 from configs import digits_search
-from tfdcu.files import whole_files
 from tfdcu.search import search
-from tfdcu.search.setting import Setting
+from tfdcu.search.trials import Setting
+from tfdcu.workdir.atomic import whole_files
 
 HERE = Path(__file__).parent
 

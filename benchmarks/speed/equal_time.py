@@ -19,7 +19,7 @@ from absl import flags
 import tfdcu
 from benchmarks import options
 from configs import digits
-from tfdcu.files import whole_files
+from tfdcu.workdir.atomic import whole_files
 
 HERE = Path(__file__).parent
 VIEWS = 4

@@ -7,7 +7,6 @@ import re
 from pathlib import Path
 
 from benchmarks.speed.against_torch import torch
-from benchmarks.speed.asking import asking
 from benchmarks.speed.first_step import first_step
 from benchmarks.speed.memory import memory
 from benchmarks.speed.pipeline import pipeline
@@ -18,8 +17,9 @@ from benchmarks.speed.switches import THREADS
 from benchmarks.speed.switches import kernels
 from benchmarks.speed.switches import threads
 from benchmarks.speed.table import page
-from tfdcu.files import whole_files
-from tfdcu.identity import versions
+from benchmarks.speed.targets import asking
+from tfdcu.workdir.atomic import whole_files
+from tfdcu.workdir.fingerprint import versions
 
 ROWS = {
     "1": limit,

@@ -13,10 +13,10 @@ from benchmarks.accuracy.page import ORACLE
 from benchmarks.accuracy.page import POOLS
 from benchmarks.accuracy.page import learning_curve
 from benchmarks.accuracy.page import page
+from tfdcu.distill.feature_layers import default_feature_layer
 from tfdcu.report import style
-from tfdcu.stages import SECTIONS
-from tfdcu.stages import check_sections
-from tfdcu.transfer.taps import default_feature_layer
+from tfdcu.stages.config import SECTIONS
+from tfdcu.stages.config import check_sections
 
 EXAMPLES = digits_example("teacher.keras"), cifar10("teacher.keras", "data")
 RUNGS = [*rungs.LADDER, *rungs.ABLATIONS, *rungs.PLACES]

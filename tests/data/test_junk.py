@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests import tiny
+from tests.support import tiny
 from tfdcu import data
 from tfdcu.data.junk import correlation
 from tfdcu.data.junk import spread

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests import tiny
-from tests.data import files
+from tests.support import files
+from tests.support import tiny
 from tfdcu import data
 
 DIGITS = {"num_classes": 10, "image_shape": (8, 8, 1)}

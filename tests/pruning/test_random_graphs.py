@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from keras import layers
 from keras import ops
 
-from tests.pruning.test_rules import check
-from tests.pruning.test_rules import shaken
+from tests.pruning.rules.test_rules import check
+from tests.pruning.rules.test_rules import shaken
 
 WIDTHS = 4, 6, 8
 

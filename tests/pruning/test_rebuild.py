@@ -6,11 +6,11 @@ import pytest
 from keras import layers
 from keras import ops
 
-from tests import tiny
-from tests.pruning.test_rules import check
-from tests.pruning.test_rules import ends
-from tests.pruning.test_rules import image
-from tests.pruning.test_rules import shaken
+from tests.pruning.rules.test_rules import check
+from tests.pruning.rules.test_rules import ends
+from tests.pruning.rules.test_rules import image
+from tests.pruning.rules.test_rules import shaken
+from tests.support import tiny
 from tfdcu.pruning.groups import Groups
 from tfdcu.pruning.rebuild import rebuild
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from tests import tiny
+from tests.support import tiny
 from tfdcu.pruning import plan_channels
 from tfdcu.pruning.repair import _ridge_step
 from tfdcu.pruning.repair import repair

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from tests import tiny
+from tests.support import tiny
 from tfdcu.pruning import prune_channels
 from tfdcu.pruning import sensitivity
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.report.test_progress import Clock
 from tfdcu.report import Counter
-from tfdcu.report import counter as module
+from tfdcu.report import progress as module
 
 
 @pytest.fixture

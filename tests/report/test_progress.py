@@ -5,7 +5,7 @@ import sys
 import keras
 import pytest
 
-from tests import tiny
+from tests.support import tiny
 from tfdcu.report import Progress
 from tfdcu.report import progress as module
 

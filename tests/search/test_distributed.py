@@ -14,7 +14,7 @@ import pytest
 PROGRAM = """
 import sys
 import keras_tuner
-from tests.search.test_run import arguments
+from tests.search.test_search import arguments
 from tfdcu.search import oracles, search, tuners
 oracles.Lasting.patience = 20.0
 tuners.BEAT = 1.0

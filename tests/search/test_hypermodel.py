@@ -3,12 +3,12 @@ import numpy as np
 import pytest
 
 import tfdcu
-from tests import tiny
+from tests.support import tiny
 from tfdcu.pruning import reestimate_statistics
 from tfdcu.search import StudentHyperModel
 from tfdcu.search import hypermodel as module
-from tfdcu.shrink import sample
-from tfdcu.transfer.checkpoint import Checkpoint
+from tfdcu.stages.prune import sample
+from tfdcu.training.checkpoint import Checkpoint
 
 
 def hypermodel(**changes):

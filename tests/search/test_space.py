@@ -5,7 +5,7 @@ from tfdcu.search.space import Choices
 from tfdcu.search.space import Range
 from tfdcu.search.space import read_space
 from tfdcu.search.space import with_values
-from tfdcu.stages import check_sections
+from tfdcu.stages.config import check_sections
 
 CONFIG = check_sections({"channels": {"params": 0.1, "round_to": 8}})
 

@@ -3,11 +3,11 @@ import types
 
 import pytest
 
-from tests.search.test_run import arguments
+from tests.search.test_search import arguments
 from tfdcu.search import search
 from tfdcu.search import tuners
 from tfdcu.search.hypermodel import StudentHyperModel
-from tfdcu.search.setting import Setting
+from tfdcu.search.trials import Setting
 
 
 def make(folder, name="RandomSearch", **changes):

@@ -7,7 +7,7 @@ are ours; images are judged at the size at which they are read.
 import numpy as np
 import tensorflow as tf
 
-from tfdcu.data.digest import checksums
+from tfdcu.data.fingerprint import checksums
 
 # Pixels that deviate by less than this share of their range are flat.
 FLAT = 0.02

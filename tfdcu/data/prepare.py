@@ -2,13 +2,13 @@
 
 import dataclasses
 
-from tfdcu.data.arrays import check_label_range
-from tfdcu.data.digest import describe_source
-from tfdcu.data.match import in_colours_of
-from tfdcu.data.open import names_of
-from tfdcu.data.open import open_source
-from tfdcu.data.source import Source
-from tfdcu.data.source import check_ranges
+from tfdcu.data.color_match import in_colours_of
+from tfdcu.data.fingerprint import describe_source
+from tfdcu.data.sources.arrays import check_label_range
+from tfdcu.data.sources.open import names_of
+from tfdcu.data.sources.open import open_source
+from tfdcu.data.sources.source import Source
+from tfdcu.data.sources.source import check_ranges
 from tfdcu.data.splits import few_labels
 from tfdcu.data.splits import hold_out
 

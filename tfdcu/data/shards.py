@@ -7,8 +7,8 @@ import re
 import numpy as np
 import tensorflow as tf
 
-from tfdcu.data import source as source_lib
-from tfdcu.files import whole_files
+from tfdcu.data.sources import source as source_lib
+from tfdcu.workdir.atomic import whole_files
 
 # How many files may be open at once: a process may have 1024 by default.
 _NUM_OPEN = 512

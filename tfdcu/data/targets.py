@@ -9,12 +9,12 @@ import numpy as np
 import tensorflow as tf
 
 from tfdcu.data import shards
-from tfdcu.data.digest import checksums
-from tfdcu.data.digest import some_images
+from tfdcu.data.fingerprint import checksums
+from tfdcu.data.fingerprint import some_images
 from tfdcu.data.top_k import parts_of
 from tfdcu.data.top_k import unpacked
-from tfdcu.files import whole_files
-from tfdcu.workdir import differences
+from tfdcu.workdir.atomic import whole_files
+from tfdcu.workdir.workdir import differences
 
 _FORMAT = 1
 

@@ -16,7 +16,7 @@ from tfdcu.export.saved_model import as_float32
 from tfdcu.export.saved_model import check_model
 from tfdcu.export.saved_model import save_single_image
 from tfdcu.export.sidecar import describe_artifact
-from tfdcu.files import whole_files
+from tfdcu.workdir.atomic import whole_files
 
 FORMATS = ("float32", "float16", "dynamic", "int8")
 

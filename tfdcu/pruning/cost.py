@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from tfdcu.graph import Tensor
-from tfdcu.macs import terms
-from tfdcu.products import Term
+from tfdcu.graph.graph import Tensor
+from tfdcu.graph.mac_terms import Term
+from tfdcu.graph.macs import terms
 
 
 class Cost:

@@ -6,17 +6,17 @@ import numpy as np
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from tfdcu.pruning import rules_attention  # noqa: F401
-from tfdcu.pruning import rules_convolutions  # noqa: F401
-from tfdcu.pruning import rules_elementwise  # noqa: F401
-from tfdcu.pruning import rules_normalizations  # noqa: F401
-from tfdcu.pruning import rules_parts  # noqa: F401
-from tfdcu.pruning import rules_products  # noqa: F401
-from tfdcu.pruning import rules_reductions  # noqa: F401
-from tfdcu.pruning import rules_shapes  # noqa: F401
-from tfdcu.pruning import rules_timewise  # noqa: F401
-from tfdcu.pruning import rules_windows  # noqa: F401
-from tfdcu.pruning.rules import find_rule
+from tfdcu.pruning.rules import attention  # noqa: F401
+from tfdcu.pruning.rules import concat_split  # noqa: F401
+from tfdcu.pruning.rules import convolution  # noqa: F401
+from tfdcu.pruning.rules import elementwise  # noqa: F401
+from tfdcu.pruning.rules import matmul  # noqa: F401
+from tfdcu.pruning.rules import normalization  # noqa: F401
+from tfdcu.pruning.rules import pooling  # noqa: F401
+from tfdcu.pruning.rules import reduction  # noqa: F401
+from tfdcu.pruning.rules import shape  # noqa: F401
+from tfdcu.pruning.rules import time_distributed  # noqa: F401
+from tfdcu.pruning.rules.registry import find_rule
 from tfdcu.pruning.trace import Trace
 
 

@@ -1,5 +1,6 @@
 """The smaller model: configs with fewer channels, weights cut to fit."""
 
+import gc
 import warnings
 from contextlib import contextmanager
 
@@ -7,11 +8,10 @@ import keras
 import numpy as np
 from keras import tree
 
-from tfdcu.anew import anew
-from tfdcu.anew import carry_over
-from tfdcu.collection import without_collection
-from tfdcu.graph import walk
-from tfdcu.levels import is_model
+from tfdcu.graph.clone import anew
+from tfdcu.graph.clone import carry_over
+from tfdcu.graph.graph import walk
+from tfdcu.graph.parse import is_model
 
 
 def rebuild(groups, kept):
@@ -188,3 +188,19 @@ def _functional_class(model):
     same = type(model).__init__ is plain or type(model) is keras.Model
     public = type(model).__module__.startswith("keras.")
     return keras.Model if public or not same else type(model)
+
+
+@contextmanager
+def without_collection():
+    """No garbage collection inside the block.
+
+    With TensorFlow loaded a full collection walks through a million objects
+    and takes longer than building a network or running one.
+    """
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()

@@ -4,11 +4,11 @@ import numpy as np
 from keras import layers
 from keras import tree
 
-from tfdcu.graph import read_graph
+from tfdcu.graph.execute import Walk
+from tfdcu.graph.graph import read_graph
 from tfdcu.pruning.batches import batches
 from tfdcu.pruning.patches import sampled_patches
 from tfdcu.pruning.patches import sampled_positions
-from tfdcu.running import Walk
 
 # Activations of all images that one layer may hold, in bytes.
 _MEMORY = 256 * 2**20

@@ -8,13 +8,13 @@ import numpy as np
 from keras import ops
 from keras import tree
 
-from tfdcu.endings import as_logits
-from tfdcu.files import whole_files
+from tfdcu.graph.logits import as_logits
 from tfdcu.pruning.batches import batches
 from tfdcu.pruning.groups import Groups
-from tfdcu.pruning.scores import default_importance
-from tfdcu.pruning.scores import score_groups
-from tfdcu.pruning.silence import silenced
+from tfdcu.pruning.importance.scores import default_importance
+from tfdcu.pruning.importance.scores import score_groups
+from tfdcu.pruning.masked import silenced
+from tfdcu.workdir.atomic import whole_files
 
 
 def sensitivity(

@@ -1,9 +1,9 @@
 """Pictures of a record's rows: what was gained, and at what price."""
 
 from tfdcu.report import style
-from tfdcu.report import words
-from tfdcu.report.labels import place_labels
-from tfdcu.report.labels import spread
+from tfdcu.report import units
+from tfdcu.report.label_placement import place_labels
+from tfdcu.report.label_placement import spread
 from tfdcu.report.rows import is_student
 from tfdcu.report.rows import is_teacher
 from tfdcu.report.rows import ratio
@@ -155,7 +155,7 @@ def _name_lines(axes, lines):
     places = spread(heights, gap, low, high - gap / 2)
     for row, height, place in zip(lines, heights, places):
         axes.annotate(
-            f"{_cut(title(row))}\n{words.percent(row['accuracy'], 1)}",
+            f"{_cut(title(row))}\n{units.percent(row['accuracy'], 1)}",
             (1.0, height),
             (1.06, place),
             xycoords=axes.get_yaxis_transform(),
@@ -195,7 +195,7 @@ def _draw_relative(new_figure, rows):
 
 
 def _bar(axes, place, key, times, tint, most):
-    text = words.compared(key, times) or words.MISSING
+    text = units.compared(key, times) or units.MISSING
     worse = times is not None and times > 1.005
     axes.barh(
         place,

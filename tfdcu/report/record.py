@@ -5,7 +5,7 @@ import math
 import numbers
 from pathlib import Path
 
-from tfdcu.files import whole_files
+from tfdcu.workdir.atomic import whole_files
 
 FORMATS = ("keras", "float32", "float16", "dynamic", "int8")
 FRACTIONS = ("accuracy", "agreement")

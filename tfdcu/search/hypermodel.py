@@ -9,14 +9,14 @@ import keras
 import keras_tuner
 import numpy as np
 
+from tfdcu.models.resize import resized
 from tfdcu.pruning import reestimate_statistics
-from tfdcu.search.setting import Setting
-from tfdcu.shrink import sample
-from tfdcu.stages import asked_teacher
-from tfdcu.stages import distiller
-from tfdcu.stages import fitted
-from tfdcu.transfer import Checkpoint
-from tfdcu.transfer import resized
+from tfdcu.search.trials import Setting
+from tfdcu.stages.distill import asked_teacher
+from tfdcu.stages.distill import distiller
+from tfdcu.stages.distill import fitted
+from tfdcu.stages.prune import sample
+from tfdcu.training.checkpoint import Checkpoint
 
 
 class StudentHyperModel(keras_tuner.HyperModel):

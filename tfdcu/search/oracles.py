@@ -15,7 +15,7 @@ import threadpoolctl
 from keras_tuner.engine.trial import Trial
 from keras_tuner.src.engine.stateful import Stateful
 
-from tfdcu.files import whole_files
+from tfdcu.workdir.atomic import whole_files
 
 
 class WholeFiles(Stateful):

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import keras_tuner
 
-from tfdcu.files import whole_files
 from tfdcu.search import oracles
-from tfdcu.search.names import check_names
+from tfdcu.search.space import check_names
+from tfdcu.workdir.atomic import whole_files
 
 # Seconds between two signs of life of a worker in a trial.
 BEAT = 5.0

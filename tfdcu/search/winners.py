@@ -1,10 +1,10 @@
 """From the trials' front to students trained in full."""
 
+import numpy as np
+
 from tfdcu.compress import compress
-from tfdcu.search.judge import COSTS
-from tfdcu.search.pareto import front
-from tfdcu.search.pareto import spread_along
-from tfdcu.stages import SECTIONS
+from tfdcu.search.objective import COSTS
+from tfdcu.stages.config import SECTIONS
 
 
 def winners(judge, finished, max_winners):
@@ -107,3 +107,46 @@ def with_front(judge, students):
         }
         for one in students
     ]
+
+
+def front(points):
+    """Indices of the points that no other one dominates, by rising cost.
+
+    A point dominates another if it costs no more, is no worse, and is better
+    in one of the two. Of equal points the first one is kept.
+
+    Args:
+        points: List of (quality, cost); more quality and less cost is better.
+
+    Returns:
+        List of indices into `points`; costs and qualities rise along it.
+    """
+    order = sorted(
+        range(len(points)), key=lambda i: (points[i][1], -points[i][0], i)
+    )
+    kept, best = [], -np.inf
+    for index in order:
+        if points[index][0] > best:
+            kept.append(index)
+            best = points[index][0]
+    return kept
+
+
+def spread_along(indices, num, always=()):
+    """At most `num` of a front's indices: the `always`, its ends, and between.
+
+    Args:
+        indices: List, in the order of the front.
+        num: Int, at least 1.
+        always: Indices that are taken before any other.
+
+    Returns:
+        List in the order of the front.
+    """
+    if len(indices) <= num:
+        return list(indices)
+    even = np.linspace(len(indices) - 1, 0, num).round().astype(int)
+    ends = indices[-1], indices[0]
+    wanted = [*always, *ends, *(indices[place] for place in even), *indices]
+    taken = list(dict.fromkeys(wanted))[:num]
+    return [index for index in indices if index in taken]

@@ -1,0 +1,100 @@
+"""Laws of identity: the same content is the same line, in any process."""
+
+import functools
+import json
+import pathlib
+import platform
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tests.support import tiny
+from tfdcu.data import open_source
+from tfdcu.workdir.fingerprint import describe
+from tfdcu.workdir.fingerprint import versions
+
+
+def augment(image, seed):
+    return image
+
+
+def test_versions_name_python_and_every_package():
+    found = versions()
+    assert found["python"] == platform.python_version()
+    assert found["keras"] == keras.__version__
+    assert found["tensorflow"] == tf.__version__
+    assert found["numpy"] == np.__version__
+    assert all(isinstance(value, str) for value in found.values())
+
+
+def test_plain_values_stand_for_themselves():
+    for value in (None, True, 3, 0.5, "folder:photos"):
+        assert describe(value) is value
+    assert describe(np.float32(0.5)) == 0.5
+    assert describe((1, (2, "a"))) == [1, [2, "a"]]
+    assert describe({"a": (1, 2), "b": {}}) == {"a": [1, 2], "b": {}}
+    assert describe(pathlib.Path("runs/x")) == "runs/x"
+
+
+def test_arrays_stand_for_their_content():
+    images = tiny.images()
+    assert describe(images) == describe(images.copy())
+    assert describe(images) == describe(np.asfortranarray(images))
+    assert describe(images) == describe(tf.constant(images))
+    changed = images.copy()
+    changed[-1, -1, -1, -1] += 1e-6
+    assert describe(images) != describe(changed)
+    assert describe(images) != describe(images.reshape(-1, 4, 16, 1))
+    assert describe(images) != describe(images.view("int32"))
+
+
+def test_objects_of_two_processes_read_alike():
+    things = [
+        augment,
+        lambda image, seed: image,
+        functools.partial(augment, seed=1),
+        keras.losses.KLDivergence(),
+        keras.optimizers.schedules.CosineDecay(0.1, 10),
+        tf.data.Dataset.range(3),
+        tiny.plain_net(),
+        open_source(tiny.images(), labeled=False),
+        object(),
+    ]
+    for thing in things:
+        text = json.dumps(describe(thing))
+        assert " at 0x" not in text, text
+    assert "augment" in describe(augment)
+
+
+def test_objects_of_keras_stand_for_their_config():
+    decay = keras.optimizers.schedules.CosineDecay
+    assert describe(decay(0.1, 10)) == describe(decay(0.1, 10))
+    assert describe(decay(0.1, 10)) != describe(decay(0.2, 10))
+    assert set(describe(keras.losses.KLDivergence())) == {"KLDivergence"}
+
+
+def test_datasets_are_told_apart_by_their_elements():
+    one = tf.data.Dataset.from_tensor_slices(tiny.images())
+    two = tf.data.Dataset.from_tensor_slices(tiny.images(size=6))
+    assert describe(one) != describe(two)
+
+
+def scaled(factor, power=1):
+    return lambda scores: factor * scores**power
+
+
+def test_functions_are_told_apart_by_what_they_do():
+    every = [
+        augment,
+        lambda image, seed: image + 1,
+        lambda image, seed: image + 2,
+        lambda image, seed=3: image + 2,
+        lambda image, seed: [image + 1 for _ in range(2)],
+        lambda image, seed: [image + 1 for _ in range(3)],
+        scaled(1),
+        scaled(2),
+    ]
+    found = [describe(one) for one in every]
+    assert len(set(found)) == len(found)
+    assert describe(scaled(2)) == describe(scaled(2))
