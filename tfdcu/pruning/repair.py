@@ -4,7 +4,7 @@ import numpy as np
 from keras import layers
 from keras import tree
 
-from tfdcu.graph.execute import Walk
+from tfdcu.graph.execute import Executor
 from tfdcu.graph.graph import read_graph
 from tfdcu.pruning.batches import batches
 from tfdcu.pruning.patches import sampled_patches
@@ -70,7 +70,7 @@ def repair(student, plan, images, *, limit=1024, ridge=1e-2, seed=0):
         )
     own, original = read_graph(student), read_graph(plan.model)
     inputs = _collected(images, _fitting(original, limit))
-    walk, reference = Walk(own, inputs), Walk(original, inputs)
+    walk, reference = Executor(own, inputs), Executor(original, inputs)
     keep, found = plan.keep, []
     once = _called_once(own)
     generator = np.random.default_rng(seed)
