@@ -3,8 +3,8 @@
 from functools import partial
 
 from tfdcu.data import prepare
-from tfdcu.distill.validation import Unseen
-from tfdcu.distill.validation import learned_by_heart
+from tfdcu.distill.validation import ValidationMimic
+from tfdcu.distill.validation import overfit_warning
 from tfdcu.models import at_size
 from tfdcu.models import custom_layers
 from tfdcu.models import load
@@ -34,7 +34,7 @@ from tfdcu.stages.report import samples
 from tfdcu.stages.report import walls_in_words
 from tfdcu.stages.select import chosen_pool
 from tfdcu.stages.select import with_pool
-from tfdcu.stages.targets import stored_targets
+from tfdcu.stages.targets import store_targets
 from tfdcu.workdir.fingerprint import describe
 from tfdcu.workdir.fingerprint import fingerprint
 from tfdcu.workdir.fingerprint import versions
@@ -213,7 +213,7 @@ def compress(
             cuts(number)["kept"],
         )
         mirror = config["targets"].get("mirror", False)
-        unseen = Unseen(splits.pool_validation, teacher, mirror)
+        unseen = ValidationMimic(splits.pool_validation, teacher, mirror)
         return trained(run, name, model, splits, config, stored, [unseen])
 
     def retrained(model, number, epochs):
@@ -241,7 +241,7 @@ def compress(
         verdict += selection_in_words(chosen["found"])
     print(*verdict, sep="\n")
     with run.stage("targets"):
-        stored = stored_targets(
+        stored = store_targets(
             teacher, splits, run.path / "targets", config, **config["targets"]
         )
     model = start or teacher
@@ -286,7 +286,7 @@ def compress(
         )
         if run.holds(f"training/{name}.json")
     }
-    notes += learned_by_heart(histories.get("student", {}))
+    notes += overfit_warning(histories.get("student", {}))
     cut_away = cuts(len(rounds))
     record = write_report(
         run.path / "report.json",

@@ -11,11 +11,11 @@ from tfdcu.distill import default_align_layer
 from tfdcu.graph.logits import as_logits
 from tfdcu.models import load
 from tfdcu.pool.domain_distance import proxy_a_distance
-from tfdcu.pool.outputs import asked
 from tfdcu.pool.outputs import check_layer
+from tfdcu.pool.outputs import collect_outputs
 from tfdcu.pool.outputs import opened
+from tfdcu.pool.outputs import output_function
 from tfdcu.pool.outputs import rounded
-from tfdcu.pool.outputs import tapped
 
 # With fewer labeled images, their distance to the pool is mostly chance.
 FEWEST_LABELED = 10
@@ -104,7 +104,7 @@ def diagnose(
     if layer is not None:
         output = teacher.get_layer(layer).output
         taps["statistics"] = output, channel_statistics
-    tap = tapped(teacher, **taps)
+    tap = output_function(teacher, **taps)
     options = {
         "image_shape": image_shape,
         "value_range": value_range,
@@ -115,7 +115,7 @@ def diagnose(
     def seen(images, labeled):
         source = opened(images, teacher, labeled=labeled, **options)
         source = sample_of(source, num_images, seed=seed)
-        return source, asked(tap, source)
+        return source, collect_outputs(tap, source)
 
     _, pool = seen(unlabeled, False)
     source, few = (None, None) if labeled is None else seen(labeled, True)
@@ -167,7 +167,7 @@ def colours(answers):
 
 
 def distance(few, pool, seed):
-    """The proxy A-distance of what was `asked`, or `None` if it is chance."""
+    """The proxy A-distance of two outputs, or `None` if it is chance."""
     if few is None or "statistics" not in pool:
         return None
     sides = few["statistics"], pool["statistics"]

@@ -28,7 +28,7 @@ from tfdcu.stages.prune import sample
 from tfdcu.stages.select import chosen_pool
 from tfdcu.stages.select import with_pool
 from tfdcu.stages.targets import MIXING
-from tfdcu.stages.targets import stored_targets
+from tfdcu.stages.targets import store_targets
 from tfdcu.training.train import train
 
 # Share of the pool that is held out to judge on where nothing else is.
@@ -246,7 +246,7 @@ class Setting:
             *mixing,
         )
         if key not in self.stored:
-            self.stored[key] = stored_targets(
+            self.stored[key] = store_targets(
                 self.teacher,
                 self.splits(config),
                 self.folder / "targets",

@@ -21,7 +21,7 @@ from tfdcu.stages.reestimate import Reestimate
 from tfdcu.stages.select import check_chosen
 from tfdcu.stages.select import chosen_pool
 from tfdcu.stages.targets import check_targets
-from tfdcu.stages.targets import stored_targets
+from tfdcu.stages.targets import store_targets
 from tfdcu.training.train import check_training
 from tfdcu.training.train import train
 
@@ -38,7 +38,7 @@ SECTIONS = {
         + ("epochs", "image_shape", "value_range", "data_dir", "seed"),
     ),
     "select": (chosen_pool, ("teacher", "splits", "seed")),
-    "targets": (stored_targets, ("teacher", "splits", "folder", "config")),
+    "targets": (store_targets, ("teacher", "splits", "folder", "config")),
     "channels": (
         prune_channels,
         ("model", "measure", "images", "rounds", "seed"),

@@ -9,7 +9,7 @@ from tfdcu.models.resize import resized
 from tfdcu.report import Progress
 from tfdcu.sparsity.sparsify import Sparsify
 from tfdcu.stages.reestimate import Reestimate
-from tfdcu.stages.targets import num_views
+from tfdcu.stages.targets import view_counts
 from tfdcu.training.train import train
 from tfdcu.workdir.workdir import save_model
 
@@ -80,7 +80,7 @@ def fitted(model, splits, config, folder, callbacks=(), targets=None):
             splits.labeled,
             splits.unlabeled,
             epochs=epochs,
-            **num_views(config),
+            **view_counts(config),
             targets=targets if both else None,
             seed=config["seed"],
             **config["batches"],
