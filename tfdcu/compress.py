@@ -35,8 +35,8 @@ from tfdcu.stages.report import walls_in_words
 from tfdcu.stages.select import chosen_pool
 from tfdcu.stages.select import with_pool
 from tfdcu.stages.targets import store_targets
-from tfdcu.workdir.fingerprint import describe
 from tfdcu.workdir.fingerprint import fingerprint
+from tfdcu.workdir.fingerprint import fingerprint_of
 from tfdcu.workdir.fingerprint import versions
 from tfdcu.workdir.workdir import Workdir
 
@@ -174,7 +174,7 @@ def compress(
     )
     check_values(config, splits, teacher, start)
     config |= {"baseline": baseline, "seed": seed}
-    identity = describe(
+    identity = fingerprint_of(
         {
             "teacher": fingerprint(teacher),
             "student": start and fingerprint(start),
@@ -222,7 +222,7 @@ def compress(
         return distilled(f"round_{number}", model, dense, number)
 
     with run.stage("diagnosis"):
-        diagnosis = run.kept_json(
+        diagnosis = run.cached_json(
             "diagnosis.json",
             lambda: diagnose(
                 teacher, splits.labeled, splits.unlabeled, seed=seed
@@ -233,7 +233,7 @@ def compress(
     if config["select"].get("by") is not None:
         choose = partial(chosen_pool, teacher, splits, seed=seed)
         with run.stage("selection"):
-            chosen = run.kept_json(
+            chosen = run.cached_json(
                 "selection.json", partial(choose, **config["select"])
             )
         splits = with_pool(splits, chosen)

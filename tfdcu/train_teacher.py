@@ -17,7 +17,7 @@ from tfdcu.stages.config import SECTIONS
 from tfdcu.stages.config import check_section
 from tfdcu.training.train import check_training
 from tfdcu.training.train import train
-from tfdcu.workdir.fingerprint import describe
+from tfdcu.workdir.fingerprint import fingerprint_of
 from tfdcu.workdir.fingerprint import versions
 from tfdcu.workdir.workdir import Workdir
 from tfdcu.workdir.workdir import save_model
@@ -109,7 +109,7 @@ def train_teacher(
         images = dataclasses.replace(splits, test=None).describe()
         run = Workdir(
             path.with_suffix(".training"),
-            describe({**arguments, "images": images}),
+            fingerprint_of({**arguments, "images": images}),
             versions(),
         )
 

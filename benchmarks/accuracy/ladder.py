@@ -28,7 +28,7 @@ from benchmarks.accuracy.examples import cifar10
 from benchmarks.accuracy.examples import digits_example
 from benchmarks.accuracy.page import write_page
 from benchmarks.accuracy.pools import part
-from tfdcu.workdir.atomic import whole_files
+from tfdcu.workdir.atomic import atomic_write
 
 EXAMPLE = flags.DEFINE_enum(
     "example", "digits", ["digits", "cifar10"], "Which ladder."
@@ -157,7 +157,7 @@ def main(argv):
     def add(new):
         # Read anew: another ladder may have added rows while this one ran.
         every = rows() + [r for r in new if not done(r["rung"], r["seed"])]
-        with whole_files(file) as (data,):
+        with atomic_write(file) as (data,):
             data.write_text(json.dumps(every, indent=1) + "\n", "utf-8")
         write_page(HERE / example.name, every)
 

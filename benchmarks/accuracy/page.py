@@ -6,7 +6,7 @@ import numpy as np
 
 from benchmarks.accuracy import rungs
 from tfdcu.report import style
-from tfdcu.workdir.atomic import whole_files
+from tfdcu.workdir.atomic import atomic_write
 
 TITLES = {
     "cifar10": "CIFAR-10, ResNet-56, 50 labels a class, Tiny ImageNet",
@@ -46,7 +46,7 @@ def write_page(path, rows):
         drawn = style.draw(picture, rows, *others)
         if drawn is not None:
             content[f"{path}{ending}"] = drawn
-    with whole_files(*content) as files:
+    with atomic_write(*content) as files:
         for file, data in zip(files, content.values()):
             file.write_bytes(data)
 

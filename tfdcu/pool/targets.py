@@ -18,7 +18,7 @@ from tfdcu.pool.write_targets import Collector
 from tfdcu.pool.write_targets import changed_images
 from tfdcu.pool.write_targets import view_batches
 from tfdcu.report import Counter
-from tfdcu.workdir.atomic import remove_stand_ins
+from tfdcu.workdir.atomic import remove_temporary
 
 
 def teacher_targets(
@@ -163,7 +163,7 @@ def teacher_targets(
         path = Path(path) / name_of(described, source)
     targets = claim(path, described, renew=renew, shard=share)
     if share == (0, 1):
-        remove_stand_ins(path)
+        remove_temporary(path)
     own = range(share[0], targets.num_shards, share[1])
     if shard is None:
         own = ()

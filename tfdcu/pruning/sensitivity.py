@@ -14,7 +14,7 @@ from tfdcu.pruning.groups import Groups
 from tfdcu.pruning.importance.scores import default_importance
 from tfdcu.pruning.importance.scores import score_groups
 from tfdcu.pruning.masked import silenced
-from tfdcu.workdir.atomic import whole_files
+from tfdcu.workdir.atomic import atomic_write
 
 
 def sensitivity(
@@ -151,5 +151,5 @@ def _resume(record, path, names):
 def _save(record, path):
     if path is None:
         return
-    with whole_files(path) as (beside,):
+    with atomic_write(path) as (beside,):
         beside.write_text(json.dumps(record, indent=1) + "\n", "utf-8")

@@ -15,14 +15,14 @@ import threadpoolctl
 from keras_tuner.engine.trial import Trial
 from keras_tuner.src.engine.stateful import Stateful
 
-from tfdcu.workdir.atomic import whole_files
+from tfdcu.workdir.atomic import atomic_write
 
 
 class WholeFiles(Stateful):
     """State that is on disk whole or not at all."""
 
     def save(self, fname):
-        with whole_files(fname) as (beside,):
+        with atomic_write(fname) as (beside,):
             beside.write_text(json.dumps(self.get_state()), "utf-8")
 
 
@@ -44,7 +44,7 @@ class Lasting:
         self.worker_heard = {}
 
     def _save_trial(self, trial):
-        with whole_files(
+        with atomic_write(
             f"{self._get_trial_dir(trial.trial_id)}/trial.json"
         ) as (beside,):
             beside.write_text(json.dumps(trial.get_state()), "utf-8")

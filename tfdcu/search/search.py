@@ -14,9 +14,9 @@ from tfdcu.search.trials import Setting
 from tfdcu.search.winners import in_full
 from tfdcu.search.winners import winners
 from tfdcu.search.winners import with_front
-from tfdcu.workdir.atomic import whole_files
-from tfdcu.workdir.fingerprint import describe
+from tfdcu.workdir.atomic import atomic_write
 from tfdcu.workdir.fingerprint import fingerprint
+from tfdcu.workdir.fingerprint import fingerprint_of
 from tfdcu.workdir.fingerprint import versions
 from tfdcu.workdir.workdir import Workdir
 
@@ -160,7 +160,7 @@ def search(
         **setting.config,
         "teacher": fingerprint(setting.teacher),
         "student": setting.student and fingerprint(setting.student),
-        **{name: describe(one) for name, one in setting.sources.items()},
+        **{name: fingerprint_of(one) for name, one in setting.sources.items()},
         "images": setting.whole(setting.config).describe(),
         "space": {leaf.name: repr(leaf) for leaf in setting.leaves},
         "tuner": tuner,
@@ -272,9 +272,9 @@ def spent(outcomes, seconds, distributed):
 def written(run, record):
     """Write table, picture and record; the record as it will be read."""
     table = front_table(record)
-    with whole_files(run.path / "front.md") as (beside,):
+    with atomic_write(run.path / "front.md") as (beside,):
         beside.write_text(table + "\n", "utf-8")
-    with whole_files(run.path / "front.png") as (beside,):
+    with atomic_write(run.path / "front.png") as (beside,):
         beside.write_bytes(front_figure(record))
     run.write_json("front.json", record)
     print(f"\n{table}\n\nThe front as a picture: {run.path / 'front.png'}")

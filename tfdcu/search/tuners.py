@@ -12,7 +12,7 @@ import keras_tuner
 
 from tfdcu.search import oracles
 from tfdcu.search.space import check_names
-from tfdcu.workdir.atomic import whole_files
+from tfdcu.workdir.atomic import atomic_write
 
 # Seconds between two signs of life of a worker in a trial.
 BEAT = 5.0
@@ -126,7 +126,7 @@ class Tuner(keras_tuner.Tuner, oracles.WholeFiles):
 
     def write_outcome(self, trial, outcome):
         """Keep an outcome in the folder of its trial."""
-        with whole_files(self.outcome_file(trial.trial_id)) as (beside,):
+        with atomic_write(self.outcome_file(trial.trial_id)) as (beside,):
             beside.write_text(json.dumps(outcome, indent=2) + "\n", "utf-8")
 
     def outcome_file(self, trial_id):
