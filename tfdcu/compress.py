@@ -9,29 +9,29 @@ from tfdcu.models import at_size
 from tfdcu.models import custom_layers
 from tfdcu.models import load
 from tfdcu.pool.diagnose import diagnose
-from tfdcu.report import diagnosis_in_words
+from tfdcu.report import format_diagnosis
+from tfdcu.report import format_selection
 from tfdcu.report import read_report
 from tfdcu.report import render
-from tfdcu.report import selection_in_words
 from tfdcu.report import table
 from tfdcu.report import write_report
+from tfdcu.stages.config import check_config
 from tfdcu.stages.config import check_needs
-from tfdcu.stages.config import check_sections
 from tfdcu.stages.config import check_values
 from tfdcu.stages.config import image_shape_of
-from tfdcu.stages.distill import asked_teacher
-from tfdcu.stages.distill import distiller
-from tfdcu.stages.distill import trained
-from tfdcu.stages.export import exported
-from tfdcu.stages.measure import measured
-from tfdcu.stages.prune import cut_in_all
-from tfdcu.stages.prune import pruned
+from tfdcu.stages.distill import build_distiller
+from tfdcu.stages.distill import run_training
+from tfdcu.stages.distill import teacher_if_needed
+from tfdcu.stages.export import export_models
+from tfdcu.stages.measure import measure
+from tfdcu.stages.prune import merge_plans
+from tfdcu.stages.prune import prune
+from tfdcu.stages.prune import pruning_schedule
 from tfdcu.stages.prune import rows_of
-from tfdcu.stages.prune import shrinking
 from tfdcu.stages.report import by_source
-from tfdcu.stages.report import in_words
+from tfdcu.stages.report import format_cost
+from tfdcu.stages.report import format_unprunable
 from tfdcu.stages.report import samples
-from tfdcu.stages.report import walls_in_words
 from tfdcu.stages.select import chosen_pool
 from tfdcu.stages.select import with_pool
 from tfdcu.stages.targets import store_targets
@@ -154,7 +154,7 @@ def compress(
         "reestimate": reestimate,
         "export": export,
     }
-    config = check_sections(given)
+    config = check_config(given)
     sources = {
         "labeled": labeled,
         "unlabeled": unlabeled,
@@ -192,29 +192,31 @@ def compress(
     run.write_json("skipped.json", list(splits.skipped))
 
     rounds = (
-        [] if start else shrinking(config["channels"], **config["iterative"])
+        []
+        if start
+        else pruning_schedule(config["channels"], **config["iterative"])
     )
 
     def cut(model, number, part):
-        smaller, plan = pruned(model, teacher, splits, config, part)
+        smaller, plan = prune(model, teacher, splits, config, part)
         run.write_json(f"channels/{number}.json", rows_of(plan))
         return smaller
 
     def cuts(number):
         files = [f"channels/{i}.json" for i in range(1, number + 1)]
-        return cut_in_all([run.read_json(file) for file in files])
+        return merge_plans([run.read_json(file) for file in files])
 
     def distilled(name, model, config, number):
-        model = distiller(
+        model = build_distiller(
             model,
-            asked_teacher(teacher, stored, config),
+            teacher_if_needed(teacher, stored, config),
             config,
             class_shares,
             cuts(number)["kept"],
         )
         mirror = config["targets"].get("mirror", False)
         unseen = ValidationMimic(splits.pool_validation, teacher, mirror)
-        return trained(run, name, model, splits, config, stored, [unseen])
+        return run_training(run, name, model, splits, config, stored, [unseen])
 
     def retrained(model, number, epochs):
         short = config["training"] | {"epochs": epochs}
@@ -228,7 +230,7 @@ def compress(
                 teacher, splits.labeled, splits.unlabeled, seed=seed
             ),
         )
-    verdict = diagnosis_in_words(diagnosis)
+    verdict = format_diagnosis(diagnosis)
     class_shares, chosen = diagnosis["shares"], None
     if config["select"].get("by") is not None:
         choose = partial(chosen_pool, teacher, splits, seed=seed)
@@ -238,7 +240,7 @@ def compress(
             )
         splits = with_pool(splits, chosen)
         class_shares = chosen["found"]["kept_shares"]
-        verdict += selection_in_words(chosen["found"])
+        verdict += format_selection(chosen["found"])
     print(*verdict, sep="\n")
     with run.stage("targets"):
         stored = store_targets(
@@ -259,7 +261,7 @@ def compress(
     small = partial(run.model, "pruned", lambda: model)
 
     student = small()
-    print(f"Teacher: {in_words(teacher)}\nStudent: {in_words(student)}")
+    print(f"Teacher: {format_cost(teacher)}\nStudent: {format_cost(student)}")
     with run.stage("transfer"):
         student = run.model(
             "student",
@@ -270,13 +272,13 @@ def compress(
         with run.stage("baseline"):
             models["baseline"] = run.model(
                 "baseline",
-                lambda: trained(run, "baseline", small(), splits, config),
+                lambda: run_training(run, "baseline", small(), splits, config),
             )
     models["student"] = student
     with run.stage("export"):
-        files = exported(models, splits, run.path, **config["export"])
+        files = export_models(models, splits, run.path, **config["export"])
     with run.stage("measure"):
-        rows, notes = measured(models, files, splits)
+        rows, notes = measure(models, files, splits)
     histories = {
         name: run.read_json(f"training/{name}.json")
         for name in (
@@ -299,7 +301,7 @@ def compress(
             "channels": cut_away["groups"],
             "diagnosis": diagnosis,
             "selection": chosen["found"] if chosen else {},
-            "notes": [*verdict, *notes, *walls_in_words(cut_away["walls"])],
+            "notes": [*verdict, *notes, *format_unprunable(cut_away["walls"])],
             "skipped": by_source(splits.skipped),
             "classes": list(splits.classes or ()),
         },

@@ -14,7 +14,7 @@ from tfdcu.models import build
 from tfdcu.models import load
 from tfdcu.report import Progress
 from tfdcu.stages.config import SECTIONS
-from tfdcu.stages.config import check_section
+from tfdcu.stages.config import check_options
 from tfdcu.training.train import check_training
 from tfdcu.training.train import train
 from tfdcu.workdir.fingerprint import fingerprint_of
@@ -81,7 +81,7 @@ def train_teacher(
             "The teacher's file has the wrong ending. Expected: a path that "
             f"ends in .keras. Received: '{path}'"
         )
-    training = check_section("training", training, *SECTIONS["training"])
+    training = check_options("training", training, *SECTIONS["training"])
     source = open_source(
         labeled, split=split, image_shape=image_shape, data_dir=data_dir
     )

@@ -16,7 +16,7 @@ from benchmarks.accuracy.page import page
 from tfdcu.distill.feature_layers import default_feature_layer
 from tfdcu.report import style
 from tfdcu.stages.config import SECTIONS
-from tfdcu.stages.config import check_sections
+from tfdcu.stages.config import check_config
 
 EXAMPLES = digits_example("teacher.keras"), cifar10("teacher.keras", "data")
 RUNGS = [*rungs.LADDER, *rungs.ABLATIONS, *rungs.PLACES]
@@ -37,7 +37,7 @@ def test_every_rung_is_a_config_that_compress_takes(example, rung):
     config = example.config(seed=0)
     for change in rungs.changes(rung):
         config = rungs.changed(config, change)
-    assert check_sections({name: config[name] for name in SECTIONS})
+    assert check_config({name: config[name] for name in SECTIONS})
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda one: one.name)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tfdcu.report import diagnosis_in_words
+from tfdcu.report import format_diagnosis
 
 PLAIN = {
     "num_images": 2000,
@@ -37,7 +37,7 @@ ALONE = {
 
 
 def said(**changes):
-    return diagnosis_in_words({**PLAIN, **changes})
+    return format_diagnosis({**PLAIN, **changes})
 
 
 def test_nothing_stands_out():

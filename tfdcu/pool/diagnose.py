@@ -40,7 +40,7 @@ def diagnose(
     """Look at a pool before training on it: is it fit for this teacher?
 
     Costs one pass of the teacher over `num_images` images, and changes
-    nothing. `compress` does it for each run; `diagnosis_in_words` says what
+    nothing. `compress` does it for each run; `format_diagnosis` says what
     stands out. What is measured, and from where on it counts, is ours.
 
     The distance is the proxy A-distance (Ben-David et al. 2010) on each
@@ -91,7 +91,7 @@ def diagnose(
     Example:
 
     >>> found = tfdcu.diagnose("teacher.keras", "digits", "printed")
-    >>> print(*tfdcu.diagnosis_in_words(found), sep="\\n")
+    >>> print(*tfdcu.format_diagnosis(found), sep="\\n")
     """
     if num_images < 1:
         raise ValueError(

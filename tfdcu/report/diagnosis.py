@@ -20,7 +20,7 @@ JUNK = 0.05
 MOST_NAMES = 10
 
 
-def diagnosis_in_words(diagnosis):
+def format_diagnosis(diagnosis):
     """What a diagnosis found, as sentences; says only what was measured.
 
     Args:
@@ -33,7 +33,7 @@ def diagnosis_in_words(diagnosis):
     Example:
 
     >>> found = tfdcu.diagnose("teacher.keras", "digits", "printed")
-    >>> print(*tfdcu.diagnosis_in_words(found), sep="\\n")
+    >>> print(*tfdcu.format_diagnosis(found), sep="\\n")
     """
     warnings = [
         sentence
@@ -170,7 +170,7 @@ RULES = {
 }
 
 
-def selection_in_words(found):
+def format_selection(found):
     """What a selection kept of a pool, as sentences for the notes.
 
     Args:
@@ -182,7 +182,7 @@ def selection_in_words(found):
     Example:
 
     >>> keep, found = tfdcu.select_pool(teacher, "digits", "printed")
-    >>> print(*selection_in_words(found), sep="\\n")
+    >>> print(*format_selection(found), sep="\\n")
     """
     before, after = (
         (found[f"{part}confidence_mean"], found[f"{part}effective_classes"])

@@ -12,9 +12,9 @@ import numpy as np
 from tfdcu.models.resize import resized
 from tfdcu.pruning import reestimate_statistics
 from tfdcu.search.trials import Setting
-from tfdcu.stages.distill import asked_teacher
-from tfdcu.stages.distill import distiller
-from tfdcu.stages.distill import fitted
+from tfdcu.stages.distill import build_distiller
+from tfdcu.stages.distill import fit_epochs
+from tfdcu.stages.distill import teacher_if_needed
 from tfdcu.stages.prune import sample
 from tfdcu.training.checkpoint import Checkpoint
 
@@ -86,9 +86,9 @@ class StudentHyperModel(keras_tuner.HyperModel):
         """
         config = self.setting.short(self.setting.values(hp))
         student, kept = self.setting.pruned(config)
-        return distiller(
+        return build_distiller(
             student,
-            asked_teacher(
+            teacher_if_needed(
                 self.setting.teacher, self.setting.targets(config), config
             ),
             config,
@@ -203,7 +203,7 @@ def train_from(
     callback = keras.callbacks.LambdaCallback(on_train_begin=keep_time)
     # Trials are judged once, at the end.
     splits = dataclasses.replace(splits, validation=None)
-    fitted(model, splits, config, folder, [callback, *callbacks], targets)
+    fit_epochs(model, splits, config, folder, [callback, *callbacks], targets)
 
 
 class CaughtUp(keras.callbacks.Callback):

@@ -3,13 +3,13 @@
 import math
 import tempfile
 
-from tfdcu.evaluate import choices_of
-from tfdcu.evaluate import share_equal
+from tfdcu.evaluate import agreement
+from tfdcu.evaluate import predict_classes
 from tfdcu.export import file_sizes
 from tfdcu.export import latency
 from tfdcu.graph.profile import profile
 from tfdcu.search.space import check_names
-from tfdcu.stages.export import files_of
+from tfdcu.stages.export import export_model
 
 COSTS = ("macs", "params", "bytes", "latency_ms")
 # The costs that only a LiteRT file has.
@@ -68,11 +68,11 @@ class Judge:
             right = (
                 images.labels()
                 if accuracy
-                else choices_of(self.teacher, images)[0]
+                else predict_classes(self.teacher, images)[0]
             )
             self.right[id(images)] = images, right
         _, right = self.right[id(images)]
-        return share_equal(choices_of(model, images)[0], right)
+        return agreement(predict_classes(model, images)[0], right)
 
     def before(self, model, splits, export):
         """What a student costs, as far as it is known before it is trained.
@@ -157,4 +157,4 @@ def litert(model, splits, export, folder):
     options = dict(export)
     formats = options.pop("formats", None)
     kind = (formats or ("float32",))[0]
-    return files_of(model, splits, folder, formats=(kind,), **options)[kind]
+    return export_model(model, splits, folder, formats=(kind,), **options)[kind]

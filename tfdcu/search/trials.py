@@ -19,11 +19,11 @@ from tfdcu.search.space import check_names
 from tfdcu.search.space import read_space
 from tfdcu.search.space import with_values
 from tfdcu.stages.config import SECTIONS
+from tfdcu.stages.config import check_config
 from tfdcu.stages.config import check_needs
-from tfdcu.stages.config import check_sections
 from tfdcu.stages.config import check_values
 from tfdcu.stages.config import image_shape_of
-from tfdcu.stages.prune import pruned
+from tfdcu.stages.prune import prune
 from tfdcu.stages.prune import sample
 from tfdcu.stages.select import chosen_pool
 from tfdcu.stages.select import with_pool
@@ -87,7 +87,7 @@ class Setting:
     ):
         check_names("section", sections, SECTIONS)
         check_shares(pool_share, epochs_share)
-        config = check_sections(sections)
+        config = check_config(sections)
         if sections.get("channels") is None and student is None:
             config["channels"] = {"macs": 0.5}
         self.leaves = read_space(space, config)
@@ -289,7 +289,7 @@ class Setting:
         channels = {**config["channels"], "importance": self.worth(config)}
         config = {**config, "channels": channels}
         splits = self.splits(config)
-        student, plan = pruned(self.teacher, self.teacher, splits, config)
+        student, plan = prune(self.teacher, self.teacher, splits, config)
         return student, plan.kept_channels()
 
 

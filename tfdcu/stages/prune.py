@@ -17,7 +17,7 @@ from tfdcu.pruning import student_of
 NUM_IMAGES = 1024
 
 
-def shrinking(channels, *, rounds=None, epochs=0):
+def pruning_schedule(channels, *, rounds=None, epochs=0):
     """The rounds of an iterative schedule: prune a little, repair, again.
 
     A budget of share s is met by `rounds` cuts of equal proportion: after
@@ -51,7 +51,7 @@ def shrinking(channels, *, rounds=None, epochs=0):
     ]
 
 
-def pruned(model, teacher, splits, config, part=1.0):
+def prune(model, teacher, splits, config, part=1.0):
     """A model without the channels it needs least, and what was cut.
 
     It is trained whole, whatever the teacher had frozen when it was trained.
@@ -126,7 +126,7 @@ def rows_of(plan):
     }
 
 
-def cut_in_all(rounds):
+def merge_plans(rounds):
     """What all rounds together cut: widths and channels of the teacher.
 
     Args:
