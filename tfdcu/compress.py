@@ -301,7 +301,11 @@ def compress(
             "channels": cut_away["groups"],
             "diagnosis": diagnosis,
             "selection": chosen["found"] if chosen else {},
-            "notes": [*verdict, *notes, *format_unprunable(cut_away["walls"])],
+            "notes": [
+                *verdict,
+                *notes,
+                *format_unprunable(cut_away["unprunable"]),
+            ],
             "skipped": by_source(splits.skipped),
             "classes": list(splits.classes or ()),
         },

@@ -5,7 +5,7 @@ import pytest
 
 from tests.support import tiny
 from tfdcu.data import images_of
-from tfdcu.pruning import importance_of
+from tfdcu.pruning import score_channels
 from tfdcu.search.trials import Setting
 
 
@@ -163,10 +163,10 @@ def test_the_teachers_channels_are_judged_once(monkeypatch):
 
     def counted(*arguments, **options):
         asked.append(options["importance"])
-        return importance_of(*arguments, **options)
+        return score_channels(*arguments, **options)
 
     module = sys.modules["tfdcu.search.trials"]
-    monkeypatch.setattr(module, "importance_of", counted)
+    monkeypatch.setattr(module, "score_channels", counted)
     shares = [one.short({"channels.macs": share}) for share in (0.3, 0.5)]
     students = [one.pruned(config)[0] for config in shares]
     assert students[0].count_params() < students[1].count_params()

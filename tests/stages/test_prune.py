@@ -6,7 +6,7 @@ import pytest
 from tests.support import tiny
 from tfdcu import data
 from tfdcu.graph.macs import total_macs
-from tfdcu.pruning import importance_of
+from tfdcu.pruning import score_channels
 from tfdcu.stages.prune import kept_of_all
 from tfdcu.stages.prune import merge_plans
 from tfdcu.stages.prune import prune
@@ -27,7 +27,7 @@ def test_rounds_are_equal_proportions_and_the_last_trains_no_further():
 
 
 def test_one_cut_is_enough_where_nothing_is_judged_anew():
-    known = importance_of(tiny.plain_net())
+    known = score_channels(tiny.plain_net())
     assert pruning_schedule({"repair": False}) == [(1.0, 0)]
     assert pruning_schedule({"importance": known}) == [(1.0, 0)]
 
@@ -125,4 +125,4 @@ def test_what_is_kept_of_what_was_kept_is_the_teachers():
 
 
 def test_nothing_cut_is_an_empty_list():
-    assert merge_plans([]) == {"groups": [], "walls": {}, "kept": {}}
+    assert merge_plans([]) == {"groups": [], "unprunable": {}, "kept": {}}

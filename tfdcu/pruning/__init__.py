@@ -5,7 +5,7 @@ from tfdcu.pruning.budget import BUDGETS
 from tfdcu.pruning.budget import once_a_model
 from tfdcu.pruning.groups import ChannelGroup
 from tfdcu.pruning.groups import channel_groups
-from tfdcu.pruning.importance.scores import importance_of
+from tfdcu.pruning.importance.scores import score_channels
 from tfdcu.pruning.plan import ChannelPlan
 from tfdcu.pruning.prune import check_channels
 from tfdcu.pruning.prune import num_rounds
@@ -25,7 +25,7 @@ __all__ = [
     "ChannelPlan",
     "channel_groups",
     "check_channels",
-    "importance_of",
+    "score_channels",
     "num_rounds",
     "once_a_model",
     "pass_through",

@@ -1,4 +1,4 @@
-"""The original model with channels silenced where they are consumed.
+"""The original model with channels masked where they are consumed.
 
 This is the other side of every claim of exactness: the original graph with
 the original weights, run operation by operation, in which each operation
@@ -17,7 +17,7 @@ from tfdcu.graph.execute import execute
 from tfdcu.graph.execute import with_scaled_weights
 
 
-def silenced(groups, kept):
+def masked(groups, kept):
     """The function that the smaller model must equal.
 
     Args:

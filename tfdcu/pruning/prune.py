@@ -15,7 +15,7 @@ from tfdcu.pruning.constraints import bounds
 from tfdcu.pruning.cost import COSTS
 from tfdcu.pruning.groups import Groups
 from tfdcu.pruning.importance.scores import PER_COST
-from tfdcu.pruning.importance.scores import KnownImportance
+from tfdcu.pruning.importance.scores import CachedImportance
 from tfdcu.pruning.importance.scores import check_importance
 from tfdcu.pruning.importance.scores import default_importance
 from tfdcu.pruning.importance.scores import per_cost
@@ -55,7 +55,7 @@ def prune_channels(
 
     Use it to make the student out of the teacher. The channels are really
     gone: the result is an ordinary model with smaller layers. It computes
-    exactly what the original computes with the same channels silenced at
+    exactly what the original computes with the same channels masked at
     their consumers; then, where there are images, its kernels are solved
     anew to make up for what went (`repair`). Names, dtype policies,
     regularizers, trainable flags and the training config are kept; the
@@ -107,7 +107,7 @@ def prune_channels(
         rounds: Int, at least 1, cuts of equal proportion that lead to the
             budget. Each judges the channels anew, as what the one before left
             uses them, and takes as long as the first. Default `None`: 4 where
-            kernels are solved anew, but 1 with an `importance_of` a model.
+            kernels are solved anew, but 1 with a `CachedImportance`.
         tolerance: How far below the budget the result may be, as a share of
             the budget. Default 0.02.
         seed: Seed of everything random.
@@ -118,7 +118,7 @@ def prune_channels(
     Raises:
         ValueError: If the model cannot be taken apart, not exactly one budget
             is given, an option is unknown, images are missing, there are no
-            rounds or several with an `importance_of` a model, or the budget
+            rounds or several with a `CachedImportance`, or the budget
             cannot be met; the message then says which can.
 
     Example:
@@ -154,7 +154,7 @@ def num_rounds(rounds, importance, repaired):
         ValueError: If there are no rounds, or several by the importance of a
             model that is no longer there after the first.
     """
-    known = isinstance(importance, KnownImportance)
+    known = isinstance(importance, CachedImportance)
     if rounds is None:
         return ROUNDS if repaired and not known else 1
     if rounds < 1:
@@ -166,7 +166,7 @@ def num_rounds(rounds, importance, repaired):
         raise ValueError(
             "The importance of a model does not tell what a cut made of it. "
             "Expected: rounds=1, or the name of an importance instead of an "
-            f"`importance_of` a model. Received: rounds={rounds}."
+            f"`score_channels` a model. Received: rounds={rounds}."
         )
     return rounds
 

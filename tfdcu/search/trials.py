@@ -13,7 +13,7 @@ from tfdcu.models import at_size
 from tfdcu.models import copy_of
 from tfdcu.models import load
 from tfdcu.pool.diagnose import diagnose
-from tfdcu.pruning import importance_of
+from tfdcu.pruning import score_channels
 from tfdcu.search.objective import Judge
 from tfdcu.search.space import check_names
 from tfdcu.search.space import read_space
@@ -274,7 +274,7 @@ class Setting:
         key = key_of(config["data"], config["select"], name)
         if key not in self.known:
             seed = config["seed"]
-            self.known[key] = importance_of(
+            self.known[key] = score_channels(
                 self.teacher,
                 sample(self.splits(config), seed),
                 importance=name,

@@ -121,7 +121,7 @@ def rows_of(plan):
     """What a plan does, as it is kept in a run: JSON-ready."""
     return {
         "groups": plan.rows(),
-        "walls": plan.frozen(),
+        "unprunable": plan.unprunable(),
         "kept": plan.kept_channels(),
     }
 
@@ -136,7 +136,7 @@ def merge_plans(rounds):
         Like one of them.
     """
     if not rounds:
-        return {"groups": [], "walls": {}, "kept": {}}
+        return {"groups": [], "unprunable": {}, "kept": {}}
     first = {row["group"]: row["before"] for row in rounds[0]["groups"]}
     groups = [
         {**row, "before": first.get(row["group"], row["before"])}

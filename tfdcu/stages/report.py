@@ -12,10 +12,11 @@ def format_cost(model):
     return f"{cost['params']:,} parameters, {cost['macs']:,} macs"
 
 
-def format_unprunable(walls):
+def format_unprunable(unprunable):
     """A sentence for each layer that could not be pruned across."""
     return [
-        f"{count:,} channels were kept: {why}." for why, count in walls.items()
+        f"{count:,} channels were kept: {why}."
+        for why, count in unprunable.items()
     ]
 
 
