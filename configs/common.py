@@ -100,14 +100,15 @@ def get_config():
     config.channels.per_layer = placeholder(object)
     # Whether kernels are solved anew on these images to make up for what was
     # cut; they are when not set.
-    config.channels.repair = placeholder(bool)
+    config.channels.reconstruct = placeholder(bool)
     # BatchNorm statistics computed anew on them after the cut.
     config.channels.reestimate = False
     # How far below the budget the result may be, as a share of it.
     config.channels.tolerance = 0.02
 
-    # Prune in rounds, each of which judges and repairs anew what is left, found
-    # when not set; with so many epochs of training after each but the last.
+    # Prune in rounds, each of which judges and reconstructs anew what is left,
+    # found when not set; with so many epochs of training after each but the
+    # last.
     config.iterative = ConfigDict()
     config.iterative.rounds = placeholder(int)
     config.iterative.epochs = 0

@@ -96,8 +96,8 @@ def compress(
             the pool are not chosen from, and an epoch is of the chosen alone.
             Defaults to `None`, the whole pool, as does no `by`.
         channels: Keywords of `prune_channels`. Defaults to `{"macs": 0.5}`.
-        iterative: `rounds` of pruning, each of which judges and repairs anew
-            what is left, and `epochs` of training after each but the last.
+        iterative: `rounds` of pruning, each of which judges and reconstructs
+            anew what is left, and `epochs` of training after each but the last.
             Defaults to the rounds of `prune_channels` without training.
         targets: `views`, how many views of each image the teacher is asked
             about once, before training, instead of in every step;

@@ -113,8 +113,8 @@ def untrained(example, seed, folder, done):
     rows = []
     for name, rung in (
         ("0 pruned", "3 + mimic on the pool"),
-        ("0 pruned at once and repaired", "cut at once"),
-        ("0 pruned and repaired", "5 everything"),
+        ("0 pruned at once and reconstructed", "cut at once"),
+        ("0 pruned and reconstructed", "5 everything"),
     ):
         model = folder / f"{rung}-{seed}".replace(" ", "_") / "pruned.keras"
         if model.exists() and not done(name, seed):

@@ -14,8 +14,8 @@ TITLES = {
 }
 ZERO = (
     "0 pruned",
-    "0 pruned at once and repaired",
-    "0 pruned and repaired",
+    "0 pruned at once and reconstructed",
+    "0 pruned and reconstructed",
 )
 BEST = "5 everything"
 ORACLE = "6 oracle"

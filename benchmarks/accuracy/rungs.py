@@ -7,7 +7,7 @@ from benchmarks.accuracy.pools import with_junk
 
 # Rungs 1 to 4 are the method without what this project adds to it.
 PLAIN = {
-    "channels": {"repair": False, "reestimate": True},
+    "channels": {"reconstruct": False, "reestimate": True},
     "transfer": {
         "batchnorm": "joint",
         "align_weight": 0.0,
@@ -57,7 +57,9 @@ LADDER = {
 }
 # Rung 5 with one thing taken away, or another one in its place.
 ABLATIONS = {
-    "no repair": {"channels": {"repair": False, "reestimate": True}},
+    "no reconstruction": {
+        "channels": {"reconstruct": False, "reestimate": True}
+    },
     "channels by l2": {"channels": {"importance": "l2"}},
     "cut at once": {"iterative": {"rounds": 1}},
     "trained between rounds": {"iterative": {"epochs": 2}},

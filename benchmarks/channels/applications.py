@@ -158,8 +158,8 @@ def render(rows):
         "cores.",
         "",
         "| model | macs (M) | macs left | params (M) | params left | groups | "
-        "unprunable | plan s | rebuild s | difference | spread | effect | loaded "
-        "same | LiteRT |",
+        "unprunable | plan s | rebuild s | difference | spread | effect | "
+        "loaded same | LiteRT |",
         "|---|" + "---:|" * 13,
     ]
     for row in sorted(rows, key=lambda row: row["name"]):
@@ -172,8 +172,9 @@ def render(rows):
         lines.append(
             f"| {row['name']} | {row['macs'] / 1e6:,.0f} | "
             f"{row['macs_left']:.4f} | {row['params'] / 1e6:.2f} | "
-            f"{row['params_left']:.3f} | {row['groups']} | {row['unprunable']} | "
-            f"{row['plan_seconds']:.2f} | {row['rebuild_seconds']:.2f} | "
+            f"{row['params_left']:.3f} | {row['groups']} | "
+            f"{row['unprunable']} | {row['plan_seconds']:.2f} | "
+            f"{row['rebuild_seconds']:.2f} | "
             f"{row['difference']:.1e} | {row['spread']:.1e} | "
             f"{row['effect']:.1e} | "
             f"{'yes' if row['loaded_same'] else 'no'} | {converted} |"

@@ -64,7 +64,7 @@ def test_the_table_compares_with_rung_5_by_seed():
     row = {"teacher": 0.9, "int8": 0.5, "smaller": 8.0, "faster": 2.0}
     students = {
         "5 everything": (0.80, 0.84, 0.82),
-        "no repair": (0.79, 0.81),
+        "no reconstruction": (0.79, 0.81),
         "adam": (0.85,),
     }
     text = page(

@@ -58,7 +58,7 @@ def test_every_criterion_gives_an_exact_model(importance):
     plan = plan_channels(model, **options)
     smaller = plan.apply()
     assert difference(smaller, plan.masked(), images) < 1e-5
-    again = prune_channels(model, repair=False, **options)
+    again = prune_channels(model, reconstruct=False, **options)
     tiny.assert_same_function(smaller, again, images, rtol=0)
 
 
@@ -219,7 +219,7 @@ def test_minimum_is_kept():
     assert min(r["after"] for r in plan.rows() if not r["why"]) >= 12
 
 
-def test_rounds_are_cuts_of_equal_proportion_each_repaired():
+def test_rounds_are_cuts_of_equal_proportion_each_reconstructed():
     model, images = tiny.plain_net(width=32), tiny.images(32)
     before = tiny.weights(model)
     again = model
@@ -236,7 +236,7 @@ def test_rounds_are_cuts_of_equal_proportion_each_repaired():
         prune_channels(model, macs=0.25, rounds=2, importance=known)
 
 
-def test_there_are_four_rounds_where_kernels_are_repaired(monkeypatch):
+def test_there_are_four_rounds_where_kernels_are_reconstructed(monkeypatch):
     model, images = tiny.plain_net(), tiny.images(16)
     cuts = []
 
@@ -247,7 +247,7 @@ def test_there_are_four_rounds_where_kernels_are_repaired(monkeypatch):
     monkeypatch.setattr(prune, "student_of", counted)
     for count, options in (
         (4, {"images": images}),
-        (1, {"images": images, "repair": False}),
+        (1, {"images": images, "reconstruct": False}),
         (1, {}),
         (1, {"images": images, "importance": score_channels(model, images)}),
     ):
@@ -409,17 +409,17 @@ def test_rounds_measure_each_model_once_and_keep_none_alive():
     assert {one() for one in seen} == {model, None}
 
 
-def test_images_repair_the_student_unless_it_is_told_not_to():
+def test_images_reconstruct_the_student_unless_it_is_told_not_to():
     images, model = tiny.images(64), tiny.plain_net()
     plan = plan_channels(model, macs=0.5, images=images)
-    cut = prune_channels(model, macs=0.5, images=images, repair=False)
+    cut = prune_channels(model, macs=0.5, images=images, reconstruct=False)
     tiny.assert_same_function(plan.apply(), cut, images, rtol=0)
-    repaired = prune_channels(model, macs=0.5, images=images)
-    errors = [difference(m, model, images) for m in (repaired, cut)]
+    reconstructed = prune_channels(model, macs=0.5, images=images)
+    errors = [difference(m, model, images) for m in (reconstructed, cut)]
     assert errors[0] < 0.5 * errors[1]
 
 
-@pytest.mark.parametrize("option", ["repair", "reestimate"])
+@pytest.mark.parametrize("option", ["reconstruct", "reestimate"])
 def test_without_images_there_is_nothing_to_go_by(option):
     with pytest.raises(ValueError, match=f"Received: images=None.*{option}=T"):
         prune_channels(tiny.plain_net(), macs=0.5, **{option: True})

@@ -28,7 +28,7 @@ def test_rounds_are_equal_proportions_and_the_last_trains_no_further():
 
 def test_one_cut_is_enough_where_nothing_is_judged_anew():
     known = score_channels(tiny.plain_net())
-    assert pruning_schedule({"repair": False}) == [(1.0, 0)]
+    assert pruning_schedule({"reconstruct": False}) == [(1.0, 0)]
     assert pruning_schedule({"importance": known}) == [(1.0, 0)]
 
 

@@ -52,8 +52,9 @@ def labeled_only(tap, images, num_labeled):
 def frozen(tap, images, num_labeled):
     """One pass as at inference: the teacher's statistics are kept, no dropout.
 
-    A pruned student that was repaired has its teacher's statistics, those of
-    the images that the teacher was trained on; a foreign pool would move them.
+    A pruned student that was reconstructed has its teacher's statistics, those
+    of the images that the teacher was trained on; a foreign pool would move
+    them.
     """
     return Forward(tap)(images, training=False)
 

@@ -142,7 +142,7 @@ class AlignedDistiller(TwoPools):
             pass each; only the labeled one moves the statistics used at
             inference) or `"frozen"` (one pass as at inference, with the
             statistics that the student came with: for a student that was
-            repaired, at a rate some ten times lower and with `clipnorm`).
+            reconstructed, at a rate some ten times lower and with `clipnorm`).
             Defaults to `"joint"`, which works with any student.
         **kwargs: Passed to `keras.Model`.
 

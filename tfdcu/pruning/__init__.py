@@ -13,7 +13,7 @@ from tfdcu.pruning.prune import plan_channels
 from tfdcu.pruning.prune import plan_round
 from tfdcu.pruning.prune import prune_channels
 from tfdcu.pruning.prune import student_of
-from tfdcu.pruning.repair import repair
+from tfdcu.pruning.reconstruct import reconstruct
 from tfdcu.pruning.rules.registry import pass_through
 from tfdcu.pruning.rules.registry import per_channel
 from tfdcu.pruning.rules.registry import register_rule
@@ -35,7 +35,7 @@ __all__ = [
     "prune_channels",
     "reestimate_statistics",
     "register_rule",
-    "repair",
+    "reconstruct",
     "sensitivity",
     "student_of",
 ]

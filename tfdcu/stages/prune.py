@@ -12,13 +12,13 @@ from tfdcu.pruning import once_a_model
 from tfdcu.pruning import plan_round
 from tfdcu.pruning import student_of
 
-# Images that tell which channels matter, and by which the rest is repaired; at
-# most half of them are labeled.
+# Images that tell which channels matter, and by which the rest is
+# reconstructed; at most half of them are labeled.
 NUM_IMAGES = 1024
 
 
 def pruning_schedule(channels, *, rounds=None, epochs=0):
-    """The rounds of an iterative schedule: prune a little, repair, again.
+    """The rounds of an iterative schedule: prune a little, reconstruct, again.
 
     A budget of share s is met by `rounds` cuts of equal proportion: after
     round i the share is s^(i / rounds). After each but the last the student
@@ -43,8 +43,8 @@ def pruning_schedule(channels, *, rounds=None, epochs=0):
             "A student is not trained backwards between rounds of pruning. "
             f"Expected: epochs >= 0. Received: epochs={epochs}"
         )
-    repaired = channels.get("repair") is not False
-    rounds = num_rounds(rounds, channels.get("importance"), repaired)
+    reconstructed = channels.get("reconstruct") is not False
+    rounds = num_rounds(rounds, channels.get("importance"), reconstructed)
     return [
         (number / rounds, epochs if number < rounds else 0)
         for number in range(1, rounds + 1)
@@ -69,7 +69,7 @@ def prune(model, teacher, splits, config, part=1.0):
     channels, seed = dict(config["channels"]), config["seed"]
     after = {
         name: channels.pop(name)
-        for name in ("repair", "reestimate")
+        for name in ("reconstruct", "reestimate")
         if name in channels
     }
     formats = config["export"].get("formats", FORMATS)

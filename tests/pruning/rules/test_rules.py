@@ -594,10 +594,8 @@ def test_a_model_with_a_call_of_its_own_is_not_its_graph():
     with pytest.raises(ValueError, match="cannot be taken apart"):
         Groups(odd)
     inputs = keras.Input((4,))
-    unprunable = keras.Model(
-        inputs, odd(layers.Dense(4, name="before")(inputs))
-    )
-    groups = {group.name: group for group in Groups(unprunable).all}
+    model = keras.Model(inputs, odd(layers.Dense(4, name="before")(inputs)))
+    groups = {group.name: group for group in Groups(model).all}
     assert groups["before"].kept.all()
 
 

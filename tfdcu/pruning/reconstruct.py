@@ -16,7 +16,7 @@ _MEMORY = 256 * 2**20
 _NUM_ROWS = 16384
 
 
-def repair(student, plan, images, *, limit=1024, ridge=1e-2, seed=0):
+def reconstruct(student, plan, images, *, limit=1024, ridge=1e-2, seed=0):
     """Solves each kernel of a pruned model for what the original computes.
 
     Goes through the model from input to output. At each convolution and dense
@@ -61,7 +61,7 @@ def repair(student, plan, images, *, limit=1024, ridge=1e-2, seed=0):
 
     >>> plan = plan_channels(teacher, macs=0.5, images=pool)
     >>> student = plan.apply()
-    >>> found = repair(student, plan, pool)
+    >>> found = reconstruct(student, plan, pool)
     """
     if not ridge > 0:
         raise ValueError(
@@ -103,7 +103,7 @@ def _solve(op, norm, rows, goal, ridge):
         norm: The `BatchNormalization` that alone takes its outputs, or `None`.
         rows: Float32 array (places, numbers), what its kernel is applied to.
         goal: Float32 array (places, filters), what is to come out.
-        ridge: See `repair`.
+        ridge: See `reconstruct`.
 
     Returns:
         Two floats, shares of the variance of the outputs.
@@ -135,7 +135,7 @@ def _ridge_step(rows, misfit, ridge):
     Args:
         rows: Float32 array (places, numbers).
         misfit: Array (places, filters), what is to be made up for.
-        ridge: See `repair`.
+        ridge: See `reconstruct`.
 
     Returns:
         Float64 array (numbers, filters). The system is of places or of
@@ -211,7 +211,7 @@ def _collected(images, limit):
     parts = [tree.flatten(batch) for batch in batches(images, limit=limit)]
     if not parts:
         raise ValueError(
-            "A model cannot be repaired without data. Expected at least one "
-            "batch of unlabeled images. Received: none."
+            "A model cannot be reconstructed without data. Expected at least "
+            "one batch of unlabeled images. Received: none."
         )
     return [np.concatenate([np.asarray(p) for p in one]) for one in zip(*parts)]
