@@ -42,7 +42,7 @@ def get_config():
     config.data.pool_validation = placeholder(object)
     config.data.pool_validation = 0
     # Whether the pool is given the labeled images' light and tint.
-    config.data.match_colours = False
+    config.data.match_colors = False
     # The teacher's class names in its own order, where the data have others.
     config.data.classes = placeholder(object)
     # (height, width, channels) of all images; the teacher's when not set.
@@ -57,7 +57,7 @@ def get_config():
     config.batches.batch_size = 64
     # As many as unlabeled ones when not set.
     config.batches.labeled_batch_size = placeholder(int)
-    # None, "flip_crop", "shift", "zoom", "colour", or a tuple, in order.
+    # None, "flip_crop", "shift", "zoom", "color", or a tuple, in order.
     config.batches.augment = placeholder(object)
     # None, "mixup" or "cutmix": pool images mixed with the labeled ones, or
     # with one another where there are none; and the share that is mixed.

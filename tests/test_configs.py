@@ -93,13 +93,13 @@ def test_an_experiment_invents_no_field(name):
     [
         ("shift", "shift"),
         ("None", None),
-        ("('flip_crop', 'colour')", ("flip_crop", "colour")),
-        ("['flip_crop', 'colour']", ["flip_crop", "colour"]),
+        ("('flip_crop', 'color')", ("flip_crop", "color")),
+        ("['flip_crop', 'color']", ["flip_crop", "color"]),
     ],
 )
 def test_augmentations_are_a_name_or_several(monkeypatch, given, value):
     """In a config, whatever stood there before, and as a flag of a program."""
-    for before in (None, "shift", ("shift", "colour")):
+    for before in (None, "shift", ("shift", "color")):
         config = importlib.import_module("configs.common").get_config()
         config.batches.augment = before
         config.batches.augment = value

@@ -133,7 +133,7 @@ ABLATIONS = {
 FAR = {"select": {"by": far, "keep": 0.5}}
 JUNK = {"unlabeled": with_junk}
 HAZE = {"unlabeled": in_haze}
-MATCHED = {"data": {"match_colours": True}}
+MATCHED = {"data": {"match_colors": True}}
 # Rung 5 in other places. What a function makes of the pool takes its place; of
 # a smaller pool so many images are trained on. A pool of a known share has as
 # many steps and views.
@@ -173,9 +173,9 @@ PLACES = {
         HAZE,
         {"transfer": {"batchnorm": "labeled_only"}},
     ],
-    "haze, colours matched": [HAZE, MATCHED],
-    "haze, colours matched, no alignment": [HAZE, MATCHED, NO_ALIGNMENT],
-    "colours matched": MATCHED,
+    "haze, colors matched": [HAZE, MATCHED],
+    "haze, colors matched, no alignment": [HAZE, MATCHED, NO_ALIGNMENT],
+    "colors matched": MATCHED,
 }
 
 

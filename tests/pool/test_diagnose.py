@@ -88,7 +88,7 @@ def test_a_brighter_pool_is_far_and_is_said_to_be():
     assert any("look different in low-level" in one for one in verdict)
 
 
-def test_the_pool_in_the_labeled_images_colours_is_of_no_other_light():
+def test_the_pool_in_the_labeled_images_colors_is_of_no_other_light():
     images, labels = few(40)
     pool = images + 0.5
     found = tfdcu.diagnose(tiny.plain_net(), (images, labels), pool)
@@ -98,8 +98,8 @@ def test_the_pool_in_the_labeled_images_colours_is_of_no_other_light():
             [values.std()], abs=1e-4
         )
     verdict = tfdcu.format_diagnosis(found)
-    assert any("data.match_colours=True" in one for one in verdict)
-    matched = tfdcu.data.in_colours_of(pool, images)
+    assert any("data.match_colors=True" in one for one in verdict)
+    matched = tfdcu.data.in_colors_of(pool, images)
     found = tfdcu.diagnose(tiny.plain_net(), (images, labels), matched)
     assert found["a_distance"] == 0
     assert not any(

@@ -89,7 +89,7 @@ def test_what_was_not_measured_is_not_spoken_of():
             {"pixel_mean": [0.4, 0.71], "pixel_deviation": [0.2, 0.1]},
             "The pool is of another light or tint than the labeled images "
             "(mean 0.40, 0.71 and deviation 0.20, 0.10 of the pixels, 0.40, "
-            "0.50 and 0.20, 0.20 there): data.match_colours=True brings it "
+            "0.50 and 0.20, 0.20 there): data.match_colors=True brings it "
             "nearer.",
         ),
         (

@@ -134,8 +134,8 @@ def diagnose(
         **coverage(pool["logits"]),
         "layer": layer,
         "a_distance": distance(few, pool, seed),
-        **colours(pool),
-        **{f"labeled_{name}": value for name, value in colours(few).items()},
+        **colors(pool),
+        **{f"labeled_{name}": value for name, value in colors(few).items()},
         **count_junk(pool),
     }
     return rounded(found)
@@ -157,7 +157,7 @@ def right(logits, labels):
     return float(np.mean(logits.argmax(-1) == labels))
 
 
-def colours(answers):
+def colors(answers):
     """Mean and deviation of each channel, or `None` where none were asked."""
     names = "pixel_mean", "pixel_deviation"
     if answers is None:

@@ -1,11 +1,11 @@
-"""One pass of a teacher over images: its answers, the junk and the colours."""
+"""One pass of a teacher over images: its answers, the junk and the colors."""
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from tfdcu.data import Source
-from tfdcu.data import colour_levels
+from tfdcu.data import color_levels
 from tfdcu.data import junk_measures
 from tfdcu.data import open_source
 from tfdcu.graph.graph import read_graph
@@ -101,7 +101,7 @@ def output_function(teacher, **taps):
 
 
 def collect_outputs(tap, source, counter=None):
-    """What the teacher says of each image, what tells junk, and its colours.
+    """What the teacher says of each image, what tells junk, and its colors.
 
     Args:
         tap: What `output_function` gave.
@@ -121,7 +121,7 @@ def collect_outputs(tap, source, counter=None):
         pixels = images.numpy()
         seen = {
             **junk_measures(pixels, source.value_range),
-            **colour_levels(pixels),
+            **color_levels(pixels),
         }
         beside = {"labels": labels[0].numpy()} if labels else {}
         parts.append({**tap(images), **seen, **beside})

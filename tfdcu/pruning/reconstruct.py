@@ -32,7 +32,7 @@ def reconstruct(student, plan, images, *, limit=1024, ridge=1e-2, seed=0):
 
     Least squares for the layer after pruned channels is He et al. 2017
     (arXiv:1707.06168, eq. 5), inputs with their errors Zhang et al. 2016
-    (arXiv:1505.06798, section 3.3). Doing so at every layer, the ridge towards
+    (arXiv:1505.06798, section 3.3). Doing so at every layer, the ridge toward
     the pruned kernel, the sampling and the shift are ours.
 
     Depthwise and grouped convolutions, quantized layers, those with LoRA and

@@ -37,14 +37,14 @@ def format_diagnosis(diagnosis):
     """
     warnings = [
         sentence
-        for say in (wrong, unsure, scarce, colours, far, junk)
+        for say in (wrong, unsure, scarce, colors, far, junk)
         if (sentence := say(diagnosis))
     ]
     return [summary(diagnosis), *(warnings or ["Nothing stands out."])]
 
 
 def summary(found):
-    """What was measured, without a judgement."""
+    """What was measured, without a judgment."""
     beside, apart = "", "."
     if found["num_labeled"]:
         sure = found["labeled_confidence_mean"]
@@ -108,7 +108,7 @@ def scarce(found):
     )
 
 
-def colours(found):
+def colors(found):
     """A sentence where the pool is of another light or tint."""
     if found["num_labeled"] < FEWEST_LABELED:
         return None
@@ -120,7 +120,7 @@ def colours(found):
         "The pool is of another light or tint than the labeled images (mean "
         f"{numbers(pool[0])} and deviation {numbers(pool[1])} of the pixels, "
         f"{numbers(beside[0])} and {numbers(beside[1])} there): "
-        "data.match_colours=True brings it nearer."
+        "data.match_colors=True brings it nearer."
     )
 
 
