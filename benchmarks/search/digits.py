@@ -23,7 +23,7 @@ from benchmarks import options
 from configs import digits_search
 from tfdcu.search import search
 from tfdcu.search.trials import HELD_OUT
-from tfdcu.search.trials import Setting
+from tfdcu.search.trials import Trials
 from tfdcu.workdir.atomic import atomic_write
 
 HERE = Path(__file__).parent
@@ -110,7 +110,7 @@ def compared(config, runs, channels):
 
 def agreement(student, config):
     """Agreement with the teacher on the pool images that are held out."""
-    setting = Setting(
+    trials = Trials(
         config["teacher"],
         config["labeled"],
         config["unlabeled"],
@@ -118,7 +118,7 @@ def agreement(student, config):
         quality="agreement",
         **{name: config[name] for name in ("data", "channels", "seed")},
     )
-    return setting.judge.quality_of(student, setting.splits(setting.config))
+    return trials.objective.quality_of(student, trials.splits(trials.config))
 
 
 def as_table(rows):

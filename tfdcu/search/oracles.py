@@ -18,7 +18,7 @@ from keras_tuner.src.engine.stateful import Stateful
 from tfdcu.workdir.atomic import atomic_write
 
 
-class WholeFiles(Stateful):
+class AtomicState(Stateful):
     """State that is on disk whole or not at all."""
 
     def save(self, fname):
@@ -26,7 +26,7 @@ class WholeFiles(Stateful):
             beside.write_text(json.dumps(self.get_state()), "utf-8")
 
 
-class Lasting:
+class ResumableOracle:
     """What every oracle here adds to keras-tuner's.
 
     Attributes:
@@ -106,16 +106,19 @@ class DefaultFirst:
 
 
 class RandomSearch(
-    Lasting, DefaultFirst, keras_tuner.oracles.RandomSearchOracle, WholeFiles
+    ResumableOracle,
+    DefaultFirst,
+    keras_tuner.oracles.RandomSearchOracle,
+    AtomicState,
 ):
     """Random values."""
 
 
 class BayesianOptimization(
-    Lasting,
+    ResumableOracle,
     DefaultFirst,
     keras_tuner.oracles.BayesianOptimizationOracle,
-    WholeFiles,
+    AtomicState,
 ):
     """Values that a Gaussian process expects to score high."""
 
@@ -154,11 +157,15 @@ class BayesianOptimization(
         self._random_state.set_state(state["random_state"])
 
 
-class Hyperband(Lasting, keras_tuner.oracles.HyperbandOracle, WholeFiles):
+class Hyperband(
+    ResumableOracle, keras_tuner.oracles.HyperbandOracle, AtomicState
+):
     """Many short trials, the better ones trained longer."""
 
 
-class GridSearch(Lasting, keras_tuner.oracles.GridSearchOracle, WholeFiles):
+class GridSearch(
+    ResumableOracle, keras_tuner.oracles.GridSearchOracle, AtomicState
+):
     """Every combination, ten values for a range without steps."""
 
     def get_state(self):

@@ -1,4 +1,4 @@
-"""What all trials of a search share: teacher, data, config and judge."""
+"""What all trials of a search share: teacher, data, config and objective."""
 
 import dataclasses
 import inspect
@@ -14,7 +14,7 @@ from tfdcu.models import copy_of
 from tfdcu.models import load
 from tfdcu.pool.diagnose import diagnose
 from tfdcu.pruning import score_channels
-from tfdcu.search.objective import Judge
+from tfdcu.search.objective import Objective
 from tfdcu.search.space import check_names
 from tfdcu.search.space import read_space
 from tfdcu.search.space import with_values
@@ -35,7 +35,7 @@ from tfdcu.training.train import train
 HELD_OUT = 0.1
 
 
-class Setting:
+class Trials:
     """Opens once what every trial needs, and judges every student alike.
 
     Args:
@@ -50,7 +50,7 @@ class Setting:
         limits: Dict from cost to the most that a student may cost.
         pool_share: Float in (0, 1], the share of the pool a trial trains on.
         epochs_share: Float in (0, 1], the share of the epochs it trains for.
-        trade: Float, at least 0: the quality that halving the cost is worth.
+        tradeoff: Float, at least 0: the quality that halving the cost is worth.
         folder: Where teacher targets are kept for all trials; a temporary
             one by default.
 
@@ -61,7 +61,7 @@ class Setting:
         teacher: The teacher, a model with logits.
         config: Dict of sections, with `seed` and `baseline`.
         leaves: What is searched.
-        judge: The `Judge` of all students.
+        objective: The `Objective` of all students.
         sources: Dict of the sources, as they were given.
     """
 
@@ -80,7 +80,7 @@ class Setting:
         limits=None,
         pool_share=1.0,
         epochs_share=1.0,
-        trade=0.01,
+        tradeoff=0.01,
         folder=None,
         seed=0,
         **sections,
@@ -116,8 +116,8 @@ class Setting:
         drawn = config["data"].get("validation_per_class")
         has_labels = validation is not None or (labeled is not None and drawn)
         quality = quality or ("accuracy" if has_labels else "agreement")
-        self.judge = Judge(
-            self.teacher, quality, cost, limits, trade, "export" in searched
+        self.objective = Objective(
+            self.teacher, quality, cost, limits, tradeoff, "export" in searched
         )
         if quality == "accuracy" and not has_labels:
             raise ValueError(
