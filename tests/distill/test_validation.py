@@ -13,7 +13,7 @@ from tfdcu import AlignedDistiller
 from tfdcu import data
 from tfdcu.distill.losses import kl
 from tfdcu.distill.validation import Validation
-from tfdcu.distill.validation import learned_by_heart
+from tfdcu.distill.validation import overfit_warning
 from tfdcu.distill.validation import training_harmed
 from tfdcu.distill.validation import validation_sources
 
@@ -47,14 +47,12 @@ def test_it_is_the_mimic_loss_of_the_last_weights_and_moves_none(mirror):
     tiny.assert_same_weights(tiny.weights(alone), tiny.weights(student))
 
 
-def test_what_is_learned_by_heart_is_said():
-    (sentence,) = learned_by_heart(
-        {"mimic": [1, 0.071], "val_mimic": [1, 0.13]}
-    )
+def test_what_is_overfit_warning_is_said():
+    (sentence,) = overfit_warning({"mimic": [1, 0.071], "val_mimic": [1, 0.13]})
     assert "0.071 there and 0.13 on" in sentence
     assert "`targets.views`" in sentence
-    assert not learned_by_heart({"mimic": [0.1], "val_mimic": [0.15]})
-    assert not learned_by_heart({"mimic": [0.1]})
+    assert not overfit_warning({"mimic": [0.1], "val_mimic": [0.15]})
+    assert not overfit_warning({"mimic": [0.1]})
 
 
 def test_a_student_in_float16_is_asked_as_well():

@@ -224,7 +224,7 @@ def training_harmed(start, end):
     ]
 
 
-def learned_by_heart(history):
+def overfit_warning(history):
     """A sentence where a student knows what it was shown better than others.
 
     Args:
