@@ -110,7 +110,10 @@ def test_validation_sees_the_average_and_leaves_training_alone(
 
 def test_a_distilled_student_keeps_its_zeros_through_a_kill(tmp_path):
     def sparse(folder, *more):
-        callbacks = [Sparsify(0.75, layers="conv2", frequency=1), *more]
+        callbacks = [
+            Sparsify(final_sparsity=0.75, layers="conv2", frequency=1),
+            *more,
+        ]
         return run(folder, distiller(), callbacks, both).student
 
     expected = sparse(tmp_path / "unbroken")

@@ -20,9 +20,6 @@ from tfdcu.workdir.fingerprint import fingerprint_of
 from tfdcu.workdir.fingerprint import versions
 from tfdcu.workdir.workdir import Workdir
 
-# Arguments that may change when a search is called again to go on.
-EXTENDABLE = ("max_trials", "max_winners")
-
 
 def search(
     teacher,
@@ -47,7 +44,6 @@ def search(
     batches=None,
     select=None,
     channels=None,
-    iterative=None,
     targets=None,
     sparsity=None,
     transfer=None,
@@ -89,8 +85,6 @@ def search(
             `tfdcu.compress`.
         select: As in `tfdcu.compress`; a trial's share of the pool is one of
             what is kept.
-        iterative: As in `tfdcu.compress`, for the winners; trials prune at
-            once.
         targets: As in `tfdcu.compress`; all trials share those of the same
             views.
         workdir: Folder of the search.
@@ -144,17 +138,37 @@ def search(
     ...     cost="latency_ms", limits={"bytes": 200_000},
     ... )
     """
-    options = dict(locals())
-    where = options.pop("workdir")
     from tfdcu.search.tuners import TUNERS
     from tfdcu.search.tuners import is_distributed
 
-    searching = {
-        name: options.pop(name)
-        for name in ("max_trials", "max_winners", "tuner")
-    }
-    check_search(**searching, tuners=TUNERS)
-    trials = Trials(**options, folder=where)
+    check_search(max_trials, max_winners, tuner, TUNERS)
+    trials = Trials(
+        teacher,
+        labeled,
+        unlabeled,
+        space=space,
+        student=student,
+        validation=validation,
+        test=test,
+        cost=cost,
+        quality=quality,
+        limits=limits,
+        pool_share=pool_share,
+        epochs_share=epochs_share,
+        tradeoff=tradeoff,
+        folder=workdir,
+        seed=seed,
+        data=data,
+        batches=batches,
+        select=select,
+        channels=channels,
+        targets=targets,
+        sparsity=sparsity,
+        transfer=transfer,
+        training=training,
+        reestimate=reestimate,
+        export=export,
+    )
     trials.check()
     identity = {
         **trials.config,
@@ -164,20 +178,21 @@ def search(
         "images": trials.whole(trials.config).describe(),
         "space": {leaf.name: repr(leaf) for leaf in trials.leaves},
         "tuner": tuner,
-        **{
-            name: options[name]
-            for name in ("cost", "limits", "pool_share", "epochs_share")
-        },
+        "cost": cost,
+        "limits": limits,
+        "pool_share": pool_share,
+        "epochs_share": epochs_share,
         "quality": trials.objective.quality,
         "tradeoff": tradeoff,
     }
-    run = Workdir(where, identity, versions())
+    run = Workdir(workdir, identity, versions())
     record = run.read_json("front.json")
-    if record and all(record[k] == searching[k] for k in EXTENDABLE):
+    sizes = {"max_trials": max_trials, "max_winners": max_winners}
+    if record and all(record[name] == size for name, size in sizes.items()):
         print(f"This search is finished.\n{front_table(record)}")
         return record
     with run.stage("trials"):
-        outcomes = all_trials(run, trials, **searching)
+        outcomes = all_trials(run, trials, max_trials, tuner)
     if outcomes is None:
         return None
     finished = [one for one in outcomes if one["status"] == "finished"]
@@ -194,7 +209,8 @@ def search(
         ]
     seconds = run.seconds()
     record = {
-        **{name: searching[name] for name in searching},
+        **sizes,
+        "tuner": tuner,
         "quality": trials.objective.quality,
         "cost": cost,
         "limits": trials.objective.limits,
@@ -224,7 +240,7 @@ def check_search(max_trials, max_winners, tuner, tuners):
             )
 
 
-def all_trials(run, trials, max_trials, tuner, max_winners):
+def all_trials(run, trials, max_trials, tuner):
     """The outcomes of all trials, or `None` in a worker."""
     from tfdcu.search.hypermodel import StudentHyperModel
     from tfdcu.search.tuners import is_chief

@@ -19,7 +19,19 @@ NAMES = {
 NUM_POOL_IMAGES = 1000
 
 
-def measure(models, files, splits):
+def measure(run):
+    """Measure every model and file of the run: accuracy, cost, time.
+
+    Args:
+        run: A `Run`; its `rows` and `notes` are extended.
+    """
+    models = {name: run.models[name] for name in NAMES if name in run.models}
+    rows, notes = measure_models(models, run.files, run.splits)
+    run.rows += rows
+    run.notes += notes
+
+
+def measure_models(models, files, splits):
     """Rows for the report's table, and notes on what they do not say.
 
     Accuracy is of the test images, else of the validation images; a file's

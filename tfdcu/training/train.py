@@ -25,6 +25,9 @@ def train(
     batches,
     steps,
     folder,
+    validation_data=None,
+    callbacks=(),
+    seed=0,
     *,
     epochs=20,
     optimizer="sgd",
@@ -35,9 +38,6 @@ def train(
     ema=None,
     jit_compile=False,
     steps_per_execution=1,
-    seed=0,
-    validation_data=None,
-    callbacks=(),
 ):
     """Train a model so that a killed run goes on and ends the same.
 
