@@ -62,6 +62,12 @@ SECTIONS = {
     ),
 }
 
+# Fields that a config of an earlier version may have, and what to write now.
+RENAMED = {
+    "channels.repair": "channels.reconstruct",
+    "data.match_colours": "data.match_colors",
+}
+
 
 def check_options(name, section, function, reserved=()):
     """A section as a dict, or the error of the first key that does not fit.
@@ -76,7 +82,8 @@ def check_options(name, section, function, reserved=()):
         The section as a new dict.
 
     Raises:
-        ValueError: If a key is no keyword of the function.
+        ValueError: If a key is no keyword of the function; one that was
+            renamed is named with its new name.
     """
     if section is not None and not hasattr(section, "items"):
         raise ValueError(
@@ -86,6 +93,12 @@ def check_options(name, section, function, reserved=()):
     section = dict(section or {})
     known = option_names(function, reserved)
     for key in section:
+        if f"{name}.{key}" in RENAMED:
+            raise ValueError(
+                f"The field {name}.{key} has another name now. Expected: "
+                f"{RENAMED[f'{name}.{key}']}. Received: "
+                f"{name}.{key}={section[key]!r}"
+            )
         if key not in known:
             near = difflib.get_close_matches(key, known, n=1)
             hint = f"; the nearest is '{near[0]}'" if near else ""
