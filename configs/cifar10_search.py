@@ -35,7 +35,7 @@ def get_config():
     config.search.pool_share = 0.25
     config.search.epochs_share = 1 / 3
     config.search.max_winners = 2
-    config.search.trade = 0.01
+    config.search.tradeoff = 0.01
 
     # A tuple is a range, a list a choice.
     config.search.space = {

@@ -178,7 +178,13 @@ def test_a_finished_run_returns_at_once(unbroken, monkeypatch):
     def never(*args, **kwargs):
         raise AssertionError("no work is left")
 
-    for work in ("diagnose", "pruned", "trained", "exported", "measured"):
+    for work in (
+        "diagnose",
+        "prune",
+        "run_training",
+        "export_models",
+        "measure",
+    ):
         monkeypatch.setattr(MODULE, work, never)
     before = {p: p.stat().st_mtime_ns for p in (folder / "run").iterdir()}
     assert corridor.run(folder) == record
@@ -302,7 +308,7 @@ def test_pruned_in_rounds_it_ends_at_the_same_budget(tmp_path):
 
 def test_stored_targets_train_without_the_teacher(tmp_path, monkeypatch):
     options = {**QUICK, "targets": {"views": 2}}
-    monkeypatch.setattr(MODULE, "distiller", without_teacher)
+    monkeypatch.setattr(MODULE, "build_distiller", without_teacher)
     record = corridor.run(tmp_path, **options)
     assert record["history"]["student"]["mimic"][0] > 0
     folder = tmp_path / "run/targets"
@@ -313,7 +319,7 @@ def test_stored_targets_train_without_the_teacher(tmp_path, monkeypatch):
 
 def without_teacher(student, teacher, *others):
     assert teacher is None
-    return distill.distiller(student, teacher, *others)
+    return distill.build_distiller(student, teacher, *others)
 
 
 def test_a_selected_pool_is_kept_over_a_kill(tmp_path, monkeypatch):
@@ -347,7 +353,9 @@ def test_features_are_followed_over_rounds_and_a_kill(tmp_path, monkeypatch):
     seen = []
 
     def looked_at(student, teacher, config, class_shares, kept):
-        model = distill.distiller(student, teacher, config, class_shares, kept)
+        model = distill.build_distiller(
+            student, teacher, config, class_shares, kept
+        )
         assert teacher is not None
         assert dict(model.feature_layers) == {"relu2": "relu2"}
         seen.append((student.get_layer("relu2").output.shape[-1], kept))
@@ -356,11 +364,11 @@ def test_features_are_followed_over_rounds_and_a_kill(tmp_path, monkeypatch):
     def killed(run, name, *others):
         if name == "student":
             raise KeyboardInterrupt
-        return distill.trained(run, name, *others)
+        return distill.run_training(run, name, *others)
 
-    monkeypatch.setattr(MODULE, "distiller", looked_at)
+    monkeypatch.setattr(MODULE, "build_distiller", looked_at)
     with monkeypatch.context() as until_then:
-        until_then.setattr(MODULE, "trained", killed)
+        until_then.setattr(MODULE, "run_training", killed)
         with pytest.raises(KeyboardInterrupt):
             corridor.run(tmp_path, **options)
     record = corridor.run(tmp_path, **options)
@@ -377,7 +385,7 @@ def test_features_are_followed_over_rounds_and_a_kill(tmp_path, monkeypatch):
 def test_another_seed_and_no_labels_at_all(tmp_path, monkeypatch):
     options = {**QUICK, "labeled": None}
     one = corridor.run(tmp_path / "0", **options)
-    monkeypatch.setattr(MODULE, "exported", stopped)
+    monkeypatch.setattr(MODULE, "export_models", stopped)
     with pytest.raises(KeyboardInterrupt):
         corridor.run(tmp_path / "1", **options, seed=1)
     assert {row["accuracy"] for row in one["rows"]} == {None}

@@ -3,40 +3,40 @@
 from functools import partial
 
 from tfdcu.data import prepare
-from tfdcu.distill.validation import Unseen
-from tfdcu.distill.validation import learned_by_heart
+from tfdcu.distill.validation import ValidationMimic
+from tfdcu.distill.validation import overfit_warning
 from tfdcu.models import at_size
 from tfdcu.models import custom_layers
 from tfdcu.models import load
 from tfdcu.pool.diagnose import diagnose
-from tfdcu.report import diagnosis_in_words
+from tfdcu.report import format_diagnosis
+from tfdcu.report import format_selection
 from tfdcu.report import read_report
 from tfdcu.report import render
-from tfdcu.report import selection_in_words
 from tfdcu.report import table
 from tfdcu.report import write_report
+from tfdcu.stages.config import check_config
 from tfdcu.stages.config import check_needs
-from tfdcu.stages.config import check_sections
 from tfdcu.stages.config import check_values
 from tfdcu.stages.config import image_shape_of
-from tfdcu.stages.distill import asked_teacher
-from tfdcu.stages.distill import distiller
-from tfdcu.stages.distill import trained
-from tfdcu.stages.export import exported
-from tfdcu.stages.measure import measured
-from tfdcu.stages.prune import cut_in_all
-from tfdcu.stages.prune import pruned
+from tfdcu.stages.distill import build_distiller
+from tfdcu.stages.distill import run_training
+from tfdcu.stages.distill import teacher_if_needed
+from tfdcu.stages.export import export_models
+from tfdcu.stages.measure import measure
+from tfdcu.stages.prune import merge_plans
+from tfdcu.stages.prune import prune
+from tfdcu.stages.prune import pruning_schedule
 from tfdcu.stages.prune import rows_of
-from tfdcu.stages.prune import shrinking
 from tfdcu.stages.report import by_source
-from tfdcu.stages.report import in_words
+from tfdcu.stages.report import format_cost
+from tfdcu.stages.report import format_unprunable
 from tfdcu.stages.report import samples
-from tfdcu.stages.report import walls_in_words
 from tfdcu.stages.select import chosen_pool
 from tfdcu.stages.select import with_pool
-from tfdcu.stages.targets import stored_targets
-from tfdcu.workdir.fingerprint import describe
+from tfdcu.stages.targets import store_targets
 from tfdcu.workdir.fingerprint import fingerprint
+from tfdcu.workdir.fingerprint import fingerprint_of
 from tfdcu.workdir.fingerprint import versions
 from tfdcu.workdir.workdir import Workdir
 
@@ -96,8 +96,8 @@ def compress(
             the pool are not chosen from, and an epoch is of the chosen alone.
             Defaults to `None`, the whole pool, as does no `by`.
         channels: Keywords of `prune_channels`. Defaults to `{"macs": 0.5}`.
-        iterative: `rounds` of pruning, each of which judges and repairs anew
-            what is left, and `epochs` of training after each but the last.
+        iterative: `rounds` of pruning, each of which judges and reconstructs
+            anew what is left, and `epochs` of training after each but the last.
             Defaults to the rounds of `prune_channels` without training.
         targets: `views`, how many views of each image the teacher is asked
             about once, before training, instead of in every step;
@@ -154,7 +154,7 @@ def compress(
         "reestimate": reestimate,
         "export": export,
     }
-    config = check_sections(given)
+    config = check_config(given)
     sources = {
         "labeled": labeled,
         "unlabeled": unlabeled,
@@ -174,7 +174,7 @@ def compress(
     )
     check_values(config, splits, teacher, start)
     config |= {"baseline": baseline, "seed": seed}
-    identity = describe(
+    identity = fingerprint_of(
         {
             "teacher": fingerprint(teacher),
             "student": start and fingerprint(start),
@@ -192,29 +192,31 @@ def compress(
     run.write_json("skipped.json", list(splits.skipped))
 
     rounds = (
-        [] if start else shrinking(config["channels"], **config["iterative"])
+        []
+        if start
+        else pruning_schedule(config["channels"], **config["iterative"])
     )
 
     def cut(model, number, part):
-        smaller, plan = pruned(model, teacher, splits, config, part)
+        smaller, plan = prune(model, teacher, splits, config, part)
         run.write_json(f"channels/{number}.json", rows_of(plan))
         return smaller
 
     def cuts(number):
         files = [f"channels/{i}.json" for i in range(1, number + 1)]
-        return cut_in_all([run.read_json(file) for file in files])
+        return merge_plans([run.read_json(file) for file in files])
 
     def distilled(name, model, config, number):
-        model = distiller(
+        model = build_distiller(
             model,
-            asked_teacher(teacher, stored, config),
+            teacher_if_needed(teacher, stored, config),
             config,
             class_shares,
             cuts(number)["kept"],
         )
         mirror = config["targets"].get("mirror", False)
-        unseen = Unseen(splits.pool_validation, teacher, mirror)
-        return trained(run, name, model, splits, config, stored, [unseen])
+        unseen = ValidationMimic(splits.pool_validation, teacher, mirror)
+        return run_training(run, name, model, splits, config, stored, [unseen])
 
     def retrained(model, number, epochs):
         short = config["training"] | {"epochs": epochs}
@@ -222,26 +224,26 @@ def compress(
         return distilled(f"round_{number}", model, dense, number)
 
     with run.stage("diagnosis"):
-        diagnosis = run.kept_json(
+        diagnosis = run.cached_json(
             "diagnosis.json",
             lambda: diagnose(
                 teacher, splits.labeled, splits.unlabeled, seed=seed
             ),
         )
-    verdict = diagnosis_in_words(diagnosis)
+    verdict = format_diagnosis(diagnosis)
     class_shares, chosen = diagnosis["shares"], None
     if config["select"].get("by") is not None:
         choose = partial(chosen_pool, teacher, splits, seed=seed)
         with run.stage("selection"):
-            chosen = run.kept_json(
+            chosen = run.cached_json(
                 "selection.json", partial(choose, **config["select"])
             )
         splits = with_pool(splits, chosen)
         class_shares = chosen["found"]["kept_shares"]
-        verdict += selection_in_words(chosen["found"])
+        verdict += format_selection(chosen["found"])
     print(*verdict, sep="\n")
     with run.stage("targets"):
-        stored = stored_targets(
+        stored = store_targets(
             teacher, splits, run.path / "targets", config, **config["targets"]
         )
     model = start or teacher
@@ -259,7 +261,7 @@ def compress(
     small = partial(run.model, "pruned", lambda: model)
 
     student = small()
-    print(f"Teacher: {in_words(teacher)}\nStudent: {in_words(student)}")
+    print(f"Teacher: {format_cost(teacher)}\nStudent: {format_cost(student)}")
     with run.stage("transfer"):
         student = run.model(
             "student",
@@ -270,13 +272,13 @@ def compress(
         with run.stage("baseline"):
             models["baseline"] = run.model(
                 "baseline",
-                lambda: trained(run, "baseline", small(), splits, config),
+                lambda: run_training(run, "baseline", small(), splits, config),
             )
     models["student"] = student
     with run.stage("export"):
-        files = exported(models, splits, run.path, **config["export"])
+        files = export_models(models, splits, run.path, **config["export"])
     with run.stage("measure"):
-        rows, notes = measured(models, files, splits)
+        rows, notes = measure(models, files, splits)
     histories = {
         name: run.read_json(f"training/{name}.json")
         for name in (
@@ -286,7 +288,7 @@ def compress(
         )
         if run.holds(f"training/{name}.json")
     }
-    notes += learned_by_heart(histories.get("student", {}))
+    notes += overfit_warning(histories.get("student", {}))
     cut_away = cuts(len(rounds))
     record = write_report(
         run.path / "report.json",
@@ -299,7 +301,11 @@ def compress(
             "channels": cut_away["groups"],
             "diagnosis": diagnosis,
             "selection": chosen["found"] if chosen else {},
-            "notes": [*verdict, *notes, *walls_in_words(cut_away["walls"])],
+            "notes": [
+                *verdict,
+                *notes,
+                *format_unprunable(cut_away["unprunable"]),
+            ],
             "skipped": by_source(splits.skipped),
             "classes": list(splits.classes or ()),
         },

@@ -14,10 +14,10 @@ from tfdcu.models import build
 from tfdcu.models import load
 from tfdcu.report import Progress
 from tfdcu.stages.config import SECTIONS
-from tfdcu.stages.config import check_section
+from tfdcu.stages.config import check_options
 from tfdcu.training.train import check_training
 from tfdcu.training.train import train
-from tfdcu.workdir.fingerprint import describe
+from tfdcu.workdir.fingerprint import fingerprint_of
 from tfdcu.workdir.fingerprint import versions
 from tfdcu.workdir.workdir import Workdir
 from tfdcu.workdir.workdir import save_model
@@ -81,7 +81,7 @@ def train_teacher(
             "The teacher's file has the wrong ending. Expected: a path that "
             f"ends in .keras. Received: '{path}'"
         )
-    training = check_section("training", training, *SECTIONS["training"])
+    training = check_options("training", training, *SECTIONS["training"])
     source = open_source(
         labeled, split=split, image_shape=image_shape, data_dir=data_dir
     )
@@ -109,7 +109,7 @@ def train_teacher(
         images = dataclasses.replace(splits, test=None).describe()
         run = Workdir(
             path.with_suffix(".training"),
-            describe({**arguments, "images": images}),
+            fingerprint_of({**arguments, "images": images}),
             versions(),
         )
 

@@ -18,7 +18,7 @@ from benchmarks.speed.switches import kernels
 from benchmarks.speed.switches import threads
 from benchmarks.speed.table import page
 from benchmarks.speed.targets import asking
-from tfdcu.workdir.atomic import whole_files
+from tfdcu.workdir.atomic import atomic_write
 from tfdcu.workdir.fingerprint import versions
 
 ROWS = {
@@ -55,7 +55,7 @@ def measure(setting, file, chosen=()):
         found = ROWS[name](setting)
         found["machine"] = machine() | {"load before": round(before, 1)}
         rows = dict(sorted({**rows, name: found}.items()))
-        with whole_files(file, file.with_suffix(".md")) as (data, text):
+        with atomic_write(file, file.with_suffix(".md")) as (data, text):
             data.write_text(json.dumps(rows, indent=1) + "\n", "utf-8")
             text.write_text(page(rows), "utf-8")
     print(page(rows))

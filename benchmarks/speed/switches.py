@@ -58,7 +58,7 @@ def threads(setting):
             f"`{THREADS}`. `scripts.compress` and `scripts.search` give an "
             "operation half of the cores where BatchNormalization is frozen. "
             "A pass in which no image depends on another then takes two "
-            "halves of a batch at once; the fused step, which normalises a "
+            "halves of a batch at once; the fused step, which normalizes a "
             "batch as a whole, does not."
         ],
     }

@@ -364,7 +364,7 @@ def test_without_labeled_images_the_pool_is_mixed_with_itself():
     assert len({image.tobytes() for image in seen.numpy()} - known) > 10
 
 
-@pytest.mark.parametrize("augment", [None, ("flip_crop", "colour")])
+@pytest.mark.parametrize("augment", [None, ("flip_crop", "color")])
 def test_a_mixed_run_that_is_resumed_sees_the_same(augment):
     labeled = tiny.images(5, channels=3), np.arange(5)
     pool = tiny.images(23, channels=3, seed=1)

@@ -75,7 +75,7 @@ def test_frozen_is_inference_whose_scales_can_still_be_learned():
 
 
 @pytest.mark.parametrize("name", sorted(set(BATCHNORMS) - {"frozen"}))
-def test_without_labels_the_ways_to_normalise_a_batch_are_one(name):
+def test_without_labels_the_ways_to_normalize_a_batch_are_one(name):
     expected = net()(POOL, training=True)["logits"]
     received = BATCHNORMS[name](net(), POOL, None)["logits"]
     np.testing.assert_allclose(received, expected, atol=1e-5)

@@ -46,7 +46,7 @@ def slopes(align, scale, domain):
 @pytest.mark.parametrize(
     ("align", "distance"), [("coral", coral), ("mmd", mmd)]
 )
-def test_the_loss_is_the_distance_of_the_standardised_statistics(
+def test_the_loss_is_the_distance_of_the_standardized_statistics(
     align, distance
 ):
     loss = slopes(align, 0.3, classifier())[0]

@@ -308,7 +308,7 @@ def test_teacher_may_be_any_function():
     assert history["mimic"][0] > 0
 
 
-def test_regularisation_of_the_student_is_in_the_loss_and_in_no_term():
+def test_regularization_of_the_student_is_in_the_loss_and_in_no_term():
     inputs = keras.Input((8, 8, 1))
     x = keras.layers.Conv2D(4, 3, kernel_regularizer="l2", name="conv")(inputs)
     x = keras.layers.GlobalAveragePooling2D()(x)

@@ -42,8 +42,8 @@ def test_kl_ignores_a_constant_added_to_the_logits():
     )
 
 
-def test_kl_of_a_hot_temperature_is_half_the_centred_square():
-    """T^2 KL -> sum of squared centred differences / (2 classes)."""
+def test_kl_of_a_hot_temperature_is_half_the_centered_square():
+    """T^2 KL -> sum of squared centered differences / (2 classes)."""
     targets, student = logits(0), logits(1)
     difference = targets - student
     difference = difference - difference.mean(axis=-1, keepdims=True)

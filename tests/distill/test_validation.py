@@ -10,8 +10,8 @@ from tests.support import tiny
 from tfdcu import AlignedDistiller
 from tfdcu import data
 from tfdcu.distill.losses import kl
-from tfdcu.distill.validation import Unseen
-from tfdcu.distill.validation import learned_by_heart
+from tfdcu.distill.validation import ValidationMimic
+from tfdcu.distill.validation import overfit_warning
 
 HELD_OUT = 0.4 * tiny.images(150, seed=9)
 
@@ -27,7 +27,7 @@ def trained(callback, epochs=2):
 @pytest.mark.parametrize("mirror", [False, True])
 def test_it_is_the_mimic_loss_of_the_last_weights_and_moves_none(mirror):
     source = data.open_source(HELD_OUT, labeled=False)
-    student, history = trained(Unseen(source, teacher(), mirror))
+    student, history = trained(ValidationMimic(source, teacher(), mirror))
     targets = teacher()(HELD_OUT, training=False)
     if mirror:
         other = teacher()(HELD_OUT[:, :, ::-1], training=False)
@@ -36,19 +36,17 @@ def test_it_is_the_mimic_loss_of_the_last_weights_and_moves_none(mirror):
     expected = float(np.mean(kl(targets, logits, 3.0)))
     assert history["val_mimic"][-1] == pytest.approx(expected, rel=1e-4)
     assert len(history["val_mimic"]) == 2
-    alone, history = trained(Unseen(None, teacher()))
+    alone, history = trained(ValidationMimic(None, teacher()))
     assert "val_mimic" not in history
     tiny.assert_same_weights(tiny.weights(alone), tiny.weights(student))
 
 
 def test_what_is_learned_by_heart_is_said():
-    (sentence,) = learned_by_heart(
-        {"mimic": [1, 0.071], "val_mimic": [1, 0.13]}
-    )
+    (sentence,) = overfit_warning({"mimic": [1, 0.071], "val_mimic": [1, 0.13]})
     assert "0.071 there and 0.13 on" in sentence
     assert "`targets.views`" in sentence
-    assert not learned_by_heart({"mimic": [0.1], "val_mimic": [0.15]})
-    assert not learned_by_heart({"mimic": [0.1]})
+    assert not overfit_warning({"mimic": [0.1], "val_mimic": [0.15]})
+    assert not overfit_warning({"mimic": [0.1]})
 
 
 def test_a_student_in_float16_is_asked_as_well():
@@ -59,7 +57,7 @@ def test_a_student_in_float16_is_asked_as_well():
         keras.config.set_dtype_policy("float32")
     model.compile("sgd")
     images = data.open_source(HELD_OUT[:4], labeled=False)
-    callback, logs = Unseen(images, teacher()), {}
+    callback, logs = ValidationMimic(images, teacher()), {}
     callback.set_model(model)
     callback.on_epoch_end(0, logs)
     logits = model.predict_on_batch(HELD_OUT[:4])
@@ -72,7 +70,9 @@ def test_a_student_in_float16_is_asked_as_well():
 def test_a_mirrored_teacher_is_one_that_tells_left_from_right():
     source = data.open_source(HELD_OUT, labeled=False)
     sided = tiny.linear_net(seed=7)
-    student, history = trained(Unseen(source, sided, mirror=True), epochs=1)
+    student, history = trained(
+        ValidationMimic(source, sided, mirror=True), epochs=1
+    )
     seen, other = (
         np.asarray(sided(images)) for images in (HELD_OUT, HELD_OUT[:, :, ::-1])
     )

@@ -6,9 +6,9 @@ import tensorflow as tf
 from keras import layers
 
 from tests.support import tiny
-from tfdcu.graph.execute import Walk
-from tfdcu.graph.execute import as_it_is
-from tfdcu.graph.execute import run_nodes
+from tfdcu.graph.execute import Executor
+from tfdcu.graph.execute import call_node
+from tfdcu.graph.execute import execute
 from tfdcu.graph.execute import with_scaled_weights
 from tfdcu.graph.graph import read_graph
 
@@ -19,7 +19,7 @@ def test_what_runs_as_it_is_gives_the_models_outputs():
     # An output that is used further on, and one that is given twice.
     model = keras.Model(inputs, [x, layers.ReLU()(x), x])
     images = tiny.images(2, channels=3)
-    received = run_nodes(read_graph(model), images, as_it_is)
+    received = execute(read_graph(model), images, call_node)
     for first, second in zip(received, model(images), strict=True):
         np.testing.assert_array_equal(first, second)
 
@@ -27,14 +27,14 @@ def test_what_runs_as_it_is_gives_the_models_outputs():
 def test_inputs_are_converted_as_keras_does():
     model = tiny.residual_net()
     images = np.arange(2 * 8 * 8 * 3, dtype="uint8").reshape(2, 8, 8, 3)
-    (received,) = run_nodes(read_graph(model), tf.constant(images), as_it_is)
+    (received,) = execute(read_graph(model), tf.constant(images), call_node)
     np.testing.assert_allclose(received, model(images), rtol=1e-5)
 
 
 def test_a_walk_forgets_what_is_used_up():
     model, images = tiny.residual_net(), tiny.images(2, channels=3)
     graph = read_graph(model)
-    walk, most = Walk(graph, images), 0
+    walk, most = Executor(graph, images), 0
     for node in graph.nodes:
         walk.advance(node)
         most = max(most, len(walk.values))
@@ -51,7 +51,7 @@ def test_every_input_is_asked_for_with_its_operation():
         asked.append((node, tensor))
         return tf.zeros_like(value)
 
-    run_nodes(graph, images, as_it_is, before)
+    execute(graph, images, call_node, before)
     expected = [
         (node, tensor) for node in graph.nodes for tensor in node.inputs
     ]

@@ -45,7 +45,7 @@ def awkward():
     x = layers.BatchNormalization(name="after_relu")(x)
     shared = layers.Conv2D(8, 1, groups=2, name="shared")
     first = layers.BatchNormalization(scale=False, name="unscaled")(shared(x))
-    second = layers.BatchNormalization(center=False, name="uncentred")(
+    second = layers.BatchNormalization(center=False, name="uncentered")(
         shared(first)
     )
     x = layers.Add()([first, second])

@@ -5,7 +5,7 @@ import numpy as np
 from keras import layers
 
 from tfdcu.graph.graph import Tensor
-from tfdcu.graph.mac_terms import Term
+from tfdcu.graph.mac_terms import MacTerm
 from tfdcu.graph.macs import total_macs
 
 
@@ -38,4 +38,4 @@ def test_products_with_constants_by_hand():
 
 def test_sizes_that_are_not_known_count_as_one():
     tensor = Tensor((None, 5))
-    assert Term(3, ((tensor, 0), (tensor, 1))).count() == 3 * 5
+    assert MacTerm(3, ((tensor, 0), (tensor, 1))).count() == 3 * 5

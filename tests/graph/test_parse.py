@@ -6,7 +6,7 @@ from keras import layers
 
 from tfdcu.graph.graph import read_graph
 from tfdcu.graph.logits import as_logits
-from tfdcu.graph.parse import read_level
+from tfdcu.graph.parse import parse_model
 
 
 class Hidden(keras.Model):
@@ -23,7 +23,7 @@ class Hidden(keras.Model):
 def test_a_call_comes_after_what_it_reads():
     inputs, twice = keras.Input((4,)), layers.Dense(4, name="twice")
     between = layers.ReLU(name="between")
-    level = read_level(keras.Model(inputs, twice(between(twice(inputs)))))
+    level = parse_model(keras.Model(inputs, twice(between(twice(inputs)))))
     received = [(call.op.name, call.index) for call in level.calls]
     assert received == [("twice", 0), ("between", 0), ("twice", 1)]
 
@@ -31,7 +31,7 @@ def test_a_call_comes_after_what_it_reads():
 def test_the_call_of_a_nested_model_holds_its_level():
     tensor, inputs = keras.Input((4,)), keras.Input((4,))
     inner = keras.Model(tensor, layers.Dense(3, name="inside")(tensor))
-    outside, call = read_level(
+    outside, call = parse_model(
         keras.Model(inputs, inner(layers.ReLU()(inputs)))
     ).calls
     assert outside.level is None
@@ -39,7 +39,7 @@ def test_the_call_of_a_nested_model_holds_its_level():
     assert [one.op.name for one in call.level.calls] == ["inside"]
 
 
-@pytest.mark.parametrize("read", [read_level, read_graph, as_logits])
+@pytest.mark.parametrize("read", [parse_model, read_graph, as_logits])
 @pytest.mark.parametrize(
     "model", [Hidden(), keras.Sequential([layers.Dense(2)])]
 )

@@ -38,7 +38,7 @@ def test_the_diagnosis_is_flat_and_json_ready():
     assert not any(isinstance(value, dict) for value in found.values())
     assert (found["num_images"], found["num_labeled"]) == (60, 20)
     assert found["layer"] == "relu1"
-    assert tfdcu.diagnosis_in_words(found)[0].startswith("On 60 images")
+    assert tfdcu.format_diagnosis(found)[0].startswith("On 60 images")
 
 
 def test_a_pool_of_one_class_by_hand():
@@ -50,7 +50,7 @@ def test_a_pool_of_one_class_by_hand():
     assert found["shares"] == [0, 0, 1, 0]
     assert found["effective_classes"] == 1
     assert found["scarce_classes"] == [0, 1, 3]
-    missing = tfdcu.diagnosis_in_words(found)[1]
+    missing = tfdcu.format_diagnosis(found)[1]
     assert missing.startswith("3 of 4 classes are hardly in the pool")
 
 
@@ -59,7 +59,7 @@ def test_the_teacher_s_accuracy_is_that_of_its_first_choices():
     images, labels = few(20)
     found = tfdcu.diagnose(teacher, (images, labels), smooth(40))
     assert found["labeled_accuracy"] == np.mean(labels == 2) == 0.25
-    assert "right about 25.0 %" in tfdcu.diagnosis_in_words(found)[1]
+    assert "right about 25.0 %" in tfdcu.format_diagnosis(found)[1]
     half = tfdcu.diagnose(teacher, (images, labels), smooth(40), num_images=8)
     assert half["num_labeled"] == 8
 
@@ -84,11 +84,11 @@ def test_the_pool_beside_itself_is_the_same_and_near_it():
 def test_a_brighter_pool_is_far_and_is_said_to_be():
     found = tfdcu.diagnose(tiny.plain_net(), few(), smooth(200, level=0.5))
     assert found["a_distance"] == 2
-    verdict = tfdcu.diagnosis_in_words(found)
+    verdict = tfdcu.format_diagnosis(found)
     assert any("look different in low-level" in one for one in verdict)
 
 
-def test_the_pool_in_the_labeled_images_colours_is_of_no_other_light():
+def test_the_pool_in_the_labeled_images_colors_is_of_no_other_light():
     images, labels = few(40)
     pool = images + 0.5
     found = tfdcu.diagnose(tiny.plain_net(), (images, labels), pool)
@@ -97,13 +97,13 @@ def test_the_pool_in_the_labeled_images_colours_is_of_no_other_light():
         assert found[f"{name}_deviation"] == pytest.approx(
             [values.std()], abs=1e-4
         )
-    verdict = tfdcu.diagnosis_in_words(found)
-    assert any("data.match_colours=True" in one for one in verdict)
-    matched = tfdcu.data.in_colours_of(pool, images)
+    verdict = tfdcu.format_diagnosis(found)
+    assert any("data.match_colors=True" in one for one in verdict)
+    matched = tfdcu.data.in_colors_of(pool, images)
     found = tfdcu.diagnose(tiny.plain_net(), (images, labels), matched)
     assert found["a_distance"] == 0
     assert not any(
-        "another light" in one for one in tfdcu.diagnosis_in_words(found)
+        "another light" in one for one in tfdcu.format_diagnosis(found)
     )
 
 

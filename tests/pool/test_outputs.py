@@ -11,10 +11,12 @@ from tfdcu.pool import outputs
 
 def test_what_comes_before_the_logits_makes_them():
     net = tiny.plain_net()
-    tap = outputs.tapped(
+    tap = outputs.output_function(
         net, features=(outputs.penultimate(net), outputs.mean_over_places)
     )
-    rows = outputs.asked(tap, open_source(tiny.images(30), labeled=False))
+    rows = outputs.collect_outputs(
+        tap, open_source(tiny.images(30), labeled=False)
+    )
     assert rows["features"].shape == (30, 32)
     kernel, bias = net.get_layer("logits").get_weights()
     np.testing.assert_allclose(
@@ -35,7 +37,9 @@ def test_features_of_a_last_convolution_are_means_over_places():
     net = keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(x))
     tensor = outputs.penultimate(net)
     assert tensor.shape == (None, 6, 6, 6)
-    tap = outputs.tapped(net, features=(tensor, outputs.mean_over_places))
+    tap = outputs.output_function(
+        net, features=(tensor, outputs.mean_over_places)
+    )
     images = tiny.images(5)
     last = keras.Model(inputs, net.get_layer("last").output)
     expected = last.predict(images, verbose=0).mean((1, 2))
@@ -46,7 +50,7 @@ def test_where_the_last_layer_is_nested_logits_are_the_features():
     inputs = keras.Input((8, 8, 1))
     net = keras.Model(inputs, tiny.plain_net()(inputs))
     assert outputs.penultimate(net) is net.output
-    tap = outputs.tapped(
+    tap = outputs.output_function(
         net, features=(outputs.penultimate(net), outputs.mean_over_places)
     )
     rows = tap(tiny.images(3))

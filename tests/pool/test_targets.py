@@ -304,9 +304,9 @@ MIXED = {"mix": "mixup", "views": 3, "seed": 5}
     [
         ("mixup", None, LABELED),
         ("cutmix", None, None),
-        ("cutmix", "colour", LABELED),
-        ("mixup", ("flip_crop", "colour"), LABELED),
-        ("mixup", ("flip_crop", "colour"), None),
+        ("cutmix", "color", LABELED),
+        ("mixup", ("flip_crop", "color"), LABELED),
+        ("mixup", ("flip_crop", "color"), None),
     ],
 )
 def test_the_teacher_was_asked_about_the_same_mixes(

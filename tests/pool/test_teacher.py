@@ -62,9 +62,9 @@ def test_all_kinds_of_one_teacher_give_its_logits(model, logits, tmp_path):
     opened = [open_teacher(one, IMAGES) for one in teachers]
     assert {one.classes for one in opened} == {4}
     for one in opened[:-1]:
-        np.testing.assert_allclose(one.ask(IMAGES), logits, atol=1e-5)
+        np.testing.assert_allclose(one.logits(IMAGES), logits, atol=1e-5)
     np.testing.assert_allclose(
-        softmax(opened[-1].ask(IMAGES)), softmax(logits), atol=1e-6
+        softmax(opened[-1].logits(IMAGES)), softmax(logits), atol=1e-6
     )
     # One model, whether live or from its file.
     digests = [one.digest for one in opened]
@@ -80,7 +80,7 @@ def test_models_are_asked_about_images_of_their_own_size(tmp_path):
     folder = saved(small, tmp_path / "saved", serving_default=small.call)
     export_litert(small, tmp_path / "small.tflite")
     for teacher in (small, folder, tmp_path / "small.tflite"):
-        received = open_teacher(teacher, IMAGES).ask(IMAGES)
+        received = open_teacher(teacher, IMAGES).logits(IMAGES)
         np.testing.assert_allclose(received, expected, atol=1e-5)
 
 
@@ -98,7 +98,7 @@ def test_other_weights_or_bytes_are_other_teachers(model, tmp_path):
 def test_the_softmax_of_a_keras_model_is_left_out(model, logits):
     output = keras.layers.Softmax()(model.output)
     received = open_teacher(keras.Model(model.input, output), IMAGES)
-    np.testing.assert_allclose(received.ask(IMAGES), logits, atol=1e-6)
+    np.testing.assert_allclose(received.logits(IMAGES), logits, atol=1e-6)
 
 
 def test_probabilities_in_steps_are_probabilities(tmp_path):
@@ -113,14 +113,14 @@ def test_probabilities_in_steps_are_probabilities(tmp_path):
     rows = LiteRTModel(path)(IMAGES)
     # Steps of 1/256, each up to half a step off.
     assert 1e-3 < np.abs(rows.sum(1) - 1).max() <= 10 / 512
-    received = softmax(open_teacher(path, IMAGES).ask(IMAGES))
+    received = softmax(open_teacher(path, IMAGES).logits(IMAGES))
     expected = rows / rows.sum(1, keepdims=True)
     np.testing.assert_allclose(received, expected, atol=1e-5)
 
 
 def test_certain_probabilities_have_finite_logits():
     certain = np.eye(4, dtype="float32")[np.arange(20) % 4]
-    received = open_teacher(lambda images: certain, IMAGES).ask(IMAGES)
+    received = open_teacher(lambda images: certain, IMAGES).logits(IMAGES)
     np.testing.assert_allclose(softmax(received), certain, atol=1e-6)
     assert np.isfinite(received).all()
 
@@ -129,7 +129,7 @@ def test_a_teacher_that_changes_from_probabilities_to_logits_is_refused():
     answers = iter([np.full((20, 4), 0.25), np.full((20, 4), 0.3)])
     teacher = open_teacher(lambda images: next(answers), IMAGES)
     with pytest.raises(ValueError, match="of two kinds"):
-        teacher.ask(IMAGES)
+        teacher.logits(IMAGES)
 
 
 @pytest.mark.parametrize("answer", [np.zeros(20), np.zeros((3, 4))])

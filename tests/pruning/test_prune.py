@@ -1,4 +1,4 @@
-"""Pruned models compute what the silenced originals compute, in budget."""
+"""Pruned models compute what the masked originals compute, in budget."""
 
 import gc
 import weakref
@@ -10,10 +10,10 @@ from keras import layers
 
 from tests.support import tiny
 from tfdcu.graph.macs import total_macs
-from tfdcu.pruning import importance_of
 from tfdcu.pruning import plan_channels
 from tfdcu.pruning import prune
 from tfdcu.pruning import prune_channels
+from tfdcu.pruning import score_channels
 from tfdcu.pruning import student_of
 from tfdcu.pruning.cost import COSTS
 from tfdcu.pruning.groups import Groups
@@ -46,7 +46,7 @@ def test_budgets_are_met_exactly_and_from_below(net, budget):
         assert 0.475 * full <= left <= 0.5 * full
     assert plan.after["macs"] == total_macs(smaller)
     assert plan.after["params"] == smaller.count_params()
-    assert difference(smaller, plan.silenced(), _images(model)) < 1e-5
+    assert difference(smaller, plan.masked(), _images(model)) < 1e-5
     tiny.assert_same_weights(before, tiny.weights(model))
 
 
@@ -57,8 +57,8 @@ def test_every_criterion_gives_an_exact_model(importance):
     options = {"macs": 0.5, "importance": importance, "images": images}
     plan = plan_channels(model, **options)
     smaller = plan.apply()
-    assert difference(smaller, plan.silenced(), images) < 1e-5
-    again = prune_channels(model, repair=False, **options)
+    assert difference(smaller, plan.masked(), images) < 1e-5
+    again = prune_channels(model, reconstruct=False, **options)
     tiny.assert_same_function(smaller, again, images, rtol=0)
 
 
@@ -108,7 +108,7 @@ def test_a_sequential_model_stays_one():
     plan = plan_channels(model, macs=0.5)
     smaller = plan.apply()
     assert isinstance(smaller, keras.Sequential)
-    assert difference(smaller, plan.silenced(), _images(model)) < 1e-5
+    assert difference(smaller, plan.masked(), _images(model)) < 1e-5
 
 
 def test_plan_says_which_channels_stay():
@@ -219,7 +219,7 @@ def test_minimum_is_kept():
     assert min(r["after"] for r in plan.rows() if not r["why"]) >= 12
 
 
-def test_rounds_are_cuts_of_equal_proportion_each_repaired():
+def test_rounds_are_cuts_of_equal_proportion_each_reconstructed():
     model, images = tiny.plain_net(width=32), tiny.images(32)
     before = tiny.weights(model)
     again = model
@@ -231,12 +231,12 @@ def test_rounds_are_cuts_of_equal_proportion_each_repaired():
     tiny.assert_same_weights(before, tiny.weights(model))
     with pytest.raises(ValueError, match="rounds of at least 1.*rounds=0"):
         prune_channels(model, macs=0.25, rounds=0)
-    known = importance_of(model, images)
+    known = score_channels(model, images)
     with pytest.raises(ValueError, match="Expected: rounds=1.*rounds=2"):
         prune_channels(model, macs=0.25, rounds=2, importance=known)
 
 
-def test_there_are_four_rounds_where_kernels_are_repaired(monkeypatch):
+def test_there_are_four_rounds_where_kernels_are_reconstructed(monkeypatch):
     model, images = tiny.plain_net(), tiny.images(16)
     cuts = []
 
@@ -247,9 +247,9 @@ def test_there_are_four_rounds_where_kernels_are_repaired(monkeypatch):
     monkeypatch.setattr(prune, "student_of", counted)
     for count, options in (
         (4, {"images": images}),
-        (1, {"images": images, "repair": False}),
+        (1, {"images": images, "reconstruct": False}),
         (1, {}),
-        (1, {"images": images, "importance": importance_of(model, images)}),
+        (1, {"images": images, "importance": score_channels(model, images)}),
     ):
         cuts.clear()
         prune_channels(model, macs=0.5, tolerance=0.1, **options)
@@ -339,7 +339,7 @@ def test_taylor_weighs_what_is_lost_by_what_is_saved():
 @pytest.mark.parametrize("name", ["l2", "lamp", "random", "taylor"])
 def test_importance_known_beforehand_gives_the_same_model(name):
     model, images = tiny.residual_net(), tiny.images(64, channels=3)
-    known = importance_of(model, images, importance=name, seed=3)
+    known = score_channels(model, images, importance=name, seed=3)
     for budget in ({"macs": 0.5}, {"params": 0.3}):
         options = {**budget, "images": images, "seed": 3}
         one = plan_channels(model, importance=name, **options).keep
@@ -409,17 +409,17 @@ def test_rounds_measure_each_model_once_and_keep_none_alive():
     assert {one() for one in seen} == {model, None}
 
 
-def test_images_repair_the_student_unless_it_is_told_not_to():
+def test_images_reconstruct_the_student_unless_it_is_told_not_to():
     images, model = tiny.images(64), tiny.plain_net()
     plan = plan_channels(model, macs=0.5, images=images)
-    cut = prune_channels(model, macs=0.5, images=images, repair=False)
+    cut = prune_channels(model, macs=0.5, images=images, reconstruct=False)
     tiny.assert_same_function(plan.apply(), cut, images, rtol=0)
-    repaired = prune_channels(model, macs=0.5, images=images)
-    errors = [difference(m, model, images) for m in (repaired, cut)]
+    reconstructed = prune_channels(model, macs=0.5, images=images)
+    errors = [difference(m, model, images) for m in (reconstructed, cut)]
     assert errors[0] < 0.5 * errors[1]
 
 
-@pytest.mark.parametrize("option", ["repair", "reestimate"])
+@pytest.mark.parametrize("option", ["reconstruct", "reestimate"])
 def test_without_images_there_is_nothing_to_go_by(option):
     with pytest.raises(ValueError, match=f"Received: images=None.*{option}=T"):
         prune_channels(tiny.plain_net(), macs=0.5, **{option: True})

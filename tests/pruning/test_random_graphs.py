@@ -1,4 +1,4 @@
-"""Random graphs, pruned at random, equal their silenced originals."""
+"""Random graphs, pruned at random, equal their masked originals."""
 
 import keras
 import numpy as np

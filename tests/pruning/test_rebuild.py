@@ -57,10 +57,10 @@ def odd(units):
     return Odd(tensor, layers.Dense(units)(tensor))
 
 
-@pytest.mark.parametrize("wall", [Block, odd])
-def test_a_model_that_is_a_wall_keeps_its_weights(wall):
+@pytest.mark.parametrize("unprunable", [Block, odd])
+def test_an_unprunable_model_keeps_its_weights(unprunable):
     inputs = keras.Input((8,))
-    inner = wall(6)
+    inner = unprunable(6)
     x = layers.Dense(9)(inner(layers.Dense(8)(inputs)))
     model = shaken(keras.Model(inputs, ends(x)))
     inner._flatten_layers()[-1].trainable = False

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tfdcu.report import diagnosis_in_words
+from tfdcu.report import format_diagnosis
 
 PLAIN = {
     "num_images": 2000,
@@ -37,7 +37,7 @@ ALONE = {
 
 
 def said(**changes):
-    return diagnosis_in_words({**PLAIN, **changes})
+    return format_diagnosis({**PLAIN, **changes})
 
 
 def test_nothing_stands_out():
@@ -89,7 +89,7 @@ def test_what_was_not_measured_is_not_spoken_of():
             {"pixel_mean": [0.4, 0.71], "pixel_deviation": [0.2, 0.1]},
             "The pool is of another light or tint than the labeled images "
             "(mean 0.40, 0.71 and deviation 0.20, 0.10 of the pixels, 0.40, "
-            "0.50 and 0.20, 0.20 there): data.match_colours=True brings it "
+            "0.50 and 0.20, 0.20 there): data.match_colors=True brings it "
             "nearer.",
         ),
         (

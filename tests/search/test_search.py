@@ -105,8 +105,8 @@ def test_a_finished_search_returns_its_record_at_once(found, monkeypatch):
 
 def test_another_search_in_the_same_workdir_is_refused(found):
     folder, _ = found
-    with pytest.raises(ValueError, match="another config.*trade is 0.5"):
-        search(**arguments(trade=0.5), workdir=folder)
+    with pytest.raises(ValueError, match="another config.*tradeoff is 0.5"):
+        search(**arguments(tradeoff=0.5), workdir=folder)
 
 
 def test_a_search_that_was_killed_ends_the_same(found, tmp_path, monkeypatch):
@@ -162,7 +162,7 @@ def test_where_no_trial_can_finish_the_reasons_are_told(tmp_path):
         ({"max_winners": 0.5}, "max_winners=0.5"),
         ({"pool_share": 0.0}, "pool_share=0.0"),
         ({"epochs_share": 1.5}, "epochs_share=1.5"),
-        ({"trade": -1.0}, "trade=-1.0"),
+        ({"tradeoff": -1.0}, "tradeoff=-1.0"),
         ({"channels": {"makros": 0.5}}, "Unknown field"),
         ({"student": tiny.plain_net()}, "not pruned"),
     ],

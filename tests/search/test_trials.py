@@ -5,12 +5,12 @@ import pytest
 
 from tests.support import tiny
 from tfdcu.data import images_of
-from tfdcu.pruning import importance_of
-from tfdcu.search.trials import Setting
+from tfdcu.pruning import score_channels
+from tfdcu.search.trials import Trials
 
 
-def setting(**changes):
-    return Setting(
+def trials(**changes):
+    return Trials(
         **{
             "teacher": tiny.plain_net(),
             "labeled": (tiny.images(8), tiny.labels(8)),
@@ -28,9 +28,9 @@ def rows(images):
 
 
 def test_without_any_held_out_images_a_tenth_of_the_pool_is_held_out():
-    one = setting()
+    one = trials()
     splits = one.splits(one.config)
-    assert one.judge.quality == "agreement"
+    assert one.objective.quality == "agreement"
     assert splits.pool_validation.num_images == 10
     assert splits.unlabeled.num_images == 90
     assert not rows(images_of(splits.unlabeled)) & rows(
@@ -39,38 +39,38 @@ def test_without_any_held_out_images_a_tenth_of_the_pool_is_held_out():
 
 
 def test_with_validation_images_quality_is_accuracy_on_them():
-    one = setting(validation=(tiny.images(12, seed=3), tiny.labels(12)))
+    one = trials(validation=(tiny.images(12, seed=3), tiny.labels(12)))
     splits = one.splits(one.config)
-    assert one.judge.quality == "accuracy"
+    assert one.objective.quality == "accuracy"
     logits = tiny.plain_net()(tiny.images(12, seed=3), training=False)
     right = np.argmax(logits, -1) == tiny.labels(12)
     expected = np.mean(right)
-    assert one.judge.quality_of(one.teacher, splits) == expected
+    assert one.objective.quality_of(one.teacher, splits) == expected
 
 
 def test_no_labels_leave_none_to_validate_on():
-    one = setting(labeled=None, data={"validation_per_class": 5})
-    assert one.judge.quality == "agreement"
+    one = trials(labeled=None, data={"validation_per_class": 5})
+    assert one.objective.quality == "agreement"
 
 
 def test_a_trial_has_its_share_of_the_epochs_and_at_least_one():
     values = {"channels.macs": 0.3}
-    one = setting(epochs_share=0.25)
+    one = trials(epochs_share=0.25)
     assert one.short(values)["training"]["epochs"] == 2
     assert one.full(values)["training"]["epochs"] == 10
     searched = {**values, "training.epochs": 40}
     assert one.short(searched)["training"]["epochs"] == 10
-    assert setting(epochs_share=0.01).short({})["training"]["epochs"] == 1
-    default = setting(training=None, epochs_share=0.5)
+    assert trials(epochs_share=0.01).short({})["training"]["epochs"] == 1
+    default = trials(training=None, epochs_share=0.5)
     assert default.short({})["training"]["epochs"] == 10
 
 
 def test_a_trial_has_its_share_of_the_pool_and_others_the_same_one():
-    one, other = setting(pool_share=0.2), setting(pool_share=0.2)
+    one, other = trials(pool_share=0.2), trials(pool_share=0.2)
     pools = [images_of(s.splits(s.config).unlabeled) for s in (one, other)]
     assert len(pools[0]) == 18
     np.testing.assert_array_equal(*pools)
-    whole = setting()
+    whole = trials()
     assert rows(pools[0]) < rows(
         images_of(whole.splits(whole.config).unlabeled)
     )
@@ -78,12 +78,12 @@ def test_a_trial_has_its_share_of_the_pool_and_others_the_same_one():
 
 def test_trials_train_on_what_is_selected_and_share_it():
     select = {"by": "confidence", "keep": 40, "drop_junk": False}
-    one = setting(select=select)
+    one = trials(select=select)
     splits = one.splits(one.config)
     # A tenth of the hundred is held out, and not chosen from.
     assert splits.unlabeled.num_images == 40
     assert splits.pool_validation.num_images == 10
-    half = setting(select=select, pool_share=0.5)
+    half = trials(select=select, pool_share=0.5)
     part = images_of(half.splits(half.config).unlabeled)
     assert len(part) == 20
     assert rows(part) < rows(images_of(splits.unlabeled))
@@ -92,15 +92,15 @@ def test_trials_train_on_what_is_selected_and_share_it():
 
 
 def test_shares_of_classes_are_known_where_the_mimic_term_is_balanced():
-    one = setting(transfer={"mimic_balance": 0.5})
+    one = trials(transfer={"mimic_balance": 0.5})
     shares = one.class_shares(one.config)
     assert sum(shares) == pytest.approx(1, abs=1e-3) and len(shares) == 4
     assert one.class_shares(one.config) is shares
-    assert setting().class_shares(setting().config) is None
+    assert trials().class_shares(trials().config) is None
 
 
 def test_data_is_opened_once_unless_it_is_searched():
-    one = setting()
+    one = trials()
     splits = one.splits(one.short({"channels.macs": 0.3}))
     assert one.splits(one.short({"channels.macs": 0.4})) is splits
     other = one.short({"data.pool_validation": 20})
@@ -108,10 +108,10 @@ def test_data_is_opened_once_unless_it_is_searched():
 
 
 def test_a_searched_budget_replaces_the_one_that_stands():
-    one = setting()
+    one = trials()
     student, _ = one.pruned(one.short({"channels.macs": 0.3}))
-    cost = one.judge.arithmetic(student)
-    assert cost["macs"] <= 0.3 * one.judge.arithmetic(one.teacher)["macs"]
+    cost = one.objective.arithmetic(student)
+    assert cost["macs"] <= 0.3 * one.objective.arithmetic(one.teacher)["macs"]
 
 
 @pytest.mark.parametrize(
@@ -128,23 +128,23 @@ def test_a_searched_budget_replaces_the_one_that_stands():
 )
 def test_bad_arguments(changes, message):
     with pytest.raises(ValueError, match=message):
-        setting(**changes)
+        trials(**changes)
 
 
 def test_trials_share_the_targets_of_the_same_views(tmp_path):
     options = {"batches": {"augment": "shift"}, "targets": {"views": 2}}
-    one = setting(folder=tmp_path, **options)
+    one = trials(folder=tmp_path, **options)
     first = one.targets(one.short({"channels.macs": 0.3}))
     assert one.targets(one.short({"channels.macs": 0.4})) is first
     other = one.targets(one.short({"targets.views": 1}))
     assert [pool.views for _, pool in (first, other)] == [2, 1]
     assert len(list((tmp_path / "targets").iterdir())) == 4
-    assert setting().targets(setting().config) is None
+    assert trials().targets(trials().config) is None
 
 
 def test_trials_share_the_targets_of_the_same_mixes(tmp_path):
     options = {"batches": {"mix": "mixup"}, "targets": {"views": 2}}
-    one = setting(folder=tmp_path, **options)
+    one = trials(folder=tmp_path, **options)
     first = one.targets(one.short({"channels.macs": 0.3}))
     assert one.targets(one.short({"channels.macs": 0.4})) is first
     others = [
@@ -158,15 +158,15 @@ def test_trials_share_the_targets_of_the_same_mixes(tmp_path):
 
 
 def test_the_teachers_channels_are_judged_once(monkeypatch):
-    one = setting(channels={"macs": 0.5, "round_to": 1, "tolerance": 0.2})
+    one = trials(channels={"macs": 0.5, "round_to": 1, "tolerance": 0.2})
     asked = []
 
     def counted(*arguments, **options):
         asked.append(options["importance"])
-        return importance_of(*arguments, **options)
+        return score_channels(*arguments, **options)
 
     module = sys.modules["tfdcu.search.trials"]
-    monkeypatch.setattr(module, "importance_of", counted)
+    monkeypatch.setattr(module, "score_channels", counted)
     shares = [one.short({"channels.macs": share}) for share in (0.3, 0.5)]
     students = [one.pruned(config)[0] for config in shares]
     assert students[0].count_params() < students[1].count_params()

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from tfdcu.sparsity.schedule import Plan
+from tfdcu.sparsity.schedule import SparsitySchedule
 from tfdcu.sparsity.schedule import check_plan
 from tfdcu.sparsity.sparsify import _tfmot
 
@@ -20,7 +20,7 @@ def plan(schedule="polynomial", params=None, once=False, **arguments):
         "frequency": None,
         **arguments,
     }
-    return Plan(
+    return SparsitySchedule(
         _tfmot()[1],
         schedule,
         0.8,

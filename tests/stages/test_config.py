@@ -5,7 +5,7 @@ import pytest
 
 from tests.support import tiny
 from tfdcu.data import prepare
-from tfdcu.pruning import importance_of
+from tfdcu.pruning import score_channels
 from tfdcu.stages.config import check_needs
 from tfdcu.stages.config import check_values
 from tfdcu.stages.config import image_shape_of
@@ -88,10 +88,10 @@ def test_a_misfit_is_named(splits, teacher, sections, message):
 
 
 def test_scores_of_the_teacher_are_refused_for_several_rounds(splits, teacher):
-    channels = {"macs": 0.5, "importance": importance_of(teacher)}
+    channels = {"macs": 0.5, "importance": score_channels(teacher)}
     check_values(config(channels=channels), splits, teacher)
     wrong = config(channels=channels, iterative={"rounds": 2})
-    with pytest.raises(ValueError, match="importance_of.*rounds=2"):
+    with pytest.raises(ValueError, match="score_channels.*rounds=2"):
         check_values(wrong, splits, teacher)
 
 

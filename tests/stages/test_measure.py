@@ -7,11 +7,11 @@ import tfdcu
 from tests.support import tiny
 from tfdcu.data import images_of
 from tfdcu.data import prepare
-from tfdcu.stages.export import exported
-from tfdcu.stages.export import files_of
+from tfdcu.stages.export import export_model
+from tfdcu.stages.export import export_models
 from tfdcu.stages.export import images_for_export
 from tfdcu.stages.measure import NUM_POOL_IMAGES
-from tfdcu.stages.measure import measured
+from tfdcu.stages.measure import measure
 from tfdcu.stages.measure import some_of_the_pool
 from tfdcu.stages.measure import table_images
 
@@ -41,8 +41,10 @@ def run(tmp_path_factory):
     }
     folder = tmp_path_factory.mktemp("run")
     splits = opened(test=TEST, pool_validation=10)
-    files = exported(models, splits, folder, formats=("float32", "float16"))
-    return models, files, splits, measured(models, files, splits)
+    files = export_models(
+        models, splits, folder, formats=("float32", "float16")
+    )
+    return models, files, splits, measure(models, files, splits)
 
 
 def test_the_teachers_file_comes_first_then_all_of_the_students(run):
@@ -79,7 +81,9 @@ def test_what_the_pool_does_not_reach_is_not_cut_off_in_int8(tmp_path):
     few = tiny.images(20), tiny.labels(20)
     model = tiny.plain_net()
     splits = prepare(few, POOL / 10, num_classes=4, image_shape=(8, 8, 1))
-    files = files_of(model, splits, tmp_path, formats=("int8",), num_images=64)
+    files = export_model(
+        model, splits, tmp_path, formats=("int8",), num_images=64
+    )
     found = tfdcu.LiteRTModel(files["int8"])(few[0])
     np.testing.assert_allclose(
         found, model.predict(few[0], verbose=0), atol=0.02
@@ -145,7 +149,7 @@ def test_the_next_note_tells_the_agreement_on_held_out_images(run):
 def test_without_labels_the_pool_measures_agreement(run):
     models, files, _, _ = run
     splits = prepare(None, POOL, num_classes=4, image_shape=(8, 8, 1))
-    rows, notes = measured(models, files, splits)
+    rows, notes = measure(models, files, splits)
     assert {row["accuracy"] for row in rows} == {None}
     images = np.stack(list(splits.unlabeled.dataset.as_numpy_iterator()))
     for row in rows:
@@ -159,7 +163,7 @@ def test_without_labels_the_pool_measures_agreement(run):
 
 def test_validation_images_stand_in_for_test_images(run):
     models, files, _, (rows, _) = run
-    again, _ = measured(models, files, opened(validation=TEST))
+    again, _ = measure(models, files, opened(validation=TEST))
     for one, two in zip(rows, again):
         assert one["accuracy"] == two["accuracy"]
 
@@ -187,7 +191,7 @@ def test_each_file_of_the_student_is_explained_beside_the_teachers(
         return [f"About {row['format']}."]
 
     monkeypatch.setattr("tfdcu.stages.measure.explain", explained)
-    rows, notes = measured(models, files, splits)
+    rows, notes = measure(models, files, splits)
     (whole,) = (
         row
         for row in rows
@@ -204,8 +208,8 @@ def test_accuracy_is_of_the_test_images_where_there_are_both(run):
     models, files, _, (rows, _) = run
     images, labels = tiny.images(20, seed=3), (tiny.labels(20) + 1) % 4
     both = opened(test=TEST, validation=(images, labels))
-    again, _ = measured(models, files, both)
-    choosing, _ = measured(models, files, opened(validation=(images, labels)))
+    again, _ = measure(models, files, both)
+    choosing, _ = measure(models, files, opened(validation=(images, labels)))
     accuracies = [
         [row["accuracy"] for row in one] for one in (rows, again, choosing)
     ]

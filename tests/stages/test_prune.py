@@ -6,19 +6,19 @@ import pytest
 from tests.support import tiny
 from tfdcu import data
 from tfdcu.graph.macs import total_macs
-from tfdcu.pruning import importance_of
-from tfdcu.stages import prune
-from tfdcu.stages.prune import cut_in_all
+from tfdcu.pruning import score_channels
 from tfdcu.stages.prune import kept_of_all
-from tfdcu.stages.prune import pruned
+from tfdcu.stages.prune import merge_plans
+from tfdcu.stages.prune import prune
+from tfdcu.stages.prune import pruning_schedule
 from tfdcu.stages.prune import rows_of
-from tfdcu.stages.prune import shrinking
+from tfdcu.stages.prune import sample
 
 
 def test_rounds_are_equal_proportions_and_the_last_trains_no_further():
-    assert shrinking({}, rounds=1) == [(1.0, 0)]
-    assert shrinking({}) == [(0.25, 0), (0.5, 0), (0.75, 0), (1.0, 0)]
-    assert shrinking({}, rounds=4, epochs=3) == [
+    assert pruning_schedule({}, rounds=1) == [(1.0, 0)]
+    assert pruning_schedule({}) == [(0.25, 0), (0.5, 0), (0.75, 0), (1.0, 0)]
+    assert pruning_schedule({}, rounds=4, epochs=3) == [
         (0.25, 3),
         (0.5, 3),
         (0.75, 3),
@@ -27,9 +27,9 @@ def test_rounds_are_equal_proportions_and_the_last_trains_no_further():
 
 
 def test_one_cut_is_enough_where_nothing_is_judged_anew():
-    known = importance_of(tiny.plain_net())
-    assert shrinking({"repair": False}) == [(1.0, 0)]
-    assert shrinking({"importance": known}) == [(1.0, 0)]
+    known = score_channels(tiny.plain_net())
+    assert pruning_schedule({"reconstruct": False}) == [(1.0, 0)]
+    assert pruning_schedule({"importance": known}) == [(1.0, 0)]
 
 
 @pytest.mark.parametrize(
@@ -41,14 +41,14 @@ def test_one_cut_is_enough_where_nothing_is_judged_anew():
 )
 def test_what_is_no_schedule_is_refused(wrong, message):
     with pytest.raises(ValueError, match=message):
-        shrinking({}, **wrong)
+        pruning_schedule({}, **wrong)
 
 
 @pytest.mark.parametrize("num, total", [(4, 12), (6, 8)])
 def test_at_most_half_of_the_images_that_judge_are_labeled(
     monkeypatch, num, total
 ):
-    monkeypatch.setattr(prune, "NUM_IMAGES", total)
+    monkeypatch.setattr("tfdcu.stages.prune.NUM_IMAGES", total)
     few = tiny.images(num, seed=1)
     splits = data.prepare(
         labeled=(few, tiny.labels(num)),
@@ -56,7 +56,7 @@ def test_at_most_half_of_the_images_that_judge_are_labeled(
         num_classes=4,
         image_shape=(8, 8, 1),
     )
-    found = prune.sample(splits, seed=0)
+    found = sample(splits, seed=0)
     assert found.shape == (total, 8, 8, 1)
     own = [any(np.array_equal(i, one) for one in few) for i in found]
     assert own == [True] * 4 + [False] * (total - 4)
@@ -77,11 +77,11 @@ def test_two_rounds_meet_the_budget_of_the_teacher(budget):
         "seed": 0,
     }
     cost = total_macs if "macs" in budget else lambda m: m.count_params()
-    half, first = pruned(teacher, teacher, splits, config, 0.5)
+    half, first = prune(teacher, teacher, splits, config, 0.5)
     assert 0.48 <= cost(half) / cost(teacher) <= 0.5
-    quarter, second = pruned(half, teacher, splits, config, 1.0)
+    quarter, second = prune(half, teacher, splits, config, 1.0)
     assert 0.24 <= cost(quarter) / cost(teacher) <= 0.25
-    whole = cut_in_all([rows_of(first), rows_of(second)])
+    whole = merge_plans([rows_of(first), rows_of(second)])
     widths = {row["group"]: row for row in whole["groups"]}
     assert widths["conv2"]["before"] == 64
     assert widths["conv2"]["after"] == quarter.get_layer("conv2").filters
@@ -104,7 +104,7 @@ def test_what_the_teacher_had_frozen_is_trained():
         image_shape=(8, 8, 1),
     )
     config = {"channels": {"ratio": 0.5}, "export": {}, "seed": 0}
-    student, _ = pruned(teacher, teacher, splits, config)
+    student, _ = prune(teacher, teacher, splits, config)
     assert student.get_layer("conv1").trainable
     assert not teacher.get_layer("conv1").trainable
 
@@ -125,4 +125,4 @@ def test_what_is_kept_of_what_was_kept_is_the_teachers():
 
 
 def test_nothing_cut_is_an_empty_list():
-    assert cut_in_all([]) == {"groups": [], "walls": {}, "kept": {}}
+    assert merge_plans([]) == {"groups": [], "unprunable": {}, "kept": {}}

@@ -11,7 +11,7 @@ from tests.training.test_train import Kill
 from tfdcu.data import prepare
 from tfdcu.pruning import reestimate_statistics
 from tfdcu.stages import distill
-from tfdcu.stages.config import check_sections
+from tfdcu.stages.config import check_config
 from tfdcu.stages.reestimate import Reestimate
 from tfdcu.training.train import train
 
@@ -74,11 +74,11 @@ def test_a_killed_run_and_a_finished_one_end_bit_for_bit_the_same(tmp_path):
 
 
 def test_the_section_reaches_the_student_of_the_corridor(tmp_path):
-    config = check_sections({"training": {"epochs": 1}})
+    config = check_config({"training": {"epochs": 1}})
     config |= {"seed": 0, "batches": {"batch_size": 20}}
     config["reestimate"] = {"images": "labeled"}
-    model = distill.distiller(fresh(), tiny.plain_net(seed=7), config)
-    distill.fitted(model, splits(), config, tmp_path)
+    model = distill.build_distiller(fresh(), tiny.plain_net(seed=7), config)
+    distill.fit_epochs(model, splits(), config, tmp_path)
     received = model.student.get_layer("bn1").moving_mean.numpy()
     expected = first_mean(model.student, tiny.images(12, seed=1))
     np.testing.assert_allclose(received, expected, rtol=1e-4, atol=1e-6)

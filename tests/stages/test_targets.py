@@ -7,8 +7,8 @@ from tests.support import tiny
 from tests.support.tiny import Recorder
 from tfdcu import data
 from tfdcu.stages.targets import check_targets
-from tfdcu.stages.targets import num_views
-from tfdcu.stages.targets import stored_targets
+from tfdcu.stages.targets import store_targets
+from tfdcu.stages.targets import view_counts
 
 IMAGES = tiny.images(130, seed=2)
 LABELED = tiny.images(12, seed=1), tiny.labels(12)
@@ -28,11 +28,11 @@ def test_a_run_stores_mixes_of_the_pool_only(tmp_path, augment, few):
     splits = splits_of(few)
     batches = {"augment": augment, "mix": "cutmix", "mix_share": 0.75}
     config = {"batches": batches, "targets": {"views": 4}, "seed": 0}
-    labeled, pool = stored_targets(
+    labeled, pool = store_targets(
         Recorder(), splits, tmp_path, config, **config["targets"]
     )
     few_views = 4 if augment else 1
-    assert num_views(config) == {"views": 4, "labeled_views": few_views}
+    assert view_counts(config) == {"views": 4, "labeled_views": few_views}
     assert pool.views == 4
     assert pool.fingerprint["view"]["mix"]["share"] == 0.75
     if few:
@@ -43,7 +43,7 @@ def test_a_run_stores_mixes_of_the_pool_only(tmp_path, augment, few):
         splits.unlabeled,
         targets=(labeled, pool) if few else pool,
         epochs=1,
-        **num_views(config),
+        **view_counts(config),
         **batches,
     )
     _, seen, logits = next(iter(batches))
@@ -51,7 +51,7 @@ def test_a_run_stores_mixes_of_the_pool_only(tmp_path, augment, few):
     np.testing.assert_array_equal(logits[-1], expected)
     check_targets(config, 4)
     unmixed = {**config, "batches": {"augment": augment}}
-    assert set(num_views(unmixed).values()) == {few_views}
+    assert set(view_counts(unmixed).values()) == {few_views}
 
 
 def test_labeled_images_may_have_views_of_their_own_number(tmp_path):
@@ -62,7 +62,7 @@ def test_labeled_images_may_have_views_of_their_own_number(tmp_path):
         "seed": 0,
     }
     check_targets(config, 4)
-    stored = stored_targets(
+    stored = store_targets(
         Recorder(), splits, tmp_path, config, **config["targets"]
     )
     assert [one.views for one in stored] == [7, 2]
@@ -73,7 +73,7 @@ def test_labeled_images_may_have_views_of_their_own_number(tmp_path):
         targets=stored,
         augment="shift",
         epochs=1,
-        **num_views(config),
+        **view_counts(config),
     )
     for (few, _), pool, logits in batches:
         for images, received in zip((few, pool), logits, strict=True):
@@ -91,7 +91,7 @@ def test_runs_that_share_a_folder_ask_once(tmp_path):
 
     def asked(number, splits):
         teacher = Recorder()
-        stored = stored_targets(
+        stored = store_targets(
             teacher, splits, tmp_path / number, config, **config["targets"]
         )
         return len(teacher.asked()), stored[1].path
@@ -107,7 +107,7 @@ def test_a_run_asks_about_mirror_images_of_both_pools(tmp_path):
     splits = splits_of(LABELED)
     config = {"batches": {}, "targets": {"views": 1, "mirror": True}, "seed": 0}
     check_targets(config, 4)
-    stored = stored_targets(
+    stored = store_targets(
         Recorder(), splits, tmp_path, config, **config["targets"]
     )
     batches = data.training_batches(
@@ -115,7 +115,7 @@ def test_a_run_asks_about_mirror_images_of_both_pools(tmp_path):
         splits.unlabeled,
         targets=stored,
         epochs=1,
-        **num_views(config),
+        **view_counts(config),
     )
     for (few, _), pool, logits in batches:
         for images, received in zip((few, pool), logits, strict=True):

@@ -11,9 +11,9 @@ import pytest
 
 from tfdcu.workdir.atomic import MACHINE
 from tfdcu.workdir.atomic import PATIENCE
-from tfdcu.workdir.atomic import STAND_IN
-from tfdcu.workdir.atomic import remove_stand_ins
-from tfdcu.workdir.atomic import whole_files
+from tfdcu.workdir.atomic import TEMPORARY
+from tfdcu.workdir.atomic import atomic_write
+from tfdcu.workdir.atomic import remove_temporary
 from tfdcu.workdir.atomic import with_ending
 
 
@@ -30,7 +30,7 @@ def test_files_appear_together_and_in_order(tmp_path, monkeypatch):
         replace(source, target)
 
     monkeypatch.setattr(os, "replace", watched)
-    with whole_files(tmp_path / "new" / "a", tmp_path / "b") as (a, b):
+    with atomic_write(tmp_path / "new" / "a", tmp_path / "b") as (a, b):
         b.write_text("2")
         a.write_text("1")
         assert not (tmp_path / "new" / "a").exists()
@@ -44,7 +44,7 @@ def test_files_appear_together_and_in_order(tmp_path, monkeypatch):
 def test_an_error_leaves_what_was_there(tmp_path, error):
     (tmp_path / "a").write_text("before")
     with pytest.raises(error):
-        with whole_files(tmp_path / "a", tmp_path / "b") as (a, b):
+        with atomic_write(tmp_path / "a", tmp_path / "b") as (a, b):
             a.write_text("half")
             raise error
     assert (tmp_path / "a").read_text() == "before"
@@ -54,7 +54,7 @@ def test_an_error_leaves_what_was_there(tmp_path, error):
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
 def test_a_full_disk_is_named_and_leaves_nothing(tmp_path, number):
     with pytest.raises(OSError, match="The disk filled up.*'.*b'") as error:
-        with whole_files(tmp_path / "a", tmp_path / "b") as (a, b):
+        with atomic_write(tmp_path / "a", tmp_path / "b") as (a, b):
             a.write_text("half")
             raise OSError(number, "No space left on device")
     assert error.value.errno == number
@@ -67,14 +67,14 @@ def test_a_disk_that_is_full_at_the_last_moment(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="The disk filled up"):
-        with whole_files(tmp_path / "a") as (a,):
+        with atomic_write(tmp_path / "a") as (a,):
             a.write_text("buffered")
     assert names(tmp_path) == []
 
 
 def test_other_errors_of_the_system_are_passed_on(tmp_path):
     with pytest.raises(OSError, match="^.*I/O") as error:
-        with whole_files(tmp_path / "a"):
+        with atomic_write(tmp_path / "a"):
             raise OSError(errno.EIO, "I/O")
     assert "disk filled" not in str(error.value)
 
@@ -82,19 +82,19 @@ def test_other_errors_of_the_system_are_passed_on(tmp_path):
 def test_a_file_in_the_way_of_the_folder(tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(ValueError, match="cannot be written.*Expected: a fold"):
-        with whole_files(tmp_path / "file" / "a"):
+        with atomic_write(tmp_path / "file" / "a"):
             pytest.fail("entered")
     assert (tmp_path / "file").read_text() == "x"
 
 
 def test_an_ending_is_kept_for_those_who_insist(tmp_path):
-    with whole_files(tmp_path / "w") as (beside,):
+    with atomic_write(tmp_path / "w") as (beside,):
         with with_ending(beside, ".weights.h5") as file:
             assert file.name.endswith(".weights.h5")
             file.write_text("1")
     assert (tmp_path / "w").read_text() == "1"
     with pytest.raises(ValueError):
-        with whole_files(tmp_path / "w") as (beside,):
+        with atomic_write(tmp_path / "w") as (beside,):
             with with_ending(beside, ".keras") as file:
                 file.write_text("half")
                 raise ValueError
@@ -104,15 +104,15 @@ def test_an_ending_is_kept_for_those_who_insist(tmp_path):
 
 KILLED = """
 import os, pathlib, signal, sys
-from tfdcu.workdir.atomic import whole_files, with_ending
-with whole_files(pathlib.Path(sys.argv[1]) / "a.keras") as (beside,):
+from tfdcu.workdir.atomic import atomic_write, with_ending
+with atomic_write(pathlib.Path(sys.argv[1]) / "a.keras") as (beside,):
     with with_ending(beside, ".keras") as file:
         file.write_text("half")
         os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
-def test_a_killed_writer_leaves_no_file_and_its_stand_ins_can_be_removed(
+def test_a_killed_writer_leaves_no_file_and_its_temporary_files_can_be_removed(
     tmp_path,
 ):
     # The package's own __init__ would import TensorFlow first.
@@ -122,17 +122,17 @@ def test_a_killed_writer_leaves_no_file_and_its_stand_ins_can_be_removed(
     assert process.returncode == -signal.SIGKILL
     assert not (tmp_path / "a.keras").exists()
     assert len(names(tmp_path)) == 2
-    assert all(STAND_IN.fullmatch(name) for name in names(tmp_path))
-    remove_stand_ins(tmp_path)
+    assert all(TEMPORARY.fullmatch(name) for name in names(tmp_path))
+    remove_temporary(tmp_path)
     assert names(tmp_path) == []
 
 
-def test_only_stand_ins_are_removed(tmp_path):
+def test_only_temporary_files_are_removed(tmp_path):
     mine = f"{MACHINE}-{os.getpid()}"
     kept = [f"a.{mine}.tmp", ".a.tmp", f".a.{mine}.tmpx", "student.keras"]
     for name in (*kept, f".a.{mine}.tmp"):
         (tmp_path / name).touch()
-    remove_stand_ins(tmp_path)
+    remove_temporary(tmp_path)
     assert names(tmp_path) == sorted(kept)
 
 
@@ -143,5 +143,5 @@ def test_what_others_may_be_writing_stays(tmp_path):
         (tmp_path / name).touch()
     long_ago = time.time() - PATIENCE - 1
     os.utime(tmp_path / ".b.elsewhere-1.tmp", (long_ago, long_ago))
-    remove_stand_ins(tmp_path)
+    remove_temporary(tmp_path)
     assert names(tmp_path) == sorted(kept)

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from tests.support import tiny
 from tfdcu.data import open_source
-from tfdcu.workdir.fingerprint import describe
+from tfdcu.workdir.fingerprint import fingerprint_of
 from tfdcu.workdir.fingerprint import versions
 
 
@@ -30,23 +30,25 @@ def test_versions_name_python_and_every_package():
 
 def test_plain_values_stand_for_themselves():
     for value in (None, True, 3, 0.5, "folder:photos"):
-        assert describe(value) is value
-    assert describe(np.float32(0.5)) == 0.5
-    assert describe((1, (2, "a"))) == [1, [2, "a"]]
-    assert describe({"a": (1, 2), "b": {}}) == {"a": [1, 2], "b": {}}
-    assert describe(pathlib.Path("runs/x")) == "runs/x"
+        assert fingerprint_of(value) is value
+    assert fingerprint_of(np.float32(0.5)) == 0.5
+    assert fingerprint_of((1, (2, "a"))) == [1, [2, "a"]]
+    assert fingerprint_of({"a": (1, 2), "b": {}}) == {"a": [1, 2], "b": {}}
+    assert fingerprint_of(pathlib.Path("runs/x")) == "runs/x"
 
 
 def test_arrays_stand_for_their_content():
     images = tiny.images()
-    assert describe(images) == describe(images.copy())
-    assert describe(images) == describe(np.asfortranarray(images))
-    assert describe(images) == describe(tf.constant(images))
+    assert fingerprint_of(images) == fingerprint_of(images.copy())
+    assert fingerprint_of(images) == fingerprint_of(np.asfortranarray(images))
+    assert fingerprint_of(images) == fingerprint_of(tf.constant(images))
     changed = images.copy()
     changed[-1, -1, -1, -1] += 1e-6
-    assert describe(images) != describe(changed)
-    assert describe(images) != describe(images.reshape(-1, 4, 16, 1))
-    assert describe(images) != describe(images.view("int32"))
+    assert fingerprint_of(images) != fingerprint_of(changed)
+    assert fingerprint_of(images) != fingerprint_of(
+        images.reshape(-1, 4, 16, 1)
+    )
+    assert fingerprint_of(images) != fingerprint_of(images.view("int32"))
 
 
 def test_objects_of_two_processes_read_alike():
@@ -62,22 +64,22 @@ def test_objects_of_two_processes_read_alike():
         object(),
     ]
     for thing in things:
-        text = json.dumps(describe(thing))
+        text = json.dumps(fingerprint_of(thing))
         assert " at 0x" not in text, text
-    assert "augment" in describe(augment)
+    assert "augment" in fingerprint_of(augment)
 
 
 def test_objects_of_keras_stand_for_their_config():
     decay = keras.optimizers.schedules.CosineDecay
-    assert describe(decay(0.1, 10)) == describe(decay(0.1, 10))
-    assert describe(decay(0.1, 10)) != describe(decay(0.2, 10))
-    assert set(describe(keras.losses.KLDivergence())) == {"KLDivergence"}
+    assert fingerprint_of(decay(0.1, 10)) == fingerprint_of(decay(0.1, 10))
+    assert fingerprint_of(decay(0.1, 10)) != fingerprint_of(decay(0.2, 10))
+    assert set(fingerprint_of(keras.losses.KLDivergence())) == {"KLDivergence"}
 
 
 def test_datasets_are_told_apart_by_their_elements():
     one = tf.data.Dataset.from_tensor_slices(tiny.images())
     two = tf.data.Dataset.from_tensor_slices(tiny.images(size=6))
-    assert describe(one) != describe(two)
+    assert fingerprint_of(one) != fingerprint_of(two)
 
 
 def scaled(factor, power=1):
@@ -95,6 +97,6 @@ def test_functions_are_told_apart_by_what_they_do():
         scaled(1),
         scaled(2),
     ]
-    found = [describe(one) for one in every]
+    found = [fingerprint_of(one) for one in every]
     assert len(set(found)) == len(found)
-    assert describe(scaled(2)) == describe(scaled(2))
+    assert fingerprint_of(scaled(2)) == fingerprint_of(scaled(2))

@@ -14,7 +14,7 @@ from tfdcu.models import custom_layers
 from tfdcu.workdir.atomic import MACHINE
 from tfdcu.workdir.workdir import RESULTS
 from tfdcu.workdir.workdir import Workdir
-from tfdcu.workdir.workdir import differences
+from tfdcu.workdir.workdir import diff
 from tfdcu.workdir.workdir import save_model
 
 CONFIG = {"seed": 0, "training": {"epochs": 3, "optimizer": "sgd"}}
@@ -177,17 +177,15 @@ def test_seconds_are_kept_before_a_stage_ends(tmp_path, monkeypatch):
 
 def test_differences_name_leaves():
     one = {"a": {"b": 1, "c": [1]}, "d": None}
-    assert differences(one, one) == []
-    assert differences(one, {"a": {"b": 2, "c": [1]}}) == ["a.b is 2, there 1"]
-    assert differences(one, {**one, "a": 3}) == [
-        "a is 3, there {'b': 1, 'c': [1]}"
-    ]
+    assert diff(one, one) == []
+    assert diff(one, {"a": {"b": 2, "c": [1]}}) == ["a.b is 2, there 1"]
+    assert diff(one, {**one, "a": 3}) == ["a is 3, there {'b': 1, 'c': [1]}"]
 
 
 def test_a_json_file_is_made_once(tmp_path):
     run = open_run(tmp_path)
-    first = run.kept_json("found.json", lambda: {"share": 0.5})
-    second = run.kept_json("found.json", lambda: pytest.fail("made twice"))
+    first = run.cached_json("found.json", lambda: {"share": 0.5})
+    second = run.cached_json("found.json", lambda: pytest.fail("made twice"))
     assert first == second == {"share": 0.5}
 
 

@@ -4,8 +4,8 @@ from tfdcu.data.augment.mix_partners import open_mix
 from tfdcu.data.batches import evaluation_batches
 from tfdcu.data.batches import steps_per_epoch
 from tfdcu.data.batches import training_batches
-from tfdcu.data.color_match import colour_levels
-from tfdcu.data.color_match import in_colours_of
+from tfdcu.data.color_match import color_levels
+from tfdcu.data.color_match import in_colors_of
 from tfdcu.data.color_match import mean_and_deviation
 from tfdcu.data.fingerprint import describe_views
 from tfdcu.data.junk import count_junk
@@ -29,7 +29,7 @@ __all__ = [
     "Splits",
     "Targets",
     "claim",
-    "colour_levels",
+    "color_levels",
     "count_junk",
     "describe_images",
     "describe_views",
@@ -37,7 +37,7 @@ __all__ = [
     "few_labels",
     "hold_out",
     "images_of",
-    "in_colours_of",
+    "in_colors_of",
     "junk_kinds",
     "junk_measures",
     "mean_and_deviation",

@@ -58,7 +58,7 @@ def training_batches(
         unlabeled: Anything `open_source` takes; labels are dropped.
         batch_size: Unlabeled images a batch.
         labeled_batch_size: Labeled images a batch. Default `batch_size`.
-        augment: `None`, `"flip_crop"`, `"shift"`, `"zoom"`, `"colour"` or a
+        augment: `None`, `"flip_crop"`, `"shift"`, `"zoom"`, `"color"` or a
             callable from (image (height, width, channels), seed (2,)) to an
             image of that shape, made of TensorFlow's stateless operations; or
             a tuple of those, which are applied in order.

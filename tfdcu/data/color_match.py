@@ -9,15 +9,15 @@ from tfdcu.data.sample import sample_of
 from tfdcu.data.sources.open import open_source
 from tfdcu.data.sources.source import check_ranges
 
-# Images whose colours are measured, at most, and how many at once.
+# Images whose colors are measured, at most, and how many at once.
 NUM_IMAGES = 2048
 SIZE = 64
 # A channel that varies less, as a share of the range, is not stretched.
 _FLAT = 1 / 255
 
 
-def in_colours_of(source, other):
-    """A source whose images have the colours of another one's.
+def in_colors_of(source, other):
+    """A source whose images have the colors of another one's.
 
     A pool that is lighter, fainter or of another tint than what the teacher
     was trained on asks it about images that it cannot read; what it then says
@@ -47,7 +47,7 @@ def in_colours_of(source, other):
     >>> pool = tfdcu.data.open_source(
     ...     "folder:frames", labeled=False, image_shape=few.image_shape
     ... )
-    >>> pool = tfdcu.data.in_colours_of(pool, few)
+    >>> pool = tfdcu.data.in_colors_of(pool, few)
     """
     source, other = (
         one if hasattr(one, "labeled") else open_source(one, labeled=False)
@@ -61,8 +61,8 @@ def in_colours_of(source, other):
             f"{other.image_shape[-1]}."
         )
     low, high = source.value_range
-    mean, deviation = colours_of(source)
-    wanted_mean, wanted = colours_of(other)
+    mean, deviation = colors_of(source)
+    wanted_mean, wanted = colors_of(other)
     varied = deviation >= _FLAT * (high - low)
     gain = np.divide(wanted, deviation, out=np.ones_like(wanted), where=varied)
     offset = tf.constant(wanted_mean - gain * mean, tf.float32)
@@ -74,7 +74,7 @@ def in_colours_of(source, other):
     return dataclasses.replace(source, decode=decode)
 
 
-def colours_of(source):
+def colors_of(source):
     """Mean and deviation of each channel, over images and places.
 
     Args:
@@ -83,15 +83,15 @@ def colours_of(source):
     Returns:
         Two float64 arrays (channels,).
     """
-    source.check_order("its colours cannot be measured")
+    source.check_order("its colors cannot be measured")
     parts = sample_of(source.without_labels(), NUM_IMAGES).batches(SIZE)
-    levels = [colour_levels(images.numpy()) for images in parts]
+    levels = [color_levels(images.numpy()) for images in parts]
     return mean_and_deviation(
         *(np.concatenate([part[name] for part in levels]) for name in levels[0])
     )
 
 
-def colour_levels(images):
+def color_levels(images):
     """What `mean_and_deviation` is made from, for each image of a batch.
 
     Args:
@@ -111,7 +111,7 @@ def mean_and_deviation(level, power):
     """Mean and deviation of each channel over all images.
 
     Args:
-        level: Array (images, channels), of `colour_levels`.
+        level: Array (images, channels), of `color_levels`.
         power: Array (images, channels), of the same.
 
     Returns:

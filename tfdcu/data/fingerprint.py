@@ -9,7 +9,7 @@ import tensorflow as tf
 from tfdcu.data.augment.augment import resolve
 from tfdcu.data.augment.augment import view_seeds
 from tfdcu.data.sample import images_of
-from tfdcu.workdir.fingerprint import describe
+from tfdcu.workdir.fingerprint import fingerprint_of
 
 # Images that are compared before anything starts.
 NUM_LOOKED_AT = 64
@@ -93,7 +93,11 @@ def describe_views(augment, views, seed, image_shape, value_range, mix=None):
     view = resolve(augment, value_range)
     if view is None and mix is None:
         return {"augment": None, "views": 1}
-    described = {"augment": describe(augment), "views": views, "seed": seed}
+    described = {
+        "augment": fingerprint_of(augment),
+        "views": views,
+        "seed": seed,
+    }
     if mix is not None:
         described["mix"] = mix.describe()
     if view is not None:

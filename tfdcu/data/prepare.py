@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from tfdcu.data.color_match import in_colours_of
+from tfdcu.data.color_match import in_colors_of
 from tfdcu.data.fingerprint import describe_source
 from tfdcu.data.sources.arrays import check_label_range
 from tfdcu.data.sources.open import names_of
@@ -60,7 +60,7 @@ def prepare(
     label_fraction=None,
     validation_per_class=0,
     pool_validation=0,
-    match_colours=False,
+    match_colors=False,
     classes=None,
     value_range=(0.0, 1.0),
     data_dir=None,
@@ -85,8 +85,8 @@ def prepare(
         pool_validation: Unlabeled images (or a share below 1) taken from the
             pool to validate by agreement with the teacher, and, in training,
             by the mimic loss after each epoch.
-        match_colours: Whether the pool's images are given the colours of the
-            labeled ones, see `in_colours_of`.
+        match_colors: Whether the pool's images are given the colors of the
+            labeled ones, see `in_colors_of`.
         classes: The teacher's class names, or `None` for those of the data.
         value_range: (low, high) of the pixels.
         data_dir: Where TFDS finds prepared data sets.
@@ -103,10 +103,10 @@ def prepare(
         ValueError: If there is no pool, sources share images, the classes or
             labels do not fit the teacher's, or a source cannot be used.
     """
-    if match_colours and labeled is None:
+    if match_colors and labeled is None:
         raise ValueError(
-            "There are no colours to match. Expected `labeled` images, or "
-            "match_colours=False. Received labeled=None."
+            "There are no colors to match. Expected `labeled` images, or "
+            "match_colors=False. Received labeled=None."
         )
     if unlabeled is None:
         raise ValueError(
@@ -179,8 +179,8 @@ def prepare(
             seed=seed,
         )
         own_validation = own_validation or drawn
-    if match_colours:
-        pool = in_colours_of(pool, few)
+    if match_colors:
+        pool = in_colors_of(pool, few)
     held = None
     if pool_validation:
         pool, held = hold_out(pool, pool_validation, seed=seed)

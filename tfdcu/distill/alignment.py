@@ -116,7 +116,7 @@ class DomainClassifier(layers.Layer):
     """A small network that guesses which pool a feature map comes from.
 
     It sees each channel's mean and standard deviation over the image, the
-    statistics in which light, colour and texture of a pool show first, and
+    statistics in which light, color and texture of a pool show first, and
     puts one hidden layer on them. Both choices are ours.
 
     Args:

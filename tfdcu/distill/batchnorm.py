@@ -1,6 +1,6 @@
 """How one student meets two pools: which images share BatchNorm statistics.
 
-In training, BatchNormalization normalises with the statistics of whatever
+In training, BatchNormalization normalizes with the statistics of whatever
 batch it is given, and remembers a running mean of them for inference.
 Each function runs the tapped student on a batch whose first `num_labeled`
 images are the labeled ones (None: there are no labeled ones), and returns its
@@ -15,7 +15,7 @@ from tfdcu.graph.fused import Forward
 
 
 def joint(tap, images, num_labeled):
-    """One pass: both pools are normalised, and remembered, as one batch."""
+    """One pass: both pools are normalized, and remembered, as one batch."""
     return Forward(tap)(images, training=True)
 
 
@@ -52,8 +52,9 @@ def labeled_only(tap, images, num_labeled):
 def frozen(tap, images, num_labeled):
     """One pass as at inference: the teacher's statistics are kept, no dropout.
 
-    A pruned student that was repaired has its teacher's statistics, those of
-    the images that the teacher was trained on; a foreign pool would move them.
+    A pruned student that was reconstructed has its teacher's statistics, those
+    of the images that the teacher was trained on; a foreign pool would move
+    them.
     """
     return Forward(tap)(images, training=False)
 

@@ -102,7 +102,7 @@ class AlignedDistiller(TwoPools):
             Defaults to 0.1.
         align: `"adversarial"`, against the domain classifier; `"coral"` or
             `"mmd"`, which bring covariances or whole distributions of the
-            channels' means and deviations, standardised, together
+            channels' means and deviations, standardized, together
             (`tfdcu.distill.discrepancy`); or a function `(labeled features,
             unlabeled features) -> loss` of float32 (images, ..., channels).
             Without an adversary the domain classifier only looks on, for
@@ -142,7 +142,7 @@ class AlignedDistiller(TwoPools):
             pass each; only the labeled one moves the statistics used at
             inference) or `"frozen"` (one pass as at inference, with the
             statistics that the student came with: for a student that was
-            repaired, at a rate some ten times lower and with `clipnorm`).
+            reconstructed, at a rate some ten times lower and with `clipnorm`).
             Defaults to `"joint"`, which works with any student.
         **kwargs: Passed to `keras.Model`.
 
@@ -393,5 +393,5 @@ class AlignedDistiller(TwoPools):
         raise NotImplementedError(
             "An AlignedDistiller is a way to train, not a model to keep. "
             "Expected: `distiller.student.save(...)`, or `save_weights` for "
-            "a checkpoint. Received: a request to serialise the distiller"
+            "a checkpoint. Received: a request to serialize the distiller"
         )

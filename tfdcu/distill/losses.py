@@ -44,7 +44,7 @@ def normalized_mse(targets, logits, temperature=1.0):
     """`mse` of logits brought to mean 0 and deviation 1, image by image.
 
     Deaf to the teacher's overall confidence, which a biased pool distorts
-    most. The per-image standardisation is ours; Bai et al. 2020 (NetGraft)
+    most. The per-image standardization is ours; Bai et al. 2020 (NetGraft)
     divide by the norm.
 
     Args:

@@ -15,7 +15,7 @@ BY_HEART = 1.75
 SIZE = 128
 
 
-class Unseen(keras.callbacks.Callback):
+class ValidationMimic(keras.callbacks.Callback):
     """Log the mimic loss on images of the pool that are not trained on.
 
     It joins the logs of each epoch as `val_mimic`, so that it is in the
@@ -62,7 +62,7 @@ class Unseen(keras.callbacks.Callback):
         return self.images.batches(SIZE)
 
 
-def learned_by_heart(history):
+def overfit_warning(history):
     """A sentence where a student knows what it was shown better than others.
 
     Args:

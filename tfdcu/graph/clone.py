@@ -9,7 +9,7 @@ from tfdcu.graph.parse import is_model
 from tfdcu.graph.parse import structure
 
 
-def anew(op, config, inside):
+def clone_layer(op, config, inside):
     """An operation like another, of a config, its live functions kept.
 
     Args:
@@ -52,7 +52,7 @@ def _model_anew(model, inside):
     return copy
 
 
-def carry_over(old, new):
+def copy_state(old, new):
     """Gives a layer made anew what stands in neither config nor weights."""
     for one, other in zip(old._flatten_layers(), new._flatten_layers()):
         if other.trainable != one.trainable:

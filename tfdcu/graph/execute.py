@@ -6,12 +6,12 @@ from keras import tree
 from tfdcu.graph.graph import Tensor
 
 
-def as_it_is(node, args, kwargs):
+def call_node(node, args, kwargs):
     """Outputs of a node, a list: its operation with these arguments."""
     return tree.flatten(node.op(*args, **kwargs))
 
 
-def run_nodes(graph, inputs, call, before=None):
+def execute(graph, inputs, call, before=None):
     """Runs the flattened graph.
 
     Args:
@@ -24,13 +24,13 @@ def run_nodes(graph, inputs, call, before=None):
     Returns:
         List of outputs.
     """
-    walk = Walk(graph, inputs)
+    walk = Executor(graph, inputs)
     for node in graph.nodes:
         walk.advance(node, call, before)
     return [walk.values[id(tensor)] for tensor in graph.outputs]
 
 
-class Walk:
+class Executor:
     """A graph run one operation at a time, forgetting what is used up.
 
     Args:
@@ -59,8 +59,8 @@ class Walk:
         """The values that an operation is about to be called with."""
         return [self.values[id(tensor)] for tensor in node.inputs]
 
-    def advance(self, node, call=as_it_is, before=None):
-        """Runs the next operation; arguments as in `run_nodes`."""
+    def advance(self, node, call=call_node, before=None):
+        """Runs the next operation; arguments as in `execute`."""
 
         def fill(item):
             if not isinstance(item, Tensor):

@@ -11,8 +11,8 @@ import tensorflow as tf
 from keras import layers
 from keras import tree
 
-from tfdcu.graph.execute import as_it_is
-from tfdcu.graph.execute import run_nodes
+from tfdcu.graph.execute import call_node
+from tfdcu.graph.execute import execute
 from tfdcu.graph.execute import with_scaled_weights
 from tfdcu.graph.graph import read_graph
 from tfdcu.graph.parallel import in_parts
@@ -59,7 +59,7 @@ class Forward(keras.layers.Layer):
             return run(node, args, kwargs)
 
         def walked(images):
-            return run_nodes(self.graph, images, call)
+            return execute(self.graph, images, call)
 
         cut = self.apart and not training
         outputs = in_parts(walked, images) if cut else walked(images)
@@ -69,14 +69,14 @@ class Forward(keras.layers.Layer):
     def in_training(self, node, args, kwargs):
         if _fuses(node.op, args, kwargs):
             return [fused(node.op, args[0])]
-        return as_it_is(node, args, kwargs)
+        return call_node(node, args, kwargs)
 
     def at_inference(self, node, args, kwargs):
         if id(node.op) in self.folded:
             return [args[0]]
         norm = self.norms.get(id(node))
         if norm is None:
-            return as_it_is(node, args, kwargs)
+            return call_node(node, args, kwargs)
         scale, shift = affine(norm)
         weights = [node.op.kernel] + [node.op.bias] * node.op.use_bias
         scales = [(weight, -1, scale) for weight in weights]

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from keras import tree
 
 from tfdcu.graph.parse import Call
-from tfdcu.graph.parse import Level
+from tfdcu.graph.parse import ParsedModel
 from tfdcu.graph.parse import Ref
-from tfdcu.graph.parse import read_level
+from tfdcu.graph.parse import parse_model
 from tfdcu.graph.parse import refs_in
 
 
@@ -57,7 +57,7 @@ class Graph:
 
     Attributes:
         model: The model that was read.
-        level: The same as a tree of `Level`s, nesting kept.
+        level: The same as a tree of `ParsedModel`s, nesting kept.
         nodes: List of `Node` in topological order, without input layers.
         inputs: List of `Tensor`, in the order of `model.inputs`.
         outputs: List of `Tensor`, in the order of `model.outputs`.
@@ -65,7 +65,7 @@ class Graph:
     """
 
     model: object
-    level: Level
+    level: ParsedModel
     nodes: list
     inputs: list
     outputs: list
@@ -101,7 +101,7 @@ def read_graph(model):
     >>> [node.path for node in graph.nodes][:2]
     ['Conv1', 'bn_Conv1']
     """
-    level = read_level(model)
+    level = parse_model(model)
     nodes, entries = [], []
 
     def call(op, args, kwargs, path, made):
@@ -124,7 +124,7 @@ def tensors_in(structure):
 class _Made:
     """What `walk` tells of a call: where it stands, what it returns."""
 
-    level: Level
+    level: ParsedModel
     call: Call
     refs: list
 
@@ -133,7 +133,7 @@ def walk(level, inputs, call, prefix="", enter=None, entries=None):
     """Runs any kind of values through a model, operation by operation.
 
     Args:
-        level: A `Level`.
+        level: A `ParsedModel`.
         inputs: List of values, one for each model input.
         call: Function (op, args, kwargs, path, made) -> list of outputs.
         prefix: Path of the models around this one, with a final "/".

@@ -5,7 +5,7 @@ import numpy as np
 from keras import ops
 
 from tfdcu.graph.parse import is_model
-from tfdcu.graph.parse import read_level
+from tfdcu.graph.parse import parse_model
 from tfdcu.graph.parse import structure
 
 # `tf.nn.softmax` calls itself the last of them.
@@ -56,7 +56,7 @@ def as_logits(model):
 
     >>> teacher = as_logits(keras.applications.MobileNetV2())
     """
-    read_level(model)
+    parse_model(model)
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         raise ValueError(
             "The model cannot be used as a classifier. "

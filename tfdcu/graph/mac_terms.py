@@ -9,7 +9,7 @@ from tfdcu.graph.graph import Tensor
 
 
 @dataclass(frozen=True)
-class Term:
+class MacTerm:
     """A product that counts multiply-accumulates.
 
     Attributes:
@@ -27,7 +27,7 @@ class Term:
         return self.times * prod(sizes)
 
 
-def size_of(shape):
+def num_elements(shape):
     """Product of sizes, unknown ones read as one."""
     return prod(size or 1 for size in shape or ())
 
@@ -36,13 +36,13 @@ def positions(tensor, data_format):
     """How many places an image or a sequence has, its channels left out."""
     shape = tensor.shape or (None, None)
     first = data_format == "channels_first"
-    return size_of(shape[2:] if first else shape[1:-1])
+    return num_elements(shape[2:] if first else shape[1:-1])
 
 
-def whole(weight, times):
+def all_of(weight, times):
     """A weight of which every element is used `times` times."""
     sides = tuple((weight, axis) for axis in range(len(weight.shape)))
-    return Term(times, sides)
+    return MacTerm(times, sides)
 
 
 def einsum_terms(equation, operands):
@@ -53,7 +53,7 @@ def einsum_terms(equation, operands):
         operands: A weight, `Tensor` or constant for each of its operands.
 
     Returns:
-        A list of one `Term`.
+        A list of one `MacTerm`.
     """
     sides, seen = [], set()
     letters = equation.replace(" ", "").split("->")[0].split(",")
@@ -70,7 +70,7 @@ def einsum_terms(equation, operands):
             if shape[axis] and letter not in seen:
                 seen.add(letter)
                 sides.append((operand, axis))
-    return [Term(1, tuple(sides))]
+    return [MacTerm(1, tuple(sides))]
 
 
 def einsum(node):
@@ -104,21 +104,21 @@ def convolution(node):
     transposed = type(node.op).__name__ == "ConvTranspose"
     places = images if transposed else node.outputs[0]
     times = positions(places, node.op.data_format)
-    return [whole(kernel, times) for kernel in kernels]
+    return [all_of(kernel, times) for kernel in kernels]
 
 
 def attention(node):
     """The terms of `keras.ops.dot_product_attention`, two for each head."""
     query, key = node.args[:2]
     shape = [(query, axis) for axis in range(1, len(query.shape))]
-    return 2 * [Term(1, ((key, 1), *shape))]
+    return 2 * [MacTerm(1, ((key, 1), *shape))]
 
 
 def _sums(node, sides):
     """A sum over the product of these sides, for each output."""
     made = node.outputs[0]
     outputs = [(made, axis) for axis in range(len(made.shape))]
-    return [Term(1, tuple(outputs + sides))]
+    return [MacTerm(1, tuple(outputs + sides))]
 
 
 def dot(node):
@@ -131,4 +131,4 @@ def dot(node):
     other = axes[1] % len(second.shape)
     rest = [a for a in range(1, len(second.shape)) if a != other]
     sides = [(first, axis) for axis in kept] + [(second, a) for a in rest]
-    return [Term(1, tuple(sides))]
+    return [MacTerm(1, tuple(sides))]

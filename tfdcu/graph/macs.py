@@ -6,17 +6,17 @@ from keras import layers
 
 from tfdcu.graph.graph import Tensor
 from tfdcu.graph.graph import read_graph
-from tfdcu.graph.mac_terms import Term
+from tfdcu.graph.mac_terms import MacTerm
+from tfdcu.graph.mac_terms import all_of
 from tfdcu.graph.mac_terms import attention
 from tfdcu.graph.mac_terms import convolution
 from tfdcu.graph.mac_terms import dot
 from tfdcu.graph.mac_terms import einsum
 from tfdcu.graph.mac_terms import einsum_terms
 from tfdcu.graph.mac_terms import matmul
+from tfdcu.graph.mac_terms import num_elements
 from tfdcu.graph.mac_terms import positions
-from tfdcu.graph.mac_terms import size_of
 from tfdcu.graph.mac_terms import tensordot
-from tfdcu.graph.mac_terms import whole
 from tfdcu.graph.parse import is_model
 
 
@@ -67,7 +67,7 @@ def terms(node):
         node: A `Node` of `read_graph`.
 
     Returns:
-        List of `Term`; empty for what costs no multiply-accumulates.
+        List of `MacTerm`; empty for what costs no multiply-accumulates.
     """
     for kind in type(node.op).__mro__:
         if kind in _TERMS:
@@ -89,30 +89,30 @@ def _kernel(layer):
 
 def _conv(node):
     times = positions(node.outputs[0], node.op.data_format)
-    return [whole(_kernel(node.op), times)]
+    return [all_of(_kernel(node.op), times)]
 
 
 def _conv_transpose(node):
     times = positions(node.inputs[0], node.op.data_format)
-    return [whole(_kernel(node.op), times)]
+    return [all_of(_kernel(node.op), times)]
 
 
 def _depthwise(node):
     times = positions(node.outputs[0], node.op.data_format)
-    return [whole(node.op.kernel, times)]
+    return [all_of(node.op.kernel, times)]
 
 
 def _separable(node):
     times = positions(node.outputs[0], node.op.data_format)
     kernels = node.op.depthwise_kernel, node.op.pointwise_kernel
-    return [whole(kernel, times) for kernel in kernels]
+    return [all_of(kernel, times) for kernel in kernels]
 
 
 def _dense(node):
     tensor = node.inputs[0]
     # Axes before the last may carry channels of another layer.
     places = tuple((tensor, axis) for axis in range(1, len(tensor.shape) - 1))
-    return [Term(1, places + whole(_kernel(node.op), 1).sides)]
+    return [MacTerm(1, places + all_of(_kernel(node.op), 1).sides)]
 
 
 def _einsum_dense(node):
@@ -125,28 +125,28 @@ def _projected_attention(node):
     op = node.op
     given = dict(zip(("query", "value"), node.args)) | node.kwargs
     query, value = given["query"].shape, given["value"].shape
-    queries, keys = size_of(query[1:-1]), size_of(value[1:-1])
+    queries, keys = num_elements(query[1:-1]), num_elements(value[1:-1])
     axes = getattr(op, "attention_axes", (1,))
-    pairs = queries * size_of([value[axis] for axis in axes])
+    pairs = queries * num_elements([value[axis] for axis in axes])
     query, output = _kernel(op._query_dense), _kernel(op._output_dense)
     gate = [op._gate_dense] if hasattr(op, "_gate_dense") else []
     return [
-        *(whole(_kernel(one), queries) for one in gate),
-        whole(query, queries),
-        whole(_kernel(op._key_dense), keys),
-        whole(_kernel(op._value_dense), keys),
-        whole(output, queries),
-        Term(pairs, ((query, 1), (query, 2))),
-        Term(pairs, ((output, 0), (output, 1))),
+        *(all_of(_kernel(one), queries) for one in gate),
+        all_of(query, queries),
+        all_of(_kernel(op._key_dense), keys),
+        all_of(_kernel(op._value_dense), keys),
+        all_of(output, queries),
+        MacTerm(pairs, ((query, 1), (query, 2))),
+        MacTerm(pairs, ((output, 0), (output, 1))),
     ]
 
 
 def _attention(node):
     query, value = node.inputs[:2]
-    pairs = size_of(query.shape[1:-1]) * (value.shape[1] or 1)
+    pairs = num_elements(query.shape[1:-1]) * (value.shape[1] or 1)
     return [
-        Term(pairs, ((query, len(query.shape) - 1),)),
-        Term(pairs, ((value, len(value.shape) - 1),)),
+        MacTerm(pairs, ((query, len(query.shape) - 1),)),
+        MacTerm(pairs, ((value, len(value.shape) - 1),)),
     ]
 
 
@@ -154,7 +154,7 @@ def _recurrent(node):
     """Matrices once a step; the two biases of a GRU are one, but no kernel."""
     times = node.inputs[0].shape[1] or 1
     weights = [w for w in node.op.weights if w.name != "bias"]
-    return [whole(w, times) for w in weights if len(w.shape) == 2]
+    return [all_of(w, times) for w in weights if len(w.shape) == 2]
 
 
 def _recurrent_convolution(node):
@@ -163,7 +163,7 @@ def _recurrent_convolution(node):
     state = Tensor(cell.compute_output_shape((batch, *step))[0])
     times = (steps or 1) * positions(state, cell.data_format)
     kernels = cell.kernel, cell.recurrent_kernel
-    return [whole(kernel, times) for kernel in kernels]
+    return [all_of(kernel, times) for kernel in kernels]
 
 
 def _bidirectional(node):
@@ -190,7 +190,7 @@ def _time_distributed(node):
     step = replace(node, args=(parts[0],), kwargs={}, outputs=parts[1:])
     times = tensors[0].shape[1] or 1
     return [
-        Term(
+        MacTerm(
             times * term.times,
             tuple((of.get(id(h), h), a + (id(h) in of)) for h, a in term.sides),
         )

@@ -41,7 +41,7 @@ def halve_threads():
     """Gives each operation half of the cores, so that two parts are at work.
 
     For programs that are about to train with frozen BatchNormalization, best
-    in small batches; a pass that normalises a batch as a whole is not cut, and
+    in small batches; a pass that normalizes a batch as a whole is not cut, and
     is slower for it. Does nothing once TensorFlow has started, or where the
     threads were chosen.
     """

@@ -28,7 +28,7 @@ class Call:
 
 
 @dataclass(eq=False)
-class Level:
+class ParsedModel:
     """A functional or sequential model, its calls in topological order.
 
     Attributes:
@@ -59,8 +59,8 @@ def is_model(op):
     return known and type(op).call.__module__.startswith("keras.")
 
 
-def read_level(model):
-    """Reads one model's config into a `Level`, nested ones below it."""
+def parse_model(model):
+    """Reads one model's config into a `ParsedModel`, nested ones below it."""
     if not isinstance(model, keras.Model) or not is_model(model):
         raise ValueError(
             "The model cannot be taken apart into layers. "
@@ -81,11 +81,11 @@ def read_level(model):
             f"Received: model {model.name!r}: {error}"
         ) from error
     ops = {op.name: op for op in plain.operations}
-    level = Level(model)
+    level = ParsedModel(model)
     pending = {}
     for layer in config["layers"]:
         op = ops[layer["name"]]
-        inner = read_level(op) if is_model(op) else None
+        inner = parse_model(op) if is_model(op) else None
         for index, call in enumerate(layer["inbound_nodes"]):
             args = _read(call["args"], level)
             kwargs = _read(call["kwargs"], level)

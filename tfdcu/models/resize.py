@@ -3,8 +3,8 @@
 import keras
 import tensorflow as tf
 
-from tfdcu.graph.clone import anew
-from tfdcu.graph.clone import carry_over
+from tfdcu.graph.clone import clone_layer
+from tfdcu.graph.clone import copy_state
 from tfdcu.graph.parse import is_model
 
 
@@ -43,7 +43,10 @@ def copy_of(model, image_shape=None):
 
     def copied(layer):
         if id(layer) not in made:
-            made[id(layer)] = layer, anew(layer, layer.get_config(), copied)
+            made[id(layer)] = (
+                layer,
+                clone_layer(layer, layer.get_config(), copied),
+            )
         return made[id(layer)][1]
 
     # What the model was compiled with need not be known to Keras.
@@ -54,7 +57,7 @@ def copy_of(model, image_shape=None):
     for old, new in made.values():
         if isinstance(old, keras.layers.Layer) and not is_model(old):
             new.set_weights(old.get_weights())
-            carry_over(old, new)
+            copy_state(old, new)
     return copy
 
 

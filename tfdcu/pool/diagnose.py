@@ -11,11 +11,11 @@ from tfdcu.distill import default_align_layer
 from tfdcu.graph.logits import as_logits
 from tfdcu.models import load
 from tfdcu.pool.domain_distance import proxy_a_distance
-from tfdcu.pool.outputs import asked
 from tfdcu.pool.outputs import check_layer
+from tfdcu.pool.outputs import collect_outputs
 from tfdcu.pool.outputs import opened
+from tfdcu.pool.outputs import output_function
 from tfdcu.pool.outputs import rounded
-from tfdcu.pool.outputs import tapped
 
 # With fewer labeled images, their distance to the pool is mostly chance.
 FEWEST_LABELED = 10
@@ -40,7 +40,7 @@ def diagnose(
     """Look at a pool before training on it: is it fit for this teacher?
 
     Costs one pass of the teacher over `num_images` images, and changes
-    nothing. `compress` does it for each run; `diagnosis_in_words` says what
+    nothing. `compress` does it for each run; `format_diagnosis` says what
     stands out. What is measured, and from where on it counts, is ours.
 
     The distance is the proxy A-distance (Ben-David et al. 2010) on each
@@ -91,7 +91,7 @@ def diagnose(
     Example:
 
     >>> found = tfdcu.diagnose("teacher.keras", "digits", "printed")
-    >>> print(*tfdcu.diagnosis_in_words(found), sep="\\n")
+    >>> print(*tfdcu.format_diagnosis(found), sep="\\n")
     """
     if num_images < 1:
         raise ValueError(
@@ -104,7 +104,7 @@ def diagnose(
     if layer is not None:
         output = teacher.get_layer(layer).output
         taps["statistics"] = output, channel_statistics
-    tap = tapped(teacher, **taps)
+    tap = output_function(teacher, **taps)
     options = {
         "image_shape": image_shape,
         "value_range": value_range,
@@ -115,7 +115,7 @@ def diagnose(
     def seen(images, labeled):
         source = opened(images, teacher, labeled=labeled, **options)
         source = sample_of(source, num_images, seed=seed)
-        return source, asked(tap, source)
+        return source, collect_outputs(tap, source)
 
     _, pool = seen(unlabeled, False)
     source, few = (None, None) if labeled is None else seen(labeled, True)
@@ -134,8 +134,8 @@ def diagnose(
         **coverage(pool["logits"]),
         "layer": layer,
         "a_distance": distance(few, pool, seed),
-        **colours(pool),
-        **{f"labeled_{name}": value for name, value in colours(few).items()},
+        **colors(pool),
+        **{f"labeled_{name}": value for name, value in colors(few).items()},
         **count_junk(pool),
     }
     return rounded(found)
@@ -157,7 +157,7 @@ def right(logits, labels):
     return float(np.mean(logits.argmax(-1) == labels))
 
 
-def colours(answers):
+def colors(answers):
     """Mean and deviation of each channel, or `None` where none were asked."""
     names = "pixel_mean", "pixel_deviation"
     if answers is None:
@@ -167,7 +167,7 @@ def colours(answers):
 
 
 def distance(few, pool, seed):
-    """The proxy A-distance of what was `asked`, or `None` if it is chance."""
+    """The proxy A-distance of two outputs, or `None` if it is chance."""
     if few is None or "statistics" not in pool:
         return None
     sides = few["statistics"], pool["statistics"]

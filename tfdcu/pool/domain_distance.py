@@ -9,7 +9,7 @@ NUM_FOLDS = 5
 def proxy_a_distance(first, second, *, seed=0):
     """The proxy A-distance of two sets: 2 (1 - 2 error of telling them apart).
 
-    The error is that of a logistic regression on standardised features,
+    The error is that of a logistic regression on standardized features,
     cross-validated, and the mean of both sides' errors, so that sets of
     unequal size count alike; training weighs both sides alike too. Cross-
     validation, the balance, and 0 where the error is above a half are ours.

@@ -1,11 +1,11 @@
-"""One pass of a teacher over images: its answers, the junk and the colours."""
+"""One pass of a teacher over images: its answers, the junk and the colors."""
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from tfdcu.data import Source
-from tfdcu.data import colour_levels
+from tfdcu.data import color_levels
 from tfdcu.data import junk_measures
 from tfdcu.data import open_source
 from tfdcu.graph.graph import read_graph
@@ -73,7 +73,7 @@ def mean_over_places(features):
     return tf.reduce_mean(features, axes) if axes else features
 
 
-def tapped(teacher, **taps):
+def output_function(teacher, **taps):
     """The teacher as a function from images to all that is asked of it.
 
     Args:
@@ -88,7 +88,7 @@ def tapped(teacher, **taps):
     outputs = {"logits": teacher.output}
     outputs |= {name: tensor for name, (tensor, _) in taps.items()}
     # Keras counts models that have no name, and so renames later ones.
-    model = keras.Model(teacher.input, outputs, name="tapped")
+    model = keras.Model(teacher.input, outputs, name="outputs")
 
     def ask(images):
         images = resized(images, teacher.input_shape)
@@ -100,11 +100,11 @@ def tapped(teacher, **taps):
     return ask
 
 
-def asked(tap, source, counter=None):
-    """What the teacher says of each image, what tells junk, and its colours.
+def collect_outputs(tap, source, counter=None):
+    """What the teacher says of each image, what tells junk, and its colors.
 
     Args:
-        tap: What `tapped` gave.
+        tap: What `output_function` gave.
         source: A `tfdcu.data.Source`.
         counter: Optional `tfdcu.report.Counter` of images.
 
@@ -121,7 +121,7 @@ def asked(tap, source, counter=None):
         pixels = images.numpy()
         seen = {
             **junk_measures(pixels, source.value_range),
-            **colour_levels(pixels),
+            **color_levels(pixels),
         }
         beside = {"labels": labels[0].numpy()} if labels else {}
         parts.append({**tap(images), **seen, **beside})

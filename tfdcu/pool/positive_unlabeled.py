@@ -54,7 +54,7 @@ def positive_scores(positive, unlabeled, *, seed=0):
 
 
 def scored(positive, unlabeled, generator):
-    """See `positive_scores`; takes standardised rows."""
+    """See `positive_scores`; takes standardized rows."""
     sides = positive, unlabeled
     folds = [generator.permutation(len(side)) % FOLDS for side in sides]
     scores = [np.empty(len(side)) for side in sides]
@@ -99,7 +99,7 @@ def trained(positive, unlabeled, prior, generator):
     """A network that tells positives, trained with Adam.
 
     Args:
-        positive: Array (n, features), standardised.
+        positive: Array (n, features), standardized.
         unlabeled: Array (m, features), likewise.
         prior: Float in (0, 1), the share of positives among the unlabeled;
             it is taken for a half in the first half of the steps.

@@ -13,13 +13,13 @@ from tfdcu.pool.criteria import check_enough
 from tfdcu.pool.criteria import resolve_selection
 from tfdcu.pool.diagnose import confidence
 from tfdcu.pool.diagnose import coverage
-from tfdcu.pool.outputs import asked
 from tfdcu.pool.outputs import check_layer
+from tfdcu.pool.outputs import collect_outputs
 from tfdcu.pool.outputs import mean_over_places
 from tfdcu.pool.outputs import opened
+from tfdcu.pool.outputs import output_function
 from tfdcu.pool.outputs import penultimate
 from tfdcu.pool.outputs import rounded
-from tfdcu.pool.outputs import tapped
 from tfdcu.report import Counter
 
 # No fewer than this share of the images are kept where nobody says how many.
@@ -178,12 +178,12 @@ def answers_of(teacher, few, pool, by, layer):
         tensor = teacher.get_layer(layer).output if layer else None
         tensor = penultimate(teacher) if tensor is None else tensor
         taps["features"] = tensor, mean_over_places
-    tap = tapped(teacher, **taps)
+    tap = output_function(teacher, **taps)
     if not callable(by) and by != "nnpu":
         few = None
-    few = few and asked(tap, few.without_labels())
+    few = few and collect_outputs(tap, few.without_labels())
     counter = Counter("selection", pool.num_images)
-    return {**asked(tap, pool, counter), "labeled": few}
+    return {**collect_outputs(tap, pool, counter), "labeled": few}
 
 
 def described(logits):

@@ -18,7 +18,7 @@ from tfdcu.pool.write_targets import Collector
 from tfdcu.pool.write_targets import changed_images
 from tfdcu.pool.write_targets import view_batches
 from tfdcu.report import Counter
-from tfdcu.workdir.atomic import remove_stand_ins
+from tfdcu.workdir.atomic import remove_temporary
 
 
 def teacher_targets(
@@ -148,22 +148,22 @@ def teacher_targets(
         ),
     }
     size = min(batch_size, source.num_images)
-    asked = teacher
+    opened = teacher
     if not isinstance(teacher, Teacher):
-        asked = open_teacher(teacher, next(iter(source.batches(size))))
+        opened = open_teacher(teacher, next(iter(source.batches(size))))
     if mirror:
-        asked = mirrored(asked)
+        opened = mirrored(opened)
     described |= {
-        "teacher": asked.digest,
+        "teacher": opened.digest,
         "mirror": bool(mirror),
-        "classes": asked.classes,
-        "top_k": checked_top_k(top_k, asked.classes),
+        "classes": opened.classes,
+        "top_k": checked_top_k(top_k, opened.classes),
     }
     if shared:
         path = Path(path) / name_of(described, source)
     targets = claim(path, described, renew=renew, shard=share)
     if share == (0, 1):
-        remove_stand_ins(path)
+        remove_temporary(path)
     own = range(share[0], targets.num_shards, share[1])
     if shard is None:
         own = ()
@@ -174,7 +174,7 @@ def teacher_targets(
     counter = Counter("targets", len(ids) * views)
     collector = Collector(targets)
     for places, view, pixels, batch in batches:
-        logits = ask_padded(asked.ask, batch, size)
+        logits = ask_padded(opened.logits, batch, size)
         collector.add(places.numpy(), int(view), pixels.numpy(), logits)
         counter.add(len(logits))
     return targets

@@ -27,13 +27,13 @@ class Teacher:
     """A teacher that can be asked.
 
     Attributes:
-        ask: Function from a float32 tensor (batch, height, width, channels)
+        logits: Function from a float32 tensor (batch, height, width, channels)
             to logits, an array (batch, classes).
         classes: How many logits there are.
         digest: String that differs between teachers.
     """
 
-    ask: object
+    logits: object
     classes: int
     digest: str
 
@@ -86,8 +86,8 @@ def mirrored(teacher):
     """
 
     def ask(images):
-        seen = np.asarray(teacher.ask(images))
-        return (seen + np.asarray(teacher.ask(images[:, :, ::-1]))) / 2
+        seen = np.asarray(teacher.logits(images))
+        return (seen + np.asarray(teacher.logits(images[:, :, ::-1]))) / 2
 
     return Teacher(ask, teacher.classes, teacher.digest)
 

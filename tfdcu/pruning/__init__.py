@@ -5,7 +5,7 @@ from tfdcu.pruning.budget import BUDGETS
 from tfdcu.pruning.budget import once_a_model
 from tfdcu.pruning.groups import ChannelGroup
 from tfdcu.pruning.groups import channel_groups
-from tfdcu.pruning.importance.scores import importance_of
+from tfdcu.pruning.importance.scores import score_channels
 from tfdcu.pruning.plan import ChannelPlan
 from tfdcu.pruning.prune import check_channels
 from tfdcu.pruning.prune import num_rounds
@@ -13,7 +13,7 @@ from tfdcu.pruning.prune import plan_channels
 from tfdcu.pruning.prune import plan_round
 from tfdcu.pruning.prune import prune_channels
 from tfdcu.pruning.prune import student_of
-from tfdcu.pruning.repair import repair
+from tfdcu.pruning.reconstruct import reconstruct
 from tfdcu.pruning.rules.registry import pass_through
 from tfdcu.pruning.rules.registry import per_channel
 from tfdcu.pruning.rules.registry import register_rule
@@ -25,7 +25,7 @@ __all__ = [
     "ChannelPlan",
     "channel_groups",
     "check_channels",
-    "importance_of",
+    "score_channels",
     "num_rounds",
     "once_a_model",
     "pass_through",
@@ -35,7 +35,7 @@ __all__ = [
     "prune_channels",
     "reestimate_statistics",
     "register_rule",
-    "repair",
+    "reconstruct",
     "sensitivity",
     "student_of",
 ]

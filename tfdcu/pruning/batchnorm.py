@@ -2,8 +2,8 @@
 
 import keras
 
-from tfdcu.graph.execute import as_it_is
-from tfdcu.graph.execute import run_nodes
+from tfdcu.graph.execute import call_node
+from tfdcu.graph.execute import execute
 from tfdcu.graph.graph import read_graph
 from tfdcu.pruning.batches import batches
 
@@ -44,13 +44,13 @@ def reestimate_statistics(model, images, limit=2048, size=64):
             calls[id(node.op)] = seen + 1
             node.op.momentum = seen / (seen + 1)
             kwargs = {**kwargs, "training": True}
-        return as_it_is(node, args, kwargs)
+        return call_node(node, args, kwargs)
 
     try:
         for op in norms.values():
             op.trainable = True
         for batch in batches(images, size, limit):
-            run_nodes(graph, batch, call)
+            execute(graph, batch, call)
             num_batches += 1
     finally:
         for key, op in norms.items():

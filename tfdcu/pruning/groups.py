@@ -193,7 +193,7 @@ def channel_groups(model):
 
     Use it to see what `prune_channels` may remove and why not more. The
     groups are found from the model's public config and layers, by one rule
-    for each type of layer; what has no rule is a wall whose channels are
+    for each type of layer; what has no rule is unprunable: its channels are
     kept, named in `reasons`. The idea of dependency groups is that of Fang et
     al. 2023 (DepGraph, arXiv:2301.12900); tracing labels along every axis
     instead of linking pairs of layers is ours.

@@ -1,4 +1,4 @@
-"""The original model with channels silenced where they are consumed.
+"""The original model with channels masked where they are consumed.
 
 This is the other side of every claim of exactness: the original graph with
 the original weights, run operation by operation, in which each operation
@@ -12,12 +12,12 @@ from keras import layers
 from keras import ops
 from keras import tree
 
-from tfdcu.graph.execute import as_it_is
-from tfdcu.graph.execute import run_nodes
+from tfdcu.graph.execute import call_node
+from tfdcu.graph.execute import execute
 from tfdcu.graph.execute import with_scaled_weights
 
 
-def silenced(groups, kept):
+def masked(groups, kept):
     """The function that the smaller model must equal.
 
     Args:
@@ -46,12 +46,12 @@ def silenced(groups, kept):
             return [_STATISTICS[type(node.op)](node.op, args[0], masks)]
         inner = _inner_sides(groups, node.op)
         if not inner:
-            return as_it_is(node, args, kwargs)
+            return call_node(node, args, kwargs)
         scales = [(s.variable, s.axis, stays[s.labels]) for s in inner]
         return with_scaled_weights(node.op, scales, args, kwargs)
 
     def run(inputs):
-        return run_nodes(groups.trace.graph, inputs, call, before)
+        return execute(groups.trace.graph, inputs, call, before)
 
     return run
 

@@ -74,17 +74,17 @@ class ChannelPlan:
         """
         return rebuild(self._groups, self._kept)
 
-    def silenced(self):
-        """The function that the smaller model equals: the original silenced.
+    def masked(self):
+        """The function that the smaller model equals: the original masked.
 
         Returns:
             A function of the model's inputs that gives the list of outputs of
             the original with the removed channels zero where they are
             consumed.
         """
-        from tfdcu.pruning.masked import silenced
+        from tfdcu.pruning.masked import masked
 
-        return silenced(self._groups, self._kept)
+        return masked(self._groups, self._kept)
 
     def rows(self):
         """What happens to each group, a list of flat JSON-ready dicts.
@@ -111,20 +111,20 @@ class ChannelPlan:
             )
         return rows
 
-    def frozen(self):
-        """What layers without a rule cost: the walls of the model.
+    def unprunable(self):
+        """What layers without a rule cost, which cannot be pruned.
 
         Returns:
             Dict from the reason, which names the layer, to the number of
             channels that it keeps, those of groups it touches.
         """
-        walls = {}
+        found = {}
         for group in self.groups:
             for why in group.reasons:
                 if why.startswith("no rule") or "mixes channels" in why:
                     count = int(group.kept.sum()) * group.width
-                    walls[why] = walls.get(why, 0) + count
-        return walls
+                    found[why] = found.get(why, 0) + count
+        return found
 
     def table(self):
         """The rows as text, and totals below.
@@ -140,7 +140,7 @@ class ChannelPlan:
                 f"{row['group']:{width}}  {row['layers']:6}  "
                 f"{row['before']:6}  {row['after']:5}  {row['why']}".rstrip()
             )
-        for why, count in self.frozen().items():
+        for why, count in self.unprunable().items():
             lines.append(f"{why}: {count} channels kept")
         for key in ("params", "macs"):
             before, after = self.before[key], self.after[key]

@@ -15,13 +15,13 @@ from tfdcu.pruning.constraints import bounds
 from tfdcu.pruning.cost import COSTS
 from tfdcu.pruning.groups import Groups
 from tfdcu.pruning.importance.scores import PER_COST
-from tfdcu.pruning.importance.scores import KnownImportance
+from tfdcu.pruning.importance.scores import CachedImportance
 from tfdcu.pruning.importance.scores import check_importance
 from tfdcu.pruning.importance.scores import default_importance
 from tfdcu.pruning.importance.scores import per_cost
 from tfdcu.pruning.importance.scores import score_groups
 from tfdcu.pruning.plan import ChannelPlan
-from tfdcu.pruning.repair import repair as repair_kernels
+from tfdcu.pruning.reconstruct import reconstruct as reconstruct_kernels
 from tfdcu.pruning.select import Selection
 from tfdcu.pruning.select import step_of
 
@@ -45,7 +45,7 @@ def prune_channels(
     exclude=(),
     per_layer=None,
     images=None,
-    repair=None,
+    reconstruct=None,
     reestimate=False,
     rounds=None,
     tolerance=0.02,
@@ -55,9 +55,9 @@ def prune_channels(
 
     Use it to make the student out of the teacher. The channels are really
     gone: the result is an ordinary model with smaller layers. It computes
-    exactly what the original computes with the same channels silenced at
+    exactly what the original computes with the same channels masked at
     their consumers; then, where there are images, its kernels are solved
-    anew to make up for what went (`repair`). Names, dtype policies,
+    anew to make up for what went (`reconstruct`). Names, dtype policies,
     regularizers, trainable flags and the training config are kept; the
     argument is not changed. Inputs and outputs keep their shapes.
 
@@ -94,20 +94,20 @@ def prune_channels(
         per_layer: Dict from such a name, pattern or class to the share of
             channels that its group keeps.
         images: Unlabeled images for the criteria that look at data, for
-            `repair` and `reestimate`: an array, or a dataset of batches of
+            `reconstruct` and `reestimate`: an array, or a dataset of batches of
             images. A thousand are enough, and they make a much better
             student.
-        repair: Whether the kernels that are left are solved anew, layer by
+        reconstruct: Whether the kernels that are left are solved anew, layer by
             layer, to give what the original gives on `images` (see
-            `tfdcu.pruning.repair`); label-free. Default `None`: where there
-            are images.
+            `tfdcu.pruning.reconstruct`); label-free. Default `None`: where
+            there are images.
         reestimate: Whether the statistics of BatchNormalization are computed
             anew on `images`. Default `False`: they are the original's, and
             so those of the images that it was trained on.
         rounds: Int, at least 1, cuts of equal proportion that lead to the
             budget. Each judges the channels anew, as what the one before left
             uses them, and takes as long as the first. Default `None`: 4 where
-            kernels are solved anew, but 1 with an `importance_of` a model.
+            kernels are solved anew, but 1 with a `CachedImportance`.
         tolerance: How far below the budget the result may be, as a share of
             the budget. Default 0.02.
         seed: Seed of everything random.
@@ -118,7 +118,7 @@ def prune_channels(
     Raises:
         ValueError: If the model cannot be taken apart, not exactly one budget
             is given, an option is unknown, images are missing, there are no
-            rounds or several with an `importance_of` a model, or the budget
+            rounds or several with a `CachedImportance`, or the budget
             cannot be met; the message then says which can.
 
     Example:
@@ -126,26 +126,30 @@ def prune_channels(
     >>> student = prune_channels(teacher, macs=0.5)
     """
     options = dict(locals())
-    for name in ("model", "repair", "reestimate", "rounds"):
+    for name in ("model", "reconstruct", "reestimate", "rounds"):
         del options[name]
-    check_images(images, repair, reestimate)
-    rounds = num_rounds(rounds, importance, repairs(images, repair))
+    check_images(images, reconstruct, reestimate)
+    rounds = num_rounds(rounds, importance, reconstructs(images, reconstruct))
     options["measure"] = once_a_model(measure)
     smaller = model
     for number in range(1, rounds + 1):
         plan = plan_round(smaller, model, number / rounds, **options)
         smaller = student_of(
-            plan, images, repair=repair, reestimate=reestimate, seed=seed
+            plan,
+            images,
+            reconstruct=reconstruct,
+            reestimate=reestimate,
+            seed=seed,
         )
     return smaller
 
 
-def num_rounds(rounds, importance, repaired):
+def num_rounds(rounds, importance, reconstructed):
     """How many cuts lead to the budget.
 
     Args:
         rounds, importance: As in `prune_channels`.
-        repaired: Whether kernels are solved anew.
+        reconstructed: Whether kernels are solved anew.
 
     Returns:
         Int, at least 1.
@@ -154,9 +158,9 @@ def num_rounds(rounds, importance, repaired):
         ValueError: If there are no rounds, or several by the importance of a
             model that is no longer there after the first.
     """
-    known = isinstance(importance, KnownImportance)
+    known = isinstance(importance, CachedImportance)
     if rounds is None:
-        return ROUNDS if repaired and not known else 1
+        return ROUNDS if reconstructed and not known else 1
     if rounds < 1:
         raise ValueError(
             "A model is cut in rounds. Expected: rounds of at least 1. "
@@ -165,8 +169,8 @@ def num_rounds(rounds, importance, repaired):
     if known and rounds > 1:
         raise ValueError(
             "The importance of a model does not tell what a cut made of it. "
-            "Expected: rounds=1, or the name of an importance instead of an "
-            f"`importance_of` a model. Received: rounds={rounds}."
+            "Expected: rounds=1, or the name of an importance instead of the "
+            f"`score_channels` of a model. Received: rounds={rounds}."
         )
     return rounds
 
@@ -201,36 +205,36 @@ def plan_round(model, original, part, *, measure=None, **options):
         return ChannelPlan(groups, np.ones(groups.num_units, bool))
 
 
-def student_of(plan, images, *, repair=None, reestimate=False, seed=0):
+def student_of(plan, images, *, reconstruct=None, reestimate=False, seed=0):
     """The smaller model of a plan, made the best of without training.
 
     Args:
         plan: A `ChannelPlan`.
-        images, repair, reestimate, seed: As in `prune_channels`.
+        images, reconstruct, reestimate, seed: As in `prune_channels`.
 
     Returns:
         A new, smaller `keras.Model`.
     """
     smaller = plan.apply()
-    if repairs(images, repair):
-        repair_kernels(smaller, plan, images, seed=seed)
+    if reconstructs(images, reconstruct):
+        reconstruct_kernels(smaller, plan, images, seed=seed)
     if reestimate:
         reestimate_statistics(smaller, images)
     return smaller
 
 
-def repairs(images, repair):
+def reconstructs(images, reconstruct):
     """Whether kernels are solved anew."""
-    return images is not None if repair is None else repair
+    return images is not None if reconstruct is None else reconstruct
 
 
-def check_images(images, repair, reestimate):
+def check_images(images, reconstruct, reestimate):
     """Raises if images are asked for that are not there."""
-    if images is None and (repair or reestimate):
+    if images is None and (reconstruct or reestimate):
         raise ValueError(
-            "A student cannot be repaired or its BatchNormalization "
+            "A student cannot be reconstructed or its BatchNormalization "
             "re-estimated without data. Expected unlabeled `images`. "
-            f"Received: images=None, repair={repair}, "
+            f"Received: images=None, reconstruct={reconstruct}, "
             f"reestimate={reestimate}."
         )
 

@@ -8,8 +8,8 @@ import keras
 import numpy as np
 from keras import tree
 
-from tfdcu.graph.clone import anew
-from tfdcu.graph.clone import carry_over
+from tfdcu.graph.clone import clone_layer
+from tfdcu.graph.clone import copy_state
 from tfdcu.graph.graph import walk
 from tfdcu.graph.parse import is_model
 
@@ -60,7 +60,7 @@ class _Builder:
         for old, new in self.made.values():
             if isinstance(old, keras.layers.Layer) and not is_model(old):
                 self._fill(old, new)
-                carry_over(old, new)
+                copy_state(old, new)
         if getattr(model, "compiled", False):
             _compile_like(smaller, model)
         return smaller
@@ -110,7 +110,7 @@ class _Builder:
             config.pop("build_config", None)
             for change in self.edits.get(id(op), ()):
                 change(config, self.count)
-            self.made[id(op)] = op, anew(op, config, self._smaller)
+            self.made[id(op)] = op, clone_layer(op, config, self._smaller)
         return self.made[id(op)][1]
 
     def _fill(self, old, new):

@@ -1,7 +1,7 @@
 """What came out of a run: one record, and all that is drawn from it."""
 
-from tfdcu.report.diagnosis import diagnosis_in_words
-from tfdcu.report.diagnosis import selection_in_words
+from tfdcu.report.diagnosis import format_diagnosis
+from tfdcu.report.diagnosis import format_selection
 from tfdcu.report.figures import accuracy_figure
 from tfdcu.report.figures import relative_figure
 from tfdcu.report.front import front_figure

@@ -20,7 +20,7 @@ JUNK = 0.05
 MOST_NAMES = 10
 
 
-def diagnosis_in_words(diagnosis):
+def format_diagnosis(diagnosis):
     """What a diagnosis found, as sentences; says only what was measured.
 
     Args:
@@ -33,18 +33,18 @@ def diagnosis_in_words(diagnosis):
     Example:
 
     >>> found = tfdcu.diagnose("teacher.keras", "digits", "printed")
-    >>> print(*tfdcu.diagnosis_in_words(found), sep="\\n")
+    >>> print(*tfdcu.format_diagnosis(found), sep="\\n")
     """
     warnings = [
         sentence
-        for say in (wrong, unsure, scarce, colours, far, junk)
+        for say in (wrong, unsure, scarce, colors, far, junk)
         if (sentence := say(diagnosis))
     ]
     return [summary(diagnosis), *(warnings or ["Nothing stands out."])]
 
 
 def summary(found):
-    """What was measured, without a judgement."""
+    """What was measured, without a judgment."""
     beside, apart = "", "."
     if found["num_labeled"]:
         sure = found["labeled_confidence_mean"]
@@ -108,7 +108,7 @@ def scarce(found):
     )
 
 
-def colours(found):
+def colors(found):
     """A sentence where the pool is of another light or tint."""
     if found["num_labeled"] < FEWEST_LABELED:
         return None
@@ -120,7 +120,7 @@ def colours(found):
         "The pool is of another light or tint than the labeled images (mean "
         f"{numbers(pool[0])} and deviation {numbers(pool[1])} of the pixels, "
         f"{numbers(beside[0])} and {numbers(beside[1])} there): "
-        "data.match_colours=True brings it nearer."
+        "data.match_colors=True brings it nearer."
     )
 
 
@@ -170,7 +170,7 @@ RULES = {
 }
 
 
-def selection_in_words(found):
+def format_selection(found):
     """What a selection kept of a pool, as sentences for the notes.
 
     Args:
@@ -182,7 +182,7 @@ def selection_in_words(found):
     Example:
 
     >>> keep, found = tfdcu.select_pool(teacher, "digits", "printed")
-    >>> print(*selection_in_words(found), sep="\\n")
+    >>> print(*format_selection(found), sep="\\n")
     """
     before, after = (
         (found[f"{part}confidence_mean"], found[f"{part}effective_classes"])

@@ -19,7 +19,7 @@ from tfdcu.report.table import comparison
 from tfdcu.report.table import escape
 from tfdcu.report.table import markdown_table
 from tfdcu.report.training_figure import training_figure
-from tfdcu.workdir.atomic import whole_files
+from tfdcu.workdir.atomic import atomic_write
 
 HEADING = "Compression report"
 MOST_ITEMS = 20
@@ -78,7 +78,7 @@ def render(record, workdir, samples=None):
     # The last: where the page is, the rest is too.
     page = workdir / "report.html"
     contents[page] = html(record, pictures).encode()
-    with whole_files(*contents) as files:
+    with atomic_write(*contents) as files:
         for file, content in zip(files, contents.values()):
             file.write_bytes(content)
     return page

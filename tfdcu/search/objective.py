@@ -3,13 +3,13 @@
 import math
 import tempfile
 
-from tfdcu.evaluate import choices_of
-from tfdcu.evaluate import share_equal
+from tfdcu.evaluate import agreement
+from tfdcu.evaluate import predict_classes
 from tfdcu.export import file_sizes
 from tfdcu.export import latency
 from tfdcu.graph.profile import profile
 from tfdcu.search.space import check_names
-from tfdcu.stages.export import files_of
+from tfdcu.stages.export import export_model
 
 COSTS = ("macs", "params", "bytes", "latency_ms")
 # The costs that only a LiteRT file has.
@@ -17,7 +17,7 @@ OF_FILES = ("bytes", "latency_ms")
 QUALITIES = ("accuracy", "agreement")
 
 
-class Judge:
+class Objective:
     """Measures quality and costs, refuses, and weighs one against the other.
 
     Args:
@@ -27,27 +27,27 @@ class Judge:
         cost: One of `COSTS`.
         limits: Dict from cost to the most that a student may have; those that
             are `None` do not count.
-        trade: Float, at least 0: the quality that halving the cost is worth.
+        tradeoff: Float, at least 0: the quality that halving the cost is worth.
         files: Whether files are judged even where no cost asks for one.
 
     Raises:
-        ValueError: If a name is unknown or `trade` negative.
+        ValueError: If a name is unknown or `tradeoff` negative.
 
     Attributes:
         files: Whether LiteRT files are judged instead of Keras models.
     """
 
-    def __init__(self, teacher, quality, cost, limits, trade, files=False):
+    def __init__(self, teacher, quality, cost, limits, tradeoff, files=False):
         self.limits = {k: v for k, v in (limits or {}).items() if v is not None}
         check_names("cost", [cost, *self.limits], COSTS)
         check_names("quality", [quality], QUALITIES)
-        if not trade >= 0:
+        if not tradeoff >= 0:
             raise ValueError(
-                "Less cost cannot be worth less quality. Expected: trade >= "
-                f"0. Received: trade={trade!r}"
+                "Less cost cannot be worth less quality. Expected: tradeoff >= "
+                f"0. Received: tradeoff={tradeoff!r}"
             )
         self.teacher, self.quality = teacher, quality
-        self.cost, self.trade = cost, trade
+        self.cost, self.tradeoff = cost, tradeoff
         asked = {cost, *self.limits}
         self.timed = "latency_ms" in asked
         self.files = files or any(name in asked for name in OF_FILES)
@@ -68,11 +68,11 @@ class Judge:
             right = (
                 images.labels()
                 if accuracy
-                else choices_of(self.teacher, images)[0]
+                else predict_classes(self.teacher, images)[0]
             )
             self.right[id(images)] = images, right
         _, right = self.right[id(images)]
-        return share_equal(choices_of(model, images)[0], right)
+        return agreement(predict_classes(model, images)[0], right)
 
     def before(self, model, splits, export):
         """What a student costs, as far as it is known before it is trained.
@@ -135,14 +135,14 @@ class Judge:
         return "; ".join(broken) or None
 
     def score(self, quality, cost, splits):
-        """Quality, and `trade` more for every halving of the cost.
+        """Quality, and `tradeoff` more for every halving of the cost.
 
         Only the tuners that learn from trials look at it, and the choice of
         one student on the front; the front itself needs no exchange rate. The
         formula is ours.
         """
         reference = self.teacher_row(splits)[self.cost]
-        return quality - self.trade * math.log2(cost / reference)
+        return quality - self.tradeoff * math.log2(cost / reference)
 
     def teacher_row(self, splits):
         """The teacher's quality and costs, as float32 file, measured once."""
@@ -157,4 +157,4 @@ def litert(model, splits, export, folder):
     options = dict(export)
     formats = options.pop("formats", None)
     kind = (formats or ("float32",))[0]
-    return files_of(model, splits, folder, formats=(kind,), **options)[kind]
+    return export_model(model, splits, folder, formats=(kind,), **options)[kind]

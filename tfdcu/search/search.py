@@ -10,13 +10,13 @@ import keras
 from tfdcu.report import front_figure
 from tfdcu.report import front_table
 from tfdcu.search.space import check_names
-from tfdcu.search.trials import Setting
-from tfdcu.search.winners import in_full
+from tfdcu.search.trials import Trials
+from tfdcu.search.winners import retrain
 from tfdcu.search.winners import winners
 from tfdcu.search.winners import with_front
-from tfdcu.workdir.atomic import whole_files
-from tfdcu.workdir.fingerprint import describe
+from tfdcu.workdir.atomic import atomic_write
 from tfdcu.workdir.fingerprint import fingerprint
+from tfdcu.workdir.fingerprint import fingerprint_of
 from tfdcu.workdir.fingerprint import versions
 from tfdcu.workdir.workdir import Workdir
 
@@ -39,7 +39,7 @@ def search(
     pool_share=1.0,
     epochs_share=1.0,
     max_winners=5,
-    trade=0.01,
+    tradeoff=0.01,
     student=None,
     validation=None,
     test=None,
@@ -118,8 +118,8 @@ def search(
             trials train for. Defaults to 1.
         max_winners: Int, how many of the front are trained in full at most.
             Defaults to 5.
-        trade: Float, at least 0: the quality that halving the cost is worth.
-            The tuners that learn from trials maximize quality - trade *
+        tradeoff: Float, at least 0: the quality that halving the cost is worth.
+            The tuners that learn from trials maximize quality - tradeoff *
             log2(cost / the teacher's); it also chooses one student of the
             front. Defaults to 0.01, one point.
         seed: Int; equal seeds give equal trials (as long as nothing that is
@@ -154,22 +154,22 @@ def search(
         for name in ("max_trials", "max_winners", "tuner")
     }
     check_search(**searching, tuners=TUNERS)
-    setting = Setting(**options, folder=where)
-    setting.check()
+    trials = Trials(**options, folder=where)
+    trials.check()
     identity = {
-        **setting.config,
-        "teacher": fingerprint(setting.teacher),
-        "student": setting.student and fingerprint(setting.student),
-        **{name: describe(one) for name, one in setting.sources.items()},
-        "images": setting.whole(setting.config).describe(),
-        "space": {leaf.name: repr(leaf) for leaf in setting.leaves},
+        **trials.config,
+        "teacher": fingerprint(trials.teacher),
+        "student": trials.student and fingerprint(trials.student),
+        **{name: fingerprint_of(one) for name, one in trials.sources.items()},
+        "images": trials.whole(trials.config).describe(),
+        "space": {leaf.name: repr(leaf) for leaf in trials.leaves},
         "tuner": tuner,
         **{
             name: options[name]
             for name in ("cost", "limits", "pool_share", "epochs_share")
         },
-        "quality": setting.judge.quality,
-        "trade": trade,
+        "quality": trials.objective.quality,
+        "tradeoff": tradeoff,
     }
     run = Workdir(where, identity, versions())
     record = run.read_json("front.json")
@@ -177,7 +177,7 @@ def search(
         print(f"This search is finished.\n{front_table(record)}")
         return record
     with run.stage("trials"):
-        outcomes = all_trials(run, setting, **searching)
+        outcomes = all_trials(run, trials, **searching)
     if outcomes is None:
         return None
     finished = [one for one in outcomes if one["status"] == "finished"]
@@ -189,21 +189,21 @@ def search(
         )
     with run.stage("full"):
         students = [
-            in_full(run, setting, one)
-            for one in winners(setting.judge, finished, max_winners)
+            retrain(run, trials, one)
+            for one in winners(trials.objective, finished, max_winners)
         ]
     seconds = run.seconds()
     record = {
         **{name: searching[name] for name in searching},
-        "quality": setting.judge.quality,
+        "quality": trials.objective.quality,
         "cost": cost,
-        "limits": setting.judge.limits,
-        "trade": trade,
+        "limits": trials.objective.limits,
+        "tradeoff": tradeoff,
         "seed": seed,
         "space": identity["space"],
-        "teacher": setting.judge.teacher_row(setting.splits(setting.config)),
+        "teacher": trials.objective.teacher_row(trials.splits(trials.config)),
         "trials": outcomes,
-        "students": with_front(setting.judge, students),
+        "students": with_front(trials.objective, students),
         "seconds": {**seconds, **spent(outcomes, seconds, is_distributed())},
         "versions": run.versions,
     }
@@ -224,7 +224,7 @@ def check_search(max_trials, max_winners, tuner, tuners):
             )
 
 
-def all_trials(run, setting, max_trials, tuner, max_winners):
+def all_trials(run, trials, max_trials, tuner, max_winners):
     """The outcomes of all trials, or `None` in a worker."""
     from tfdcu.search.hypermodel import StudentHyperModel
     from tfdcu.search.tuners import is_chief
@@ -232,14 +232,14 @@ def all_trials(run, setting, max_trials, tuner, max_winners):
     from tfdcu.search.tuners import make_tuner
     from tfdcu.search.tuners import read_outcomes
 
-    epochs = setting.short({})["training"]["epochs"]
+    epochs = trials.short({})["training"]["epochs"]
     made = make_tuner(
         tuner,
-        StudentHyperModel.of(setting),
+        StudentHyperModel.of(trials),
         max_trials=max_trials,
         max_epochs=epochs,
         folder=run.path / "trials",
-        seed=setting.config["seed"],
+        seed=trials.config["seed"],
     )
     logs = keras.callbacks.TensorBoard(
         run.path / "logs" / "trials", write_graph=False
@@ -272,9 +272,9 @@ def spent(outcomes, seconds, distributed):
 def written(run, record):
     """Write table, picture and record; the record as it will be read."""
     table = front_table(record)
-    with whole_files(run.path / "front.md") as (beside,):
+    with atomic_write(run.path / "front.md") as (beside,):
         beside.write_text(table + "\n", "utf-8")
-    with whole_files(run.path / "front.png") as (beside,):
+    with atomic_write(run.path / "front.png") as (beside,):
         beside.write_bytes(front_figure(record))
     run.write_json("front.json", record)
     print(f"\n{table}\n\nThe front as a picture: {run.path / 'front.png'}")

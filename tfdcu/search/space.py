@@ -9,7 +9,7 @@ import numbers
 
 from tfdcu.pruning import BUDGETS
 from tfdcu.stages.config import SECTIONS
-from tfdcu.stages.config import check_section
+from tfdcu.stages.config import check_options
 
 # What trials prune at once cannot be searched; winners follow it.
 ONLY_IN_FULL = ("iterative",)
@@ -105,7 +105,7 @@ def read_space(space, config):
         check_names(
             "section", [section], [s for s in SECTIONS if s not in ONLY_IN_FULL]
         )
-        check_section(section, fields, *SECTIONS[section])
+        check_options(section, fields, *SECTIONS[section])
         for field, values in fields.items():
             if values is not None:
                 stands = standing_value(config, section, field)

@@ -1,4 +1,4 @@
-"""What all trials of a search share: teacher, data, config and judge."""
+"""What all trials of a search share: teacher, data, config and objective."""
 
 import dataclasses
 import inspect
@@ -13,29 +13,29 @@ from tfdcu.models import at_size
 from tfdcu.models import copy_of
 from tfdcu.models import load
 from tfdcu.pool.diagnose import diagnose
-from tfdcu.pruning import importance_of
-from tfdcu.search.objective import Judge
+from tfdcu.pruning import score_channels
+from tfdcu.search.objective import Objective
 from tfdcu.search.space import check_names
 from tfdcu.search.space import read_space
 from tfdcu.search.space import with_values
 from tfdcu.stages.config import SECTIONS
+from tfdcu.stages.config import check_config
 from tfdcu.stages.config import check_needs
-from tfdcu.stages.config import check_sections
 from tfdcu.stages.config import check_values
 from tfdcu.stages.config import image_shape_of
-from tfdcu.stages.prune import pruned
+from tfdcu.stages.prune import prune
 from tfdcu.stages.prune import sample
 from tfdcu.stages.select import chosen_pool
 from tfdcu.stages.select import with_pool
 from tfdcu.stages.targets import MIXING
-from tfdcu.stages.targets import stored_targets
+from tfdcu.stages.targets import store_targets
 from tfdcu.training.train import train
 
 # Share of the pool that is held out to judge on where nothing else is.
 HELD_OUT = 0.1
 
 
-class Setting:
+class Trials:
     """Opens once what every trial needs, and judges every student alike.
 
     Args:
@@ -50,7 +50,7 @@ class Setting:
         limits: Dict from cost to the most that a student may cost.
         pool_share: Float in (0, 1], the share of the pool a trial trains on.
         epochs_share: Float in (0, 1], the share of the epochs it trains for.
-        trade: Float, at least 0: the quality that halving the cost is worth.
+        tradeoff: Float, at least 0: the quality that halving the cost is worth.
         folder: Where teacher targets are kept for all trials; a temporary
             one by default.
 
@@ -61,7 +61,7 @@ class Setting:
         teacher: The teacher, a model with logits.
         config: Dict of sections, with `seed` and `baseline`.
         leaves: What is searched.
-        judge: The `Judge` of all students.
+        objective: The `Objective` of all students.
         sources: Dict of the sources, as they were given.
     """
 
@@ -80,14 +80,14 @@ class Setting:
         limits=None,
         pool_share=1.0,
         epochs_share=1.0,
-        trade=0.01,
+        tradeoff=0.01,
         folder=None,
         seed=0,
         **sections,
     ):
         check_names("section", sections, SECTIONS)
         check_shares(pool_share, epochs_share)
-        config = check_sections(sections)
+        config = check_config(sections)
         if sections.get("channels") is None and student is None:
             config["channels"] = {"macs": 0.5}
         self.leaves = read_space(space, config)
@@ -116,8 +116,8 @@ class Setting:
         drawn = config["data"].get("validation_per_class")
         has_labels = validation is not None or (labeled is not None and drawn)
         quality = quality or ("accuracy" if has_labels else "agreement")
-        self.judge = Judge(
-            self.teacher, quality, cost, limits, trade, "export" in searched
+        self.objective = Objective(
+            self.teacher, quality, cost, limits, tradeoff, "export" in searched
         )
         if quality == "accuracy" and not has_labels:
             raise ValueError(
@@ -246,7 +246,7 @@ class Setting:
             *mixing,
         )
         if key not in self.stored:
-            self.stored[key] = stored_targets(
+            self.stored[key] = store_targets(
                 self.teacher,
                 self.splits(config),
                 self.folder / "targets",
@@ -274,7 +274,7 @@ class Setting:
         key = key_of(config["data"], config["select"], name)
         if key not in self.known:
             seed = config["seed"]
-            self.known[key] = importance_of(
+            self.known[key] = score_channels(
                 self.teacher,
                 sample(self.splits(config), seed),
                 importance=name,
@@ -289,7 +289,7 @@ class Setting:
         channels = {**config["channels"], "importance": self.worth(config)}
         config = {**config, "channels": channels}
         splits = self.splits(config)
-        student, plan = pruned(self.teacher, self.teacher, splits, config)
+        student, plan = prune(self.teacher, self.teacher, splits, config)
         return student, plan.kept_channels()
 
 

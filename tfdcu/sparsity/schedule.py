@@ -8,7 +8,7 @@ SHARE_OF_STEPS = 0.75
 MOVES = 50
 
 
-class Plan:
+class SparsitySchedule:
     """A TFMOT schedule, settled for one training, asked for its next move.
 
     TFMOT evaluates its schedule in every step; here the next step that

@@ -11,7 +11,7 @@ from tfdcu.sparsity.kernels import share_of_zeros
 from tfdcu.sparsity.mask import Mask
 from tfdcu.sparsity.pattern import check_kernels
 from tfdcu.sparsity.pattern import check_pattern
-from tfdcu.sparsity.schedule import Plan
+from tfdcu.sparsity.schedule import SparsitySchedule
 from tfdcu.sparsity.schedule import check_plan
 
 
@@ -138,7 +138,7 @@ class Sparsify(keras.callbacks.Callback):
         chosen = choose_kernels(self._target(), self.layers, self.exclude)
         check_kernels(chosen, self.model, self.block_size, self.m_by_n)
         pruning_impl, schedules = _tfmot()
-        self._plan = Plan(
+        self._plan = SparsitySchedule(
             schedules,
             self.schedule,
             self.final_sparsity,

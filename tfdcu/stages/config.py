@@ -16,12 +16,12 @@ from tfdcu.models import custom_layers
 from tfdcu.pruning import check_channels
 from tfdcu.pruning import prune_channels
 from tfdcu.sparsity.sparsify import Sparsify
-from tfdcu.stages.prune import shrinking
+from tfdcu.stages.prune import pruning_schedule
 from tfdcu.stages.reestimate import Reestimate
 from tfdcu.stages.select import check_chosen
 from tfdcu.stages.select import chosen_pool
 from tfdcu.stages.targets import check_targets
-from tfdcu.stages.targets import stored_targets
+from tfdcu.stages.targets import store_targets
 from tfdcu.training.train import check_training
 from tfdcu.training.train import train
 
@@ -38,12 +38,12 @@ SECTIONS = {
         + ("epochs", "image_shape", "value_range", "data_dir", "seed"),
     ),
     "select": (chosen_pool, ("teacher", "splits", "seed")),
-    "targets": (stored_targets, ("teacher", "splits", "folder", "config")),
+    "targets": (store_targets, ("teacher", "splits", "folder", "config")),
     "channels": (
         prune_channels,
         ("model", "measure", "images", "rounds", "seed"),
     ),
-    "iterative": (shrinking, ("channels",)),
+    "iterative": (pruning_schedule, ("channels",)),
     "sparsity": (Sparsify, ("model",)),
     "transfer": (
         AlignedDistiller,
@@ -62,8 +62,14 @@ SECTIONS = {
     ),
 }
 
+# Fields that a config of an earlier version may have, and what to write now.
+RENAMED = {
+    "channels.repair": "channels.reconstruct",
+    "data.match_colours": "data.match_colors",
+}
 
-def check_section(name, section, function, reserved=()):
+
+def check_options(name, section, function, reserved=()):
     """A section as a dict, or the error of the first key that does not fit.
 
     Args:
@@ -76,7 +82,8 @@ def check_section(name, section, function, reserved=()):
         The section as a new dict.
 
     Raises:
-        ValueError: If a key is no keyword of the function.
+        ValueError: If a key is no keyword of the function; one that was
+            renamed is named with its new name.
     """
     if section is not None and not hasattr(section, "items"):
         raise ValueError(
@@ -84,8 +91,14 @@ def check_section(name, section, function, reserved=()):
             f"`{function.__name__}`. Received: {section!r}"
         )
     section = dict(section or {})
-    known = keywords(function, reserved)
+    known = option_names(function, reserved)
     for key in section:
+        if f"{name}.{key}" in RENAMED:
+            raise ValueError(
+                f"The field {name}.{key} has another name now. Expected: "
+                f"{RENAMED[f'{name}.{key}']}. Received: "
+                f"{name}.{key}={section[key]!r}"
+            )
         if key not in known:
             near = difflib.get_close_matches(key, known, n=1)
             hint = f"; the nearest is '{near[0]}'" if near else ""
@@ -96,7 +109,7 @@ def check_section(name, section, function, reserved=()):
     return section
 
 
-def keywords(function, reserved=()):
+def option_names(function, reserved=()):
     """Names of a function's parameters, less those that are `reserved`."""
     gathering = inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL
     return [
@@ -197,7 +210,7 @@ def check_values(config, splits, teacher, student=None):
         Sparsify(**config["sparsity"])
     check_training(**config["training"])
     Reestimate(splits, **config["reestimate"])
-    shrinking(config["channels"], **config["iterative"])
+    pruning_schedule(config["channels"], **config["iterative"])
     check_targets(config, teacher.output_shape[-1])
     check_formats(
         config["export"].get("formats", FORMATS),
@@ -205,7 +218,7 @@ def check_values(config, splits, teacher, student=None):
     )
 
 
-def check_sections(given):
+def check_config(given):
     """All sections of a config, or the error of the first misfit.
 
     Args:
@@ -215,6 +228,6 @@ def check_sections(given):
         Dict from each name in `SECTIONS` to a new dict.
     """
     return {
-        name: check_section(name, given.get(name), *SECTIONS[name])
+        name: check_options(name, given.get(name), *SECTIONS[name])
         for name in SECTIONS
     }

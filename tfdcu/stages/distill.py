@@ -9,12 +9,12 @@ from tfdcu.models.resize import resized
 from tfdcu.report import Progress
 from tfdcu.sparsity.sparsify import Sparsify
 from tfdcu.stages.reestimate import Reestimate
-from tfdcu.stages.targets import num_views
+from tfdcu.stages.targets import view_counts
 from tfdcu.training.train import train
 from tfdcu.workdir.workdir import save_model
 
 
-def asked_teacher(teacher, targets, config):
+def teacher_if_needed(teacher, targets, config):
     """The teacher where more than its logits is asked: targets hold these."""
     options = config["transfer"]
     follows = options.get("features") is not None
@@ -22,7 +22,7 @@ def asked_teacher(teacher, targets, config):
     return teacher if follows or targets is None else None
 
 
-def distiller(student, teacher, config, class_shares=None, kept=None):
+def build_distiller(student, teacher, config, class_shares=None, kept=None):
     """What trains the student; its domain classifier starts from the seed.
 
     The teacher is `None` where it is not asked. The shares of classes are
@@ -43,7 +43,7 @@ def distiller(student, teacher, config, class_shares=None, kept=None):
     return model
 
 
-def trained(run, name, model, splits, config, targets=None, callbacks=()):
+def run_training(run, name, model, splits, config, targets=None, callbacks=()):
     """A model after the training run `name`, continued where it stopped."""
     student = getattr(model, "student", model)
     callbacks = [
@@ -56,7 +56,7 @@ def trained(run, name, model, splits, config, targets=None, callbacks=()):
     ]
     folder = run.path / "training" / name
     try:
-        history = fitted(model, splits, config, folder, callbacks, targets)
+        history = fit_epochs(model, splits, config, folder, callbacks, targets)
     except FloatingPointError as error:
         kept = run.path / "last_good.keras"
         save_model(student, kept)
@@ -67,7 +67,7 @@ def trained(run, name, model, splits, config, targets=None, callbacks=()):
     return student
 
 
-def fitted(model, splits, config, folder, callbacks=(), targets=None):
+def fit_epochs(model, splits, config, folder, callbacks=(), targets=None):
     """The history of a training run, continued where `folder` left it.
 
     An `AlignedDistiller` gets both pools, and the targets where there are
@@ -80,7 +80,7 @@ def fitted(model, splits, config, folder, callbacks=(), targets=None):
             splits.labeled,
             splits.unlabeled,
             epochs=epochs,
-            **num_views(config),
+            **view_counts(config),
             targets=targets if both else None,
             seed=config["seed"],
             **config["batches"],

@@ -8,7 +8,7 @@ from tfdcu.export import export_all
 from tfdcu.models.resize import resized
 
 
-def exported(models, splits, folder, **export):
+def export_models(models, splits, folder, **export):
     """The teacher's float32 file and all files of the student, checked.
 
     Args:
@@ -23,17 +23,17 @@ def exported(models, splits, folder, **export):
     files = {}
     for name in ("teacher", "student"):
         options = export if name == "student" else {"formats": ("float32",)}
-        paths = files_of(models[name], splits, folder, name=name, **options)
+        paths = export_model(models[name], splits, folder, name=name, **options)
         files.update({(name, kind): path for kind, path in paths.items()})
     return files
 
 
-def files_of(model, splits, folder, **export):
+def export_model(model, splits, folder, **export):
     """A model's files, calibrated and checked on images at its own size.
 
     Args:
         model: A `keras.Model`.
-        splits, folder, **export: As in `exported`.
+        splits, folder, **export: As in `export_models`.
 
     Returns:
         Dict from format to path.

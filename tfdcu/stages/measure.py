@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from tfdcu.evaluate import choices_of
-from tfdcu.evaluate import share_equal
+from tfdcu.evaluate import agreement
+from tfdcu.evaluate import predict_classes
 from tfdcu.export import explain
 from tfdcu.export import file_sizes
 from tfdcu.export import latency
@@ -19,7 +19,7 @@ NAMES = {
 NUM_POOL_IMAGES = 1000
 
 
-def measured(models, files, splits):
+def measure(models, files, splits):
     """Rows for the report's table, and notes on what they do not say.
 
     Accuracy is of the test images, else of the validation images; a file's
@@ -28,7 +28,7 @@ def measured(models, files, splits):
 
     Args:
         models: Dict from name (`teacher`, `baseline`, `student`) to model.
-        files: What `exported` returned.
+        files: What `export_models` returned.
         splits: `tfdcu.data.Splits`.
 
     Returns:
@@ -40,12 +40,12 @@ def measured(models, files, splits):
     for name, model in models.items():
         whole = profile(model)
         cost = {"params": whole["params"], "macs": whole["macs"]}
-        choices, labels = choices_of(model, images)
+        choices, labels = predict_classes(model, images)
         rows.append(
             {
                 "name": NAMES[name],
                 "format": "keras",
-                "accuracy": share_equal(choices, labels),
+                "accuracy": agreement(choices, labels),
                 "agreement": None,
                 **cost,
                 "bytes": None,
@@ -56,13 +56,13 @@ def measured(models, files, splits):
         for (owner, kind), path in files.items():
             if owner != name:
                 continue
-            theirs, labels = choices_of(path, images)
+            theirs, labels = predict_classes(path, images)
             rows.append(
                 {
                     "name": NAMES[name],
                     "format": kind,
-                    "accuracy": share_equal(theirs, labels),
-                    "agreement": share_equal(theirs, choices),
+                    "accuracy": agreement(theirs, labels),
+                    "agreement": agreement(theirs, choices),
                     **cost,
                     **file_sizes(path),
                     "latency_ms": milliseconds[owner, kind],
@@ -99,9 +99,11 @@ def some_of_the_pool(splits):
 def pool_agreement(models, splits):
     """A sentence on how far the student follows the teacher on the pool."""
     pool = some_of_the_pool(splits)
-    choices = [choices_of(models[n], pool)[0] for n in ("teacher", "student")]
+    choices = [
+        predict_classes(models[n], pool)[0] for n in ("teacher", "student")
+    ]
     kind = "held-out" if splits.pool_validation else "training"
     return (
         f"On {pool.num_images} {kind} images of the pool the student chooses "
-        f"the teacher's class in {share_equal(*choices):.1%}."
+        f"the teacher's class in {agreement(*choices):.1%}."
     )

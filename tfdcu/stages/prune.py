@@ -12,13 +12,13 @@ from tfdcu.pruning import once_a_model
 from tfdcu.pruning import plan_round
 from tfdcu.pruning import student_of
 
-# Images that tell which channels matter, and by which the rest is repaired; at
-# most half of them are labeled.
+# Images that tell which channels matter, and by which the rest is
+# reconstructed; at most half of them are labeled.
 NUM_IMAGES = 1024
 
 
-def shrinking(channels, *, rounds=None, epochs=0):
-    """The rounds of an iterative schedule: prune a little, repair, again.
+def pruning_schedule(channels, *, rounds=None, epochs=0):
+    """The rounds of an iterative schedule: prune a little, reconstruct, again.
 
     A budget of share s is met by `rounds` cuts of equal proportion: after
     round i the share is s^(i / rounds). After each but the last the student
@@ -43,15 +43,15 @@ def shrinking(channels, *, rounds=None, epochs=0):
             "A student is not trained backwards between rounds of pruning. "
             f"Expected: epochs >= 0. Received: epochs={epochs}"
         )
-    repaired = channels.get("repair") is not False
-    rounds = num_rounds(rounds, channels.get("importance"), repaired)
+    reconstructed = channels.get("reconstruct") is not False
+    rounds = num_rounds(rounds, channels.get("importance"), reconstructed)
     return [
         (number / rounds, epochs if number < rounds else 0)
         for number in range(1, rounds + 1)
     ]
 
 
-def pruned(model, teacher, splits, config, part=1.0):
+def prune(model, teacher, splits, config, part=1.0):
     """A model without the channels it needs least, and what was cut.
 
     It is trained whole, whatever the teacher had frozen when it was trained.
@@ -69,7 +69,7 @@ def pruned(model, teacher, splits, config, part=1.0):
     channels, seed = dict(config["channels"]), config["seed"]
     after = {
         name: channels.pop(name)
-        for name in ("repair", "reestimate")
+        for name in ("reconstruct", "reestimate")
         if name in channels
     }
     formats = config["export"].get("formats", FORMATS)
@@ -121,12 +121,12 @@ def rows_of(plan):
     """What a plan does, as it is kept in a run: JSON-ready."""
     return {
         "groups": plan.rows(),
-        "walls": plan.frozen(),
+        "unprunable": plan.unprunable(),
         "kept": plan.kept_channels(),
     }
 
 
-def cut_in_all(rounds):
+def merge_plans(rounds):
     """What all rounds together cut: widths and channels of the teacher.
 
     Args:
@@ -136,7 +136,7 @@ def cut_in_all(rounds):
         Like one of them.
     """
     if not rounds:
-        return {"groups": [], "walls": {}, "kept": {}}
+        return {"groups": [], "unprunable": {}, "kept": {}}
     first = {row["group"]: row["before"] for row in rounds[0]["groups"]}
     groups = [
         {**row, "before": first.get(row["group"], row["before"])}

@@ -6,7 +6,7 @@ from tfdcu.data import sample_of
 from tfdcu.models.resize import resized
 from tfdcu.pruning import reestimate_statistics
 
-# Images that are normalised together, at most.
+# Images that are normalized together, at most.
 SIZE = 64
 
 

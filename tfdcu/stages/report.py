@@ -6,16 +6,17 @@ from tfdcu.data import images_of
 from tfdcu.graph.profile import profile
 
 
-def in_words(model):
+def format_cost(model):
     """A model's cost in a line."""
     cost = profile(model)
     return f"{cost['params']:,} parameters, {cost['macs']:,} macs"
 
 
-def walls_in_words(walls):
+def format_unprunable(unprunable):
     """A sentence for each layer that could not be pruned across."""
     return [
-        f"{count:,} channels were kept: {why}." for why, count in walls.items()
+        f"{count:,} channels were kept: {why}."
+        for why, count in unprunable.items()
     ]
 
 

@@ -10,7 +10,7 @@ from tfdcu.pool.targets import teacher_targets
 MIXING = ("mix", "mix_share")
 
 
-def stored_targets(
+def store_targets(
     teacher,
     splits,
     folder,
@@ -72,7 +72,7 @@ def stored_targets(
             **mixing,
         )
 
-    number = num_views(config)
+    number = view_counts(config)
     mixing = {key: batches[key] for key in MIXING if key in batches}
     return of(splits.labeled, number["labeled_views"]), of(
         splits.unlabeled,
@@ -84,7 +84,7 @@ def stored_targets(
 
 def check_targets(config, classes):
     """Raise the error of the first field of `targets` that is out of range."""
-    fields = inspect.signature(stored_targets).bind_partial(**config["targets"])
+    fields = inspect.signature(store_targets).bind_partial(**config["targets"])
     fields.apply_defaults()
     asked, batches = fields.arguments, config["batches"]
     if not asked["views"]:
@@ -97,7 +97,7 @@ def check_targets(config, classes):
                 f"mirror={asked['mirror']!r}"
             )
         return
-    for name, number in num_views(config).items():
+    for name, number in view_counts(config).items():
         check_numbers(
             number,
             batches.get("augment"),
@@ -109,7 +109,7 @@ def check_targets(config, classes):
     checked_top_k(asked["top_k"], classes)
 
 
-def num_views(config):
+def view_counts(config):
     """How many views a config asks for: one where all of them are the same.
 
     Returns:

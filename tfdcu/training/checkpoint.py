@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from tfdcu.training.averaging import averaged_variables
-from tfdcu.workdir.atomic import whole_files
+from tfdcu.workdir.atomic import atomic_write
 from tfdcu.workdir.atomic import with_ending
 
 
@@ -72,7 +72,7 @@ class Checkpoint(keras.callbacks.Callback):
         before = [n for n in self.epochs_on_disk() if n != epoch]
         # The history first: weights on disk mean the epoch is whole.
         paths = self.history_path(epoch), self.weights_path(epoch)
-        with whole_files(*paths) as (history, weights):
+        with atomic_write(*paths) as (history, weights):
             history.write_text(json.dumps(self.history), "utf-8")
             with with_ending(weights, ".weights.h5") as file:
                 self.model.save_weights(file, overwrite=True)

@@ -9,27 +9,27 @@ from contextlib import contextmanager
 from pathlib import Path
 
 # `.<name>.<machine>-<process>.tmp`, perhaps with an ending.
-STAND_IN = re.compile(r"\..+\.(\w*)-(\d+)\.tmp(\.[a-z0-9.]+)?")
+TEMPORARY = re.compile(r"\..+\.(\w*)-(\d+)\.tmp(\.[a-z0-9.]+)?")
 MACHINE = re.sub(r"\W", "_", platform.node())
 # A writer of which nothing is known has this long, in seconds, for a file.
 PATIENCE = 3600
 
 
 @contextmanager
-def whole_files(*paths):
+def atomic_write(*paths):
     """Writes files beside their places and renames them together at the end.
 
-    Inside the block every path has a stand-in in the same folder. When the
-    block ends well the stand-ins are renamed in order, so the presence of the
-    last path means that the others are there too. When it ends in any error,
-    `KeyboardInterrupt` included, the stand-ins are deleted and whatever lay at
-    the paths before is as it was.
+    Inside the block every path has a temporary file in its folder. When the
+    block ends well the temporary files are renamed in order, so the presence of
+    the last path means that the others are there too. When it ends in any
+    error, `KeyboardInterrupt` included, the temporary files are deleted and
+    whatever lay at the paths before is as it was.
 
     Args:
         *paths: The files to write; missing folders are created.
 
     Yields:
-        The stand-ins as a list of `Path`, in the order of `paths`.
+        The temporary files as a list of `Path`, in the order of `paths`.
 
     Raises:
         ValueError: If a folder cannot be created or written.
@@ -38,7 +38,7 @@ def whole_files(*paths):
     Example:
 
     ```python
-    with whole_files("labels.json") as (labels,):
+    with atomic_write("labels.json") as (labels,):
         labels.write_text("{}")
     ```
     """
@@ -46,14 +46,14 @@ def whole_files(*paths):
     mark = f"{MACHINE}-{os.getpid()}.tmp"
     beside = [path.with_name(f".{path.name}.{mark}") for path in paths]
     try:
-        for path, stand_in in zip(paths, beside):
-            _create(path, stand_in)
+        for path, temporary in zip(paths, beside):
+            _create(path, temporary)
         yield beside
-        for stand_in in beside:
-            with open(stand_in, "rb+") as file:
+        for temporary in beside:
+            with open(temporary, "rb+") as file:
                 os.fsync(file.fileno())
-        for path, stand_in in zip(paths, beside):
-            os.replace(stand_in, path)
+        for path, temporary in zip(paths, beside):
+            os.replace(temporary, path)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
@@ -64,32 +64,32 @@ def whole_files(*paths):
             f"Received: {error}",
         ) from error
     finally:
-        for stand_in in beside:
-            _remove(stand_in)
+        for temporary in beside:
+            _remove(temporary)
 
 
 @contextmanager
-def with_ending(stand_in, ending):
-    """A stand-in for those who insist on how a file's name ends.
+def with_ending(temporary, ending):
+    """A temporary file for those who insist on how a file's name ends.
 
     Args:
-        stand_in: One of the stand-ins of `whole_files`.
+        temporary: One of the temporary files of `atomic_write`.
         ending: How the name must end, such as `".weights.h5"`.
 
     Yields:
-        The `Path` to write; it takes the stand-in's place when the block ends
-        well, and is deleted otherwise.
+        The `Path` to write; it takes the place of `temporary` when the block
+        ends well, and is deleted otherwise.
     """
-    named = stand_in.with_name(f"{stand_in.name}{ending}")
+    named = temporary.with_name(f"{temporary.name}{ending}")
     try:
         yield named
-        os.replace(named, stand_in)
+        os.replace(named, temporary)
     finally:
         named.unlink(missing_ok=True)
 
 
-def remove_stand_ins(folder):
-    """Delete what killed writers of `whole_files` left under a folder.
+def remove_temporary(folder):
+    """Delete what killed writers of `atomic_write` left under a folder.
 
     What another process may still be writing stays: one that lives, or, on
     another machine, one that wrote within the last hour.
@@ -98,7 +98,7 @@ def remove_stand_ins(folder):
         folder: Path; this process is not writing in it.
     """
     for path in Path(folder).rglob(".*.tmp*"):
-        found = STAND_IN.fullmatch(path.name)
+        found = TEMPORARY.fullmatch(path.name)
         if found and not _may_be_written(path, found[1], int(found[2])):
             path.unlink(missing_ok=True)
 
@@ -123,10 +123,10 @@ def _lives(process):
     return True
 
 
-def _create(path, stand_in):
+def _create(path, temporary):
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        stand_in.touch()
+        temporary.touch()
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise
@@ -136,9 +136,9 @@ def _create(path, stand_in):
         ) from error
 
 
-def _remove(stand_in):
+def _remove(temporary):
     try:
-        stand_in.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
     except NotADirectoryError:
         # A parent is a file: nothing was created there.
         return

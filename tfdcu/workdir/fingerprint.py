@@ -34,7 +34,7 @@ def versions():
     return found
 
 
-def describe(value):
+def fingerprint_of(value):
     """Anything a run is given, as JSON that is the same for the same content.
 
     Numbers and strings stand for themselves, arrays for their content. What
@@ -47,15 +47,15 @@ def describe(value):
     if value is None or isinstance(value, (str, bool, int, float)):
         return value
     if hasattr(value, "items"):
-        return {str(key): describe(item) for key, item in value.items()}
+        return {str(key): fingerprint_of(item) for key, item in value.items()}
     if isinstance(value, (tuple, list)):
-        return [describe(item) for item in value]
+        return [fingerprint_of(item) for item in value]
     if isinstance(value, keras.Model):
         return f"live model {value.name!r}"
     if hasattr(value, "element_spec"):
         return f"dataset of {value.element_spec}"
     if hasattr(value, "get_config"):
-        return {type(value).__name__: describe(value.get_config())}
+        return {type(value).__name__: fingerprint_of(value.get_config())}
     if hasattr(value, "__code__"):
         return f"{value.__qualname__} {_digest_of_code(value)}"
     if hasattr(value, "__array__"):

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import keras
 
-from tfdcu.workdir.atomic import remove_stand_ins
-from tfdcu.workdir.atomic import whole_files
+from tfdcu.workdir.atomic import atomic_write
+from tfdcu.workdir.atomic import remove_temporary
 from tfdcu.workdir.atomic import with_ending
 
 # What a run leaves that a later start takes up.
@@ -69,14 +69,14 @@ class Workdir:
             started_under = there.pop("versions")
         except (ValueError, LookupError, AttributeError, TypeError):
             self.refuse_foreign(["config.json"])
-        fields = differences(there, config)
+        fields = diff(there, config)
         if fields:
             raise ValueError(
                 "The workdir holds a run of another config. Expected: the "
                 f"same config as in {file}, or another workdir. Received: "
                 + "; ".join(fields)
             )
-        remove_stand_ins(self.path)
+        remove_temporary(self.path)
         return started_under
 
     def refuse_foreign(self, found):
@@ -94,7 +94,7 @@ class Workdir:
 
     def write_json(self, name, value):
         """Write a JSON file into the folder."""
-        with whole_files(self.path / name) as (beside,):
+        with atomic_write(self.path / name) as (beside,):
             beside.write_text(json.dumps(value, indent=2) + "\n", "utf-8")
 
     def read_json(self, name, default=None):
@@ -104,7 +104,7 @@ class Workdir:
             return default
         return json.loads(file.read_text("utf-8"))
 
-    def kept_json(self, name, make):
+    def cached_json(self, name, make):
         """A JSON file of the folder, made by `make()` unless it is there."""
         if not self.holds(name):
             self.write_json(name, make())
@@ -159,17 +159,17 @@ class Workdir:
 
 def save_model(model, path):
     """Save a `.keras` file, whole or not at all."""
-    with whole_files(path) as (beside,), with_ending(beside, ".keras") as file:
+    with atomic_write(path) as (beside,), with_ending(beside, ".keras") as file:
         model.save(file)
 
 
-def differences(first, second, prefix=""):
+def diff(first, second, prefix=""):
     """Sentences naming the leaves in which two nested dicts differ."""
     found = []
     for key in sorted({*first, *second}):
         one, two = first.get(key), second.get(key)
         if isinstance(one, dict) and isinstance(two, dict):
-            found += differences(one, two, f"{prefix}{key}.")
+            found += diff(one, two, f"{prefix}{key}.")
         elif one != two:
             found.append(f"{prefix}{key} is {two!r}, there {one!r}")
     return found

@@ -25,7 +25,7 @@ def noise(image, seed):
 
 EVERY = pytest.mark.parametrize(
     "name",
-    ["flip_crop", "shift", "colour", noise, ("flip_crop", noise, "colour")],
+    ["flip_crop", "shift", "color", noise, ("flip_crop", noise, "color")],
 )
 
 
@@ -74,7 +74,7 @@ def test_unknown_name():
 def test_several_are_applied_in_order_each_with_its_own_seeds():
     ids = tf.range(200, dtype=tf.int64)
     seeds = augment.view_seeds(ids, ids, 3)
-    names = ["flip_crop", "flip_crop", "colour"]
+    names = ["flip_crop", "flip_crop", "color"]
     expected = tf.constant(IMAGES)
     for number, name in enumerate(names):
         part = augment.resolve(name)
@@ -94,8 +94,8 @@ def test_streams_of_seeds_do_not_meet():
     np.testing.assert_array_equal(every[3], seeds)
 
 
-def test_colours_know_the_range():
-    wide = augment.resolve("colour", (-3.0, 5.0))
+def test_colors_know_the_range():
+    wide = augment.resolve("color", (-3.0, 5.0))
     ids = tf.range(200, dtype=tf.int64)
     seeds = augment.view_seeds(ids, ids, 0)
     views = wide(tf.constant(IMAGES * 8 - 3), seeds).numpy()
@@ -106,6 +106,6 @@ def test_colours_know_the_range():
     "name", ["colr", (), ("shift", "mixup"), ("shift", None), 3, (("shift",),)]
 )
 def test_what_is_no_augmentation_is_refused(name):
-    known = "'colour', 'flip_crop', 'shift'"
+    known = "'color', 'flip_crop', 'shift'"
     with pytest.raises(ValueError, match=f"Unknown.*{known}.*tuple.*Received"):
         augment.resolve(name)

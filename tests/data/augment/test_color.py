@@ -1,19 +1,19 @@
-"""Colours: the affine map by hand, and the same bits in any batch."""
+"""Colors: the affine map by hand, and the same bits in any batch."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from tests.support import tiny
-from tfdcu.data.augment.color import colour
+from tfdcu.data.augment.color import color
 from tfdcu.data.augment.stateless_random import uniform
 
 IMAGES = tiny.images(40, size=12, channels=3)
 SEEDS = np.stack([np.arange(40) + 7, np.arange(40)], 1)
 
 
-def coloured(images=IMAGES, seeds=SEEDS, value_range=(0.0, 1.0)):
-    return colour(tf.constant(images), tf.constant(seeds), value_range).numpy()
+def colored(images=IMAGES, seeds=SEEDS, value_range=(0.0, 1.0)):
+    return color(tf.constant(images), tf.constant(seeds), value_range).numpy()
 
 
 def in_range(images, low, high):
@@ -45,7 +45,7 @@ def test_brightness_contrast_saturation_and_hue(channels, value_range):
         by_hand(image, row, *value_range)
         for image, row in zip(images, draws, strict=True)
     ]
-    views = coloured(images, value_range=value_range)
+    views = colored(images, value_range=value_range)
     span = value_range[1] - value_range[0]
     np.testing.assert_allclose(views, expected, rtol=0, atol=1e-4 * span)
     assert views.min() >= value_range[0] and views.max() <= value_range[1]
@@ -55,20 +55,20 @@ def test_brightness_contrast_saturation_and_hue(channels, value_range):
 
 def test_gray_stays_gray_and_black_without_contrast_black():
     gray = np.repeat(tiny.images(40, size=12), 3, -1)
-    views = coloured(gray)
+    views = colored(gray)
     np.testing.assert_allclose(views, views[..., :1] + 0 * views, atol=1e-6)
-    assert not coloured(0 * gray).any()
+    assert not colored(0 * gray).any()
 
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_the_bits_do_not_depend_on_the_batch_or_the_pipeline(channels):
     images = tiny.images(40, size=13, channels=channels)
-    whole = coloured(images)
+    whole = colored(images)
     for first, last in ((0, 1), (3, 10), (7, 40)):
-        part = coloured(images[first:last], SEEDS[first:last])
+        part = colored(images[first:last], SEEDS[first:last])
         np.testing.assert_array_equal(part, whole[first:last])
     data = tf.data.Dataset.from_tensor_slices((images, SEEDS)).batch(11)
-    mapped = data.map(colour, num_parallel_calls=2)
+    mapped = data.map(color, num_parallel_calls=2)
     np.testing.assert_array_equal(
         np.concatenate(list(mapped.as_numpy_iterator())), whole
     )

@@ -35,7 +35,7 @@ def opened(name="mixup", share=1.0, partners=PARTNERS):
 
 
 @pytest.mark.parametrize("name", MIXES)
-@pytest.mark.parametrize("augment", [None, "shift", ("flip_crop", "colour")])
+@pytest.mark.parametrize("augment", [None, "shift", ("flip_crop", "color")])
 def test_a_mix_of_views_by_hand(name, augment):
     ids = tf.range(60, dtype=tf.int64)
     seeds = view_seeds(ids, 0 * ids + 3, 5)

@@ -22,7 +22,7 @@ def test_nothing_is_done_to_images_that_are_not_viewed():
 def test_views_are_those_of_any_other_batch_also_in_a_pipeline():
     pool = data.open_source(IMAGES, labeled=False)
     mix = data.open_mix("mixup", 0.5, pool)
-    view = viewing(("flip_crop", "colour"), (0.0, 1.0), 3, mix)
+    view = viewing(("flip_crop", "color"), (0.0, 1.0), 3, mix)
     whole = seen(view).numpy()
     order = np.random.default_rng(0).permutation(30)[:11]
     np.testing.assert_array_equal(seen(view, order), whole[order])

@@ -1,4 +1,4 @@
-"""A rule of one's own takes a few lines; without one, a layer is a wall."""
+"""A rule of one's own takes a few lines; without one, a layer is unprunable."""
 
 import keras
 import pytest
@@ -84,7 +84,7 @@ def test_without_a_rule_it_is_a_wall(own):
     check(model)
     plan = plan_channels(model, macs=0.9, tolerance=0.5)
     assert f"no rule for {kind}" in plan.table()
-    assert plan.frozen() == {f"no rule for {kind} {own.name!r}": 8}
+    assert plan.unprunable() == {f"no rule for {kind} {own.name!r}": 8}
 
 
 def test_one_line_rules():

@@ -1,4 +1,4 @@
-"""Every rule: pruned at random, a net equals its silenced original."""
+"""Every rule: pruned at random, a net equals its masked original."""
 
 import keras
 import numpy as np
@@ -12,7 +12,7 @@ from tfdcu.pruning.cost import macs_cost
 from tfdcu.pruning.cost import params_cost
 from tfdcu.pruning.groups import Groups
 from tfdcu.pruning.masked import difference
-from tfdcu.pruning.masked import silenced
+from tfdcu.pruning.masked import masked
 from tfdcu.pruning.rebuild import rebuild
 
 NETS = {}
@@ -61,9 +61,9 @@ def check(model, seed=0, share=0.6, at_least_one=True, tolerance=1e-5):
     ]
     inputs = [x.astype(t.dtype) for x, t in zip(inputs, model.inputs)]
     given = inputs if len(inputs) > 1 else inputs[0]
-    assert difference(smaller, silenced(groups, kept), given) < tolerance
+    assert difference(smaller, masked(groups, kept), given) < tolerance
     everything = np.ones_like(kept)
-    same = silenced(groups, everything)
+    same = masked(groups, everything)
     assert difference(model, same, given) < tolerance
     tiny.assert_same_weights(before, tiny.weights(model))
     assert macs_cost(groups)(kept) == total_macs(smaller)
@@ -570,7 +570,7 @@ def timewise_places():
 
 @pytest.mark.parametrize("name", NETS)
 @pytest.mark.parametrize("seed", [0, 1])
-def test_pruned_equals_silenced(name, seed):
+def test_pruned_equals_masked(name, seed):
     check(shaken(NETS[name]()), seed)
 
 
@@ -594,8 +594,8 @@ def test_a_model_with_a_call_of_its_own_is_not_its_graph():
     with pytest.raises(ValueError, match="cannot be taken apart"):
         Groups(odd)
     inputs = keras.Input((4,))
-    wall = keras.Model(inputs, odd(layers.Dense(4, name="before")(inputs)))
-    groups = {group.name: group for group in Groups(wall).all}
+    model = keras.Model(inputs, odd(layers.Dense(4, name="before")(inputs)))
+    groups = {group.name: group for group in Groups(model).all}
     assert groups["before"].kept.all()
 
 

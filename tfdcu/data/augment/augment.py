@@ -4,7 +4,7 @@ import functools
 
 import tensorflow as tf
 
-from tfdcu.data.augment.color import colour
+from tfdcu.data.augment.color import color
 from tfdcu.data.augment.geometry import flip_crop
 from tfdcu.data.augment.geometry import shift
 from tfdcu.data.augment.geometry import zoom
@@ -13,7 +13,7 @@ from tfdcu.data.augment.stateless_random import mixed
 # Known views by name; `None` is the image itself.
 AUGMENTATIONS = {"flip_crop": flip_crop, "shift": shift, "zoom": zoom}
 # More of them, which also need to know the range of the pixels.
-COLOURS = {"colour": colour}
+COLORS = {"color": color}
 
 
 def view_seeds(ids, views, seed):
@@ -53,7 +53,7 @@ def resolve(augment, value_range=(0.0, 1.0)):
     """A function (images, seeds) -> views of a batch, or `None`.
 
     Args:
-        augment: `None`; a name in `AUGMENTATIONS` or `COLOURS`; a callable
+        augment: `None`; a name in `AUGMENTATIONS` or `COLORS`; a callable
             (image, seed) -> image of one image, which gets its own of the
             `view_seeds`; or several names and callables, applied in order,
             each with a `stream` of the seeds to itself.
@@ -79,11 +79,11 @@ def _named(one, augment, value_range):
         return _each(one)
     if isinstance(one, str) and one in AUGMENTATIONS:
         return AUGMENTATIONS[one]
-    if isinstance(one, str) and one in COLOURS:
-        return functools.partial(COLOURS[one], value_range=value_range)
+    if isinstance(one, str) and one in COLORS:
+        return functools.partial(COLORS[one], value_range=value_range)
     raise ValueError(
         f"Unknown augmentation. Expected None, one of "
-        f"{sorted({*AUGMENTATIONS, *COLOURS})}, a callable (image, seed) -> "
+        f"{sorted({*AUGMENTATIONS, *COLORS})}, a callable (image, seed) -> "
         f"image or a tuple of those. Received {augment!r}."
     )
 

@@ -1,4 +1,4 @@
-"""Views that change colours: brightness, contrast, saturation and hue."""
+"""Views that change colors: brightness, contrast, saturation and hue."""
 
 import tensorflow as tf
 
@@ -13,11 +13,11 @@ _TANGENT = 0.325
 _STEPS = 2**16
 
 
-def colour(images, seeds, value_range=(0.0, 1.0)):
+def color(images, seeds, value_range=(0.0, 1.0)):
     """Changes brightness and contrast, of RGB also saturation and hue.
 
     Each by a factor from 0.6 to 1.4, the hue by up to a tenth of a turn either
-    way: colour jitter (Chen et al. 2020, SimCLR, appendix A). Ours are the
+    way: color jitter (Chen et al. 2020, SimCLR, appendix A). Ours are the
     order, which is fixed, one clip at the end, gray as the mean of the three
     channels, and the hue as a turn about the gray axis (as in Haeberli's
     matrices, 1993), so that all of it is one affine map of a pixel.

@@ -63,7 +63,7 @@ def zoom(images, seeds):
     """Makes what each image shows larger or smaller by a factor up to 1.3.
 
     The factor's logarithm is drawn evenly, the centers stay, the border is
-    filled by reflection. Pixels are means of their neighbours (bilinear), so
+    filled by reflection. Pixels are means of their neighbors (bilinear), so
     that a pool that is sharper than the labeled images loses some of it: a
     view for few labels and many foreign images. Ours.
 

@@ -4,8 +4,8 @@ import numpy as np
 from keras import layers
 from keras import tree
 
-from tfdcu.graph.execute import as_it_is
-from tfdcu.graph.execute import run_nodes
+from tfdcu.graph.execute import call_node
+from tfdcu.graph.execute import execute
 from tfdcu.pruning.batches import batches
 
 
@@ -50,10 +50,10 @@ def reconstruction(groups, chosen, images, seed, limit=256, samples=2048):
             if labels[axis] is not None:
                 drawn = _contributions(node.op, args[0], share, generator)
                 parts.setdefault(id(node), (labels[axis], []))[1].append(drawn)
-        return as_it_is(node, args, kwargs)
+        return call_node(node, args, kwargs)
 
     for batch in batches(images, 32, limit):
-        run_nodes(groups.trace.graph, batch, call)
+        execute(groups.trace.graph, batch, call)
     place = {id(group): group for group in chosen}
     scores = {}
     for key, group in place.items():

@@ -112,8 +112,8 @@ def score_groups(groups, chosen, importance, images=None, seed=0):
     return scores
 
 
-class KnownImportance:
-    """Scores of one model by one criterion; see `importance_of`.
+class CachedImportance:
+    """Scores of one model by one criterion; see `score_channels`.
 
     Args:
         name: The criterion.
@@ -129,13 +129,13 @@ class KnownImportance:
         if len(scores) != group.size:
             raise ValueError(
                 "The importance is that of another model. Expected: the "
-                "model that `importance_of` was given. Received: "
+                "model that `score_channels` was given. Received: "
                 f"{model.name!r} with another group {group.name!r}."
             )
         return scores
 
 
-def importance_of(model, images=None, *, importance=None, seed=0):
+def score_channels(model, images=None, *, importance=None, seed=0):
     """Scores a model's channels once, to prune it to many budgets.
 
     Use it where the same model is pruned again and again, as in a search: a
@@ -149,7 +149,7 @@ def importance_of(model, images=None, *, importance=None, seed=0):
         seed: Seed of everything random.
 
     Returns:
-        A `KnownImportance`, for the `importance` of `prune_channels`: the
+        A `CachedImportance`, for the `importance` of `prune_channels`: the
         result is that of the name.
 
     Raises:
@@ -157,7 +157,7 @@ def importance_of(model, images=None, *, importance=None, seed=0):
 
     Example:
 
-    >>> known = importance_of(teacher, pool_images)
+    >>> known = score_channels(teacher, pool_images)
     >>> students = [
     ...     prune_channels(teacher, macs=share, importance=known)
     ...     for share in (0.25, 0.5, 0.75)
@@ -167,6 +167,6 @@ def importance_of(model, images=None, *, importance=None, seed=0):
     groups = Groups(model)
     free = [group for group in groups.all if group.prunable]
     scores = score_groups(groups, free, name, images, seed)
-    return KnownImportance(
+    return CachedImportance(
         name, {int(group.units[0]): s for group, s in zip(free, scores)}
     )

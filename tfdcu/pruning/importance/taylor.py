@@ -4,8 +4,8 @@ import numpy as np
 import tensorflow as tf
 from keras import tree
 
-from tfdcu.graph.execute import as_it_is
-from tfdcu.graph.execute import run_nodes
+from tfdcu.graph.execute import call_node
+from tfdcu.graph.execute import execute
 from tfdcu.graph.execute import with_scaled_weights
 from tfdcu.pruning.batches import batches
 
@@ -116,12 +116,12 @@ class _Gated:
         def call(node, args, kwargs):
             return self._call(node, args, kwargs, gates)
 
-        return run_nodes(self.groups.trace.graph, inputs, call, before)
+        return execute(self.groups.trace.graph, inputs, call, before)
 
     def _call(self, node, args, kwargs, gates):
         sides = _gated_sides(self.groups, node.op)
         if not sides:
-            return as_it_is(node, args, kwargs)
+            return call_node(node, args, kwargs)
         # Inside a layer one gate serves the whole batch.
         mean = tf.reduce_mean(gates, 0)
         unit = self.groups.unit

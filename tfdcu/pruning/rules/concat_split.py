@@ -7,7 +7,7 @@ from tfdcu.graph.graph import Tensor
 from tfdcu.pruning.rules.broadcast import broadcast
 from tfdcu.pruning.rules.registry import fix_axes
 from tfdcu.pruning.rules.registry import register_rule
-from tfdcu.pruning.rules.registry import wall
+from tfdcu.pruning.rules.registry import unprunable
 
 
 @register_rule(layers.Concatenate)
@@ -21,7 +21,7 @@ def concatenate_layer(step):
 def concatenate_op(step):
     """One after the other along its axis."""
     if step.op.axis is None:
-        return wall(step)
+        return unprunable(step)
     return concatenate_layer(step)
 
 
@@ -53,7 +53,7 @@ def stack(step):
     """Along a new axis; alike along the others."""
     values = step.node.args[0] if step.node.args else step.inputs
     if len(step.inputs) != len(values):
-        return wall(step)
+        return unprunable(step)
     axes = broadcast(step, step.inputs)
     axes.insert(step.op.axis % (len(axes) + 1), None)
     return axes
@@ -101,7 +101,7 @@ def get_item(step):
     key = list(key) if isinstance(key, (list, tuple)) else [key]
     axes, result = step.axes(), []
     if any(isinstance(k, Tensor) or np.ndim(k) for k in key if k is not None):
-        return wall(step)
+        return unprunable(step)
     if Ellipsis in key:
         place = key.index(Ellipsis)
         used = sum(k is not None for k in key) - 1

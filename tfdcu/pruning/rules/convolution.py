@@ -7,7 +7,7 @@ from tfdcu.pruning.rules.registry import activate
 from tfdcu.pruning.rules.registry import channel_axis
 from tfdcu.pruning.rules.registry import fix_axes
 from tfdcu.pruning.rules.registry import register_rule
-from tfdcu.pruning.rules.registry import wall
+from tfdcu.pruning.rules.registry import unprunable
 
 
 def _stored(layer, name="kernel"):
@@ -147,7 +147,7 @@ def einsum_dense(step):
     given, kernel_letters, made = _letters(op.equation, len(axes))
     kernel, labels = _stored(op), dict(zip(given, axes))
     if len(given) != len(axes) or len(kernel_letters) != len(kernel.shape):
-        return wall(step)
+        return unprunable(step)
     for axis, letter in enumerate(kernel_letters):
         role = "along" if letter in made else "in"
         if letter not in given and letter in made:

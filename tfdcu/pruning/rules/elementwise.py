@@ -12,7 +12,7 @@ from tfdcu.pruning.rules.registry import ops_named
 from tfdcu.pruning.rules.registry import pass_through
 from tfdcu.pruning.rules.registry import per_channel
 from tfdcu.pruning.rules.registry import register_rule
-from tfdcu.pruning.rules.registry import wall
+from tfdcu.pruning.rules.registry import unprunable
 
 _UNARY = """
 Absolute Fabs Cbrt Ceil Conjugate Copy Cos Cosh Exp Exp2 Expm1 Floor Imag
@@ -129,5 +129,5 @@ def clip(step):
     """By itself, if the bounds are numbers."""
     bounds = [getattr(step.op, name, None) for name in ("x_min", "x_max")]
     if any(np.ndim(bound) for bound in bounds if bound is not None):
-        return wall(step)
+        return unprunable(step)
     return step.axes()

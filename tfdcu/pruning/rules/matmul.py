@@ -6,7 +6,7 @@ from keras import layers
 from tfdcu.pruning.rules.broadcast import meet
 from tfdcu.pruning.rules.registry import fix_axes
 from tfdcu.pruning.rules.registry import register_rule
-from tfdcu.pruning.rules.registry import wall
+from tfdcu.pruning.rules.registry import unprunable
 
 
 @register_rule(layers.Dot)
@@ -31,7 +31,7 @@ def matmul(step):
     first, second = step.node.args[:2]
     left, right = step.axes(first), step.axes(second)
     if len(left) < 2 or len(right) < 2:
-        return wall(step)
+        return unprunable(step)
     step.tie(left[-1], right[-2])
     shapes = np.shape(first)[:-2], np.shape(second)[:-2]
     return meet(step, [left[:-2], right[:-2]], shapes) + [left[-2], right[-1]]
@@ -42,13 +42,13 @@ def einsum(step):
     """Letters carry the labels; summed ones may go, a silent one adds 0."""
     equation = step.op.subscripts.replace(" ", "")
     if "..." in equation or "->" not in equation:
-        return wall(step)
+        return unprunable(step)
     left, made = equation.split("->")
     values = [v for v in step.node.args if hasattr(v, "shape")]
     labels = {}
     for letters, value in zip(left.split(","), values):
         if len(set(letters)) != len(letters):
-            return wall(step)
+            return unprunable(step)
         for letter, one in zip(letters, step.axes(value)):
             if letter in labels:
                 step.tie(labels[letter], one)

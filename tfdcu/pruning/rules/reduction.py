@@ -8,7 +8,7 @@ from tfdcu.pruning.rules.registry import dims_of
 from tfdcu.pruning.rules.registry import fix_axes
 from tfdcu.pruning.rules.registry import ops_named
 from tfdcu.pruning.rules.registry import register_rule
-from tfdcu.pruning.rules.registry import wall
+from tfdcu.pruning.rules.registry import unprunable
 
 _OVER_AXIS = """
 Sparsemax Cumsum Cumprod Sort Argsort Flip Roll Normalize
@@ -45,7 +45,7 @@ def over_axis(step):
     """Mixes along its axis, which is kept; the others pass."""
     axes = step.axes()
     if len(step.inputs) != 1:
-        return wall(step)
+        return unprunable(step)
     if getattr(step.op, "axis", None) is None:
         fix_axes(step, axes, range(len(axes)))
         return [None] * len(step.node.outputs[0].shape)

@@ -5,7 +5,7 @@ A rule is a function of a `Step`. It reads the labels of the inputs
 (`step.new(...)`), says which weight axes carry them (`step.weight(...)`) and
 which config entries count them (`step.size(...)`), and returns the labels of
 the outputs: a list with one entry an axis (a list of such lists for several
-outputs). What has no rule is a wall: the channels that reach it are kept.
+outputs). What has no rule is unprunable: the channels that reach it are kept.
 """
 
 import keras
@@ -16,7 +16,7 @@ RULES = {}
 def register_rule(*kinds, rule=None):
     """Tells `prune_channels` how channels pass through a custom layer.
 
-    Without a rule a custom layer is a wall: nothing that touches it is
+    Without a rule a custom layer is unprunable: nothing that touches it is
     removed, which is safe and saves less. Most layers need one line, with
     `pass_through` (no weights, every position of the channel axis by itself)
     or `per_channel(...)` (one vector of weights along the channel axis).
@@ -60,21 +60,21 @@ def register_rule(*kinds, rule=None):
 
 
 def find_rule(op):
-    """The rule of a layer or operation; `wall` where there is none."""
+    """The rule of a layer or operation; `unprunable` where there is none."""
     kind = type(op)
     if kind in RULES:
         rule = RULES[kind]
     elif kind.__module__.startswith("keras.src.ops."):
-        rule = RULES.get(f"ops.{kind.__name__}", wall)
+        rule = RULES.get(f"ops.{kind.__name__}", unprunable)
     else:
-        rule = RULES.get(f"{kind.__module__}.{kind.__name__}", wall)
+        rule = RULES.get(f"{kind.__module__}.{kind.__name__}", unprunable)
     changed = getattr(op, "quantization_mode", None)
     if changed or getattr(op, "lora_enabled", False):
-        return wall
+        return unprunable
     return rule
 
 
-def wall(step):
+def unprunable(step):
     """Keeps every channel that reaches the layer, and all that it makes."""
     kind = type(step.op).__name__
     for tensor in step.inputs:
@@ -133,7 +133,7 @@ _OVER_LAST = {
 def activate(step, axes, function):
     """Labels after an activation function: over an axis it keeps that axis.
 
-    A function of the user's own may mix channels, so it is a wall.
+    A function of the user's own may mix channels, so it is unprunable.
     """
     kind = type(function)
     if function is None or function in _ELEMENTWISE:

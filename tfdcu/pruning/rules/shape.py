@@ -6,7 +6,7 @@ from keras import layers
 from tfdcu.pruning.rules.registry import dims_of
 from tfdcu.pruning.rules.registry import fix_axes
 from tfdcu.pruning.rules.registry import register_rule
-from tfdcu.pruning.rules.registry import wall
+from tfdcu.pruning.rules.registry import unprunable
 from tfdcu.pruning.rules.reshape import permute
 from tfdcu.pruning.rules.reshape import reshape
 
@@ -131,7 +131,7 @@ def repeat(step):
     """Every position several times."""
     axes, op = step.axes(), step.op
     if op.axis is None or np.ndim(op.repeats):
-        return wall(step)
+        return unprunable(step)
     if axes[op.axis] is not None:
         axes[op.axis] = np.repeat(axes[op.axis], op.repeats)
     return axes

@@ -9,7 +9,7 @@ from tfdcu.pruning.rules.registry import find_rule
 from tfdcu.pruning.rules.registry import fix_rest
 from tfdcu.pruning.rules.registry import layers_named
 from tfdcu.pruning.rules.registry import register_rule
-from tfdcu.pruning.rules.registry import wall
+from tfdcu.pruning.rules.registry import unprunable
 from tfdcu.pruning.trace import Step
 
 
@@ -18,7 +18,7 @@ def time_distributed(step):
     """The inner layer's rule, without the axis of time."""
     inner = step.op.layer
     if isinstance(inner, keras.Model) or type(inner) in _OVER_CHANNELS:
-        return wall(step)
+        return unprunable(step)
     tensor = step.inputs[0]
     batch, time, *rest = step.axes(tensor)
     step.fix(time)

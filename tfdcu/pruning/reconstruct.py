@@ -4,7 +4,7 @@ import numpy as np
 from keras import layers
 from keras import tree
 
-from tfdcu.graph.execute import Walk
+from tfdcu.graph.execute import Executor
 from tfdcu.graph.graph import read_graph
 from tfdcu.pruning.batches import batches
 from tfdcu.pruning.patches import sampled_patches
@@ -16,7 +16,7 @@ _MEMORY = 256 * 2**20
 _NUM_ROWS = 16384
 
 
-def repair(student, plan, images, *, limit=1024, ridge=1e-2, seed=0):
+def reconstruct(student, plan, images, *, limit=1024, ridge=1e-2, seed=0):
     """Solves each kernel of a pruned model for what the original computes.
 
     Goes through the model from input to output. At each convolution and dense
@@ -32,7 +32,7 @@ def repair(student, plan, images, *, limit=1024, ridge=1e-2, seed=0):
 
     Least squares for the layer after pruned channels is He et al. 2017
     (arXiv:1707.06168, eq. 5), inputs with their errors Zhang et al. 2016
-    (arXiv:1505.06798, section 3.3). Doing so at every layer, the ridge towards
+    (arXiv:1505.06798, section 3.3). Doing so at every layer, the ridge toward
     the pruned kernel, the sampling and the shift are ours.
 
     Depthwise and grouped convolutions, quantized layers, those with LoRA and
@@ -61,7 +61,7 @@ def repair(student, plan, images, *, limit=1024, ridge=1e-2, seed=0):
 
     >>> plan = plan_channels(teacher, macs=0.5, images=pool)
     >>> student = plan.apply()
-    >>> found = repair(student, plan, pool)
+    >>> found = reconstruct(student, plan, pool)
     """
     if not ridge > 0:
         raise ValueError(
@@ -70,7 +70,7 @@ def repair(student, plan, images, *, limit=1024, ridge=1e-2, seed=0):
         )
     own, original = read_graph(student), read_graph(plan.model)
     inputs = _collected(images, _fitting(original, limit))
-    walk, reference = Walk(own, inputs), Walk(original, inputs)
+    walk, reference = Executor(own, inputs), Executor(original, inputs)
     keep, found = plan.keep, []
     once = _called_once(own)
     generator = np.random.default_rng(seed)
@@ -103,7 +103,7 @@ def _solve(op, norm, rows, goal, ridge):
         norm: The `BatchNormalization` that alone takes its outputs, or `None`.
         rows: Float32 array (places, numbers), what its kernel is applied to.
         goal: Float32 array (places, filters), what is to come out.
-        ridge: See `repair`.
+        ridge: See `reconstruct`.
 
     Returns:
         Two floats, shares of the variance of the outputs.
@@ -135,7 +135,7 @@ def _ridge_step(rows, misfit, ridge):
     Args:
         rows: Float32 array (places, numbers).
         misfit: Array (places, filters), what is to be made up for.
-        ridge: See `repair`.
+        ridge: See `reconstruct`.
 
     Returns:
         Float64 array (numbers, filters). The system is of places or of
@@ -211,7 +211,7 @@ def _collected(images, limit):
     parts = [tree.flatten(batch) for batch in batches(images, limit=limit)]
     if not parts:
         raise ValueError(
-            "A model cannot be repaired without data. Expected at least one "
-            "batch of unlabeled images. Received: none."
+            "A model cannot be reconstructed without data. Expected at least "
+            "one batch of unlabeled images. Received: none."
         )
     return [np.concatenate([np.asarray(p) for p in one]) for one in zip(*parts)]

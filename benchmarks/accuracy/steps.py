@@ -1,13 +1,13 @@
-"""The rungs: what each one is trained with, as changes of one config."""
+"""The steps: what each one is trained with, as changes of one config."""
 
 from benchmarks.accuracy.pools import far
 from benchmarks.accuracy.pools import in_haze
 from benchmarks.accuracy.pools import near
 from benchmarks.accuracy.pools import with_junk
 
-# Rungs 1 to 4 are the method without what this project adds to it.
+# Steps 1 to 4 are the method without what this project adds to it.
 PLAIN = {
-    "channels": {"repair": False, "reestimate": True},
+    "channels": {"reconstruct": False, "reestimate": True},
     "transfer": {
         "batchnorm": "joint",
         "align_weight": 0.0,
@@ -47,7 +47,7 @@ FORMER = KL | {
     "iterative": {"rounds": 1},
     "targets": {"views": 8, "labeled_views": 20, "mirror": False},
 }
-LADDER = {
+STEPS = {
     "1 labels": [PLAIN, LABELS, {"transfer": {"mimic_weight": 0.0}}],
     "2 + mimic on them": [PLAIN, LABELS],
     "3 + mimic on the pool": [PLAIN],
@@ -55,9 +55,11 @@ LADDER = {
     "5 everything": [],
     "6 oracle": [ORACLE],
 }
-# Rung 5 with one thing taken away, or another one in its place.
+# Step 5 with one thing taken away, or another one in its place.
 ABLATIONS = {
-    "no repair": {"channels": {"repair": False, "reestimate": True}},
+    "no reconstruction": {
+        "channels": {"reconstruct": False, "reestimate": True}
+    },
     "channels by l2": {"channels": {"importance": "l2"}},
     "cut at once": {"iterative": {"rounds": 1}},
     "trained between rounds": {"iterative": {"epochs": 2}},
@@ -131,8 +133,8 @@ ABLATIONS = {
 FAR = {"select": {"by": far, "keep": 0.5}}
 JUNK = {"unlabeled": with_junk}
 HAZE = {"unlabeled": in_haze}
-MATCHED = {"data": {"match_colours": True}}
-# Rung 5 in other places. What a function makes of the pool takes its place; of
+MATCHED = {"data": {"match_colors": True}}
+# Step 5 in other places. What a function makes of the pool takes its place; of
 # a smaller pool so many images are trained on. A pool of a known share has as
 # many steps and views.
 PLACES = {
@@ -171,22 +173,22 @@ PLACES = {
         HAZE,
         {"transfer": {"batchnorm": "labeled_only"}},
     ],
-    "haze, colours matched": [HAZE, MATCHED],
-    "haze, colours matched, no alignment": [HAZE, MATCHED, NO_ALIGNMENT],
-    "colours matched": MATCHED,
+    "haze, colors matched": [HAZE, MATCHED],
+    "haze, colors matched, no alignment": [HAZE, MATCHED, NO_ALIGNMENT],
+    "colors matched": MATCHED,
 }
 
 
-def changes(rung):
-    """The changes of a rung, in order.
+def changes(step):
+    """The changes of a step, in order.
 
     Args:
-        rung: A name in `LADDER`, `ABLATIONS` or `PLACES`.
+        step: A name in `STEPS`, `ABLATIONS` or `PLACES`.
 
     Returns:
         List of dicts.
     """
-    found = {**LADDER, **ABLATIONS, **PLACES}[rung]
+    found = {**STEPS, **ABLATIONS, **PLACES}[step]
     return found if isinstance(found, list) else [found]
 
 

@@ -1,10 +1,10 @@
-"""The accuracy ladder: what each step of the method brings, and where.
+"""The ablation of accuracy: what each step of the method brings, and where.
 
-    python -m benchmarks.accuracy.ladder --example=digits \\
+    python -m benchmarks.accuracy.ablation --example=digits \\
         --teacher=runs/digits/teacher.keras --seeds=10
-    python -m benchmarks.accuracy.ladder --example=cifar10 \\
+    python -m benchmarks.accuracy.ablation --example=cifar10 \\
         --teacher=resnet56_cifar10.keras --data_dir=tensorflow_datasets
-    python -m benchmarks.accuracy.ladder ... --rows="5 everything" --seeds=1
+    python -m benchmarks.accuracy.ablation ... --rows="5 everything" --seeds=1
 
 Every row is a run of `tfdcu.compress` in a folder of its own: a killed
 benchmark goes on, and rows that the JSON file holds are not run again. What
@@ -23,54 +23,54 @@ from absl import flags
 
 import tfdcu
 from benchmarks import options
-from benchmarks.accuracy import rungs
+from benchmarks.accuracy import steps
 from benchmarks.accuracy.examples import cifar10
 from benchmarks.accuracy.examples import digits_example
 from benchmarks.accuracy.page import write_page
 from benchmarks.accuracy.pools import part
-from tfdcu.workdir.atomic import whole_files
+from tfdcu.workdir.atomic import atomic_write
 
 EXAMPLE = flags.DEFINE_enum(
-    "example", "digits", ["digits", "cifar10"], "Which ladder."
+    "example", "digits", ["digits", "cifar10"], "Which one."
 )
 HERE = Path(__file__).parent
 
 
-def run(example, rung, seed, folder):
+def run(example, step, seed, folder):
     """One run, a flat dict of what is compared."""
     config = example.config(seed)
-    for change in rungs.changes(rung):
-        config = rungs.changed(config, change)
-    if rungs.PLAIN in rungs.changes(rung):
+    for change in steps.changes(step):
+        config = steps.changed(config, change)
+    if steps.PLAIN in steps.changes(step):
         config["batches"]["augment"] = example.augment
-    if rungs.LABELS in rungs.changes(rung):
+    if steps.LABELS in steps.changes(step):
         few = example.few(seed)
         config |= {"labeled": few, "unlabeled": few.without_labels()}
         config["data"] |= {"labeled_split": None, "unlabeled_split": None}
         config["training"]["epochs"] = example.label_epochs
-    if rungs.ORACLE in rungs.changes(rung):
+    if steps.ORACLE in steps.changes(step):
         config["unlabeled"] = example.training_images.without_labels()
         if config["targets"]["views"]:
             # A run comes to each labeled image so often.
             config["targets"]["labeled_views"] = 2
-    if rungs.LAST in rungs.changes(rung):
+    if steps.LAST in steps.changes(step):
         config["transfer"]["align_layers"] = example.last_layer
     config = elsewhere(example, config, seed)
     if isinstance(config["student"], str):
         config["student"] = tfdcu.models.build(
             config["student"], num_classes=10, seed=seed
         )
-    workdir = folder / f"{rung}-{seed}".replace(" ", "_")
+    workdir = folder / f"{step}-{seed}".replace(" ", "_")
     config["targets"]["shared"] = str(folder / "targets")
     record = tfdcu.compress(**config, workdir=workdir)
-    return {"rung": rung, "seed": seed, **summary(record)}
+    return {"step": step, "seed": seed, **summary(record)}
 
 
 def elsewhere(example, config, seed):
     """A config with its pool: a share, a smaller one, or one made of it."""
     other, data = config["unlabeled"], config["data"]
     if config["select"]["keep"]:
-        return rungs.as_many_steps(config, 1 / config["select"]["keep"])
+        return steps.as_many_steps(config, 1 / config["select"]["keep"])
     if not isinstance(other, int) and not callable(other):
         return config
     pool = tfdcu.data.open_source(
@@ -79,11 +79,11 @@ def elsewhere(example, config, seed):
         split=data["unlabeled_split"],
         data_dir=example.data_dir,
     )
-    config = rungs.changed(config, {"data": {"unlabeled_split": None}})
+    config = steps.changed(config, {"data": {"unlabeled_split": None}})
     if callable(other):
         return config | {"unlabeled": other(pool, seed)}
     held = data["pool_validation"]
-    config = rungs.as_many_steps(config, (pool.num_images - held) / other)
+    config = steps.as_many_steps(config, (pool.num_images - held) / other)
     return config | {"unlabeled": part(pool, other + held, seed)}
 
 
@@ -108,15 +108,15 @@ def summary(record):
 
 
 def untrained(example, seed, folder, done):
-    """Rung 0: students before they are trained, those that are not `done`."""
+    """Step 0: students before they are trained, those that are not `done`."""
     config = example.config(seed)
     rows = []
-    for name, rung in (
+    for name, step in (
         ("0 pruned", "3 + mimic on the pool"),
-        ("0 pruned at once and repaired", "cut at once"),
-        ("0 pruned and repaired", "5 everything"),
+        ("0 pruned at once and reconstructed", "cut at once"),
+        ("0 pruned and reconstructed", "5 everything"),
     ):
-        model = folder / f"{rung}-{seed}".replace(" ", "_") / "pruned.keras"
+        model = folder / f"{step}-{seed}".replace(" ", "_") / "pruned.keras"
         if model.exists() and not done(name, seed):
             found = tfdcu.evaluate(
                 model,
@@ -125,15 +125,15 @@ def untrained(example, seed, folder, done):
                 data_dir=example.data_dir,
             )
             rows.append(
-                {"rung": name, "seed": seed, "student": found["accuracy"]}
+                {"step": name, "seed": seed, "student": found["accuracy"]}
             )
     return rows
 
 
 def main(argv):
     del argv
-    known = [*rungs.LADDER, *rungs.ABLATIONS, *rungs.PLACES]
-    wanted = options.ROWS.value or rungs.LADDER
+    known = [*steps.STEPS, *steps.ABLATIONS, *steps.PLACES]
+    wanted = options.ROWS.value or steps.STEPS
     unknown = set(wanted) - set(known)
     if unknown:
         raise SystemExit(
@@ -151,20 +151,20 @@ def main(argv):
     def rows():
         return json.loads(file.read_text("utf-8")) if file.exists() else []
 
-    def done(rung, seed):
-        return any((r["rung"], r["seed"]) == (rung, seed) for r in rows())
+    def done(step, seed):
+        return any((r["step"], r["seed"]) == (step, seed) for r in rows())
 
     def add(new):
-        # Read anew: another ladder may have added rows while this one ran.
-        every = rows() + [r for r in new if not done(r["rung"], r["seed"])]
-        with whole_files(file) as (data,):
+        # Read anew: another run may have added rows while this one ran.
+        every = rows() + [r for r in new if not done(r["step"], r["seed"])]
+        with atomic_write(file) as (data,):
             data.write_text(json.dumps(every, indent=1) + "\n", "utf-8")
         write_page(HERE / example.name, every)
 
     for seed in range(options.SEEDS.value):
-        for rung in wanted:
-            if not done(rung, seed):
-                add([run(example, rung, seed, folder)])
+        for step in wanted:
+            if not done(step, seed):
+                add([run(example, step, seed, folder)])
         add(untrained(example, seed, folder, done))
 
 

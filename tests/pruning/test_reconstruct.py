@@ -1,4 +1,4 @@
-"""Repair: least squares at each layer, on the inputs that are really there."""
+"""Reconstruction: least squares at each layer, on the inputs it really gets."""
 
 import keras
 import numpy as np
@@ -7,8 +7,8 @@ from keras import layers
 
 from tests.support import tiny
 from tfdcu.pruning import plan_channels
-from tfdcu.pruning.repair import _ridge_step
-from tfdcu.pruning.repair import repair
+from tfdcu.pruning.reconstruct import _ridge_step
+from tfdcu.pruning.reconstruct import reconstruct
 
 
 def twins(norm):
@@ -43,7 +43,7 @@ def test_an_activation_inside_of_a_layer_is_looked_through():
         importance=lambda model, group: units % 2 == 0,
     )
     student = plan.apply()
-    repair(student, plan, x, ridge=1e-8)
+    reconstruct(student, plan, x, ridge=1e-8)
     tiny.assert_same_function(model, student, x, 1e-3)
 
 
@@ -74,7 +74,7 @@ def test_channels_that_others_stand_for_are_made_up_for(norm):
         model, importance=lambda model, group: units % 2 == 0
     )
     assert error(model, student, images) > 1e-4
-    repair(student, plan, images, ridge=1e-8)
+    reconstruct(student, plan, images, ridge=1e-8)
     tiny.assert_same_function(model, student, tiny.images(8, seed=1), 1e-3)
 
 
@@ -85,7 +85,7 @@ def test_no_layer_misses_more_than_before_and_the_whole_misses_less(net):
     plan = plan_channels(model, macs=0.5, round_to=1, images=images)
     student = plan.apply()
     before = error(model, student, images)
-    found = repair(student, plan, images)
+    found = reconstruct(student, plan, images)
     assert len(found) == sum(
         isinstance(layer, (layers.Conv2D, layers.Dense))
         for layer in model.layers
@@ -103,7 +103,7 @@ def test_a_dense_layer_gets_the_ridge_solution_by_hand():
     plan = plan_channels(model, ratio=0.5, round_to=1)
     student = plan.apply()
     kernel, _ = student.get_layer("logits").get_weights()
-    repair(student, plan, x, ridge=0.1)
+    reconstruct(student, plan, x, ridge=0.1)
     taken = keras.Model(student.input, student.get_layer("hidden").output)
     rows = np.asarray(taken(x), "float64")
     goal = np.asarray(model(x), "float64")
@@ -121,7 +121,7 @@ def test_statistics_stay_but_for_the_shift_that_a_missing_bias_asks_for():
     model, images = tiny.plain_net(), tiny.images(64)
     plan, student = halved(model)
     untouched = plan.apply()
-    repair(student, plan, images)
+    reconstruct(student, plan, images)
     for name in ("bn1", "bn2"):
         new, old = student.get_layer(name), untouched.get_layer(name)
         for kind in ("gamma", "beta", "moving_variance"):
@@ -141,7 +141,7 @@ def test_the_original_is_not_changed_and_a_seed_gives_the_same_student():
     plan = plan_channels(model, macs=0.5, images=images)
     students = [plan.apply(), plan.apply()]
     for student in students:
-        repair(student, plan, images, seed=3)
+        reconstruct(student, plan, images, seed=3)
     tiny.assert_same_weights(before, tiny.weights(model))
     tiny.assert_same_weights(*map(tiny.weights, students))
 
@@ -150,7 +150,7 @@ def test_layers_that_are_not_solved_keep_their_weights():
     model, images = tiny.depthwise_net(), tiny.images(32, channels=3)
     plan = plan_channels(model, macs=0.6, images=images, round_to=1)
     student, untouched = plan.apply(), plan.apply()
-    found = repair(student, plan, images)
+    found = reconstruct(student, plan, images)
     assert [row["layer"] for row in found] == ["stem", "pointwise", "logits"]
     name = "depthwise"
     for new, old in zip(
@@ -170,7 +170,7 @@ def test_a_layer_with_another_kernel_than_its_own_is_left_alone(change):
     change(model.get_layer("logits"))
     plan = plan_channels(model, macs=0.5, tolerance=0.3, round_to=1)
     student, untouched = plan.apply(), plan.apply()
-    found = repair(student, plan, tiny.images(32))
+    found = reconstruct(student, plan, tiny.images(32))
     assert [row["layer"] for row in found] == ["conv1", "conv2", "last"]
     tiny.assert_same_weights(
         *(tiny.weights(one.get_layer("logits")) for one in (student, untouched))
@@ -187,7 +187,7 @@ def test_a_layer_along_an_axis_with_pruned_channels_is_left_alone():
         model, params=0.96, tolerance=0.5, round_to=1, per_layer={"stem": 0.75}
     )
     student = plan.apply()
-    found = repair(student, plan, tiny.images(16, size=4, channels=3))
+    found = reconstruct(student, plan, tiny.images(16, size=4, channels=3))
     assert [row["layer"] for row in found] == ["stem", "end"]
     tiny.assert_same_weights(
         *(tiny.weights(one.get_layer("tokens")) for one in (model, student))
@@ -206,7 +206,7 @@ def test_the_mean_of_a_shared_normalization_stays():
         model, params=0.7, tolerance=0.5, round_to=1, per_layer={"stem": 0.5}
     )
     student, untouched = plan.apply(), plan.apply()
-    found = repair(student, plan, tiny.images(32))
+    found = reconstruct(student, plan, tiny.images(32))
     assert len(found) == 4
     tiny.assert_same_weights(
         *(tiny.weights(one.get_layer("norm")) for one in (student, untouched))
@@ -220,7 +220,7 @@ def test_the_mean_of_a_shared_normalization_stays():
 def test_what_cannot_be_solved_is_an_error(options, message):
     plan = plan_channels(tiny.plain_net(), ratio=0.5)
     with pytest.raises(ValueError, match=message):
-        repair(plan.apply(), plan, np.empty((0, 8, 8, 1)), **options)
+        reconstruct(plan.apply(), plan, np.empty((0, 8, 8, 1)), **options)
 
 
 @pytest.mark.parametrize("places", [5, 40])
@@ -240,7 +240,7 @@ def test_few_places_and_many_have_one_solution(places):
 def test_the_shift_gives_a_normalization_the_originals_mean():
     model, images = tiny.plain_net(), tiny.images(64)
     plan, student = halved(model)
-    repair(student, plan, images)
+    reconstruct(student, plan, images)
     means = []
     for net in (model, student):
         conv, norm = net.get_layer("conv2"), net.get_layer("bn2")
