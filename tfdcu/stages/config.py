@@ -62,6 +62,12 @@ SECTIONS = {
     ),
 }
 
+# Fields of earlier versions, and what to write instead.
+RENAMED = {
+    "channels.repair": "channels.reconstruct",
+    "data.match_colours": "data.match_colors",
+}
+
 
 def check_options(name, section, function, reserved=()):
     """A section as a dict, or the error of the first key that does not fit.
@@ -76,7 +82,8 @@ def check_options(name, section, function, reserved=()):
         The section as a new dict.
 
     Raises:
-        ValueError: If a key is no keyword of the function.
+        ValueError: If a key is no keyword of the function; of one that was
+            renamed or removed, with what to write instead.
     """
     if section is not None and not hasattr(section, "items"):
         raise ValueError(
@@ -86,6 +93,12 @@ def check_options(name, section, function, reserved=()):
     section = dict(section or {})
     known = option_names(function, reserved)
     for key in section:
+        if key not in known and f"{name}.{key}" in RENAMED:
+            raise ValueError(
+                f"The field '{name}.{key}' was renamed or removed. Expected: "
+                f"{RENAMED[f'{name}.{key}']}. Received: "
+                f"{name}.{key}={section[key]!r}"
+            )
         if key not in known:
             near = difflib.get_close_matches(key, known, n=1)
             hint = f"; the nearest is '{near[0]}'" if near else ""
