@@ -177,8 +177,6 @@ def get_config():
     config.training.warmup = 0.05
     config.training.weight_decay = 1e-4
     config.training.clipnorm = placeholder(float)
-    # Momentum of the weights' average that is left at the end, such as 0.99.
-    config.training.ema = placeholder(float)
     config.training.jit_compile = False
     config.training.steps_per_execution = 1
 

@@ -64,7 +64,6 @@ def test_defaults_fit_and_nothing_is_changed(splits, teacher):
         ({"select": {"by": "nnpu", "layer": "nowhere"}}, "nowhere|labeled=No"),
         ({"sparsity": {"final_sparsity": -1}}, "final_sparsity"),
         ({"training": {"warmup": 1.0}}, "warmup=1.0"),
-        ({"training": {"ema": 1.0}}, "ema=1.0"),
         ({"transfer": {"align": "nearby"}}, "align='nearby'"),
         ({"transfer": {"domain_units": -1}}, "domain_units=-1"),
         ({"transfer": {"features": "fsp"}}, "features='fsp'"),

@@ -66,6 +66,8 @@ SECTIONS = {
 RENAMED = {
     "channels.repair": "channels.reconstruct",
     "data.match_colours": "data.match_colors",
+    "training.ema": "nothing; in a loop of your own, an optimizer of Keras "
+    "with use_ema=True",
 }
 
 
