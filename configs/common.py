@@ -153,7 +153,8 @@ def get_config():
     config.transfer.label_weight = 1.0
     config.transfer.mimic_weight = 1.0
     config.transfer.align_weight = 0.1
-    # "adversarial", "coral" or "mmd"; the domain classifier's hidden units.
+    # "adversarial", or a function of labeled and unlabeled features; the domain
+    # classifier's hidden units.
     config.transfer.align = "adversarial"
     config.transfer.domain_units = 64
     config.transfer.align_schedule = "dann"

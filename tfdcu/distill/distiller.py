@@ -3,13 +3,13 @@
 import keras
 import tensorflow as tf
 
+from tfdcu.distill.align_loss import resolve_align
 from tfdcu.distill.alignment import Clock
 from tfdcu.distill.alignment import DomainClassifier
 from tfdcu.distill.alignment import layers_to_align
 from tfdcu.distill.alignment import resolve_schedule
 from tfdcu.distill.balance import class_weights
 from tfdcu.distill.batchnorm import BATCHNORMS
-from tfdcu.distill.discrepancy import resolve_align
 from tfdcu.distill.distributed import check_execution
 from tfdcu.distill.distributed import many_workers
 from tfdcu.distill.distributed import outputs_of_share
@@ -103,15 +103,11 @@ class AlignedDistiller(TwoPools):
         mimic_weight: Float, at least 0. Defaults to 1.
         align_weight: Float, at least 0; at 0 no domain classifier is made.
             Defaults to 0.1.
-        align: `"adversarial"`, against the domain classifier; `"coral"` or
-            `"mmd"`, which bring covariances or whole distributions of the
-            channels' means and deviations, standardized, together
-            (`tfdcu.distill.discrepancy`); or a function `(labeled features,
-            unlabeled features) -> loss` of float32 (images, ..., channels).
-            Without an adversary the domain classifier only looks on, for
-            `domain_accuracy`: it learns from its own loss, times
-            `align_weight`, which is in no number logged, and no gradient
-            leaves it. Defaults to `"adversarial"`.
+        align: `"adversarial"`, against the domain classifier, or a function
+            `(labeled features, unlabeled features) -> loss` of float32
+            (images, ..., channels) to make small in its place. The domain
+            classifier then only measures `domain_accuracy`. Defaults to
+            `"adversarial"`.
         align_schedule: Factor of the gradient that reaches the student from
             `align`, over the run: `"dann"` (from 0 to 1), a constant at least
             0, or a function of the progress in [0, 1]. Defaults to `"dann"`.
