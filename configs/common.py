@@ -157,7 +157,6 @@ def get_config():
     # classifier's hidden units.
     config.transfer.align = "adversarial"
     config.transfer.domain_units = 64
-    config.transfer.align_schedule = "dann"
     # A layer name or several; none: found from the graph.
     config.transfer.align_layers = placeholder(object)
     # How layers follow the teacher's: "mse", "attention" or "relation".

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.distill.test_distiller import at_strength
 from tests.distill.test_distiller import batches
 from tests.distill.test_distiller import teacher
 from tests.distill.test_distiller import trained
@@ -79,17 +80,16 @@ def test_a_distance_that_is_not_heard_has_no_gradient():
     np.testing.assert_array_equal(down, tf.zeros_like(FEATURES))
 
 
-def test_a_distance_that_is_not_heard_trains_the_student_of_none():
+def test_a_distance_that_is_not_heard_trains_the_student_of_none(monkeypatch):
     without, _ = trained(align_weight=0.0)
-    deaf, history = trained(
-        align_weight=0.7, align_schedule=0.0, align=mean_apart
-    )
+    at_strength(monkeypatch, 0.0)
+    deaf, history = trained(align_weight=0.7, align=mean_apart)
     assert history["align"][0] > 0
     tiny.assert_same_weights(tiny.weights(without), tiny.weights(deaf))
 
 
 def test_alone_it_brings_the_pools_together_and_the_sum_holds():
-    options = {**ALONE, "align": mean_apart, "align_schedule": 1.0}
+    options = {**ALONE, "align": mean_apart}
     _, history = trained(epochs=30, domain_units=4, **options)
     assert history["align"][-1] < 0.7 * history["align"][0]
     np.testing.assert_allclose(history["loss"], history["align"], rtol=1e-5)

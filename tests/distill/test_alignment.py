@@ -11,7 +11,6 @@ from tfdcu.distill.alignment import GradientReversal
 from tfdcu.distill.alignment import channel_statistics
 from tfdcu.distill.alignment import dann_schedule
 from tfdcu.distill.alignment import default_align_layer
-from tfdcu.distill.alignment import resolve_schedule
 
 
 def test_reversal_layer_survives_a_round_trip():
@@ -35,18 +34,6 @@ def test_schedule_by_hand():
     expected = [0.0, 2 / (1 + np.exp(-5)) - 1, 2 / (1 + np.exp(-10)) - 1]
     received = [float(dann_schedule(p)) for p in (0.0, 0.5, 1.0)]
     np.testing.assert_allclose(received, expected, atol=1e-6)
-
-
-@pytest.mark.parametrize("constant", [0.3, np.float32(0.3)])
-def test_a_constant_schedule_does_not_move(constant):
-    schedule = resolve_schedule(constant)
-    assert float(schedule(0.0)) == float(schedule(1.0)) == np.float32(0.3)
-
-
-@pytest.mark.parametrize("schedule", ["linear", -0.1])
-def test_unknown_schedules_are_refused(schedule):
-    with pytest.raises(ValueError, match="one of \\['dann'\\].*Received"):
-        resolve_schedule(schedule)
 
 
 def test_domain_classifier_sees_statistics_not_places():

@@ -113,4 +113,3 @@ def test_domain_accuracy_weighs_both_sides_alike():
     unlabeled = np.array([[1.0], [-1.0], [-1.0], [-1.0]], "float32")  # 1/4
     received = float(domain_accuracy(labeled, unlabeled))
     assert received == pytest.approx(0.625)
-

@@ -1,7 +1,5 @@
 """Alignment: tell the two pools apart, and teach the student not to let it."""
 
-import numbers
-
 import keras
 import tensorflow as tf
 from keras import layers
@@ -193,24 +191,6 @@ def dann_schedule(progress):
         Float scalar in [0, 1).
     """
     return 2.0 / (1.0 + tf.exp(-10.0 * progress)) - 1.0
-
-
-SCHEDULES = {"dann": dann_schedule}
-
-
-def resolve_schedule(schedule):
-    """A name, a constant or a function, as `progress -> scale`."""
-    if callable(schedule):
-        return schedule
-    if isinstance(schedule, numbers.Real) and schedule >= 0:
-        return lambda progress: tf.constant(schedule, tf.float32)
-    if schedule not in SCHEDULES:
-        raise ValueError(
-            "Unknown alignment schedule. Expected: one of "
-            f"{sorted(SCHEDULES)}, a constant >= 0 or a function of the "
-            f"progress in [0, 1]. Received: align_schedule={schedule!r}"
-        )
-    return SCHEDULES[schedule]
 
 
 def default_align_layer(model, share=0.25):

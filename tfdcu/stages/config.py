@@ -66,6 +66,7 @@ SECTIONS = {
 RENAMED = {
     "channels.repair": "channels.reconstruct",
     "data.match_colours": "data.match_colors",
+    "transfer.align_schedule": "nothing; alignment grows as DANN's does",
     "training.ema": "nothing; in a loop of your own, an optimizer of Keras "
     "with use_ema=True",
 }
