@@ -153,10 +153,8 @@ def get_config():
     config.transfer.label_weight = 1.0
     config.transfer.mimic_weight = 1.0
     config.transfer.align_weight = 0.1
-    # "adversarial", or a function of labeled and unlabeled features; the domain
-    # classifier's hidden units.
+    # "adversarial", or a function of labeled and unlabeled features.
     config.transfer.align = "adversarial"
-    config.transfer.domain_units = 64
     # A layer name or several; none: found from the graph.
     config.transfer.align_layers = placeholder(object)
     # How layers follow the teacher's: "mse", "attention" or "relation".

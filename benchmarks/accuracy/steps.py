@@ -83,7 +83,6 @@ ABLATIONS = {
     "align adversarial x10": {
         "transfer": {"align_weight": 1.0, "align": "adversarial"}
     },
-    "align against a linear classifier": {"transfer": {"domain_units": 0}},
     "align the last features": LAST,
     "align the last features x10": [LAST, {"transfer": {"align_weight": 1.0}}],
     "features mse": {"transfer": {"features": "mse"}},
@@ -130,6 +129,7 @@ REMOVED = (
     "align coral x10",
     "align mmd x10",
     "align at full strength throughout",
+    "align against a linear classifier",
     "ema 0.99",
 )
 # Pools that are farther from the labeled images.

@@ -6,10 +6,8 @@ import tensorflow as tf
 
 from tests.distill.test_distiller import at_strength
 from tests.distill.test_distiller import batches
-from tests.distill.test_distiller import teacher
 from tests.distill.test_distiller import trained
 from tests.support import tiny
-from tfdcu import AlignedDistiller
 from tfdcu.distill.align_loss import resolve_align
 from tfdcu.distill.alignment import DomainClassifier
 
@@ -19,7 +17,7 @@ ALONE = {"label_weight": 0.0, "mimic_weight": 0.0, "align_weight": 1.0}
 
 
 def classifier():
-    domain = DomainClassifier(4)
+    domain = DomainClassifier()
     domain.build(FEATURES.shape)
     return domain
 
@@ -90,15 +88,10 @@ def test_a_distance_that_is_not_heard_trains_the_student_of_none(monkeypatch):
 
 def test_alone_it_brings_the_pools_together_and_the_sum_holds():
     options = {**ALONE, "align": mean_apart}
-    _, history = trained(epochs=30, domain_units=4, **options)
+    _, history = trained(epochs=30, **options)
     assert history["align"][-1] < 0.7 * history["align"][0]
     np.testing.assert_allclose(history["loss"], history["align"], rtol=1e-5)
     assert 0 <= history["domain_accuracy"][-1] <= 1
-
-
-def test_the_domain_classifier_is_as_wide_as_asked():
-    model = AlignedDistiller(tiny.plain_net(), teacher(), domain_units=0)
-    assert len(model.domains[0].trainable_weights) == 2
 
 
 def test_half_precision_measures_distances_in_full():

@@ -65,7 +65,6 @@ def test_defaults_fit_and_nothing_is_changed(splits, teacher):
         ({"sparsity": {"final_sparsity": -1}}, "final_sparsity"),
         ({"training": {"warmup": 1.0}}, "warmup=1.0"),
         ({"transfer": {"align": "nearby"}}, "align='nearby'"),
-        ({"transfer": {"domain_units": -1}}, "domain_units=-1"),
         ({"transfer": {"features": "fsp"}}, "features='fsp'"),
         ({"transfer": {"features": "mse", "feature_layers": "no"}}, "'no'"),
         ({"transfer": {"feature_weight": -1}}, "feature_weight=-1"),

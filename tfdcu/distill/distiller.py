@@ -110,8 +110,6 @@ class AlignedDistiller(TwoPools):
             (images, ..., channels) to make small in its place. The domain
             classifier then only measures `domain_accuracy`. Defaults to
             `"adversarial"`.
-        domain_units: Int, at least 0, width of the domain classifier's hidden
-            layer; 0 makes it linear. Defaults to 64.
         features: How layers of the student follow the teacher's, on all
             images: `"mse"`, channel by channel; `"attention"`, where
             activations are strong; `"relation"`, how far images are from one
@@ -180,7 +178,6 @@ class AlignedDistiller(TwoPools):
         mimic_weight=1.0,
         align_weight=0.1,
         align="adversarial",
-        domain_units=64,
         features=None,
         feature_layers=None,
         feature_weight=1.0,
@@ -236,7 +233,7 @@ class AlignedDistiller(TwoPools):
             },
         )
         self.domains = [
-            DomainClassifier(domain_units, name=f"domain_{name}")
+            DomainClassifier(name=f"domain_{name}")
             for name in self.align_layers
         ]
         for domain, feature in zip(self.domains, aligned):

@@ -67,6 +67,7 @@ RENAMED = {
     "channels.repair": "channels.reconstruct",
     "data.match_colours": "data.match_colors",
     "transfer.align_schedule": "nothing; alignment grows as DANN's does",
+    "transfer.domain_units": "nothing; the domain classifier has 64",
     "training.ema": "nothing; in a loop of your own, an optimizer of Keras "
     "with use_ema=True",
 }
