@@ -86,8 +86,7 @@ class AlignedDistiller(TwoPools):
         align_layers: Name or names of student layers whose outputs are
             aligned. Defaults to `None`: one low-level activation found from
             the graph, see `align_layers` on the instance.
-        mimic: `"kl"`, `"mse"`, `"normalized_mse"`, a function
-            `(targets, logits) -> loss`, or a
+        mimic: `"kl"`, `"mse"`, a function `(targets, logits) -> loss`, or a
             `keras.distillation.DistillationLoss`. Defaults to `"kl"`.
         temperature: Float above 0 for `"kl"`. Defaults to 4.
         mimic_balance: Float in [0, 1], how far the mimic term makes up for
