@@ -78,10 +78,10 @@ def prune_channels(
         latency: Most time for one image, a share of the model's own up to
             1, or milliseconds above 1; found by bisection over macs.
         measure: Function model -> milliseconds, for `latency`.
-        importance: "l1", "l2", "bn_scale", "fpgm", "lamp", "random",
-            "taylor", "reconstruction", or a function (model, group) ->
-            scores, one a unit, compared across groups as they are. Defaults
-            to `None`: "taylor" where there are `images`, else "l2".
+        importance: "l1", "l2", "random", "taylor", "reconstruction", or a
+            function (model, group) -> scores, one a unit, compared across
+            groups as they are. Defaults to `None`: "taylor" where there are
+            `images`, else "l2".
         scope: "global" compares scores across groups; "local" keeps the same
             share of every group.
         round_to: Channels are kept in multiples of it, in small groups of
