@@ -88,8 +88,6 @@ def get_config():
     # How a channel's worth is told; none: "taylor", from images of the pool and
     # the labeled ones, whose labels are not used.
     config.channels.importance = placeholder(str)
-    # How it is compared: "global" or "local".
-    config.channels.scope = "global"
     # Kept channels are multiples of this, at least this share of them.
     config.channels.round_to = 8
     config.channels.min_channels = 0.1

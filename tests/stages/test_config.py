@@ -73,7 +73,6 @@ def test_defaults_fit_and_nothing_is_changed(splits, teacher):
         ({"channels": {"macs": 0.5, "params": 0.5}}, "Exactly one budget"),
         ({"channels": {"macs": -1}}, "macs=-1"),
         ({"channels": {"params": 10**9}}, "above what the model has"),
-        ({"channels": {"macs": 0.5, "scope": "globl"}}, "scope='globl'"),
         ({"channels": {"macs": 0.5, "importance": "l9"}}, "importance='l9'"),
         ({"channels": {"macs": 0.5, "exclude": "stem_*"}}, "'stem_\\*'"),
         ({"channels": {"macs": 0.5, "per_layer": {"no": 1}}}, "'no'"),

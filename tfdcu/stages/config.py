@@ -65,6 +65,8 @@ SECTIONS = {
 # Fields of earlier versions, and what to write instead.
 RENAMED = {
     "channels.repair": "channels.reconstruct",
+    "channels.scope": "nothing; scores are compared across all layers, and "
+    "channels.per_layer sets the share of one",
     "data.match_colours": "data.match_colors",
     "transfer.align_schedule": "nothing; alignment grows as DANN's does",
     "transfer.domain_units": "nothing; the domain classifier has 64",
