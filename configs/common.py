@@ -88,8 +88,6 @@ def get_config():
     # How a channel's worth is told; none: "taylor", from images of the pool and
     # the labeled ones, whose labels are not used.
     config.channels.importance = placeholder(str)
-    # How it is compared: "global" or "local".
-    config.channels.scope = "global"
     # Kept channels are multiples of this, at least this share of them.
     config.channels.round_to = 8
     config.channels.min_channels = 0.1
@@ -149,10 +147,8 @@ def get_config():
     config.transfer.label_weight = 1.0
     config.transfer.mimic_weight = 1.0
     config.transfer.align_weight = 0.1
-    # "adversarial", "coral" or "mmd"; the domain classifier's hidden units.
+    # "adversarial", or a function of labeled and unlabeled features.
     config.transfer.align = "adversarial"
-    config.transfer.domain_units = 64
-    config.transfer.align_schedule = "dann"
     # A layer name or several; none: found from the graph.
     config.transfer.align_layers = placeholder(object)
     # How layers follow the teacher's: "mse", "attention" or "relation".
@@ -173,8 +169,6 @@ def get_config():
     config.training.warmup = 0.05
     config.training.weight_decay = 1e-4
     config.training.clipnorm = placeholder(float)
-    # Momentum of the weights' average that is left at the end, such as 0.99.
-    config.training.ema = placeholder(float)
     config.training.jit_compile = False
     config.training.steps_per_execution = 1
 

@@ -4,6 +4,7 @@ from absl import app
 from absl import flags
 
 from tfdcu.graph.parallel import halve_threads
+from tfdcu.stages.config import RENAMED
 
 
 def parsed(arguments):
@@ -18,11 +19,10 @@ def parsed(arguments):
     try:
         left = app.parse_flags_with_usage(arguments)
         flags.FLAGS.config.to_dict()
-    except AttributeError as error:
+    except (AttributeError, KeyError) as error:
         raise SystemExit(
-            "Stopped: the config has no such field. Expected: --config.field= "
-            "or --config.section.field=, of those in configs/common.py and the "
-            f"config itself. Received: {error}"
+            "Stopped: the config has no such field. Expected: "
+            f"{expected_field(arguments)}. Received: {error}"
         ) from error
     except (OSError, ValueError) as error:
         raise SystemExit(
@@ -31,6 +31,18 @@ def parsed(arguments):
             f"Received: {error}"
         ) from error
     return left
+
+
+def expected_field(arguments):
+    """What to write in place of a field that the config does not have."""
+    for argument in arguments:
+        field = argument.lstrip("-").removeprefix("config.").split("=")[0]
+        if field in RENAMED:
+            return f"in place of {field}, {RENAMED[field]}"
+    return (
+        "--config.field= or --config.section.field=, of those in "
+        "configs/common.py and the config itself"
+    )
 
 
 def keywords_of(config):

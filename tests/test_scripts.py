@@ -245,6 +245,24 @@ def test_no_teacher_of_a_wrong_config(tmp_path, config, argument, word):
             "no such field",
         ),
         (
+            "compress",
+            (
+                "--config=configs/digits.py",
+                "--config.channels.repair=False",
+                "--workdir={folder}/run",
+            ),
+            "channels.reconstruct",
+        ),
+        (
+            "compress",
+            (
+                "--config=configs/digits.py",
+                "--config.canals.macs=0.5",
+                "--workdir={folder}/run",
+            ),
+            "no such field",
+        ),
+        (
             "tune",
             ("--config=configs/none.py", "--workdir={folder}/run"),
             "configs/none.py",

@@ -74,6 +74,7 @@ def page(name, rows):
         ("The ablation", (*ZERO, *steps.STEPS)),
         ("Step 5 with one thing changed", steps.ABLATIONS),
         ("Step 5 elsewhere", steps.PLACES),
+        ("Step 5 with options that are gone", steps.REMOVED),
     ):
         found = [n for n in names if values(rows, n)]
         if found:

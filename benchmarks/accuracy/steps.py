@@ -18,7 +18,6 @@ PLAIN = {
         "optimizer": "sgd",
         "learning_rate": 0.05,
         "clipnorm": None,
-        "ema": None,
     },
     "batches": {"mix": None, "batch_size": 64, "labeled_batch_size": 16},
 }
@@ -83,10 +82,6 @@ ABLATIONS = {
     "align adversarial x10": {
         "transfer": {"align_weight": 1.0, "align": "adversarial"}
     },
-    "align coral x10": {"transfer": {"align_weight": 1.0, "align": "coral"}},
-    "align mmd x10": {"transfer": {"align_weight": 1.0, "align": "mmd"}},
-    "align at full strength throughout": {"transfer": {"align_schedule": 1.0}},
-    "align against a linear classifier": {"transfer": {"domain_units": 0}},
     "align the last features": LAST,
     "align the last features x10": [LAST, {"transfer": {"align_weight": 1.0}}],
     "features mse": {"transfer": {"features": "mse"}},
@@ -99,7 +94,6 @@ ABLATIONS = {
     "cutmix": {"batches": {"mix": "cutmix"}},
     "no augmentation": {"batches": {"augment": None}},
     "adam": {"training": {"optimizer": "adam", "learning_rate": 2e-3}},
-    "ema 0.99": {"training": {"ema": 0.99}},
     "statistics of labeled": {"reestimate": {"images": "labeled"}},
     "balanced mimic": {"transfer": {"mimic_balance": 1.0}},
     "select confidence": {"select": {"by": "confidence"}},
@@ -128,6 +122,15 @@ ABLATIONS = {
         },
     ],
 }
+# Rows of options that did not earn their place and are gone; the tables keep
+# them.
+REMOVED = (
+    "align coral x10",
+    "align mmd x10",
+    "align at full strength throughout",
+    "align against a linear classifier",
+    "ema 0.99",
+)
 # Pools that are farther from the labeled images.
 FAR = {"select": {"by": far, "keep": 0.5}}
 JUNK = {"unlabeled": with_junk}

@@ -29,6 +29,9 @@ BUDGETS = 0.8, 0.6, 0.47, 0.39
 NUM_IMAGES = 2000
 NO_COST, ROUNDS = "taylor, cost not counted", "taylor in 4 rounds"
 RECONSTRUCTED = "taylor, reconstructed"
+# Scores are compared across all layers. The table has rows of "local", the
+# same share of every layer, and of criteria, which are options no more.
+SCOPE = "global"
 SEEDS = {
     name: (0, 1, 2) for name in ("random", "taylor", ROUNDS, RECONSTRUCTED)
 }
@@ -60,26 +63,19 @@ def accuracy(model, images, labels):
 
 def plan_of_work(criteria):
     """Keys in the order of work: every criterion before the next budget."""
-    for scope in ("global", "local"):
-        for budget in (0.47, 0.6, 0.39, 0.8):
-            for criterion in criteria:
-                if scope == "local" and criterion in (
-                    NO_COST,
-                    ROUNDS,
-                    RECONSTRUCTED,
-                ):
-                    continue
-                for seed in SEEDS.get(criterion, (0,)):
-                    yield [criterion, scope, seed, budget]
+    for budget in (0.47, 0.6, 0.39, 0.8):
+        for criterion in criteria:
+            for seed in SEEDS.get(criterion, (0,)):
+                yield [criterion, SCOPE, seed, budget]
 
 
-def pruned(teacher, criterion, scope, seed, budget, images):
+def pruned(teacher, criterion, seed, budget, images):
     """One pruned student, by a criterion of tfdcu or one of the variants."""
     from tfdcu.pruning import plan_channels
     from tfdcu.pruning import prune_channels
     from tfdcu.pruning import student_of
 
-    options = {"scope": scope, "images": images[:256], "seed": seed}
+    options = {"images": images[:256], "seed": seed}
     if criterion == RECONSTRUCTED:
         plan = plan_channels(teacher, macs=budget, **options)
         return student_of(plan, images, seed=seed)
@@ -111,10 +107,10 @@ def row_of(key, teacher, data):
     from tfdcu.graph.profile import profile
     from tfdcu.pruning import reestimate_statistics
 
-    criterion, scope, seed, budget = key
+    criterion, _, seed, budget = key
     pool, train, test = data
     start = time.perf_counter()
-    student = pruned(teacher, criterion, scope, seed, budget, pool)
+    student = pruned(teacher, criterion, seed, budget, pool)
     seconds = time.perf_counter() - start
     if criterion != RECONSTRUCTED:
         reestimate_statistics(student, pool)

@@ -1,13 +1,13 @@
-"""A small search on CIFAR-10, next to uniform pruning with default settings.
+"""A small search on CIFAR-10, next to the default student.
 
     python -m benchmarks.search.cifar10 --teacher=resnet56_cifar10.keras \\
         --data_dir=tensorflow_datasets
 
 One seed of `configs/cifar10_search.py`: cheap trials, the winners trained on
 10,000 images of the pool for three epochs, and beside them the ResNet-56 cut
-to half its macs with the same share of every layer, trained alike. Writes
-cifar10.json, cifar10.md and the front as cifar10.png; run again after a kill,
-it goes on.
+to half its macs, trained alike. (The committed row's was cut by the same share
+of every layer, an option then.) Writes cifar10.json, cifar10.md and the front
+as cifar10.png; run again after a kill, it goes on.
 """
 
 import shutil
@@ -29,7 +29,7 @@ def main(argv):
     config["teacher"] = options.TEACHER.value
     config["data"]["data_dir"] = options.DATA_DIR.value
     runs = Path(options.RUNS.value)
-    digits.add_row(HERE / "cifar10", config, runs, scope="local")
+    digits.add_row(HERE / "cifar10", config, runs)
     front = runs / "search/front.png"
     # A row that is there already is not run again.
     if front.exists():

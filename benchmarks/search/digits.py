@@ -37,12 +37,12 @@ def main(argv):
         add_row(HERE / "digits", config, Path(options.RUNS.value) / str(seed))
 
 
-def add_row(path, config, runs, **channels):
+def add_row(path, config, runs):
     """Add a seed to `<path>.json` and `<path>.md`, unless it is there."""
     file = path.with_suffix(".json")
     rows = json.loads(file.read_text("utf-8")) if file.exists() else []
     if config["seed"] not in [row["seed"] for row in rows]:
-        rows.append(compared(config, runs, channels))
+        rows.append(compared(config, runs))
         rows.sort(key=lambda row: row["seed"])
         table = path.with_suffix(".md")
         with atomic_write(file, table) as (data, text):
@@ -51,13 +51,12 @@ def add_row(path, config, runs, **channels):
     print(as_table(rows))
 
 
-def compared(config, runs, channels):
+def compared(config, runs):
     """The default student and the front's at its macs, for one seed.
 
     Args:
         config: Dict of an experiment with a `search`.
         runs: Folder for both runs.
-        channels: What the default student's `channels` differ in.
 
     Returns:
         Dict that can be written as JSON.
@@ -67,7 +66,6 @@ def compared(config, runs, channels):
     for name in ("train_teacher", "baseline"):
         config.pop(name, None)
     record = search(**config, **searching, workdir=runs / "search")
-    config["channels"] = {**config["channels"], **channels}
     report = tfdcu.compress(**config, workdir=runs / "default")
     default = next(
         row

@@ -34,7 +34,7 @@ def searched(monkeypatch, tmp_path):
     """The configs that the benchmarks of search are run with."""
     configs = []
 
-    def compared(config, runs, channels):
+    def compared(config, runs):
         configs.append(config)
         (runs / "search").mkdir(parents=True, exist_ok=True)
         (runs / "search/front.png").write_bytes(b"a picture")

@@ -74,40 +74,37 @@ def test_a_balanced_mimic_term_weighs_images_by_class():
         trained(mimic_balance=1.0, class_shares=[0.5, 0.5])
 
 
-def test_zero_align_weight_trains_the_student_of_no_domain_classifier():
+def at_strength(monkeypatch, schedule):
+    """Alignment by a constant, or a function of progress, in DANN's place."""
+    function = schedule if callable(schedule) else lambda progress: schedule
+    monkeypatch.setattr("tfdcu.distill.distiller.dann_schedule", function)
+
+
+def test_alignment_at_strength_zero_trains_the_student_of_none(monkeypatch):
     without, _ = trained(align_weight=0.0)
-    deaf, history = trained(align_weight=0.7, align_schedule=0.0)
+    at_strength(monkeypatch, 0.0)
+    deaf, history = trained(align_weight=0.7)
     assert history["align"][0] > 0
     tiny.assert_same_weights(tiny.weights(without), tiny.weights(deaf))
 
 
-def test_alignment_changes_the_student_when_it_is_heard():
-    without, _ = trained(align_weight=0.0)
-    heard, _ = trained(align_weight=0.7, align_schedule=1.0)
-    assert (
-        np.abs(
-            without.get_layer("conv1").kernel.numpy()
-            - heard.get_layer("conv1").kernel.numpy()
-        ).max()
-        > 1e-5
-    )
-
-
-def test_the_schedule_follows_the_run():
+def test_the_schedule_follows_the_run(monkeypatch):
     seen = []
 
     def schedule(progress):
         seen.append(float(progress))
         return 1.0
 
-    trained(align_schedule=schedule, compile_args={"run_eagerly": True})
+    at_strength(monkeypatch, schedule)
+    trained(compile_args={"run_eagerly": True})
     np.testing.assert_allclose(seen, [0, 0.25, 0.5, 0.75])
 
 
-def test_by_default_alignment_is_heard_more_and_more():
-    deaf, _ = trained(align_weight=0.7, align_schedule=0.0)
+def test_alignment_is_heard_more_and_more(monkeypatch):
+    deaf, _ = trained(align_weight=0.0)
     heard, _ = trained(align_weight=0.7)
-    loud, _ = trained(align_weight=0.7, align_schedule=1.0)
+    at_strength(monkeypatch, 1.0)
+    loud, _ = trained(align_weight=0.7)
     kernels = [
         student.get_layer("conv1").kernel.numpy()
         for student in (deaf, heard, loud)
@@ -166,8 +163,9 @@ def test_mimic_alone_equals_an_independent_numpy_kl():
     assert history["loss"][0] == pytest.approx(expected, rel=1e-4)
 
 
-def test_reversal_pushes_the_student_against_the_domain_classifier():
+def test_reversal_pushes_the_student_against_the_domain_classifier(monkeypatch):
     """With the classifier frozen, a step on `align` raises its loss."""
+    at_strength(monkeypatch, 1.0)
     student = tiny.plain_net(norm=False)
     model = AlignedDistiller(
         student,
@@ -175,7 +173,6 @@ def test_reversal_pushes_the_student_against_the_domain_classifier():
         label_weight=0.0,
         mimic_weight=0.0,
         align_weight=1.0,
-        align_schedule=1.0,
     )
     model.domains[0].trainable = False
     model.compile(keras.optimizers.SGD(0.05), jit_compile=False)
@@ -183,13 +180,13 @@ def test_reversal_pushes_the_student_against_the_domain_classifier():
     assert history.history["align"][-1] > history.history["align"][0]
 
 
-def test_the_domain_classifier_learns_when_nothing_is_reversed():
+def test_the_domain_classifier_learns_when_nothing_is_reversed(monkeypatch):
+    at_strength(monkeypatch, 0.0)
     _, history = trained(
         epochs=30,
         label_weight=0.0,
         mimic_weight=0.0,
         align_weight=1.0,
-        align_schedule=0.0,
     )
     assert history["domain_accuracy"][-1] > 0.9
 
@@ -490,7 +487,6 @@ def test_saving_the_distiller_names_what_to_save(tmp_path):
         ({"batchnorm": "both"}, "'joint', 'labeled_only', 'split'"),
         ({"align_layers": "nowhere"}, "nowhere"),
         ({"mimic": "kd"}, "Received: mimic='kd'"),
-        ({"align_schedule": "late"}, "Received: align_schedule='late'"),
     ],
 )
 def test_bad_options_are_refused(options, message):

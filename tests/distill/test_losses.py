@@ -12,7 +12,7 @@ TARGETS = np.random.default_rng(0).normal(0, 3, (6, 5)).astype("float32")
 LOGITS = np.random.default_rng(1).normal(0, 3, (6, 5)).astype("float32")
 
 
-@pytest.mark.parametrize("name", ["kl", "mse", "normalized_mse"])
+@pytest.mark.parametrize("name", ["kl", "mse"])
 def test_a_name_is_the_mean_over_images(name):
     received = resolve_mimic(name, 4.0)(TARGETS, LOGITS)
     expected = np.mean(getattr(losses, name)(TARGETS, LOGITS, 4.0))
@@ -50,5 +50,5 @@ def test_a_function_is_averaged():
 
 
 def test_unknown_names_are_listed():
-    with pytest.raises(ValueError, match="'kl', 'mse', 'normalized_mse'"):
+    with pytest.raises(ValueError, match="'kl', 'mse'.*mimic='kd'"):
         resolve_mimic("kd", 1.0)

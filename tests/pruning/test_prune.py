@@ -20,6 +20,7 @@ from tfdcu.pruning.groups import Groups
 from tfdcu.pruning.importance.scores import IMPORTANCES
 from tfdcu.pruning.importance.scores import per_cost
 from tfdcu.pruning.importance.scores import score_groups
+from tfdcu.pruning.importance.weights import l2
 from tfdcu.pruning.masked import difference
 
 NETS = {
@@ -135,7 +136,7 @@ def test_the_weakest_channels_go_first():
     kernel[..., weak] *= 1e-3
     bias = model.get_layer("conv1").bias.numpy()
     model.get_layer("conv1").set_weights([kernel, bias])
-    plan = plan_channels(model, ratio=0.75, scope="local")
+    plan = plan_channels(model, per_layer={"conv1": 0.75}, macs=0.73)
     assert len(plan.keep["conv1"]) == 12
     assert not set(weak) & set(plan.keep["conv1"].tolist())
 
@@ -167,13 +168,18 @@ def test_a_random_worth_is_that_of_the_seed():
     assert (one != other).any()
 
 
-def test_local_scope_keeps_the_same_share_everywhere():
+def test_ranks_as_importance_keep_the_same_share_everywhere():
+    def ranks(model, group):
+        order = np.argsort(l2(model, group), kind="stable")
+        places = np.argsort(order, kind="stable")
+        return (places + 0.5) / group.size
+
     plan = plan_channels(
-        tiny.residual_net(), ratio=0.5, scope="local", round_to=1
+        tiny.residual_net(), macs=0.5, importance=ranks, round_to=1
     )
     shares = [r["after"] / r["before"] for r in plan.rows() if not r["why"]]
-    assert max(shares) - min(shares) < 1e-9
-    assert shares[0] == 0.5
+    assert max(shares) - min(shares) <= 1 / 16
+    assert max(shares) < 0.9
 
 
 def test_channels_are_rounded():
@@ -336,7 +342,7 @@ def test_taylor_weighs_what_is_lost_by_what_is_saved():
         np.testing.assert_allclose(score, 1 / cost)
 
 
-@pytest.mark.parametrize("name", ["l2", "lamp", "random", "taylor"])
+@pytest.mark.parametrize("name", ["l2", "random", "taylor"])
 def test_importance_known_beforehand_gives_the_same_model(name):
     model, images = tiny.residual_net(), tiny.images(64, channels=3)
     known = score_channels(model, images, importance=name, seed=3)
@@ -449,7 +455,6 @@ def test_reestimation_gives_the_statistics_of_the_images():
         ({"macs": 0.5, "params": 0.5}, "Exactly one budget"),
         ({"macs": -1.0}, "cannot be met"),
         ({"macs": 0.001}, "nearest that can be reached"),
-        ({"macs": 0.5, "scope": "some"}, "scope is unknown"),
         ({"macs": 0.5, "importance": "l3"}, "criterion is unknown"),
         ({"macs": 0.5, "importance": "taylor"}, "looks at data"),
         ({"macs": 0.5, "exclude": "nothing*"}, "means no layer"),

@@ -3,9 +3,12 @@
 import keras
 import pytest
 
+from scripts.config_flags import expected_field
 from tests.support import tiny
 from tfdcu.data import prepare
 from tfdcu.pruning import score_channels
+from tfdcu.stages.config import RENAMED
+from tfdcu.stages.config import check_config
 from tfdcu.stages.config import check_needs
 from tfdcu.stages.config import check_values
 from tfdcu.stages.config import image_shape_of
@@ -60,9 +63,7 @@ def test_defaults_fit_and_nothing_is_changed(splits, teacher):
         ({"select": {"by": "nnpu", "layer": "nowhere"}}, "nowhere|labeled=No"),
         ({"sparsity": {"final_sparsity": -1}}, "final_sparsity"),
         ({"training": {"warmup": 1.0}}, "warmup=1.0"),
-        ({"training": {"ema": 1.0}}, "ema=1.0"),
         ({"transfer": {"align": "nearby"}}, "align='nearby'"),
-        ({"transfer": {"domain_units": -1}}, "domain_units=-1"),
         ({"transfer": {"features": "fsp"}}, "features='fsp'"),
         ({"transfer": {"features": "mse", "feature_layers": "no"}}, "'no'"),
         ({"transfer": {"feature_weight": -1}}, "feature_weight=-1"),
@@ -71,7 +72,6 @@ def test_defaults_fit_and_nothing_is_changed(splits, teacher):
         ({"channels": {"macs": 0.5, "params": 0.5}}, "Exactly one budget"),
         ({"channels": {"macs": -1}}, "macs=-1"),
         ({"channels": {"params": 10**9}}, "above what the model has"),
-        ({"channels": {"macs": 0.5, "scope": "globl"}}, "scope='globl'"),
         ({"channels": {"macs": 0.5, "importance": "l9"}}, "importance='l9'"),
         ({"channels": {"macs": 0.5, "exclude": "stem_*"}}, "'stem_\\*'"),
         ({"channels": {"macs": 0.5, "per_layer": {"no": 1}}}, "'no'"),
@@ -166,3 +166,13 @@ def test_a_function_as_an_activation_is_saved_or_refused(splits, teacher):
     scores = keras.layers.Dense(4, activation=doubled)
     known = keras.Model(teacher.input, scores(teacher.output))
     check_values(config(), splits, known)
+
+
+@pytest.mark.parametrize("field", sorted(RENAMED))
+def test_a_field_that_is_gone_says_what_to_write_instead(field):
+    section, key = field.split(".")
+    with pytest.raises(ValueError) as error:
+        check_config({section: {key: 1}})
+    assert f"{RENAMED[field]}. Received: {field}=1" in str(error.value)
+    told = expected_field(["compress", f"--config.{field}=1"])
+    assert told == f"in place of {field}, {RENAMED[field]}"

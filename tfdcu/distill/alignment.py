@@ -1,7 +1,5 @@
 """Alignment: tell the two pools apart, and teach the student not to let it."""
 
-import numbers
-
 import keras
 import tensorflow as tf
 from keras import layers
@@ -121,8 +119,6 @@ class DomainClassifier(layers.Layer):
     puts one hidden layer on them. Both choices are ours.
 
     Args:
-        units: Int, width of the hidden layer; 0 for none, a linear
-            classifier. Defaults to 64.
         **kwargs: Passed to `keras.layers.Layer`.
 
     Call arguments:
@@ -131,36 +127,23 @@ class DomainClassifier(layers.Layer):
 
     Returns:
         Float32 logits (batch, 1); above 0 means "from the unlabeled pool".
-
-    Raises:
-        ValueError: If `units` is negative.
     """
 
-    def __init__(self, units=64, **kwargs):
+    def __init__(self, **kwargs):
         super().__init__(dtype="float32", **kwargs)
-        if units < 0:
-            raise ValueError(
-                "A domain classifier cannot be narrower than nothing. "
-                f"Expected: units >= 0. Received: domain_units={units}"
-            )
         self.reverse = GradientReversal(dtype="float32")
-        self.units = units
-        if units:
-            self.hidden = layers.Dense(
-                units, activation="relu", dtype="float32"
-            )
+        self.hidden = layers.Dense(64, activation="relu", dtype="float32")
         self.logit = layers.Dense(1, dtype="float32")
 
     def build(self, features_shape):
         channels = features_shape[-1]
         width = channels if len(features_shape) == 2 else 2 * channels
-        if self.units:
-            self.hidden.build((None, width))
-        self.logit.build((None, self.units or width))
+        self.hidden.build((None, width))
+        self.logit.build((None, self.hidden.units))
 
     def call(self, features, scale=1.0):
         seen = channel_statistics(self.reverse(features, scale=scale))
-        return self.logit(self.hidden(seen) if self.units else seen)
+        return self.logit(self.hidden(seen))
 
 
 def channel_statistics(features):
@@ -193,24 +176,6 @@ def dann_schedule(progress):
         Float scalar in [0, 1).
     """
     return 2.0 / (1.0 + tf.exp(-10.0 * progress)) - 1.0
-
-
-SCHEDULES = {"dann": dann_schedule}
-
-
-def resolve_schedule(schedule):
-    """A name, a constant or a function, as `progress -> scale`."""
-    if callable(schedule):
-        return schedule
-    if isinstance(schedule, numbers.Real) and schedule >= 0:
-        return lambda progress: tf.constant(schedule, tf.float32)
-    if schedule not in SCHEDULES:
-        raise ValueError(
-            "Unknown alignment schedule. Expected: one of "
-            f"{sorted(SCHEDULES)}, a constant >= 0 or a function of the "
-            f"progress in [0, 1]. Received: align_schedule={schedule!r}"
-        )
-    return SCHEDULES[schedule]
 
 
 def default_align_layer(model, share=0.25):

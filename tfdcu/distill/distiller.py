@@ -3,13 +3,13 @@
 import keras
 import tensorflow as tf
 
+from tfdcu.distill.align_loss import resolve_align
 from tfdcu.distill.alignment import Clock
 from tfdcu.distill.alignment import DomainClassifier
+from tfdcu.distill.alignment import dann_schedule
 from tfdcu.distill.alignment import layers_to_align
-from tfdcu.distill.alignment import resolve_schedule
 from tfdcu.distill.balance import class_weights
 from tfdcu.distill.batchnorm import BATCHNORMS
-from tfdcu.distill.discrepancy import resolve_align
 from tfdcu.distill.distributed import check_execution
 from tfdcu.distill.distributed import many_workers
 from tfdcu.distill.distributed import outputs_of_share
@@ -86,8 +86,7 @@ class AlignedDistiller(TwoPools):
         align_layers: Name or names of student layers whose outputs are
             aligned. Defaults to `None`: one low-level activation found from
             the graph, see `align_layers` on the instance.
-        mimic: `"kl"`, `"mse"`, `"normalized_mse"`, a function
-            `(targets, logits) -> loss`, or a
+        mimic: `"kl"`, `"mse"`, a function `(targets, logits) -> loss`, or a
             `keras.distillation.DistillationLoss`. Defaults to `"kl"`.
         temperature: Float above 0 for `"kl"`. Defaults to 4.
         mimic_balance: Float in [0, 1], how far the mimic term makes up for
@@ -102,21 +101,14 @@ class AlignedDistiller(TwoPools):
         label_weight: Float, at least 0. Defaults to 1.
         mimic_weight: Float, at least 0. Defaults to 1.
         align_weight: Float, at least 0; at 0 no domain classifier is made.
-            Defaults to 0.1.
-        align: `"adversarial"`, against the domain classifier; `"coral"` or
-            `"mmd"`, which bring covariances or whole distributions of the
-            channels' means and deviations, standardized, together
-            (`tfdcu.distill.discrepancy`); or a function `(labeled features,
-            unlabeled features) -> loss` of float32 (images, ..., channels).
-            Without an adversary the domain classifier only looks on, for
-            `domain_accuracy`: it learns from its own loss, times
-            `align_weight`, which is in no number logged, and no gradient
-            leaves it. Defaults to `"adversarial"`.
-        align_schedule: Factor of the gradient that reaches the student from
-            `align`, over the run: `"dann"` (from 0 to 1), a constant at least
-            0, or a function of the progress in [0, 1]. Defaults to `"dann"`.
-        domain_units: Int, at least 0, width of the domain classifier's hidden
-            layer; 0 makes it linear. Defaults to 64.
+            Its gradient reaches the student more and more: times
+            `2 / (1 + exp(-10 p)) - 1` at the share p of the run (DANN,
+            arXiv:1409.7495). Defaults to 0.1.
+        align: `"adversarial"`, against the domain classifier, or a function
+            `(labeled features, unlabeled features) -> loss` of float32
+            (images, ..., channels) to make small in its place. The domain
+            classifier then only measures `domain_accuracy`. Defaults to
+            `"adversarial"`.
         features: How layers of the student follow the teacher's, on all
             images: `"mse"`, channel by channel; `"attention"`, where
             activations are strong; `"relation"`, how far images are from one
@@ -186,8 +178,6 @@ class AlignedDistiller(TwoPools):
         mimic_weight=1.0,
         align_weight=0.1,
         align="adversarial",
-        align_schedule="dann",
-        domain_units=64,
         features=None,
         feature_layers=None,
         feature_weight=1.0,
@@ -219,7 +209,6 @@ class AlignedDistiller(TwoPools):
         weights = class_weights(class_shares, mimic_balance, classes)
         self.mimic_loss = resolve_mimic(mimic, temperature, weights)
         self.align = resolve_align(align)
-        self.align_scale = resolve_schedule(align_schedule)
         self.forward = BATCHNORMS[batchnorm]
         self.align_layers, pairs = (), []
         if align_weight:
@@ -243,7 +232,7 @@ class AlignedDistiller(TwoPools):
             },
         )
         self.domains = [
-            DomainClassifier(domain_units, name=f"domain_{name}")
+            DomainClassifier(name=f"domain_{name}")
             for name in self.align_layers
         ]
         for domain, feature in zip(self.domains, aligned):
@@ -391,7 +380,7 @@ class AlignedDistiller(TwoPools):
         """Mean align loss and domain accuracy over the aligned layers."""
         if not self.domains or num_labeled is None:
             return 0.0, 0.5
-        scale = self.align_scale(self.clock.progress)
+        scale = dann_schedule(self.clock.progress)
         by_layer = [
             self.align(domain, feature, num_labeled, scale)
             for domain, feature in zip(self.domains, features)

@@ -37,9 +37,8 @@ with an order of its own (another seed), and `fit` needs `steps_per_epoch`::
 
 What looks at a batch as a whole sees the share of one replica. So do
 BatchNormalization, as under every strategy of Keras (`synchronized=True` in
-the layer takes the statistics of the global batch), and `align="coral"` or
-`"mmd"`: with these the student is the same on every worker, but not that of
-one device.
+the layer takes the statistics of the global batch), and a function for `align`:
+with these the student is the same on every worker, but not that of one device.
 
 Callbacks run on every worker: give those that write, such as
 `tfdcu.distill.Checkpoint`, a folder of its own for each worker, and restore

@@ -8,7 +8,6 @@ of any scale.
 import keras
 import tensorflow as tf
 
-from tfdcu.distill.discrepancy import squared_distances
 from tfdcu.distill.feature_layers import check_alike
 from tfdcu.distill.feature_layers import kept_channels
 from tfdcu.distill.losses import refuse_broken
@@ -79,6 +78,24 @@ def relation(teacher, student):
     apart = tf.abs(_relative_distances(student) - _relative_distances(teacher))
     huber = tf.where(apart <= 1.0, 0.5 * tf.square(apart), apart - 0.5)
     return _mean_of_pairs(huber)
+
+
+def squared_distances(rows):
+    """Squared Euclidean distance of each row to each other one.
+
+    Args:
+        rows: Float (n, d).
+
+    Returns:
+        Float (n, n), at least 0, with zeros on the diagonal.
+    """
+    rows = rows - tf.reduce_mean(rows, axis=0)  # less is lost in rounding
+    squares = tf.reduce_sum(tf.square(rows), axis=1)
+    products = tf.matmul(rows, rows, transpose_b=True)
+    distances = squares[:, None] + squares[None, :] - 2.0 * products
+    # XLA has no gradient of `set_diag` where the batch is of unknown size.
+    others = 1.0 - tf.eye(tf.shape(rows)[0], dtype=rows.dtype)
+    return others * tf.maximum(distances, 0.0)
 
 
 def _relative_distances(features):

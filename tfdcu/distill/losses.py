@@ -40,37 +40,14 @@ def mse(targets, logits, temperature=1.0):
     return tf.reduce_mean(tf.square(targets - logits), axis=-1)
 
 
-def normalized_mse(targets, logits, temperature=1.0):
-    """`mse` of logits brought to mean 0 and deviation 1, image by image.
-
-    Deaf to the teacher's overall confidence, which a biased pool distorts
-    most. The per-image standardization is ours; Bai et al. 2020 (NetGraft)
-    divide by the norm.
-
-    Args:
-        targets: Teacher logits, float (batch, classes).
-        logits: Student logits, float (batch, classes).
-        temperature: Unused.
-
-    Returns:
-        Float (batch,), between 0 and 4.
-    """
-    return mse(_standardized(targets), _standardized(logits))
-
-
-def _standardized(logits):
-    mean, variance = tf.nn.moments(logits, axes=[-1], keepdims=True)
-    return (logits - mean) * tf.math.rsqrt(variance + 1e-6)
-
-
-MIMICS = {"kl": kl, "mse": mse, "normalized_mse": normalized_mse}
+MIMICS = {"kl": kl, "mse": mse}
 
 
 def resolve_mimic(mimic, temperature, class_weights=None):
     """Turn the `mimic` argument into `(targets, logits) -> scalar loss`.
 
     Args:
-        mimic: `"kl"`, `"mse"`, `"normalized_mse"`; a function
+        mimic: `"kl"`, `"mse"`; a function
             `(targets, logits) -> float (batch,) or scalar`; or a
             `keras.distillation.DistillationLoss` on outputs.
         temperature: Float above 0, used by `"kl"`.

@@ -41,7 +41,6 @@ def prune_channels(
     ratio=None,
     latency=None,
     importance=None,
-    scope="global",
     round_to=8,
     min_channels=0.1,
     exclude=(),
@@ -78,12 +77,10 @@ def prune_channels(
         latency: Most time for one image, a share of the model's own up to
             1, or milliseconds above 1; found by bisection over macs.
         measure: Function model -> milliseconds, for `latency`.
-        importance: "l1", "l2", "bn_scale", "fpgm", "lamp", "random",
-            "taylor", "reconstruction", or a function (model, group) ->
-            scores, one a unit, compared across groups as they are. Defaults
-            to `None`: "taylor" where there are `images`, else "l2".
-        scope: "global" compares scores across groups; "local" keeps the same
-            share of every group.
+        importance: "l1", "l2", "random", "taylor", "reconstruction", or a
+            function (model, group) -> scores, one a unit, compared across
+            groups as they are. Defaults to `None`: "taylor" where there are
+            `images`, else "l2".
         round_to: Channels are kept in multiples of it, in small groups of
             the power of two at or below a quarter of the channels. Steps
             are halved where a budget cannot be met otherwise. Default 8.
@@ -243,7 +240,6 @@ def check_channels(
     model,
     *,
     importance=None,
-    scope="global",
     min_channels=0.1,
     exclude=(),
     per_layer=None,
@@ -252,7 +248,7 @@ def check_channels(
     """Raises what a cut of a model would, as far as no image is needed.
 
     Args:
-        model, importance, scope, min_channels, exclude, per_layer: As in
+        model, importance, min_channels, exclude, per_layer: As in
             `prune_channels`.
         **budget: Its other keywords, one of them a budget.
 
@@ -260,22 +256,12 @@ def check_channels(
         ValueError: As in `prune_channels`.
     """
     name, value = one_budget({key: budget.get(key) for key in BUDGETS})
-    check_choice(importance, scope)
+    if importance is not None:
+        check_importance(importance)
     groups = Groups(model)
     bounds(groups, exclude, per_layer or {}, min_channels, whole_sizes(groups))
     if name != "latency":
         check_size(name, value, full_cost(groups, name))
-
-
-def check_choice(importance, scope):
-    """Raises if a criterion or a scope is unknown."""
-    if importance is not None:
-        check_importance(importance)
-    if scope not in ("global", "local"):
-        raise ValueError(
-            "The scope is unknown. Expected 'global' or 'local'. "
-            f"Received: scope={scope!r}."
-        )
 
 
 def plan_channels(
@@ -287,7 +273,6 @@ def plan_channels(
     latency=None,
     measure=None,
     importance=None,
-    scope="global",
     round_to=8,
     min_channels=0.1,
     exclude=(),
@@ -303,9 +288,9 @@ def plan_channels(
     learn which channels of the teacher each layer of the student has.
 
     Args:
-        model, macs, params, ratio, latency, measure, importance, scope,
-        round_to, min_channels, exclude, per_layer, images, tolerance, seed:
-            As in `prune_channels`.
+        model, macs, params, ratio, latency, measure, importance, round_to,
+        min_channels, exclude, per_layer, images, tolerance, seed: As in
+            `prune_channels`.
         original: What `model` was cut from, if it was: `round_to`,
             `min_channels` and `per_layer` are then of its channels. The
             budget is of the model's own. Defaults to `None`, the model.
@@ -324,7 +309,8 @@ def plan_channels(
     """
     budgets = {"macs": macs, "params": params, "ratio": ratio}
     name, value = one_budget({**budgets, "latency": latency})
-    check_choice(importance, scope)
+    if importance is not None:
+        check_importance(importance)
     groups = Groups(model)
     cut = original is not None and original is not model
     first = Groups(original) if cut else groups
@@ -334,9 +320,7 @@ def plan_channels(
     )
     importance = importance or default_importance(images)
     scores = score_groups(groups, chosen, importance, images, seed)
-    if scope == "local":
-        scores = [_ranks(score) for score in scores]
-    elif getattr(importance, "name", importance) in PER_COST:
+    if getattr(importance, "name", importance) in PER_COST:
         # The time of a model goes with its arithmetic.
         cost = COSTS["macs" if name == "latency" else name](groups)
         scores = per_cost(scores, groups, chosen, cost)
@@ -362,10 +346,3 @@ def whole_sizes(groups):
     """
     sizes = {group.name: group.size for group in groups.all}
     return lambda group: max(sizes.get(group.name, 0), group.size)
-
-
-def _ranks(score):
-    """Scores as shares of the group, so that one threshold cuts all alike."""
-    ranks = np.empty(len(score))
-    ranks[np.argsort(score, kind="stable")] = np.arange(len(score))
-    return (ranks + 0.5) / len(score)

@@ -40,6 +40,20 @@ SECTIONS = {
     "export": export_all,
 }
 
+# Fields of earlier versions, and what to write instead.
+RENAMED = {
+    "channels.repair": "channels.reconstruct",
+    "iterative.rounds": "channels.rounds",
+    "iterative.epochs": "nothing; the student is trained after the last round",
+    "channels.scope": "nothing; scores are compared across all layers, and "
+    "channels.per_layer sets the share of one",
+    "data.match_colours": "data.match_colors",
+    "transfer.align_schedule": "nothing; alignment grows as DANN's does",
+    "transfer.domain_units": "nothing; the domain classifier has 64",
+    "training.ema": "nothing; in a loop of your own, an optimizer of Keras "
+    "with use_ema=True",
+}
+
 
 def check_options(name, section, function):
     """A section as a dict, or the error of the first field that is none.
@@ -53,7 +67,8 @@ def check_options(name, section, function):
         The section as a new dict.
 
     Raises:
-        ValueError: If a field is no option of the function.
+        ValueError: If a key is no keyword of the function; of one that was
+            renamed or removed, with what to write instead.
     """
     if section is not None and not hasattr(section, "items"):
         raise ValueError(
@@ -64,6 +79,7 @@ def check_options(name, section, function):
     known = option_names(function)
     for key in section:
         if key not in known:
+            refuse_renamed(name, section)
             near = difflib.get_close_matches(key, known, n=1)
             hint = f"; the nearest is '{near[0]}'" if near else ""
             raise ValueError(
@@ -71,6 +87,16 @@ def check_options(name, section, function):
                 f"{known}{hint}. Received: {name}.{key}={section[key]!r}"
             )
     return section
+
+
+def refuse_renamed(name, section):
+    """Raise if a section has a field of an earlier version."""
+    for key, value in section.items():
+        if f"{name}.{key}" in RENAMED:
+            raise ValueError(
+                f"The field '{name}.{key}' was renamed or removed. Expected: "
+                f"{RENAMED[f'{name}.{key}']}. Received: {name}.{key}={value!r}"
+            )
 
 
 def option_names(function):
@@ -190,6 +216,8 @@ def check_config(given):
     Returns:
         Dict from each name in `SECTIONS` to a new dict.
     """
+    for name in set(given) - set(SECTIONS):
+        refuse_renamed(name, given[name] or {})
     return {
         name: check_options(name, given.get(name), SECTIONS[name])
         for name in SECTIONS

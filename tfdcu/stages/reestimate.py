@@ -17,9 +17,7 @@ class Reestimate(keras.callbacks.Callback):
     what `AlignedDistiller(batchnorm=...)` lets in) and over augmented images.
     A phone sees images like the labeled ones, as they are. The statistics are
     computed anew on some of them, after Li et al. 2016 (AdaBN,
-    arXiv:1603.04779); no other weight changes. Where weights are averaged
-    (`training.ema`), this is what fits the statistics to the average
-    (Izmailov et al. 2018, arXiv:1803.05407, section 3.2).
+    arXiv:1603.04779); no other weight changes.
 
     With very few labeled images, or far fewer classes in them than in the
     task, the moving averages are the better guess: measure.

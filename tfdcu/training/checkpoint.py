@@ -7,7 +7,6 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from tfdcu.training.averaging import averaged_variables
 from tfdcu.workdir.atomic import atomic_write
 from tfdcu.workdir.atomic import with_ending
 
@@ -39,7 +38,7 @@ class Checkpoint(keras.callbacks.Callback):
             The number of epochs that are done, 0 when there is no checkpoint.
         """
         # Built before the first save, so that each file holds all of it.
-        model.optimizer.build(trained_variables(model))
+        model.optimizer.build(model.trainable_variables)
         done = self.epochs_on_disk()
         if not done:
             return 0
@@ -83,15 +82,6 @@ class Checkpoint(keras.callbacks.Callback):
         for number in epochs:
             self.history_path(number).unlink(missing_ok=True)
             self.weights_path(number).unlink()
-
-
-def trained_variables(model):
-    """What a compiled model's optimizer keeps a state of."""
-    optimizer = model.optimizer
-    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
-    if optimizer.use_ema:
-        return averaged_variables(model)
-    return model.trainable_variables
 
 
 class StopOnNaN(keras.callbacks.Callback):

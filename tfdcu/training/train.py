@@ -4,7 +4,6 @@ from functools import partial
 
 import keras
 
-from tfdcu.training.averaging import Averaging
 from tfdcu.training.checkpoint import Checkpoint
 from tfdcu.training.checkpoint import EpochSeeds
 from tfdcu.training.checkpoint import StopOnNaN
@@ -35,7 +34,6 @@ def train(
     warmup=0.05,
     weight_decay=1e-4,
     clipnorm=None,
-    ema=None,
     jit_compile=False,
     steps_per_execution=1,
 ):
@@ -61,12 +59,6 @@ def train(
         warmup: Float in [0, 1), share of the run. Defaults to 0.05.
         weight_decay: Float, decoupled, at least 0. Defaults to 1e-4.
         clipnorm: Optional float, largest norm of a variable's gradient.
-        ema: Optional float in (0, 1), momentum of an exponential moving
-            average of the weights, over about the last `1 / (1 - ema)` steps:
-            a run should be several times as long. The average is what is
-            validated and what the model holds at the end.
-            BatchNormalization's statistics are averaged alike. Defaults to
-            `None`: the weights of the last step.
         jit_compile: As in `keras.Model.compile`. Defaults to `False`, which
             is faster on CPUs.
         steps_per_execution: Int, at least 1, as in `keras.Model.compile`; the
@@ -90,7 +82,6 @@ def train(
         optimizer,
         learning_rate,
         warmup,
-        ema,
         weight_decay,
         clipnorm,
         steps_per_execution,
@@ -108,8 +99,6 @@ def train(
         rate,
         weight_decay=weight_decay or no_decay,
         clipnorm=clipnorm,
-        use_ema=ema is not None,
-        ema_momentum=ema or 0.0,
     )
     model.compile(
         loss_scaled(chosen, model),
@@ -138,8 +127,6 @@ def train(
                 callbacks=[
                     EpochSeeds(seed),
                     StopOnNaN(),
-                    # Before the others, which see the model as it stays.
-                    *([] if ema is None else [Averaging()]),
                     *callbacks,
                     checkpoint,
                 ],
@@ -165,7 +152,6 @@ def check_training(
     optimizer="sgd",
     learning_rate=0.05,
     warmup=0.05,
-    ema=None,
     weight_decay=1e-4,
     clipnorm=None,
     steps_per_execution=1,
@@ -194,9 +180,4 @@ def check_training(
             "Steps are run one or several at once. Expected: "
             "steps_per_execution >= 1. "
             f"Received: steps_per_execution={steps_per_execution}"
-        )
-    if ema is not None and not 0 < ema < 1:
-        raise ValueError(
-            "This is no momentum of an average. Expected: 0 < ema < 1, such "
-            f"as 0.99, or None. Received: ema={ema}"
         )

@@ -6,7 +6,6 @@ from tfdcu.pruning.groups import Groups
 from tfdcu.pruning.importance.reconstruction import reconstruction
 from tfdcu.pruning.importance.taylor import taylor
 from tfdcu.pruning.importance.weights import BY_WEIGHTS
-from tfdcu.pruning.importance.weights import RELATIVE
 from tfdcu.pruning.importance.weights import random_scores
 
 BY_IMAGES = {"taylor": taylor, "reconstruction": reconstruction}
@@ -106,7 +105,8 @@ def score_groups(groups, chosen, importance, images=None, seed=0):
                 f"{group.name!r}. Received: shape {score.shape}, finite: "
                 f"{bool(np.isfinite(score).all())}."
             )
-        if isinstance(importance, str) and importance in RELATIVE:
+        if isinstance(importance, str) and importance in BY_WEIGHTS:
+            # Means differ from group to group for no reason of importance.
             score = score / max(score.mean(), 1e-12)
         scores.append(score)
     return scores
