@@ -18,7 +18,7 @@ from tfdcu.data import count_junk
 from tfdcu.data import junk_kinds
 from tfdcu.endings import as_logits
 from tfdcu.models import load
-from tfdcu.report import Counter
+from tfdcu.report import ProgressBar
 from tfdcu.transfer import check_enough
 from tfdcu.transfer import resolve_selection
 
@@ -182,8 +182,8 @@ def answers_of(teacher, few, pool, by, layer):
     if not callable(by) and by != "nnpu":
         few = None
     few = few and asked(tap, few.without_labels())
-    counter = Counter("selection", pool.num_images)
-    return {**asked(tap, pool, counter), "labeled": few}
+    with ProgressBar("selection", pool.num_images) as counter:
+        return {**asked(tap, pool, counter), "labeled": few}
 
 
 def described(logits):

@@ -18,7 +18,7 @@ from tfdcu.files import remove_stand_ins
 from tfdcu.logits import Teacher
 from tfdcu.logits import mirrored
 from tfdcu.logits import open_teacher
-from tfdcu.report import Counter
+from tfdcu.report import ProgressBar
 
 
 def teacher_targets(
@@ -170,12 +170,12 @@ def teacher_targets(
     check_images(targets, source, [n for n in own if n not in missing])
     ids = targets.ids([n for n in own if n in missing])
     batches = view_batches(source, ids, size, augment, views, seed, mixed)
-    counter = Counter("targets", len(ids) * views)
     collector = Collector(targets)
-    for places, view, pixels, batch in batches:
-        logits = ask_padded(asked.ask, batch, size)
-        collector.add(places.numpy(), int(view), pixels.numpy(), logits)
-        counter.add(len(logits))
+    with ProgressBar("targets", len(ids) * views) as bar:
+        for places, view, pixels, batch in batches:
+            logits = ask_padded(asked.ask, batch, size)
+            collector.add(places.numpy(), int(view), pixels.numpy(), logits)
+            bar.update(len(logits))
     return targets
 
 

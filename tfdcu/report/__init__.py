@@ -1,6 +1,5 @@
 """What came out of a run: one record, and all that is drawn from it."""
 
-from tfdcu.report.counter import Counter as Counter
 from tfdcu.report.curves import training_figure as training_figure
 from tfdcu.report.figures import accuracy_figure as accuracy_figure
 from tfdcu.report.figures import relative_figure as relative_figure
@@ -10,6 +9,7 @@ from tfdcu.report.headline import headline as headline
 from tfdcu.report.page import render as render
 from tfdcu.report.profile import profile as profile
 from tfdcu.report.progress import Progress as Progress
+from tfdcu.report.progress import ProgressBar as ProgressBar
 from tfdcu.report.record import read_report as read_report
 from tfdcu.report.record import write_report as write_report
 from tfdcu.report.samples import samples_figure as samples_figure
