@@ -1,5 +1,7 @@
 """What came of a run: one row for each model and file, and why."""
 
+from dataclasses import asdict
+
 import numpy as np
 
 from tfdcu.data import images_of
@@ -10,6 +12,7 @@ from tfdcu.export import explain
 from tfdcu.export import export_all
 from tfdcu.export import file_sizes
 from tfdcu.export import latency
+from tfdcu.report import Row
 from tfdcu.report import profile
 from tfdcu.transfer import resized
 
@@ -116,33 +119,27 @@ def measured(models, files, splits):
         whole = profile(model)
         cost = {"params": whole["params"], "macs": whole["macs"]}
         choices, labels = choices_of(model, images)
-        rows.append(
-            {
-                "name": NAMES[name],
-                "format": "keras",
-                "accuracy": share_equal(choices, labels),
-                "agreement": None,
-                **cost,
-                "bytes": None,
-                "gzip_bytes": None,
-                "latency_ms": None,
-            }
+        row = Row(
+            name=NAMES[name],
+            format="keras",
+            accuracy=share_equal(choices, labels),
+            **cost,
         )
+        rows.append(asdict(row))
         for (owner, kind), path in files.items():
             if owner != name:
                 continue
             theirs, labels = choices_of(path, images)
-            rows.append(
-                {
-                    "name": NAMES[name],
-                    "format": kind,
-                    "accuracy": share_equal(theirs, labels),
-                    "agreement": share_equal(theirs, choices),
-                    **cost,
-                    **file_sizes(path),
-                    "latency_ms": milliseconds[owner, kind],
-                }
+            row = Row(
+                name=NAMES[name],
+                format=kind,
+                accuracy=share_equal(theirs, labels),
+                agreement=share_equal(theirs, choices),
+                latency_ms=milliseconds[owner, kind],
+                **cost,
+                **file_sizes(path),
             )
+            rows.append(asdict(row))
             if name == "student":
                 notes += explain(rows[-1], rows[1], path)
     return rows, [measured_on, pool_agreement(models, splits), *notes]

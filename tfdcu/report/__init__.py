@@ -10,6 +10,7 @@ from tfdcu.report.page import render as render
 from tfdcu.report.profile import profile as profile
 from tfdcu.report.progress import Progress as Progress
 from tfdcu.report.progress import ProgressBar as ProgressBar
+from tfdcu.report.record import Row as Row
 from tfdcu.report.record import read_report as read_report
 from tfdcu.report.record import write_report as write_report
 from tfdcu.report.samples import samples_figure as samples_figure
