@@ -24,7 +24,7 @@ FLOORS = (
         "macs",
         "files",
     )
-    + ("sections", "identity", "workdir", "collection", "answers"),
+    + ("sections", "identity", "workdir", "answers"),
     ROOMS,
     ("evaluate", "measure", "teacher", "checks", "shrink", "stages")
     + ("reestimate", "unseen")

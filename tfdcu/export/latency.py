@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 
-from tfdcu.collection import without_collection
 from tfdcu.export.images import take_images
 from tfdcu.export.interpreter import LiteRTModel
 
@@ -88,13 +87,12 @@ def latency_runs(models, *, runs=200, num_threads=1, images=None):
         for _ in range(NUM_WARM_UP):
             model.invoke()
     times = {name: np.empty(runs) for name in loaded}
-    with without_collection():
-        for run in range(runs):
-            for name, model in loaded.items():
-                model.invoke()
-                start = time.perf_counter()
-                model.invoke()
-                times[name][run] = 1e3 * (time.perf_counter() - start)
+    for run in range(runs):
+        for name, model in loaded.items():
+            model.invoke()
+            start = time.perf_counter()
+            model.invoke()
+            times[name][run] = 1e3 * (time.perf_counter() - start)
     return times
 
 

@@ -9,7 +9,6 @@ from keras import tree
 
 from tfdcu.anew import anew
 from tfdcu.anew import carry_over
-from tfdcu.collection import without_collection
 from tfdcu.graph import walk
 from tfdcu.levels import is_model
 
@@ -29,8 +28,7 @@ def rebuild(groups, kept):
     Returns:
         A new `keras.Model` (`keras.Sequential` for a sequential one).
     """
-    with without_collection():
-        return _Builder(groups, kept).build()
+    return _Builder(groups, kept).build()
 
 
 class _Builder:
