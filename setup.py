@@ -45,7 +45,7 @@ setup(
         "tqdm>=4.66",
     ],
     extras_require={
-        # `tfdcu.beam`. TensorFlow 2.21 needs protobuf 6, which Beam allows
+        # `tfdcu.pool.beam`. TensorFlow 2.21 needs protobuf 6, which Beam allows
         # since 2.69. Beam holds pillow, protobuf and pyarrow back, so it is
         # not among what everybody installs.
         "beam": ["apache-beam>=2.69,<3"],

@@ -41,8 +41,8 @@ def get_config():
     config.transfer.mimic = "mse"
     # The teacher knows these labels: it was trained on them.
     config.transfer.label_weight = 0.1
-    # The repaired student has the statistics of the images that the teacher was
-    # trained on; those of the foreign pool would take their place.
+    # The reconstructed student has the statistics of the images that the
+    # teacher was trained on; those of the foreign pool would take their place.
     config.transfer.batchnorm = "frozen"
     config.training.optimizer = "adam"
     config.training.learning_rate = 3e-4

@@ -1,6 +1,6 @@
 """CIFAR-10's ResNet-56, searched for students of 0.3 to 0.7 of its macs.
 
-    python -m scripts.tune --config=configs/cifar10_search.py \\
+    python -m scripts.search --config=configs/cifar10_search.py \\
         --config.teacher=resnet56_cifar10.keras \\
         --config.data.data_dir=tensorflow_datasets \\
         --workdir=runs/cifar10_search
@@ -35,7 +35,7 @@ def get_config():
     config.search.pool_share = 0.25
     config.search.epochs_share = 1 / 3
     config.search.max_winners = 2
-    config.search.trade = 0.01
+    config.search.tradeoff = 0.01
 
     # A tuple is a range, a list a choice.
     config.search.space = {

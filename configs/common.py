@@ -37,12 +37,11 @@ def get_config():
     config.data.labels_per_class = placeholder(int)
     config.data.label_fraction = placeholder(float)
     config.data.validation_per_class = 0
-    # Pool images kept from training, to measure agreement on, and whether
-    # the student learns the others by heart: a number, or a share below 1.
+    # Pool images kept from training, to measure the student on after each
+    # epoch: a number, or a share below 1; none: a tenth, at most 500.
     config.data.pool_validation = placeholder(object)
-    config.data.pool_validation = 0
     # Whether the pool is given the labeled images' light and tint.
-    config.data.match_colours = False
+    config.data.match_colors = False
     # The teacher's class names in its own order, where the data have others.
     config.data.classes = placeholder(object)
     # (height, width, channels) of all images; the teacher's when not set.
@@ -57,7 +56,7 @@ def get_config():
     config.batches.batch_size = 64
     # As many as unlabeled ones when not set.
     config.batches.labeled_batch_size = placeholder(int)
-    # None, "flip_crop", "shift", "zoom", "colour", or a tuple, in order.
+    # None, "flip_crop", "shift", "zoom", "color", or a tuple, in order.
     config.batches.augment = placeholder(object)
     # None, "mixup" or "cutmix": pool images mixed with the labeled ones, or
     # with one another where there are none; and the share that is mixed.
@@ -100,14 +99,15 @@ def get_config():
     config.channels.per_layer = placeholder(object)
     # Whether kernels are solved anew on these images to make up for what was
     # cut; they are when not set.
-    config.channels.repair = placeholder(bool)
+    config.channels.reconstruct = placeholder(bool)
     # BatchNorm statistics computed anew on them after the cut.
     config.channels.reestimate = False
     # How far below the budget the result may be, as a share of it.
     config.channels.tolerance = 0.02
 
-    # Prune in rounds, each of which judges and repairs anew what is left, found
-    # when not set; with so many epochs of training after each but the last.
+    # Prune in rounds, each of which judges and reconstructs anew what is left,
+    # found when not set; with so many epochs of training after each but the
+    # last.
     config.iterative = ConfigDict()
     config.iterative.rounds = placeholder(int)
     config.iterative.epochs = 0
@@ -169,7 +169,7 @@ def get_config():
     config.transfer.head = "trained"
     config.transfer.batchnorm = "joint"
 
-    # tfdcu.transfer.train
+    # tfdcu.training.train
     config.training = ConfigDict()
     config.training.epochs = 20
     config.training.optimizer = "sgd"

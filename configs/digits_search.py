@@ -1,7 +1,7 @@
 """The embedded example, searched: how much to prune, and how to train.
 
     python -m scripts.train_teacher --config=configs/digits.py
-    python -m scripts.tune --config=configs/digits_search.py \\
+    python -m scripts.search --config=configs/digits_search.py \\
         --workdir=runs/digits_search
 """
 
@@ -32,7 +32,7 @@ def get_config():
     config.search.pool_share = 1.0
     config.search.epochs_share = 1.0
     config.search.max_winners = 4
-    config.search.trade = 0.01
+    config.search.tradeoff = 0.01
 
     # A tuple is a range, a list a choice.
     config.search.space = {

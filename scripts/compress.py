@@ -11,8 +11,8 @@ from absl import flags
 from ml_collections import config_flags
 
 import tfdcu
-from scripts.experiment import keywords_of
-from scripts.experiment import parsed
+from scripts.config_flags import keywords_of
+from scripts.config_flags import parsed
 
 CONFIG = config_flags.DEFINE_config_file("config", None, "The experiment.")
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.")
@@ -23,7 +23,7 @@ def main(argv):
     if "search" in CONFIG.value:
         raise SystemExit(
             "Stopped: this config is of a search. Expected: a config without "
-            "the section `search`, or python -m scripts.tune. "
+            "the section `search`, or python -m scripts.search. "
             f"Received: search={CONFIG.value.search.to_dict()}"
         )
     config = keywords_of(CONFIG.value)

@@ -10,7 +10,7 @@ from absl import flags
 from ml_collections import config_flags
 
 import tfdcu
-from scripts.experiment import parsed
+from scripts.config_flags import parsed
 
 CONFIG = config_flags.DEFINE_config_file("config", None, "The experiment.")
 

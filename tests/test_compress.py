@@ -15,10 +15,10 @@ import pytest
 from PIL import Image
 
 import tfdcu
-from tests import corridor
-from tests import tiny
-from tfdcu import stages
-from tfdcu.files import MACHINE
+from tests.support import corridor
+from tests.support import tiny
+from tfdcu.stages import distill
+from tfdcu.workdir.atomic import MACHINE
 
 # `tfdcu.compress` is the function; its module is the one to look into.
 MODULE = sys.modules["tfdcu.compress"]
@@ -85,7 +85,7 @@ def assert_same(first, second, name="student"):
 def killed(folder, moment):
     """Whether a run in a process of its own died at the moment."""
     process = subprocess.run(
-        [sys.executable, "-m", "tests.corridor", str(folder), moment],
+        [sys.executable, "-m", "tests.support.corridor", str(folder), moment],
         env={**os.environ, "PYTHONPATH": os.getcwd()},
         capture_output=True,
         text=True,
@@ -165,6 +165,18 @@ def test_the_workdir_holds_what_was_promised_and_nothing_half_written(unbroken):
     assert any("tfevents" in name for name in found)
 
 
+def test_a_student_that_training_ruins_is_handed_over_as_it_was(tmp_path):
+    few = {"training": {"epochs": 2, "learning_rate": 1e4}}
+    record = corridor.run(tmp_path, **QUICK | few)
+    assert_equal(
+        corridor.weights(tmp_path), corridor.weights(tmp_path, "pruned")
+    )
+    (note,) = [n for n in record["notes"] if "made the student worse" in n]
+    history = record["history"]["student"]
+    assert f"to {history['agreement_pool'][-1]:.1%} on held-out" in note
+    assert "Try a lower `training.learning_rate`" in note
+
+
 def test_sparsity_is_exact_and_holds_in_the_file(unbroken):
     model = keras.models.load_model(unbroken[0] / "run/student.keras")
     kernel = model.get_layer("conv2").kernel.numpy()
@@ -178,7 +190,13 @@ def test_a_finished_run_returns_at_once(unbroken, monkeypatch):
     def never(*args, **kwargs):
         raise AssertionError("no work is left")
 
-    for work in ("diagnose", "pruned", "trained", "exported", "measured"):
+    for work in (
+        "diagnose",
+        "prune",
+        "run_training",
+        "export_models",
+        "measure",
+    ):
         monkeypatch.setattr(MODULE, work, never)
     before = {p: p.stat().st_mtime_ns for p in (folder / "run").iterdir()}
     assert corridor.run(folder) == record
@@ -302,7 +320,7 @@ def test_pruned_in_rounds_it_ends_at_the_same_budget(tmp_path):
 
 def test_stored_targets_train_without_the_teacher(tmp_path, monkeypatch):
     options = {**QUICK, "targets": {"views": 2}}
-    monkeypatch.setattr(MODULE, "distiller", without_teacher)
+    monkeypatch.setattr(MODULE, "build_distiller", without_teacher)
     record = corridor.run(tmp_path, **options)
     assert record["history"]["student"]["mimic"][0] > 0
     folder = tmp_path / "run/targets"
@@ -313,7 +331,7 @@ def test_stored_targets_train_without_the_teacher(tmp_path, monkeypatch):
 
 def without_teacher(student, teacher, *others):
     assert teacher is None
-    return stages.distiller(student, teacher, *others)
+    return distill.build_distiller(student, teacher, *others)
 
 
 def test_a_selected_pool_is_kept_over_a_kill(tmp_path, monkeypatch):
@@ -347,7 +365,9 @@ def test_features_are_followed_over_rounds_and_a_kill(tmp_path, monkeypatch):
     seen = []
 
     def looked_at(student, teacher, config, class_shares, kept):
-        model = stages.distiller(student, teacher, config, class_shares, kept)
+        model = distill.build_distiller(
+            student, teacher, config, class_shares, kept
+        )
         assert teacher is not None
         assert dict(model.feature_layers) == {"relu2": "relu2"}
         seen.append((student.get_layer("relu2").output.shape[-1], kept))
@@ -356,11 +376,11 @@ def test_features_are_followed_over_rounds_and_a_kill(tmp_path, monkeypatch):
     def killed(run, name, *others):
         if name == "student":
             raise KeyboardInterrupt
-        return stages.trained(run, name, *others)
+        return distill.run_training(run, name, *others)
 
-    monkeypatch.setattr(MODULE, "distiller", looked_at)
+    monkeypatch.setattr(MODULE, "build_distiller", looked_at)
     with monkeypatch.context() as until_then:
-        until_then.setattr(MODULE, "trained", killed)
+        until_then.setattr(MODULE, "run_training", killed)
         with pytest.raises(KeyboardInterrupt):
             corridor.run(tmp_path, **options)
     record = corridor.run(tmp_path, **options)
@@ -377,7 +397,7 @@ def test_features_are_followed_over_rounds_and_a_kill(tmp_path, monkeypatch):
 def test_another_seed_and_no_labels_at_all(tmp_path, monkeypatch):
     options = {**QUICK, "labeled": None}
     one = corridor.run(tmp_path / "0", **options)
-    monkeypatch.setattr(MODULE, "exported", stopped)
+    monkeypatch.setattr(MODULE, "export_models", stopped)
     with pytest.raises(KeyboardInterrupt):
         corridor.run(tmp_path / "1", **options, seed=1)
     assert {row["accuracy"] for row in one["rows"]} == {None}

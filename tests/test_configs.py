@@ -11,14 +11,14 @@ from ml_collections import config_flags
 
 import tfdcu
 from tfdcu.search import search
-from tfdcu.sections import check_section
-from tfdcu.sections import keywords
-from tfdcu.stages import SECTIONS
+from tfdcu.stages.config import SECTIONS
+from tfdcu.stages.config import check_options
+from tfdcu.stages.config import option_names
 
 # Sections that `compress` does not read, and the keywords they do not set.
 OTHERS = {
     "train_teacher": (tfdcu.train_teacher, ("path",)),
-    "search": (search, keywords(tfdcu.compress)),
+    "search": (search, option_names(tfdcu.compress)),
 }
 # What stands for fields that their functions must be given: dense weights, and
 # the images that the teacher takes.
@@ -58,14 +58,14 @@ def test_there_are_configs():
 def test_every_section_binds_to_the_function_it_feeds(name):
     config = config_of(name)
     for section, (function, reserved) in SECTIONS.items():
-        checked = check_section(section, config[section], function, reserved)
+        checked = check_options(section, config[section], function, reserved)
         inspect.signature(function).bind_partial(**checked)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_everything_else_is_a_keyword_of_compress(name):
     config = for_compress(config_of(name))
-    check_section(name, config, tfdcu.compress, ("workdir",))
+    check_options(name, config, tfdcu.compress, ("workdir",))
     inspect.signature(tfdcu.compress).bind(**config, workdir="runs/x")
 
 
@@ -74,12 +74,12 @@ def test_sections_of_other_programs_bind_to_their_functions(name):
     config = config_of(name)
     for section, (function, reserved) in OTHERS.items():
         if section in config:
-            checked = check_section(
+            checked = check_options(
                 section, config[section], function, reserved
             )
             inspect.signature(function).bind_partial(**checked)
     training = config.get("train_teacher", {}).get("training")
-    check_section("training", training, *SECTIONS["training"])
+    check_options("training", training, *SECTIONS["training"])
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -93,13 +93,13 @@ def test_an_experiment_invents_no_field(name):
     [
         ("shift", "shift"),
         ("None", None),
-        ("('flip_crop', 'colour')", ("flip_crop", "colour")),
-        ("['flip_crop', 'colour']", ["flip_crop", "colour"]),
+        ("('flip_crop', 'color')", ("flip_crop", "color")),
+        ("['flip_crop', 'color']", ["flip_crop", "color"]),
     ],
 )
 def test_augmentations_are_a_name_or_several(monkeypatch, given, value):
     """In a config, whatever stood there before, and as a flag of a program."""
-    for before in (None, "shift", ("shift", "colour")):
+    for before in (None, "shift", ("shift", "color")):
         config = importlib.import_module("configs.common").get_config()
         config.batches.augment = before
         config.batches.augment = value
@@ -170,7 +170,7 @@ def test_no_section_lets_through_what_compress_gives_itself():
     for section, (function, reserved) in SECTIONS.items():
         known = inspect.signature(function).parameters
         assert set(reserved) <= set(known), section
-        assert not set(reserved) & set(keywords(function, reserved))
+        assert not set(reserved) & set(option_names(function, reserved))
         for key in reserved:
             with pytest.raises(ValueError, match="Unknown field"):
-                check_section(section, {key: 1}, function, reserved)
+                check_options(section, {key: 1}, function, reserved)

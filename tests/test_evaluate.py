@@ -6,11 +6,11 @@ import pytest
 import tensorflow as tf
 
 import tfdcu
-from tests import tiny
+from tests.support import tiny
 from tfdcu.data import open_source
+from tfdcu.evaluate import agreement
 from tfdcu.evaluate import as_function
 from tfdcu.evaluate import predictions
-from tfdcu.evaluate import share_equal
 
 IMAGES, LABELS = tiny.images(20), tiny.labels(20)
 
@@ -155,8 +155,8 @@ def test_evaluation_changes_nothing(files):
 
 
 def test_share_equal_by_hand():
-    assert share_equal(np.array([1, 2, 3, 3]), np.array([1, 2, 0, 3])) == 0.75
-    assert share_equal(np.array([1, 2]), None) is None
+    assert agreement(np.array([1, 2, 3, 3]), np.array([1, 2, 0, 3])) == 0.75
+    assert agreement(np.array([1, 2]), None) is None
 
 
 @pytest.mark.parametrize(

@@ -20,12 +20,12 @@ def blocks(language, page=README):
 # round of cutting, and times that are not measured.
 SMALL = """
 import tfdcu
-tfdcu.data.printed.NUM_IMAGES = 600
+tfdcu.data.sources.printed.NUM_IMAGES = 600
 images_of = tfdcu.data.images_of
 tfdcu.data.images_of = lambda source, num=32: images_of(source, min(num, 32))
 tfdcu.litert_latency = lambda model: 1e-6 * tfdcu.profile(model)["macs"]
-from tfdcu.pruning import channels
-channels.ROUNDS = 1
+from tfdcu.pruning import prune
+prune.ROUNDS = 1
 """
 
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import tfdcu
-from tests import tiny
-from tfdcu.transfer.parts import num_cores
+from tests.support import tiny
+from tfdcu.graph.parallel import num_cores
 
 ROOT = Path(__file__).parents[1]
 QUICK = (
@@ -228,7 +228,7 @@ def test_no_teacher_of_a_wrong_config(tmp_path, config, argument, word):
         (
             "compress",
             ("--config=configs/digits_search.py", "--workdir={folder}/run"),
-            "scripts.tune",
+            "scripts.search",
         ),
         (
             "tune",

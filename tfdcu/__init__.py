@@ -3,22 +3,22 @@
 from tfdcu import data
 from tfdcu import models
 from tfdcu.compress import compress
-from tfdcu.diagnosis import diagnose
+from tfdcu.distill import AlignedDistiller
+from tfdcu.distill import GradientReversal
 from tfdcu.evaluate import evaluate
 from tfdcu.export import LiteRTModel
 from tfdcu.export import export_litert
 from tfdcu.export import litert_latency
-from tfdcu.pruning import Sparsify
+from tfdcu.graph.profile import profile
+from tfdcu.pool.diagnose import diagnose
+from tfdcu.pool.select import select_pool
+from tfdcu.pool.targets import teacher_targets
 from tfdcu.pruning import channel_groups
 from tfdcu.pruning import prune_channels
-from tfdcu.report import diagnosis_in_words
-from tfdcu.report import profile
+from tfdcu.report import format_diagnosis
 from tfdcu.search import search
-from tfdcu.selection import select_pool
-from tfdcu.targets import teacher_targets
-from tfdcu.teacher import train_teacher
-from tfdcu.transfer import AlignedDistiller
-from tfdcu.transfer import GradientReversal
+from tfdcu.sparsity.sparsify import Sparsify
+from tfdcu.train_teacher import train_teacher
 
 __version__ = "0.1.0"
 

@@ -2,43 +2,45 @@
 
 from functools import partial
 
-import numpy as np
-
-from tfdcu.checks import check_needs
-from tfdcu.checks import check_values
-from tfdcu.checks import image_shape_of
-from tfdcu.chosen import chosen_pool
-from tfdcu.chosen import with_pool
-from tfdcu.data import images_of
 from tfdcu.data import prepare
-from tfdcu.diagnosis import diagnose
-from tfdcu.identity import describe
-from tfdcu.identity import versions
-from tfdcu.measure import exported
-from tfdcu.measure import measured
+from tfdcu.distill.validation import Validation
+from tfdcu.distill.validation import overfit_warning
+from tfdcu.distill.validation import training_harmed
+from tfdcu.distill.validation import validation_sources
 from tfdcu.models import at_size
 from tfdcu.models import custom_layers
-from tfdcu.models import fingerprint
 from tfdcu.models import load
-from tfdcu.report import diagnosis_in_words
-from tfdcu.report import profile
+from tfdcu.pool.diagnose import diagnose
+from tfdcu.report import format_diagnosis
+from tfdcu.report import format_selection
 from tfdcu.report import read_report
 from tfdcu.report import render
-from tfdcu.report import selection_in_words
 from tfdcu.report import table
 from tfdcu.report import write_report
-from tfdcu.shrink import cut_in_all
-from tfdcu.shrink import pruned
-from tfdcu.shrink import rows_of
-from tfdcu.shrink import shrinking
-from tfdcu.stages import asked_teacher
-from tfdcu.stages import check_sections
-from tfdcu.stages import distiller
-from tfdcu.stages import trained
-from tfdcu.stored import stored_targets
-from tfdcu.unseen import Unseen
-from tfdcu.unseen import learned_by_heart
-from tfdcu.workdir import Workdir
+from tfdcu.stages.config import check_config
+from tfdcu.stages.config import check_needs
+from tfdcu.stages.config import check_values
+from tfdcu.stages.config import image_shape_of
+from tfdcu.stages.distill import build_distiller
+from tfdcu.stages.distill import run_training
+from tfdcu.stages.distill import teacher_if_needed
+from tfdcu.stages.export import export_models
+from tfdcu.stages.measure import measure
+from tfdcu.stages.prune import merge_plans
+from tfdcu.stages.prune import prune
+from tfdcu.stages.prune import pruning_schedule
+from tfdcu.stages.prune import rows_of
+from tfdcu.stages.report import by_source
+from tfdcu.stages.report import format_cost
+from tfdcu.stages.report import format_unprunable
+from tfdcu.stages.report import samples
+from tfdcu.stages.select import chosen_pool
+from tfdcu.stages.select import with_pool
+from tfdcu.stages.targets import store_targets
+from tfdcu.workdir.fingerprint import fingerprint
+from tfdcu.workdir.fingerprint import fingerprint_of
+from tfdcu.workdir.fingerprint import versions
+from tfdcu.workdir.workdir import Workdir
 
 
 def compress(
@@ -96,8 +98,8 @@ def compress(
             the pool are not chosen from, and an epoch is of the chosen alone.
             Defaults to `None`, the whole pool, as does no `by`.
         channels: Keywords of `prune_channels`. Defaults to `{"macs": 0.5}`.
-        iterative: `rounds` of pruning, each of which judges and repairs anew
-            what is left, and `epochs` of training after each but the last.
+        iterative: `rounds` of pruning, each of which judges and reconstructs
+            anew what is left, and `epochs` of training after each but the last.
             Defaults to the rounds of `prune_channels` without training.
         targets: `views`, how many views of each image the teacher is asked
             about once, before training, instead of in every step;
@@ -109,7 +111,7 @@ def compress(
         sparsity: Keywords of `Sparsify`. Defaults to `None`, dense weights, as
             does a `final_sparsity` of 0.
         transfer: Keywords of `AlignedDistiller`.
-        training: Keywords of `tfdcu.transfer.train`: epochs, rate ...
+        training: Keywords of `tfdcu.training.train`: epochs, rate ...
         reestimate: `images`, those that BatchNorm's statistics are computed
             of anew when the student and the baseline are trained: `"labeled"`,
             `"pool"` or, the default, `None`; and `limit`, at most so many.
@@ -154,7 +156,7 @@ def compress(
         "reestimate": reestimate,
         "export": export,
     }
-    config = check_sections(given)
+    config = check_config(given)
     sources = {
         "labeled": labeled,
         "unlabeled": unlabeled,
@@ -174,7 +176,7 @@ def compress(
     )
     check_values(config, splits, teacher, start)
     config |= {"baseline": baseline, "seed": seed}
-    identity = describe(
+    identity = fingerprint_of(
         {
             "teacher": fingerprint(teacher),
             "student": start and fingerprint(start),
@@ -192,29 +194,36 @@ def compress(
     run.write_json("skipped.json", list(splits.skipped))
 
     rounds = (
-        [] if start else shrinking(config["channels"], **config["iterative"])
+        []
+        if start
+        else pruning_schedule(config["channels"], **config["iterative"])
     )
 
     def cut(model, number, part):
-        smaller, plan = pruned(model, teacher, splits, config, part)
+        smaller, plan = prune(model, teacher, splits, config, part)
         run.write_json(f"channels/{number}.json", rows_of(plan))
         return smaller
 
     def cuts(number):
         files = [f"channels/{i}.json" for i in range(1, number + 1)]
-        return cut_in_all([run.read_json(file) for file in files])
+        return merge_plans([run.read_json(file) for file in files])
 
     def distilled(name, model, config, number):
-        model = distiller(
+        model = build_distiller(
             model,
-            asked_teacher(teacher, stored, config),
+            teacher_if_needed(teacher, stored, config),
             config,
             class_shares,
             cuts(number)["kept"],
         )
         mirror = config["targets"].get("mirror", False)
-        unseen = Unseen(splits.pool_validation, teacher, mirror)
-        return trained(run, name, model, splits, config, stored, [unseen])
+        validation = Validation(validation_sources(splits), teacher, mirror)
+        run.cached_json(
+            f"training/{name}_start.json", lambda: validation.measure(model)
+        )
+        return run_training(
+            run, name, model, splits, config, stored, [validation]
+        )
 
     def retrained(model, number, epochs):
         short = config["training"] | {"epochs": epochs}
@@ -222,26 +231,26 @@ def compress(
         return distilled(f"round_{number}", model, dense, number)
 
     with run.stage("diagnosis"):
-        diagnosis = run.kept_json(
+        diagnosis = run.cached_json(
             "diagnosis.json",
             lambda: diagnose(
                 teacher, splits.labeled, splits.unlabeled, seed=seed
             ),
         )
-    verdict = diagnosis_in_words(diagnosis)
+    verdict = format_diagnosis(diagnosis)
     class_shares, chosen = diagnosis["shares"], None
     if config["select"].get("by") is not None:
         choose = partial(chosen_pool, teacher, splits, seed=seed)
         with run.stage("selection"):
-            chosen = run.kept_json(
+            chosen = run.cached_json(
                 "selection.json", partial(choose, **config["select"])
             )
         splits = with_pool(splits, chosen)
         class_shares = chosen["found"]["kept_shares"]
-        verdict += selection_in_words(chosen["found"])
+        verdict += format_selection(chosen["found"])
     print(*verdict, sep="\n")
     with run.stage("targets"):
-        stored = stored_targets(
+        stored = store_targets(
             teacher, splits, run.path / "targets", config, **config["targets"]
         )
     model = start or teacher
@@ -259,24 +268,33 @@ def compress(
     small = partial(run.model, "pruned", lambda: model)
 
     student = small()
-    print(f"Teacher: {in_words(teacher)}\nStudent: {in_words(student)}")
+    print(f"Teacher: {format_cost(teacher)}\nStudent: {format_cost(student)}")
+
+    def better():
+        student = distilled("student", small(), config, len(rounds))
+        return small() if harmed() else student
+
+    def harmed():
+        start = run.read_json("training/student_start.json")
+        ends = run.read_json("training/student.json")
+        end = {name: ends[name][-1] for name in start}
+        # Zeros that were asked for are worth a loss.
+        return [] if config["sparsity"] else training_harmed(start, end)
+
     with run.stage("transfer"):
-        student = run.model(
-            "student",
-            lambda: distilled("student", small(), config, len(rounds)),
-        )
+        student = run.model("student", better)
     models = {"teacher": teacher}
     if baseline:
         with run.stage("baseline"):
             models["baseline"] = run.model(
                 "baseline",
-                lambda: trained(run, "baseline", small(), splits, config),
+                lambda: run_training(run, "baseline", small(), splits, config),
             )
     models["student"] = student
     with run.stage("export"):
-        files = exported(models, splits, run.path, **config["export"])
+        files = export_models(models, splits, run.path, **config["export"])
     with run.stage("measure"):
-        rows, notes = measured(models, files, splits)
+        rows, notes = measure(models, files, splits)
     histories = {
         name: run.read_json(f"training/{name}.json")
         for name in (
@@ -286,7 +304,7 @@ def compress(
         )
         if run.holds(f"training/{name}.json")
     }
-    notes += learned_by_heart(histories.get("student", {}))
+    notes += harmed() or overfit_warning(histories.get("student", {}))
     cut_away = cuts(len(rounds))
     record = write_report(
         run.path / "report.json",
@@ -299,7 +317,11 @@ def compress(
             "channels": cut_away["groups"],
             "diagnosis": diagnosis,
             "selection": chosen["found"] if chosen else {},
-            "notes": [*verdict, *notes, *walls_in_words(cut_away["walls"])],
+            "notes": [
+                *verdict,
+                *notes,
+                *format_unprunable(cut_away["unprunable"]),
+            ],
             "skipped": by_source(splits.skipped),
             "classes": list(splits.classes or ()),
         },
@@ -307,37 +329,3 @@ def compress(
     page = render(record, run.path, samples(splits))
     print(f"\n{table(rows)}\n\nThe report with pictures: {page}")
     return record
-
-
-def in_words(model):
-    """A model's cost in a line."""
-    cost = profile(model)
-    return f"{cost['params']:,} parameters, {cost['macs']:,} macs"
-
-
-def walls_in_words(walls):
-    """A sentence for each layer that could not be pruned across."""
-    return [
-        f"{count:,} channels were kept: {why}." for why, count in walls.items()
-    ]
-
-
-def by_source(skipped):
-    """Files that were left out, as dict from source to list."""
-    found = {}
-    for entry in skipped:
-        found.setdefault(entry["source"], []).append(
-            {"file": entry["file"], "reason": entry["reason"]}
-        )
-    return found
-
-
-def samples(splits, num=24):
-    """A few images of each kind for the report."""
-    shown = {"unlabeled": images_of(splits.unlabeled, num)}
-    if splits.labeled is not None:
-        labels = splits.labeled.labels()
-        num = min(num, len(labels))
-        every = np.arange(num) * len(labels) // num
-        shown["labeled"] = images_of(splits.labeled, num), labels[every]
-    return shown

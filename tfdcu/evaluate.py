@@ -8,7 +8,7 @@ import numpy as np
 from tfdcu import data
 from tfdcu import export
 from tfdcu import models
-from tfdcu.transfer import resized
+from tfdcu.models.resize import resized
 
 
 def evaluate(model, source, *, against=None, **options):
@@ -47,10 +47,10 @@ def evaluate(model, source, *, against=None, **options):
     choices, labels = predictions(ask, images)
     others = None
     if against is not None:
-        others, _ = choices_of(against, source, **options)
+        others, _ = predict_classes(against, source, **options)
     return {
-        "accuracy": share_equal(choices, labels),
-        "agreement": share_equal(choices, others),
+        "accuracy": agreement(choices, labels),
+        "agreement": agreement(choices, others),
         "num_images": len(choices),
     }
 
@@ -71,7 +71,7 @@ def stated(model):
     return {name: value for name, value in known.items() if value}
 
 
-def choices_of(model, source, **options):
+def predict_classes(model, source, **options):
     """First choices of a model of any kind, and the source's labels.
 
     Args:
@@ -173,6 +173,6 @@ def check_labels(name, labels, num_classes):
         )
 
 
-def share_equal(first, second):
+def agreement(first, second):
     """Share of equal entries, or `None` where there is nothing to compare."""
     return None if second is None else float(np.mean(first == second))

@@ -1,4 +1,4 @@
-"""What a ladder climbs: a teacher, its few labels, a foreign pool."""
+"""What the ablation runs on: a teacher, its few labels, a foreign pool."""
 
 import dataclasses
 import functools
@@ -7,7 +7,7 @@ import tfdcu
 from configs import cifar10_resnet56
 from configs import digits
 
-# The budget of the ladder.
+# The budget of the ablation.
 CHANNELS = {"cifar10": {"macs": 0.47}, "digits": {}}
 # Images of the pool that are held out of it: agreement on them may choose.
 HELD_OUT = {"cifar10": 1000, "digits": 500}
@@ -21,9 +21,9 @@ class Example:
         name: `"cifar10"` or `"digits"`.
         teacher: Path of the trained teacher.
         data_dir: TFDS folder, or `None`.
-        labels_per_class: How many labels a class the ladder has.
-        label_epochs: Epochs of the rungs that see labeled images only.
-        augment: The usual views of such images, those of rungs 1 to 4.
+        labels_per_class: How many labels a class the ablation has.
+        label_epochs: Epochs of the steps that see labeled images only.
+        augment: The usual views of such images, those of steps 1 to 4.
         last_layer: Name of the student's last features before the pooling.
     """
 
@@ -36,7 +36,7 @@ class Example:
     last_layer: str
 
     def config(self, seed):
-        """The config that all rungs start from, a plain dict."""
+        """The config that all steps start from, a plain dict."""
         module = {"cifar10": cifar10_resnet56, "digits": digits}[self.name]
         config = module.get_config().to_dict()
         config.pop("train_teacher", None)

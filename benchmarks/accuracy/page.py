@@ -1,12 +1,12 @@
-"""The table and the pictures of a ladder, drawn from its rows alone."""
+"""The table and the pictures of an ablation, drawn from its rows alone."""
 
 import statistics
 
 import numpy as np
 
-from benchmarks.accuracy import rungs
-from tfdcu.files import whole_files
+from benchmarks.accuracy import steps
 from tfdcu.report import style
+from tfdcu.workdir.atomic import atomic_write
 
 TITLES = {
     "cifar10": "CIFAR-10, ResNet-56, 50 labels a class, Tiny ImageNet",
@@ -14,8 +14,8 @@ TITLES = {
 }
 ZERO = (
     "0 pruned",
-    "0 pruned at once and repaired",
-    "0 pruned and repaired",
+    "0 pruned at once and reconstructed",
+    "0 pruned and reconstructed",
 )
 BEST = "5 everything"
 ORACLE = "6 oracle"
@@ -31,22 +31,22 @@ POOLS = {
 
 
 def write_page(path, rows):
-    """Writes `<path>.md`, `<path>_ladder.png` and, of pools, `_pool.png`.
+    """Writes `<path>.md`, `<path>_ablation.png` and, of pools, `_pool.png`.
 
     Args:
         path: `Path` without an ending; its name says which example.
-        rows: List of dicts as `ladder.run` gives.
+        rows: List of dicts as `ablation.run` gives.
     """
     content = {f"{path}.md": page(path.name, rows).encode()}
     pictures = {
-        "_ladder.png": (ladder,),
+        "_ablation.png": (ablation,),
         "_pool.png": (learning_curve, POOLS[path.name]),
     }
     for ending, (picture, *others) in pictures.items():
         drawn = style.draw(picture, rows, *others)
         if drawn is not None:
             content[f"{path}{ending}"] = drawn
-    with whole_files(*content) as files:
+    with atomic_write(*content) as files:
         for file, data in zip(files, content.values()):
             file.write_bytes(data)
 
@@ -57,23 +57,23 @@ def page(name, rows):
     lines = [
         f"# {TITLES[name]}",
         "",
-        f"`python -m benchmarks.accuracy.ladder --example={name} ...`",
+        f"`python -m benchmarks.accuracy.ablation --example={name} ...`",
         "",
         "Test accuracy in percent, last epoch: mean (lowest to highest) over "
-        f"the seeds. The teacher has {100 * teacher:.2f}. `against rung 5` is "
-        "the mean difference from rung 5 with the same seeds, and how far that "
+        f"the seeds. The teacher has {100 * teacher:.2f}. `against step 5` is "
+        "the mean difference from step 5 with the same seeds, and how far that "
         "is from sure, its standard error. `mimic` is that loss "
         "in the last epoch, `held out` the same on images of the pool that "
         "were not trained on, both of the seeds that recorded them; neither "
         "compares rows that differ in the loss or in mirror images.",
     ]
-    own = [row for row in rows if row["rung"] == BEST]
+    own = [row for row in rows if row["step"] == BEST]
     if own:
         lines += ["", gains(own)]
     for title, names in (
-        ("The ladder", (*ZERO, *rungs.LADDER)),
-        ("Rung 5 with one thing changed", rungs.ABLATIONS),
-        ("Rung 5 elsewhere", rungs.PLACES),
+        ("The ablation", (*ZERO, *steps.STEPS)),
+        ("Step 5 with one thing changed", steps.ABLATIONS),
+        ("Step 5 elsewhere", steps.PLACES),
     ):
         found = [n for n in names if values(rows, n)]
         if found:
@@ -82,27 +82,27 @@ def page(name, rows):
 
 
 def gains(rows):
-    """A sentence on the files of a rung."""
+    """A sentence on the files of a step."""
     smaller, faster = (
         statistics.median(row[key] for row in rows)
         for key in ("smaller", "faster")
     )
     return (
-        "Rung 5's int8 file against the teacher's float32 file, median over "
+        "Step 5's int8 file against the teacher's float32 file, median over "
         f"the seeds: {smaller:.1f}x smaller, {faster:.1f}x faster."
     )
 
 
 def table(rows, names):
-    """A rung a line."""
+    """A step a line."""
     lines = [
-        "| rung | seeds | student | against rung 5 | below the teacher | int8 "
+        "| step | seeds | student | against step 5 | below the teacher | int8 "
         "| minutes | mimic | held out |",
         "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
-    best = {r["seed"]: r["student"] for r in rows if r["rung"] == BEST}
+    best = {r["seed"]: r["student"] for r in rows if r["step"] == BEST}
     for name in names:
-        own = [row for row in rows if row["rung"] == name]
+        own = [row for row in rows if row["step"] == name]
         start = (
             f"| {name} | {len(own)} | {spread(own, 'student')} | "
             f"{'' if name == BEST else against(best, own)} |"
@@ -124,7 +124,7 @@ def against(best, rows):
 
     Args:
         best: Dict from seed to accuracy.
-        rows: The rows of a rung.
+        rows: The rows of a step.
 
     Returns:
         Points, such as "-0.20 ± 0.10"; "" where no seed is the same.
@@ -150,17 +150,17 @@ def minutes(seconds):
     return f"{median:.0f}" if median >= 1 else f"{median:.1f}"
 
 
-def values(rows, rung, key="student"):
-    """What the seeds of a rung have, in percent."""
-    return [100 * row[key] for row in rows if row["rung"] == rung]
+def values(rows, step, key="student"):
+    """What the seeds of a step have, in percent."""
+    return [100 * row[key] for row in rows if row["step"] == step]
 
 
-def lacking(rows, rung):
-    """How many points below the teacher the seeds of a rung are, if known."""
+def lacking(rows, step):
+    """How many points below the teacher the seeds of a step are, if known."""
     return [
         100 * (row["teacher"] - row["student"])
         for row in rows
-        if row["rung"] == rung and "teacher" in row
+        if row["step"] == step and "teacher" in row
     ]
 
 
@@ -179,9 +179,9 @@ def spread(rows, key):
     return f"{mean} ({min(found):.2f} to {max(found):.2f})"
 
 
-def ladder(new_figure, rows):
-    """Means with the range over the seeds, a rung a line."""
-    names = [n for n in (*ZERO, *rungs.LADDER) if values(rows, n)]
+def ablation(new_figure, rows):
+    """Means with the range over the seeds, a step a line."""
+    names = [n for n in (*ZERO, *steps.STEPS) if values(rows, n)]
     figure = new_figure(7, 0.8 + 0.4 * len(names))
     axes = figure.subplots()
     for place, name in enumerate(names):

@@ -39,7 +39,7 @@ def part(pool, num, seed):
 def with_junk(pool, seed):
     """A pool of the same size in which some images are junk.
 
-    A third each of noise, flat colours and printed characters.
+    A third each of noise, flat colors and printed characters.
 
     Args:
         pool: A `Source` of images in [0, 1].

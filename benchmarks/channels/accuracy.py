@@ -6,10 +6,10 @@ macs, its BatchNormalization re-estimated on unlabeled images of another set
 training split, which choose the default, and on test images, which do not.
 Data-driven criteria see the same unlabeled images. "taylor, cost not counted"
 leaves out the division by what a channel costs; "taylor in 4 rounds" asks again
-after every quarter of the way, still without training; "taylor, repaired" has
-its kernels solved anew on the unlabeled images (`tfdcu.pruning.repair`) and
-keeps the teacher's statistics, which are not re-estimated. Rows are kept; a
-second run goes on where the first stopped.
+after every quarter of the way, still without training; "taylor, reconstructed"
+has its kernels solved anew on the unlabeled images
+(`tfdcu.pruning.reconstruct`) and keeps the teacher's statistics, which are not
+re-estimated. Rows are kept; a second run goes on where the first stopped.
 
     python -m benchmarks.channels.accuracy            # all that are missing
     python -m benchmarks.channels.accuracy l1 taylor  # some criteria
@@ -28,8 +28,10 @@ SHARED = Path("../shared")
 BUDGETS = 0.8, 0.6, 0.47, 0.39
 NUM_IMAGES = 2000
 NO_COST, ROUNDS = "taylor, cost not counted", "taylor in 4 rounds"
-REPAIRED = "taylor, repaired"
-SEEDS = {name: (0, 1, 2) for name in ("random", "taylor", ROUNDS, REPAIRED)}
+RECONSTRUCTED = "taylor, reconstructed"
+SEEDS = {
+    name: (0, 1, 2) for name in ("random", "taylor", ROUNDS, RECONSTRUCTED)
+}
 
 
 def load_images():
@@ -64,7 +66,7 @@ def plan_of_work(criteria):
                 if scope == "local" and criterion in (
                     NO_COST,
                     ROUNDS,
-                    REPAIRED,
+                    RECONSTRUCTED,
                 ):
                     continue
                 for seed in SEEDS.get(criterion, (0,)):
@@ -78,10 +80,10 @@ def pruned(teacher, criterion, scope, seed, budget, images):
     from tfdcu.pruning import student_of
 
     options = {"scope": scope, "images": images[:256], "seed": seed}
-    if criterion == REPAIRED:
+    if criterion == RECONSTRUCTED:
         plan = plan_channels(teacher, macs=budget, **options)
         return student_of(plan, images, seed=seed)
-    options["repair"] = False
+    options["reconstruct"] = False
     if criterion == ROUNDS:
         return prune_channels(teacher, macs=budget, rounds=4, **options)
     importance = criterion
@@ -95,7 +97,7 @@ def pruned(teacher, criterion, scope, seed, budget, images):
 def taylor_alone(teacher, images, seed):
     """The scores of "taylor" as a user's own criterion, used as they are."""
     from tfdcu.pruning.groups import Groups
-    from tfdcu.pruning.scores import score_groups
+    from tfdcu.pruning.importance.scores import score_groups
 
     groups = Groups(teacher)
     free = [group for group in groups.all if group.prunable]
@@ -106,15 +108,15 @@ def taylor_alone(teacher, images, seed):
 
 def row_of(key, teacher, data):
     """One pruned student, measured."""
+    from tfdcu.graph.profile import profile
     from tfdcu.pruning import reestimate_statistics
-    from tfdcu.report import profile
 
     criterion, scope, seed, budget = key
     pool, train, test = data
     start = time.perf_counter()
     student = pruned(teacher, criterion, scope, seed, budget, pool)
     seconds = time.perf_counter() - start
-    if criterion != REPAIRED:
+    if criterion != RECONSTRUCTED:
         reestimate_statistics(student, pool)
     before, after = profile(teacher), profile(student)
     return {
@@ -135,9 +137,9 @@ def render(rows):
         "",
         "Written by `python -m benchmarks.channels.accuracy`. CIFAR ResNet-56 "
         "on CIFAR-10, BatchNormalization re-estimated on 1,024 unlabeled Tiny "
-        "ImageNet images (not of the repaired), no training. Accuracy in % on "
-        f"{NUM_IMAGES:,} training images / {NUM_IMAGES:,} test images; the "
-        "training images choose the default. Mean over seeds where random, "
+        "ImageNet images (not of the reconstructed), no training. Accuracy in "
+        f"% on {NUM_IMAGES:,} training images / {NUM_IMAGES:,} test images; "
+        "the training images choose the default. Mean over seeds where random, "
         "with the lowest and highest in brackets.",
         "",
         f"Teacher: {100 * teacher['train']:.1f} / {100 * teacher['test']:.1f}.",
@@ -175,7 +177,7 @@ def _cell(rows):
 
 def main(criteria):
     from tfdcu.models import load
-    from tfdcu.pruning.scores import IMPORTANCES
+    from tfdcu.pruning.importance.scores import IMPORTANCES
 
     path = SHARED / "models" / "resnet56_cifar10.keras"
     if not path.exists():
@@ -189,7 +191,7 @@ def main(criteria):
         rows.append(full)
     done = [row["key"] for row in rows]
     for key in plan_of_work(
-        criteria or (*IMPORTANCES, NO_COST, ROUNDS, REPAIRED)
+        criteria or (*IMPORTANCES, NO_COST, ROUNDS, RECONSTRUCTED)
     ):
         if key in done:
             continue

@@ -2,7 +2,7 @@
 
 Each model is built without weights. Its BatchNormalization statistics are
 those of random images, times a random factor, so that signals stay alive and
-no statistic is 0 or 1. It is pruned in one call, compared with the silenced
+no statistic is 0 or 1. It is pruned in one call, compared with the masked
 original, saved, loaded, converted to LiteRT and run. One process a model; the
 table is written after each, and a second run goes on where the first stopped.
 
@@ -50,10 +50,10 @@ def measure(name, convert):
     import keras
     import numpy as np
 
-    from tfdcu.endings import as_logits
+    from tfdcu.graph.logits import as_logits
     from tfdcu.pruning import plan_channels
     from tfdcu.pruning import reestimate_statistics
-    from tfdcu.pruning.silence import difference
+    from tfdcu.pruning.masked import difference
 
     keras.utils.set_random_seed(0)
     generator = np.random.default_rng(0)
@@ -84,18 +84,18 @@ def measure(name, convert):
         "params": plan.before["params"],
         "params_left": plan.after["params"] / plan.before["params"],
         "groups": len(plan.groups),
-        "walls": sum("no rule" in r["why"] for r in plan.rows()),
+        "unprunable": sum("no rule" in r["why"] for r in plan.rows()),
         "plan_seconds": planned - start,
         "rebuild_seconds": done - planned,
     }
     few = images[:2]
-    reference = plan.silenced()
+    reference = plan.masked()
     row["difference"] = difference(smaller, reference, few)
     logits = np.asarray(smaller(few))
     # The two images must not give the same scores, or nothing is compared.
     spread = np.abs(logits[0] - logits[1]).max() / np.abs(logits).max()
     row["spread"] = float(spread)
-    # How far the pruned model is from the original, not silenced.
+    # How far the pruned model is from the original, not masked.
     row["effect"] = difference(smaller, model, few)
     del model, plan, reference
     with tempfile.TemporaryDirectory() as folder:
@@ -151,15 +151,15 @@ def render(rows):
         "",
         "Written by `python -m benchmarks.channels.applications`. "
         "`difference` is the largest difference of the logits to those of "
-        "the silenced original, over the largest logit (float32, two random "
+        "the masked original, over the largest logit (float32, two random "
         "images); `spread` that of the two images to one another, `effect` "
         "that to the original with all its channels; `LiteRT` that of "
         "the converted file to Keras. Seconds are wall time on two shared CPU "
         "cores.",
         "",
         "| model | macs (M) | macs left | params (M) | params left | groups | "
-        "walls | plan s | rebuild s | difference | spread | effect | loaded "
-        "same | LiteRT |",
+        "unprunable | plan s | rebuild s | difference | spread | effect | "
+        "loaded same | LiteRT |",
         "|---|" + "---:|" * 13,
     ]
     for row in sorted(rows, key=lambda row: row["name"]):
@@ -172,8 +172,9 @@ def render(rows):
         lines.append(
             f"| {row['name']} | {row['macs'] / 1e6:,.0f} | "
             f"{row['macs_left']:.4f} | {row['params'] / 1e6:.2f} | "
-            f"{row['params_left']:.3f} | {row['groups']} | {row['walls']} | "
-            f"{row['plan_seconds']:.2f} | {row['rebuild_seconds']:.2f} | "
+            f"{row['params_left']:.3f} | {row['groups']} | "
+            f"{row['unprunable']} | {row['plan_seconds']:.2f} | "
+            f"{row['rebuild_seconds']:.2f} | "
             f"{row['difference']:.1e} | {row['spread']:.1e} | "
             f"{row['effect']:.1e} | "
             f"{'yes' if row['loaded_same'] else 'no'} | {converted} |"

@@ -18,7 +18,7 @@ import numpy as np
 import tfdcu
 from tfdcu.export import export_all
 from tfdcu.export import latency_runs
-from tfdcu.macs import total_macs
+from tfdcu.graph.macs import total_macs
 
 HERE = Path(__file__).parent
 FORMATS = ("float32", "int8")

@@ -37,7 +37,7 @@ def prune(model):
     """Seconds of a call, of its planning, of cloning the result; macs left."""
     import keras
 
-    from tfdcu.macs import total_macs
+    from tfdcu.graph.macs import total_macs
     from tfdcu.pruning import plan_channels
 
     before = total_macs(model)

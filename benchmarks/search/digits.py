@@ -21,10 +21,9 @@ from absl import flags
 import tfdcu
 from benchmarks import options
 from configs import digits_search
-from tfdcu.files import whole_files
 from tfdcu.search import search
-from tfdcu.search.setting import HELD_OUT
-from tfdcu.search.setting import Setting
+from tfdcu.search.trials import Trials
+from tfdcu.workdir.atomic import atomic_write
 
 HERE = Path(__file__).parent
 
@@ -46,7 +45,7 @@ def add_row(path, config, runs, **channels):
         rows.append(compared(config, runs, channels))
         rows.sort(key=lambda row: row["seed"])
         table = path.with_suffix(".md")
-        with whole_files(file, table) as (data, text):
+        with atomic_write(file, table) as (data, text):
             data.write_text(json.dumps(rows, indent=2) + "\n", "utf-8")
             text.write_text(as_table(rows) + "\n", "utf-8")
     print(as_table(rows))
@@ -69,9 +68,6 @@ def compared(config, runs, channels):
         config.pop(name, None)
     record = search(**config, **searching, workdir=runs / "search")
     config["channels"] = {**config["channels"], **channels}
-    config["data"]["pool_validation"] = (
-        config["data"]["pool_validation"] or HELD_OUT
-    )
     report = tfdcu.compress(**config, workdir=runs / "default")
     default = next(
         row
@@ -110,7 +106,7 @@ def compared(config, runs, channels):
 
 def agreement(student, config):
     """Agreement with the teacher on the pool images that are held out."""
-    setting = Setting(
+    trials = Trials(
         config["teacher"],
         config["labeled"],
         config["unlabeled"],
@@ -118,7 +114,7 @@ def agreement(student, config):
         quality="agreement",
         **{name: config[name] for name in ("data", "channels", "seed")},
     )
-    return setting.judge.quality_of(student, setting.splits(setting.config))
+    return trials.objective.quality_of(student, trials.splits(trials.config))
 
 
 def as_table(rows):

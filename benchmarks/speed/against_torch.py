@@ -11,7 +11,7 @@ from benchmarks.speed.steps import aligned
 from benchmarks.speed.turns import fitting
 from benchmarks.speed.turns import in_turns
 from benchmarks.speed.turns import ratio
-from tfdcu.graph import read_graph
+from tfdcu.graph.graph import read_graph
 
 SIDE = Path(__file__).with_name("torch_step.py")
 # How a layer is told to PyTorch's side.

@@ -19,7 +19,7 @@ from absl import flags
 import tfdcu
 from benchmarks import options
 from configs import digits
-from tfdcu.files import whole_files
+from tfdcu.workdir.atomic import atomic_write
 
 HERE = Path(__file__).parent
 VIEWS = 4
@@ -102,7 +102,7 @@ def main(argv):
             ]:
                 return known
         rows.append(run(views, epochs, seed))
-        with whole_files(file, file.with_suffix(".md")) as (data, text):
+        with atomic_write(file, file.with_suffix(".md")) as (data, text):
             data.write_text(json.dumps(rows, indent=1) + "\n", "utf-8")
             text.write_text(page(rows), "utf-8")
         return rows[-1]

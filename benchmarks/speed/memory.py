@@ -2,9 +2,9 @@
 
 The library keeps what is small in memory: decoded images, encoded records,
 stored logits and what a shuffle holds, each up to a limit (see
-`tfdcu/data/source.py`). So memory is measured twice: with these limits as they
-are, where pools below them may cost less, and with all of them at 4 MiB, where
-every pool is streamed and whatever still grows with it shows.
+`tfdcu/data/sources/source.py`). So memory is measured twice: with these limits
+as they are, where pools below them may cost less, and with all of them at 4
+MiB, where every pool is streamed and whatever still grows with it shows.
 """
 
 import json
@@ -122,7 +122,7 @@ def work(task):
     """Does what a task says; `teacher_targets` before `fit`."""
     from benchmarks.speed.setting import Setting
     from tfdcu.data import open_source
-    from tfdcu.data import source as source_lib
+    from tfdcu.data.sources import source as source_lib
 
     if task["limit"]:
         source_lib.MEMORY_LIMIT = source_lib.SHUFFLE_LIMIT = task["limit"]

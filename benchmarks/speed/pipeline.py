@@ -11,7 +11,7 @@ from benchmarks.speed.turns import ratio
 VIEWS = {
     "as they are": {"augment": None},
     "flip_crop": {"augment": "flip_crop"},
-    "flip_crop, colour": {"augment": ("flip_crop", "colour")},
+    "flip_crop, color": {"augment": ("flip_crop", "color")},
     "flip_crop, mixup": {"augment": "flip_crop", "mix": "mixup"},
 }
 

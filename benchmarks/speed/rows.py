@@ -7,7 +7,6 @@ import re
 from pathlib import Path
 
 from benchmarks.speed.against_torch import torch
-from benchmarks.speed.asking import asking
 from benchmarks.speed.first_step import first_step
 from benchmarks.speed.memory import memory
 from benchmarks.speed.pipeline import pipeline
@@ -18,8 +17,9 @@ from benchmarks.speed.switches import THREADS
 from benchmarks.speed.switches import kernels
 from benchmarks.speed.switches import threads
 from benchmarks.speed.table import page
-from tfdcu.files import whole_files
-from tfdcu.identity import versions
+from benchmarks.speed.targets import asking
+from tfdcu.workdir.atomic import atomic_write
+from tfdcu.workdir.fingerprint import versions
 
 ROWS = {
     "1": limit,
@@ -55,7 +55,7 @@ def measure(setting, file, chosen=()):
         found = ROWS[name](setting)
         found["machine"] = machine() | {"load before": round(before, 1)}
         rows = dict(sorted({**rows, name: found}.items()))
-        with whole_files(file, file.with_suffix(".md")) as (data, text):
+        with atomic_write(file, file.with_suffix(".md")) as (data, text):
             data.write_text(json.dumps(rows, indent=1) + "\n", "utf-8")
             text.write_text(page(rows), "utf-8")
     print(page(rows))

@@ -9,7 +9,7 @@ from benchmarks.speed.turns import calling
 from benchmarks.speed.turns import fitting
 from benchmarks.speed.turns import in_turns
 from benchmarks.speed.turns import ratio
-from tfdcu.transfer.forward import Forward
+from tfdcu.graph.fused import Forward
 
 
 def limit(setting):

@@ -14,9 +14,9 @@ from benchmarks.speed.turns import calling
 from benchmarks.speed.turns import in_turns
 from benchmarks.speed.turns import ratio
 from configs import cifar10_resnet56
-from tfdcu.transfer import teacher_function
-from tfdcu.transfer.forward import Forward
-from tfdcu.transfer.parts import num_cores
+from tfdcu.distill import teacher_function
+from tfdcu.graph.fused import Forward
+from tfdcu.graph.parallel import num_cores
 
 ROOT = Path(__file__).parents[2]
 KERNELS = "TF_ENABLE_ONEDNN_OPTS"
@@ -55,10 +55,10 @@ def threads(setting):
             batches.batch_size + batches.labeled_batch_size,
         ),
         "notes": [
-            f"`{THREADS}`. `scripts.compress` and `scripts.tune` give an "
+            f"`{THREADS}`. `scripts.compress` and `scripts.search` give an "
             "operation half of the cores where BatchNormalization is frozen. "
             "A pass in which no image depends on another then takes two "
-            "halves of a batch at once; the fused step, which normalises a "
+            "halves of a batch at once; the fused step, which normalizes a "
             "batch as a whole, does not."
         ],
     }

@@ -7,7 +7,7 @@ Runs in an environment of its own, with no import of this project:
 
 Reads the networks from the file it is given, tries both memory layouts, says
 which is faster, and then answers each line, `stored 24` or `live 24`, with the
-seconds of a step. The batch is fixed: there is no input pipeline, which favours
+seconds of a step. The batch is fixed: there is no input pipeline, which favors
 this side. Strided convolutions are padded evenly, as PyTorch's users write it.
 """
 

@@ -10,7 +10,7 @@ def in_turns(variants, turns, steps):
     """Seconds a step of each variant, measured one after the other.
 
     Every second turn goes through them backwards, so that a machine that
-    grows slower or faster favours none. One step of each is a warm-up.
+    grows slower or faster favors none. One step of each is a warm-up.
 
     Args:
         variants: Dict from name to function (steps) -> seconds a step.

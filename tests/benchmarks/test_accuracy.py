@@ -1,43 +1,43 @@
-"""Laws of the accuracy ladder's rungs and of its table; nothing is trained."""
+"""Laws of the ablation's steps and of its table; nothing is trained."""
 
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
 import tfdcu
-from benchmarks.accuracy import rungs
+from benchmarks.accuracy import steps
+from benchmarks.accuracy.ablation import elsewhere
 from benchmarks.accuracy.examples import cifar10
 from benchmarks.accuracy.examples import digits_example
-from benchmarks.accuracy.ladder import elsewhere
 from benchmarks.accuracy.page import ORACLE
 from benchmarks.accuracy.page import POOLS
 from benchmarks.accuracy.page import learning_curve
 from benchmarks.accuracy.page import page
+from tfdcu.distill.feature_layers import default_feature_layer
 from tfdcu.report import style
-from tfdcu.stages import SECTIONS
-from tfdcu.stages import check_sections
-from tfdcu.transfer.taps import default_feature_layer
+from tfdcu.stages.config import SECTIONS
+from tfdcu.stages.config import check_config
 
 EXAMPLES = digits_example("teacher.keras"), cifar10("teacher.keras", "data")
-RUNGS = [*rungs.LADDER, *rungs.ABLATIONS, *rungs.PLACES]
+STEPS = [*steps.STEPS, *steps.ABLATIONS, *steps.PLACES]
 
 
 def test_a_change_merges_sections_and_leaves_the_config():
     config = {"a": {"x": 1, "y": 2}, "b": 3}
-    assert rungs.changed(config, {"a": {"y": 4}, "b": None}) == {
+    assert steps.changed(config, {"a": {"y": 4}, "b": None}) == {
         "a": {"x": 1, "y": 4},
         "b": None,
     }
     assert config == {"a": {"x": 1, "y": 2}, "b": 3}
 
 
-@pytest.mark.parametrize("rung", RUNGS)
+@pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda one: one.name)
-def test_every_rung_is_a_config_that_compress_takes(example, rung):
+def test_every_step_is_a_config_that_compress_takes(example, step):
     config = example.config(seed=0)
-    for change in rungs.changes(rung):
-        config = rungs.changed(config, change)
-    assert check_sections({name: config[name] for name in SECTIONS})
+    for change in steps.changes(step):
+        config = steps.changed(config, change)
+    assert check_config({name: config[name] for name in SECTIONS})
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda one: one.name)
@@ -48,7 +48,7 @@ def test_the_last_features_are_the_last_before_the_pooling(example):
 
 
 def test_the_table_has_means_and_ranges_in_percent():
-    row = {"rung": "1 labels", "teacher": 0.9, "int8": 0.5, "seconds": 60}
+    row = {"step": "1 labels", "teacher": 0.9, "int8": 0.5, "seconds": 60}
     rows = [
         row | {"seed": 0, "student": 0.7},
         row | {"seed": 1, "student": 0.8},
@@ -64,14 +64,14 @@ def test_the_table_compares_with_rung_5_by_seed():
     row = {"teacher": 0.9, "int8": 0.5, "smaller": 8.0, "faster": 2.0}
     students = {
         "5 everything": (0.80, 0.84, 0.82),
-        "no repair": (0.79, 0.81),
+        "no reconstruction": (0.79, 0.81),
         "adam": (0.85,),
     }
     text = page(
         "digits",
         [
-            row | {"rung": rung, "seed": seed, "student": student}
-            for rung, found in students.items()
+            row | {"step": step, "seed": seed, "student": student}
+            for step, found in students.items()
             for seed, student in enumerate(found)
         ],
     )
@@ -82,7 +82,7 @@ def test_the_table_compares_with_rung_5_by_seed():
 
 
 def test_the_table_has_the_losses_of_the_seeds_that_have_them():
-    row = {"rung": "1 labels", "teacher": 0.9, "int8": 0.5, "student": 0.8}
+    row = {"step": "1 labels", "teacher": 0.9, "int8": 0.5, "student": 0.8}
     row |= {"seconds": 60, "seed": 0}
     losses = {"mimic": 0.1, "held_out": 0.2}, {"mimic": 0.2, "held_out": None}
     text = page("digits", [row, *(row | one for one in losses)])
@@ -90,20 +90,20 @@ def test_the_table_has_the_losses_of_the_seeds_that_have_them():
 
 
 def test_the_page_says_what_the_files_of_rung_5_gain():
-    row = {"rung": "5 everything", "teacher": 0.9, "int8": 0.5, "student": 0.8}
+    row = {"step": "5 everything", "teacher": 0.9, "int8": 0.5, "student": 0.8}
     row |= {"seconds": 60, "smaller": 8.04}
     rows = [row | {"seed": n, "faster": n} for n in (1, 2, 6)]
     assert "8.0x smaller, 2.0x faster." in page("digits", rows)
 
 
-@pytest.mark.parametrize("rung", ["pool of 250", "pool of 1k", "pool of 2k"])
-def test_a_smaller_pool_has_as_many_steps_and_its_images(rung):
+@pytest.mark.parametrize("step", ["pool of 250", "pool of 1k", "pool of 2k"])
+def test_a_smaller_pool_has_as_many_steps_and_its_images(step):
     example = EXAMPLES[0]
     config = example.config(seed=0)
     config["targets"]["views"] = 3
-    (change,) = rungs.changes(rung)
+    (change,) = steps.changes(step)
     num = change["unlabeled"]
-    found = elsewhere(example, rungs.changed(config, change), seed=0)
+    found = elsewhere(example, steps.changed(config, change), seed=0)
     full = 6000 - config["data"]["pool_validation"]
     trained_on = (
         found["unlabeled"].num_images - config["data"]["pool_validation"]
@@ -118,13 +118,13 @@ def test_a_smaller_pool_has_as_many_steps_and_its_images(rung):
 
 
 @pytest.mark.parametrize(
-    ("rung", "times"), [("far half", 2), ("quarter by nnpu", 4), ("mixup", 1)]
+    ("step", "times"), [("far half", 2), ("quarter by nnpu", 4), ("mixup", 1)]
 )
-def test_a_share_of_the_pool_has_as_many_steps(rung, times):
+def test_a_share_of_the_pool_has_as_many_steps(step, times):
     example = EXAMPLES[1]
     config = example.config(seed=0)
-    (change,) = rungs.changes(rung)
-    found = elsewhere(example, rungs.changed(config, change), seed=0)
+    (change,) = steps.changes(step)
+    found = elsewhere(example, steps.changed(config, change), seed=0)
     assert found["unlabeled"] == config["unlabeled"]
     for section, field in (("training", "epochs"), ("targets", "views")):
         assert found[section][field] == times * config[section][field]
@@ -132,7 +132,7 @@ def test_a_share_of_the_pool_has_as_many_steps(rung, times):
 
 def test_the_learning_curve_is_drawn_of_three_sizes():
     rows = [
-        {"rung": name, "seed": 0, "teacher": 0.9, "student": 0.8 + place / 50}
+        {"step": name, "seed": 0, "teacher": 0.9, "student": 0.8 + place / 50}
         for place, name in enumerate(POOLS["digits"])
     ]
     assert style.draw(learning_curve, rows[:2], POOLS["digits"]) is None
@@ -144,7 +144,7 @@ def test_what_bounds_say_starts_at_the_smallest_pool_and_halves_beyond_oracle():
     pools = {"few": 100, "more": 400, "all": 1600}
     students = {"few": 0.8, "more": 0.84, "all": 0.85, ORACLE: 0.88}
     rows = [
-        {"rung": name, "seed": 0, "teacher": 0.9, "student": student}
+        {"step": name, "seed": 0, "teacher": 0.9, "student": student}
         for name, student in students.items()
     ]
     figures = []

@@ -7,7 +7,7 @@ import pytest
 from absl import flags
 from absl.testing import flagsaver
 
-from benchmarks.accuracy import ladder
+from benchmarks.accuracy import ablation
 from benchmarks.search import cifar10
 from benchmarks.search import digits
 from benchmarks.speed import equal_time
@@ -119,13 +119,13 @@ def test_equal_time_gives_the_stored_run_what_the_live_one_took(
     )
 
 
-def test_a_ladder_runs_what_its_file_lacks(command, monkeypatch, tmp_path):
+def test_a_ablation_runs_what_its_file_lacks(command, monkeypatch, tmp_path):
     asked = []
 
-    def run(example, rung, seed, folder):
-        asked.append((example.name, example.teacher, rung, seed))
+    def run(example, step, seed, folder):
+        asked.append((example.name, example.teacher, step, seed))
         return {
-            "rung": rung,
+            "step": step,
             "seed": seed,
             "teacher": 0.9,
             "student": 0.8,
@@ -133,17 +133,17 @@ def test_a_ladder_runs_what_its_file_lacks(command, monkeypatch, tmp_path):
             "seconds": 60,
         }
 
-    monkeypatch.setattr(ladder, "HERE", tmp_path)
-    monkeypatch.setattr(ladder, "run", run)
+    monkeypatch.setattr(ablation, "HERE", tmp_path)
+    monkeypatch.setattr(ablation, "run", run)
     rows = ["1 labels", "mixup"]
-    command(ladder.main, rows=rows, seeds=1)
-    command(ladder.main, rows=rows, seeds=2)
+    command(ablation.main, rows=rows, seeds=1)
+    command(ablation.main, rows=rows, seeds=2)
     assert asked == [
-        ("digits", "t.keras", rung, seed) for seed in (0, 1) for rung in rows
+        ("digits", "t.keras", step, seed) for seed in (0, 1) for step in rows
     ]
     assert "| mixup | 2 | 80.00" in (tmp_path / "digits.md").read_text()
     with pytest.raises(SystemExit, match="unknown rows.*'7 magic'"):
-        command(ladder.main, rows=["7 magic"])
+        command(ablation.main, rows=["7 magic"])
 
 
 def test_side_by_side_measures_the_rows_it_is_told(

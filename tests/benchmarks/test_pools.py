@@ -1,4 +1,4 @@
-"""Laws of the pools that the ladder is climbed with elsewhere."""
+"""Laws of the pools that the ablation runs on elsewhere."""
 
 import numpy as np
 import pytest

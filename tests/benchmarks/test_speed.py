@@ -10,7 +10,6 @@ from keras import layers
 
 import tfdcu
 from benchmarks.speed import against_torch
-from benchmarks.speed import asking
 from benchmarks.speed import equal_time
 from benchmarks.speed import first_step
 from benchmarks.speed import memory
@@ -18,12 +17,13 @@ from benchmarks.speed import pipeline
 from benchmarks.speed import rows
 from benchmarks.speed import steps
 from benchmarks.speed import switches
+from benchmarks.speed import targets
 from benchmarks.speed import turns
 from benchmarks.speed.setting import Setting
 from benchmarks.speed.setting import open_setting
-from tests import tiny
-from tfdcu.data import source as source_lib
-from tfdcu.transfer.parts import num_cores
+from tests.support import tiny
+from tfdcu.data.sources import source as source_lib
+from tfdcu.graph.parallel import num_cores
 
 # A process that says how many steps it was asked for, as if those were seconds.
 ECHO = """
@@ -195,7 +195,7 @@ def test_row_4_measures_pools_larger_than_their_files(setting, monkeypatch):
 
 
 def test_row_5_measures_every_size_and_the_line(setting):
-    row = asking.asking(setting)
+    row = targets.asking(setting)
     seconds = row["seconds"]
     assert min(seconds["32 images"]) > min(seconds["bare teacher, an image"])
     line = np.divide(

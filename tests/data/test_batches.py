@@ -3,10 +3,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests import tiny
-from tests.data import files
+from tests.support import files
+from tests.support import tiny
 from tfdcu import data
-from tfdcu.data import source as source_lib
+from tfdcu.data.sources import source as source_lib
+from tfdcu.pool.write_targets import view_batches
 
 
 def numbered(num, first=0):
@@ -363,7 +364,7 @@ def test_without_labeled_images_the_pool_is_mixed_with_itself():
     assert len({image.tobytes() for image in seen.numpy()} - known) > 10
 
 
-@pytest.mark.parametrize("augment", [None, ("flip_crop", "colour")])
+@pytest.mark.parametrize("augment", [None, ("flip_crop", "color")])
 def test_a_mixed_run_that_is_resumed_sees_the_same(augment):
     labeled = tiny.images(5, channels=3), np.arange(5)
     pool = tiny.images(23, channels=3, seed=1)
@@ -396,6 +397,6 @@ def test_no_pipeline_has_a_tuner_that_outlives_it(labeled):
         opened.batches(3),
         data.evaluation_batches(opened),
         data.training_batches(few() if labeled else None, numbered(4)),
-        data.view_batches(opened.without_labels(), np.arange(4), 2),
+        view_batches(opened.without_labels(), np.arange(4), 2),
     ]
     assert all(one.options().autotune.enabled is False for one in made)

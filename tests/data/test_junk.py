@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests import tiny
+from tests.support import tiny
 from tfdcu import data
 from tfdcu.data.junk import correlation
 from tfdcu.data.junk import spread
@@ -27,8 +27,8 @@ def checkerboard(size=8):
 
 
 def test_spread_is_around_each_channel_and_relative_to_the_range():
-    colour = np.broadcast_to(np.float32([0.1, 0.5, 0.9]), (1, 4, 4, 3))
-    assert spread(colour, (0, 1)) == pytest.approx(0, abs=1e-6)
+    color = np.broadcast_to(np.float32([0.1, 0.5, 0.9]), (1, 4, 4, 3))
+    assert spread(color, (0, 1)) == pytest.approx(0, abs=1e-6)
     assert spread(checkerboard(), (0, 1)) == 0.5
     assert spread(255 * checkerboard(), (0, 255)) == 0.5
 

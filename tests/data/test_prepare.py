@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests import tiny
-from tests.data import files
+from tests.support import files
+from tests.support import tiny
 from tfdcu import data
 
 DIGITS = {"num_classes": 10, "image_shape": (8, 8, 1)}
@@ -42,7 +42,8 @@ def test_everything_in_one_call():
 
 def test_no_labels_at_all():
     splits = data.prepare(None, tiny.images(), **TINY)
-    assert splits.unlabeled.num_images == 16
+    assert splits.unlabeled.num_images == 15
+    assert splits.pool_validation.num_images == 1
     assert splits.labeled is splits.validation is splits.test is None
 
 
@@ -192,11 +193,12 @@ def test_other_images_in_the_same_place_are_described_otherwise():
     pool = data.open_source(tiny.images(100, seed=1), labeled=False)
     one = described(pool.subset(range(50)))
     assert one == described(pool.subset(range(50)))
-    assert set(one) == {"labeled", "unlabeled"}
+    assert set(one) == {"labeled", "unlabeled", "pool_validation"}
+    assert one["pool_validation"]["num_images"] == 5
     other = described(pool.subset(range(50, 100)))
     assert other["labeled"] == one["labeled"]
     assert other["unlabeled"] != one["unlabeled"]
-    assert other["unlabeled"]["num_images"] == 50
+    assert other["unlabeled"]["num_images"] == 45
 
 
 def reshuffling(num=16, **options):

@@ -1,6 +1,6 @@
 import numpy as np
 
-from tests import tiny
+from tests.support import tiny
 from tfdcu import data
 
 

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from tfdcu.data import shards
-from tfdcu.data import source as source_lib
+from tfdcu.data.sources import source as source_lib
 
 VIEWS, IMAGES, SIZE = 3, 11, 4
 PARTS = {"logits": ("float16", (5,)), "rest": ("float16", ())}

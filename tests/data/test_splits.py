@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests import tiny
+from tests.support import tiny
 from tfdcu import data
-from tfdcu.data import source as source_lib
+from tfdcu.data.sources import source as source_lib
 
 
 def arrays(num=40):

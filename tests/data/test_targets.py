@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests import tiny
+from tests.support import tiny
 from tfdcu import data
-from tfdcu.data import source as source_lib
+from tfdcu.data.sources import source as source_lib
 from tfdcu.data.targets import Targets
 from tfdcu.data.targets import claim
+from tfdcu.pool.write_targets import Collector
+from tfdcu.pool.write_targets import view_batches
 
 IMAGES = tiny.images(10)
 LOGITS = np.random.default_rng(0).normal(size=(2, 10, 4)).astype("float32")
@@ -36,8 +38,8 @@ def pool(images=IMAGES):
 def written(path, numbers=(0, 1, 2)):
     """Targets with the shards of these numbers."""
     targets = claim(path, fingerprint(pool()))
-    collector = data.Collector(targets)
-    batches = data.view_batches(
+    collector = Collector(targets)
+    batches = view_batches(
         pool(), targets.ids(numbers), 3, "shift", targets.views
     )
     for ids, view, pixels, _ in batches:
@@ -144,7 +146,7 @@ def test_batches_hold_the_targets_of_their_views(
     if stream:
         images = tf.data.Dataset.from_tensor_slices(IMAGES)
     by_view = {}
-    for ids, view, _, seen in data.view_batches(
+    for ids, view, _, seen in view_batches(
         pool(), np.arange(10), 10, "shift", 2
     ):
         for image, place in zip(seen.numpy(), ids.numpy(), strict=True):

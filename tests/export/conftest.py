@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests import tiny
+from tests.support import tiny
 from tfdcu.export import export_all
 
 CLASSES = ("ant", "bee", "cat", "dog")

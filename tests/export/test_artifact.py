@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests import tiny
+from tests.support import tiny
 from tfdcu.export import LiteRTModel
 from tfdcu.export import export_all
 from tfdcu.export import export_litert

@@ -6,8 +6,8 @@ import keras
 import numpy as np
 import pytest
 
-from tests import tiny
 from tests.export.test_convert import inverse_net
+from tests.support import tiny
 from tfdcu.export import check_litert
 from tfdcu.export.check import MIN_AGREEMENT
 from tfdcu.export.check import first_choices

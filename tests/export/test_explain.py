@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests import tiny
 from tests.export.test_artifact import sparse_net
+from tests.support import tiny
 from tfdcu.export import explain
 from tfdcu.export import export_litert
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from tests import tiny
 from tests.export.test_artifact import sparse_net
+from tests.support import tiny
 from tfdcu.export import export_litert
 from tfdcu.export import inspect_litert
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests import tiny
 from tests.export.conftest import CLASSES
+from tests.support import tiny
 from tfdcu.export import LiteRTModel
 
 

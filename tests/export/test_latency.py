@@ -5,7 +5,7 @@ import importlib
 import numpy as np
 import pytest
 
-from tests import tiny
+from tests.support import tiny
 from tfdcu.export import LiteRTModel
 from tfdcu.export import export_litert
 from tfdcu.export import latency

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import tfdcu
-from tests import tiny
+from tests.support import tiny
 from tfdcu.export import litert_latency
 
 

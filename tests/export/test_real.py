@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from tests import tiny
+from tests.support import tiny
 from tfdcu.export import LiteRTModel
 from tfdcu.export import check_litert
 from tfdcu.export import export_all

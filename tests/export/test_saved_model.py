@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from tests import tiny
+from tests.support import tiny
 from tfdcu.export.saved_model import as_float32
 from tfdcu.export.saved_model import check_model
 

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from tests import tiny
+from tests.support import tiny
 from tfdcu.models import build
 from tfdcu.models.applications import _preprocessing
 from tfdcu.models.applications import application_names

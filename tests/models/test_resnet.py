@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from tests import tiny
+from tests.support import tiny
 from tfdcu.models import build
 
 TEACHER = pathlib.Path("../shared/models/resnet56_cifar10.keras")

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from tests import tiny
+from tests.support import tiny
 from tfdcu.pruning.patches import sampled_patches
 from tfdcu.pruning.patches import sampled_positions
 from tfdcu.pruning.patches import sampled_values

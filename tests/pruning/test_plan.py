@@ -1,105 +1,84 @@
-"""Masks move exactly when TFMOT's schedule says so, and at its end."""
+"""Laws of a plan's account of what stays, for every layer of the model."""
 
-import math
+import json
 
+import keras
+import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import settings
-from hypothesis import strategies as st
+from keras import layers
 
-from tfdcu.pruning.plan import Plan
-from tfdcu.pruning.plan import check_plan
-from tfdcu.pruning.sparsity import _tfmot
+from tests.support import tiny
+from tfdcu.pruning import plan_channels
 
 
-def plan(schedule="polynomial", params=None, once=False, **arguments):
-    arguments = {
-        "initial_sparsity": 0.0,
-        "begin_step": 0,
-        "end_step": None,
-        "frequency": None,
-        **arguments,
-    }
-    return Plan(
-        _tfmot()[1],
-        schedule,
-        0.8,
-        params=params or {"epochs": 2, "steps": 10},
-        once=once,
-        **arguments,
+def branches():
+    """Concatenation, flattening and a shortcut, twice over."""
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((8, 8, 3), name="image")
+    x = layers.Conv2D(16, 3, padding="same", name="one")(inputs)
+    y = layers.Conv2D(16, 3, padding="same", name="two")(inputs)
+    both = layers.Concatenate(name="both")([x, y])
+    z = layers.Conv2D(32, 1, activation="relu", name="three")(both)
+    z = layers.Add(name="sum")([z, both])
+    z = layers.MaxPooling2D(4, name="pool")(z)
+    z = layers.Flatten(name="flat")(z)
+    return keras.Model(inputs, layers.Dense(4, name="logits")(z))
+
+
+NETS = {
+    "plain": tiny.plain_net,
+    "residual": tiny.residual_net,
+    "depthwise": tiny.depthwise_net,
+    "branches": branches,
+}
+
+
+def unheard(model, plan):
+    """The model, its channels that go no longer heard by what comes after."""
+    stays = plan._kept[plan._groups.unit]
+    for side in plan._groups.trace.sides.values():
+        if side.role == "in":
+            value = keras.ops.convert_to_numpy(side.variable)
+            view = [1] * value.ndim
+            view[side.axis] = -1
+            side.variable.assign(value * stays[side.labels].reshape(view))
+    return model
+
+
+@pytest.mark.parametrize("net", NETS)
+def test_kept_channels_of_every_layer_are_what_the_smaller_model_has(net):
+    model = NETS[net]()
+    plan = plan_channels(model, macs=0.5, tolerance=0.2)
+    unheard(model, plan)
+    smaller, kept = plan.apply(), plan.kept_channels()
+    names = [layer.name for layer in model.layers[1:]]
+    assert set(kept) < set(names) and "logits" not in kept
+    images = tiny.images(3, 8, model.input_shape[-1])
+    before, after = (
+        keras.Model(one.input, [one.get_layer(name).output for name in names])(
+            images, training=False
+        )
+        for one in (model, smaller)
     )
+    for name, whole, part in zip(names, before, after, strict=True):
+        whole = np.asarray(whole)
+        expected = whole[..., kept[name]] if name in kept else whole
+        np.testing.assert_allclose(
+            part, expected, atol=1e-5 * np.abs(whole).max(), err_msg=name
+        )
 
 
-def moves(of, until):
-    steps, step = [], -1
-    while (step := of.due_after(step)) <= until:
-        steps.append(step)
-    return steps
+def test_what_stays_can_be_written_down():
+    plan = plan_channels(tiny.residual_net(), macs=0.5)
+    kept = plan.kept_channels()
+    assert json.loads(json.dumps(kept)) == kept
+    for name, indices in kept.items():
+        assert indices == plan.keep[name].tolist() == sorted(indices)
+    assert kept["stem"] == kept["stem_bn"] == kept["block1_out"]
 
 
-@settings(max_examples=15, deadline=None)
-@given(
-    begin=st.integers(0, 9), span=st.integers(1, 20), every=st.integers(1, 7)
-)
-def test_moves_are_tfmots_own_and_the_end(begin, span, every):
-    end = begin + span
-    ours = plan(begin_step=begin, end_step=end, frequency=every)
-    tfmots = [s for s in range(40) if bool(ours.schedule(s)[0])]
-    assert moves(ours, 39) == sorted({*tfmots, end})
-
-
-def test_constant_schedule_moves_forever_as_tfmots_does():
-    ours = plan("constant", begin_step=3, frequency=5)
-    tfmots = [s for s in range(30) if bool(ours.schedule(s)[0])]
-    assert moves(ours, 29) == tfmots
-    assert ours.reached_at == 3
-
-
-def test_polynomial_ends_at_three_quarters_of_the_planned_steps():
-    assert plan().end == 15
-    assert plan(begin_step=12).end == 12 + 6
-    assert float(plan().schedule(15)[1]) == pytest.approx(0.8)
-
-
-def test_m_by_n_moves_once():
-    assert moves(plan(once=True, begin_step=4), 100) == [4]
-    assert plan(once=True).due_after(0) == math.inf
-
-
-def test_schedule_object_keeps_its_own_steps():
-    own = _tfmot()[1].PolynomialDecay(0.1, 0.8, 5, 20, frequency=6)
-    assert moves(plan(own), 50) == [5, 11, 17, 20]
-
-
-def test_unknown_steps_need_an_end():
-    with pytest.raises(ValueError, match="number of steps in an epoch"):
-        plan(params={"epochs": 2, "steps": None})
-    assert plan(params={"epochs": 2, "steps": None}, end_step=7).end == 7
-
-
-@pytest.mark.parametrize(
-    "arguments, message",
-    [
-        ({"final_sparsity": 1.0}, r"final_sparsity.*\[0, 1\).*1.0"),
-        ({"final_sparsity": -0.1}, r"final_sparsity.*Received"),
-        ({"initial_sparsity": 1.5}, r"initial_sparsity.*Received"),
-        ({"schedule": "linear"}, "constant, polynomial.*'linear'"),
-        ({"schedule": object()}, "not a sparsity schedule"),
-        ({"begin_step": -1}, "begin_step must not be negative"),
-        ({"begin_step": 9, "end_step": 5}, "end_step must come after.*5"),
-        ({"begin_step": 5, "end_step": 5}, "end_step must come after"),
-        ({"frequency": 0}, "frequency must be"),
-    ],
-)
-def test_arguments_out_of_range_are_refused(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        check_plan(**{"final_sparsity": 0.5, **arguments})
-
-
-def test_schedule_object_beside_steps_or_another_end_is_refused():
-    own = _tfmot()[1].ConstantSparsity(0.6, 0)
-    check_plan(0.6, own)
-    with pytest.raises(ValueError, match="ends elsewhere.*0.6.*0.5"):
-        check_plan(0.5, own)
-    with pytest.raises(ValueError, match="holds its own steps.*begin_step=3"):
-        check_plan(0.6, own, begin_step=3)
+def test_of_a_layer_that_loses_nothing_nothing_is_said():
+    plan = plan_channels(
+        tiny.plain_net(), ratio=0.84, exclude="conv2", importance="l1"
+    )
+    assert set(plan.kept_channels()) == {"conv1", "bn1", "relu1"}

@@ -1,4 +1,4 @@
-"""Random graphs, pruned at random, equal their silenced originals."""
+"""Random graphs, pruned at random, equal their masked originals."""
 
 import keras
 import numpy as np
@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from keras import layers
 from keras import ops
 
-from tests.pruning.test_rules import check
-from tests.pruning.test_rules import shaken
+from tests.pruning.rules.test_rules import check
+from tests.pruning.rules.test_rules import shaken
 
 WIDTHS = 4, 6, 8
 

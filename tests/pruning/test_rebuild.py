@@ -6,11 +6,11 @@ import pytest
 from keras import layers
 from keras import ops
 
-from tests import tiny
-from tests.pruning.test_rules import check
-from tests.pruning.test_rules import ends
-from tests.pruning.test_rules import image
-from tests.pruning.test_rules import shaken
+from tests.pruning.rules.test_rules import check
+from tests.pruning.rules.test_rules import ends
+from tests.pruning.rules.test_rules import image
+from tests.pruning.rules.test_rules import shaken
+from tests.support import tiny
 from tfdcu.pruning.groups import Groups
 from tfdcu.pruning.rebuild import rebuild
 
@@ -57,10 +57,10 @@ def odd(units):
     return Odd(tensor, layers.Dense(units)(tensor))
 
 
-@pytest.mark.parametrize("wall", [Block, odd])
-def test_a_model_that_is_a_wall_keeps_its_weights(wall):
+@pytest.mark.parametrize("unprunable", [Block, odd])
+def test_an_unprunable_model_keeps_its_weights(unprunable):
     inputs = keras.Input((8,))
-    inner = wall(6)
+    inner = unprunable(6)
     x = layers.Dense(9)(inner(layers.Dense(8)(inputs)))
     model = shaken(keras.Model(inputs, ends(x)))
     inner._flatten_layers()[-1].trainable = False

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests import tiny
+from tests.support import tiny
 from tfdcu.report import accuracy_figure
 from tfdcu.report import figures
 from tfdcu.report import relative_figure

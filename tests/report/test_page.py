@@ -6,13 +6,13 @@ import re
 
 import pytest
 
-from tests import tiny
-from tfdcu import files as whole
+from tests.support import tiny
 from tfdcu.report import accuracy_figure
 from tfdcu.report import headline
 from tfdcu.report import render
 from tfdcu.report import write_report
 from tfdcu.report.page import flat
+from tfdcu.workdir import atomic as whole
 
 HOSTILE = "<script>alert('x')</script><img src=x onerror=alert(1)>"
 

@@ -9,7 +9,7 @@ import keras
 import pytest
 import tqdm.std
 
-from tests import tiny
+from tests.support import tiny
 from tfdcu.report import Progress
 from tfdcu.report import ProgressBar
 

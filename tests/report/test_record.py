@@ -6,11 +6,11 @@ import os
 import numpy as np
 import pytest
 
-from tests import tiny
-from tfdcu import files
+from tests.support import tiny
 from tfdcu.report import Row
 from tfdcu.report import read_report
 from tfdcu.report import write_report
+from tfdcu.workdir import atomic
 
 
 def test_what_was_written_is_read(tmp_path):
@@ -60,7 +60,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(
     def full(_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(files.os, "fsync", full)
+    monkeypatch.setattr(atomic.os, "fsync", full)
     with pytest.raises(OSError, match="disk filled up"):
         write_report(path, {**tiny.report_record(), "notes": ["new"]})
     assert path.read_bytes() == before

@@ -1,6 +1,6 @@
 import pytest
 
-from tests import tiny
+from tests.support import tiny
 from tfdcu.report import rows as module
 
 

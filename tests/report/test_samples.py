@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests import tiny
 from tests.report.test_figures import drawn
+from tests.support import tiny
 from tfdcu.report import samples as module
 from tfdcu.report import samples_figure
 

@@ -1,6 +1,6 @@
 """Laws of the sentence on what was kept of a pool."""
 
-from tfdcu.report import selection_in_words
+from tfdcu.report import format_selection
 
 FOUND = {
     "by": "nnpu",
@@ -16,7 +16,7 @@ FOUND = {
 
 
 def test_what_was_kept_is_said_in_a_sentence():
-    assert selection_in_words(FOUND) == [
+    assert format_selection(FOUND) == [
         "1,500 of 6,000 images of the pool (25.0 %) are kept, those most like "
         "the labeled images: the teacher's mean confidence goes from 0.80 to "
         "0.91, and its choices are as varied as 9.7 classes in equal parts, "
@@ -26,5 +26,5 @@ def test_what_was_kept_is_said_in_a_sentence():
 
 def test_junk_and_a_rule_of_the_users_own_are_named():
     own = {**FOUND, "by": "farthest", "num_dropped": 1234}
-    (sentence,) = selection_in_words(own)
+    (sentence,) = format_selection(own)
     assert "are kept, by farthest, after 1,234 that were junk:" in sentence

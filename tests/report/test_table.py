@@ -2,7 +2,7 @@ import copy
 
 import pytest
 
-from tests import tiny
+from tests.support import tiny
 from tfdcu.report import markdown_table
 from tfdcu.report import table
 from tfdcu.report.table import escape

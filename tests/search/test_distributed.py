@@ -14,9 +14,9 @@ import pytest
 PROGRAM = """
 import sys
 import keras_tuner
-from tests.search.test_run import arguments
+from tests.search.test_search import arguments
 from tfdcu.search import oracles, search, tuners
-oracles.Lasting.patience = 20.0
+oracles.ResumableOracle.patience = 20.0
 tuners.BEAT = 1.0
 options = arguments(tuner="RandomSearch", max_trials=4, limits=None)
 options["space"] = {"channels.macs": [0.3, 0.4, 0.5, 0.6],

@@ -3,12 +3,12 @@ import numpy as np
 import pytest
 
 import tfdcu
-from tests import tiny
+from tests.support import tiny
 from tfdcu.pruning import reestimate_statistics
 from tfdcu.search import StudentHyperModel
 from tfdcu.search import hypermodel as module
-from tfdcu.shrink import sample
-from tfdcu.transfer.checkpoint import Checkpoint
+from tfdcu.stages.prune import sample
+from tfdcu.training.checkpoint import Checkpoint
 
 
 def hypermodel(**changes):
@@ -66,9 +66,9 @@ def test_the_best_models_are_those_that_were_scored(tuner):
     for trial, model in zip(
         tuner.oracle.get_best_trials(2), tuner.get_best_models(2)
     ):
-        setting = tuner.hypermodel.setting
-        splits = setting.splits(setting.config)
-        score = setting.judge.quality_of(model.student, splits)
+        trials = tuner.hypermodel.trials
+        splits = trials.splits(trials.config)
+        score = trials.objective.quality_of(model.student, splits)
         assert score == trial.metrics.get_best_value("val_agreement")
         macs = trial.metrics.get_best_value("macs")
         assert tfdcu.profile(model.student)["macs"] == macs
@@ -149,12 +149,12 @@ def test_a_short_trial_is_judged_with_statistics_of_its_own():
     model = hyper.build(hp)
     hyper.fit(hp, model)
     before = tiny.weights(model.student)
-    config = hyper.setting.config
-    images = sample(hyper.setting.splits(config), config["seed"])
+    config = hyper.trials.config
+    images = sample(hyper.trials.splits(config), config["seed"])
     reestimate_statistics(model.student, images)
     tiny.assert_same_weights(before, tiny.weights(model.student))
     whole = hypermodel(teacher=tiny.plain_net())
-    splits = whole.setting.splits(config)
+    splits = whole.trials.splits(config)
     assert whole.caught_up(config, {}, splits) == ()
     # As Hyperband trains its first trials.
     fewer = {**config, "training": {**config["training"], "epochs": 1}}
@@ -168,8 +168,8 @@ def test_a_short_trial_is_judged_with_statistics_of_its_own():
 )
 def test_statistics_that_the_config_sees_to_are_left_alone(section, given):
     hyper = hypermodel(teacher=tiny.plain_net(), pool_share=0.5)
-    config = hyper.setting.config
-    splits = hyper.setting.splits(config)
+    config = hyper.trials.config
+    splits = hyper.trials.splits(config)
     assert len(hyper.caught_up(config, {}, splits)) == 1
     config = {**config, section: {**config[section], **given}}
     assert hyper.caught_up(config, {}, splits) == ()

@@ -1,6 +1,6 @@
 import pytest
 
-from tfdcu.search.names import check_names
+from tfdcu.search.space import check_names
 
 
 def test_known_names_pass():

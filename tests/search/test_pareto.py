@@ -1,8 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfdcu.search.pareto import front
-from tfdcu.search.pareto import spread_along
+from tfdcu.search.winners import front
+from tfdcu.search.winners import spread_along
 
 POINTS = st.lists(
     st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=1, max_size=12

@@ -5,9 +5,9 @@ from tfdcu.search.space import Choices
 from tfdcu.search.space import Range
 from tfdcu.search.space import read_space
 from tfdcu.search.space import with_values
-from tfdcu.stages import check_sections
+from tfdcu.stages.config import check_config
 
-CONFIG = check_sections({"channels": {"params": 0.1, "round_to": 8}})
+CONFIG = check_config({"channels": {"params": 0.1, "round_to": 8}})
 
 
 def read(space):
@@ -140,4 +140,4 @@ def test_values_take_their_places_and_the_config_stays_as_it_was():
 
 def test_what_trials_do_not_follow_cannot_be_searched():
     with pytest.raises(ValueError, match="section.*iterative"):
-        read_space({"iterative.rounds": [1, 2]}, check_sections({}))
+        read_space({"iterative.rounds": [1, 2]}, check_config({}))

@@ -3,11 +3,11 @@ import types
 
 import pytest
 
-from tests.search.test_run import arguments
+from tests.search.test_search import arguments
 from tfdcu.search import search
 from tfdcu.search import tuners
 from tfdcu.search.hypermodel import StudentHyperModel
-from tfdcu.search.setting import Setting
+from tfdcu.search.trials import Trials
 
 
 def make(folder, name="RandomSearch", **changes):
@@ -16,7 +16,7 @@ def make(folder, name="RandomSearch", **changes):
     del options["tuner"]
     return tuners.make_tuner(
         name,
-        StudentHyperModel.of(Setting(**options)),
+        StudentHyperModel.of(Trials(**options)),
         max_trials=max_trials,
         max_epochs=4,
         folder=folder / "trials",

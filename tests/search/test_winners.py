@@ -3,7 +3,7 @@ import types
 from tfdcu.search.winners import winners
 from tfdcu.search.winners import with_front
 
-JUDGE = types.SimpleNamespace(quality="agreement", cost="macs")
+OBJECTIVE = types.SimpleNamespace(quality="agreement", cost="macs")
 
 
 def student(trial, quality, macs, score=0.0, reason=None):
@@ -27,7 +27,7 @@ def test_winners_are_the_front_of_the_trials_by_cost():
         outcome("2", 0.95, 300, 0.4),
         outcome("3", 0.5, 10, 0.3),
     ]
-    assert [one["trial"] for one in winners(JUDGE, trials, 5)] == [
+    assert [one["trial"] for one in winners(OBJECTIVE, trials, 5)] == [
         "3",
         "0",
         "2",
@@ -36,9 +36,9 @@ def test_winners_are_the_front_of_the_trials_by_cost():
 
 def test_of_many_winners_the_best_the_choice_and_the_ends_come_first():
     trials = [outcome(str(n), n / 10, n, 1.0 * (n == 3)) for n in range(1, 9)]
-    assert [one["trial"] for one in winners(JUDGE, trials, 1)] == ["8"]
-    assert [one["trial"] for one in winners(JUDGE, trials, 2)] == ["3", "8"]
-    few = [one["trial"] for one in winners(JUDGE, trials, 4)]
+    assert [one["trial"] for one in winners(OBJECTIVE, trials, 1)] == ["8"]
+    assert [one["trial"] for one in winners(OBJECTIVE, trials, 2)] == ["3", "8"]
+    few = [one["trial"] for one in winners(OBJECTIVE, trials, 4)]
     assert few[0] == "1" and "3" in few and few[-1] == "8"
 
 
@@ -50,7 +50,7 @@ def test_the_final_front_leaves_out_what_is_dominated_or_over_a_limit():
         {"trial": "3", "reason": "The loss became nan"},
         student("4", 0.95, 400, 0.8),
     ]
-    found = with_front(JUDGE, students)
+    found = with_front(OBJECTIVE, students)
     assert [one["on_front"] for one in found] == [1, 0, 0, 0, 1]
     assert [one["chosen"] for one in found] == [0, 0, 0, 0, 1]
 
@@ -58,8 +58,8 @@ def test_the_final_front_leaves_out_what_is_dominated_or_over_a_limit():
 def test_what_beats_the_config_as_it_stands_is_among_few_winners():
     trials = [outcome(str(n), n / 10, n, 1.0 * (n == 8)) for n in range(1, 9)]
     first = outcome("00", 0.35, 5.5)
-    few = [one["trial"] for one in winners(JUDGE, [first, *trials], 3)]
+    few = [one["trial"] for one in winners(OBJECTIVE, [first, *trials], 3)]
     assert few == ["1", "5", "8"]
     unbeaten = outcome("00", 0.55, 5.5)
-    few = [one["trial"] for one in winners(JUDGE, [unbeaten, *trials], 3)]
+    few = [one["trial"] for one in winners(OBJECTIVE, [unbeaten, *trials], 3)]
     assert few == ["1", "00", "8"]

@@ -1,25 +1,22 @@
 """Images in, batches out: sources, few-label splits and training batches."""
 
+from tfdcu.data.augment.mix_partners import open_mix
 from tfdcu.data.batches import evaluation_batches
 from tfdcu.data.batches import steps_per_epoch
 from tfdcu.data.batches import training_batches
-from tfdcu.data.collect import Collector
-from tfdcu.data.collect import changed_images
-from tfdcu.data.collect import view_batches
-from tfdcu.data.digest import describe_views
+from tfdcu.data.color_match import color_levels
+from tfdcu.data.color_match import in_colors_of
+from tfdcu.data.color_match import mean_and_deviation
+from tfdcu.data.fingerprint import describe_views
 from tfdcu.data.junk import count_junk
 from tfdcu.data.junk import junk_kinds
 from tfdcu.data.junk import junk_measures
-from tfdcu.data.match import colour_levels
-from tfdcu.data.match import in_colours_of
-from tfdcu.data.match import mean_and_deviation
-from tfdcu.data.open import open_source
-from tfdcu.data.partners import open_mix
 from tfdcu.data.prepare import Splits
 from tfdcu.data.prepare import prepare
 from tfdcu.data.sample import images_of
 from tfdcu.data.sample import sample_of
-from tfdcu.data.source import Source
+from tfdcu.data.sources.open import open_source
+from tfdcu.data.sources.source import Source
 from tfdcu.data.splits import few_labels
 from tfdcu.data.splits import hold_out
 from tfdcu.data.targets import Targets
@@ -28,13 +25,11 @@ from tfdcu.data.targets import describe_images
 from tfdcu.data.targets import name_of
 
 __all__ = [
-    "Collector",
     "Source",
     "Splits",
     "Targets",
-    "changed_images",
     "claim",
-    "colour_levels",
+    "color_levels",
     "count_junk",
     "describe_images",
     "describe_views",
@@ -42,7 +37,7 @@ __all__ = [
     "few_labels",
     "hold_out",
     "images_of",
-    "in_colours_of",
+    "in_colors_of",
     "junk_kinds",
     "junk_measures",
     "mean_and_deviation",
@@ -53,5 +48,4 @@ __all__ = [
     "sample_of",
     "steps_per_epoch",
     "training_batches",
-    "view_batches",
 ]

@@ -2,16 +2,16 @@
 
 import tensorflow as tf
 
-from tfdcu.data.digest import describe_views
-from tfdcu.data.moves import mirrored
-from tfdcu.data.open import open_source
-from tfdcu.data.order import epoch_batches
-from tfdcu.data.partners import open_mix
-from tfdcu.data.source import as_written
-from tfdcu.data.source import check_ranges
-from tfdcu.data.source import ending_at_once
+from tfdcu.data.augment.augment import viewing
+from tfdcu.data.augment.geometry import mirrored
+from tfdcu.data.augment.mix_partners import open_mix
+from tfdcu.data.fingerprint import describe_views
+from tfdcu.data.shuffle import epoch_batches
+from tfdcu.data.sources.open import open_source
+from tfdcu.data.sources.source import as_written
+from tfdcu.data.sources.source import check_ranges
+from tfdcu.data.sources.source import ending_at_once
 from tfdcu.data.targets import opened
-from tfdcu.data.views import viewing
 
 # Streams of random numbers that must not meet.
 _LABELED, _UNLABELED = 0, 1
@@ -58,7 +58,7 @@ def training_batches(
         unlabeled: Anything `open_source` takes; labels are dropped.
         batch_size: Unlabeled images a batch.
         labeled_batch_size: Labeled images a batch. Default `batch_size`.
-        augment: `None`, `"flip_crop"`, `"shift"`, `"zoom"`, `"colour"` or a
+        augment: `None`, `"flip_crop"`, `"shift"`, `"zoom"`, `"color"` or a
             callable from (image (height, width, channels), seed (2,)) to an
             image of that shape, made of TensorFlow's stateless operations; or
             a tuple of those, which are applied in order.

@@ -7,11 +7,11 @@ are ours; images are judged at the size at which they are read.
 import numpy as np
 import tensorflow as tf
 
-from tfdcu.data.digest import checksums
+from tfdcu.data.fingerprint import checksums
 
 # Pixels that deviate by less than this share of their range are flat.
 FLAT = 0.02
-# Below this size, the correlation of neighbouring pixels is that of noise.
+# Below this size, the correlation of neighboring pixels is that of noise.
 NOISE = 0.1
 
 
@@ -79,7 +79,7 @@ def spread(images, value_range):
         value_range: (low, high) of the pixels.
 
     Returns:
-        Array (batch,), in shares of the range: 0 for an image of one colour,
+        Array (batch,), in shares of the range: 0 for an image of one color,
         0.5 for one that is half `low`, half `high`.
     """
     variance = images.var((1, 2)).mean(-1)
@@ -87,7 +87,7 @@ def spread(images, value_range):
 
 
 def correlation(images):
-    """Correlation of each pixel with its right and its lower neighbour.
+    """Correlation of each pixel with its right and its lower neighbor.
 
     Args:
         images: Array (batch, height, width, channels).

@@ -2,15 +2,18 @@
 
 import dataclasses
 
-from tfdcu.data.arrays import check_label_range
-from tfdcu.data.digest import describe_source
-from tfdcu.data.match import in_colours_of
-from tfdcu.data.open import names_of
-from tfdcu.data.open import open_source
-from tfdcu.data.source import Source
-from tfdcu.data.source import check_ranges
+from tfdcu.data.color_match import in_colors_of
+from tfdcu.data.fingerprint import describe_source
+from tfdcu.data.sources.arrays import check_label_range
+from tfdcu.data.sources.open import names_of
+from tfdcu.data.sources.open import open_source
+from tfdcu.data.sources.source import Source
+from tfdcu.data.sources.source import check_ranges
 from tfdcu.data.splits import few_labels
 from tfdcu.data.splits import hold_out
+
+# Images of the pool that are held out at most, where nobody says how many.
+_HELD_OUT = 500
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,8 +62,8 @@ def prepare(
     labels_per_class=None,
     label_fraction=None,
     validation_per_class=0,
-    pool_validation=0,
-    match_colours=False,
+    pool_validation=None,
+    match_colors=False,
     classes=None,
     value_range=(0.0, 1.0),
     data_dir=None,
@@ -84,9 +87,10 @@ def prepare(
             `labeled`, to choose by.
         pool_validation: Unlabeled images (or a share below 1) taken from the
             pool to validate by agreement with the teacher, and, in training,
-            by the mimic loss after each epoch.
-        match_colours: Whether the pool's images are given the colours of the
-            labeled ones, see `in_colours_of`.
+            by the mimic loss after each epoch. Defaults to `None`: a tenth of
+            the pool, at most 500 images; none of a dataset that reshuffles.
+        match_colors: Whether the pool's images are given the colors of the
+            labeled ones, see `in_colors_of`.
         classes: The teacher's class names, or `None` for those of the data.
         value_range: (low, high) of the pixels.
         data_dir: Where TFDS finds prepared data sets.
@@ -103,10 +107,10 @@ def prepare(
         ValueError: If there is no pool, sources share images, the classes or
             labels do not fit the teacher's, or a source cannot be used.
     """
-    if match_colours and labeled is None:
+    if match_colors and labeled is None:
         raise ValueError(
-            "There are no colours to match. Expected `labeled` images, or "
-            "match_colours=False. Received labeled=None."
+            "There are no colors to match. Expected `labeled` images, or "
+            "match_colors=False. Received labeled=None."
         )
     if unlabeled is None:
         raise ValueError(
@@ -179,9 +183,11 @@ def prepare(
             seed=seed,
         )
         own_validation = own_validation or drawn
-    if match_colours:
-        pool = in_colours_of(pool, few)
+    if match_colors:
+        pool = in_colors_of(pool, few)
     held = None
+    if pool_validation is None and pool.fixed_order:
+        pool_validation = min(pool.num_images // 10, _HELD_OUT)
     if pool_validation:
         pool, held = hold_out(pool, pool_validation, seed=seed)
     named = [one for one in (every, test, own_validation) if one is not None]

@@ -7,8 +7,8 @@ import re
 import numpy as np
 import tensorflow as tf
 
-from tfdcu.data import source as source_lib
-from tfdcu.files import whole_files
+from tfdcu.data.sources import source as source_lib
+from tfdcu.workdir.atomic import atomic_write
 
 # How many files may be open at once: a process may have 1024 by default.
 _NUM_OPEN = 512
@@ -26,7 +26,7 @@ def write_shard(folder, number, mark, parts):
     """
     files = [_part_file(folder, number, name) for name in parts]
     record = _record_file(folder, number)
-    with whole_files(*files, record) as (*beside, beside_record):
+    with atomic_write(*files, record) as (*beside, beside_record):
         for file, array in zip(beside, parts.values(), strict=True):
             with open(file, "wb") as opened:
                 np.save(opened, array)

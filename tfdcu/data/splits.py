@@ -4,8 +4,8 @@ import numbers
 
 import numpy as np
 
-from tfdcu.data.arrays import check_label_range
-from tfdcu.data.open import open_source
+from tfdcu.data.sources.arrays import check_label_range
+from tfdcu.data.sources.open import open_source
 
 
 def few_labels(

@@ -9,12 +9,12 @@ import numpy as np
 import tensorflow as tf
 
 from tfdcu.data import shards
-from tfdcu.data.digest import checksums
-from tfdcu.data.digest import some_images
+from tfdcu.data.fingerprint import checksums
+from tfdcu.data.fingerprint import some_images
 from tfdcu.data.top_k import parts_of
 from tfdcu.data.top_k import unpacked
-from tfdcu.files import whole_files
-from tfdcu.workdir import differences
+from tfdcu.workdir.atomic import atomic_write
+from tfdcu.workdir.workdir import diff
 
 _FORMAT = 1
 
@@ -110,7 +110,7 @@ class Targets:
         self.check_whole()
         own = {key: self.fingerprint[key] for key in ("images", "view")}
         wanted = {"images": describe_images(source), "view": view}
-        found = differences(own, _as_json(wanted))
+        found = diff(own, _as_json(wanted))
         if not found:
             ids, images = some_images(source)
             stored = self.pixels(range(self.num_shards))[ids]
@@ -194,7 +194,7 @@ def claim(path, fingerprint, *, renew=False, shard=(0, 1)):
     if renew:
         shards.remove_shards(path, *shard)
     elif file.exists():
-        found = differences(Targets(path).fingerprint, fingerprint)
+        found = diff(Targets(path).fingerprint, fingerprint)
         if found:
             raise ValueError(
                 f"The targets in '{path}' are of something else. Expected: the "
@@ -203,7 +203,7 @@ def claim(path, fingerprint, *, renew=False, shard=(0, 1)):
                 f"{'; '.join(found)}"
             )
         return Targets(path)
-    with whole_files(file) as (beside,):
+    with atomic_write(file) as (beside,):
         beside.write_text(json.dumps(fingerprint, indent=2) + "\n", "utf-8")
     return Targets(path)
 

@@ -16,7 +16,7 @@ from tfdcu.export.saved_model import as_float32
 from tfdcu.export.saved_model import check_model
 from tfdcu.export.saved_model import save_single_image
 from tfdcu.export.sidecar import describe_artifact
-from tfdcu.files import whole_files
+from tfdcu.workdir.atomic import atomic_write
 
 FORMATS = ("float32", "float16", "dynamic", "int8")
 
@@ -209,7 +209,7 @@ def _export(
         with quiet():
             save_single_image(float32, saved_model)
         for name, path in paths.items():
-            with whole_files(path.with_suffix(".json"), path) as (about, file):
+            with atomic_write(path.with_suffix(".json"), path) as (about, file):
                 content = convert(
                     saved_model, name, sparse, calibration, value_range
                 )
@@ -288,6 +288,6 @@ def _checked(file, path, reference, limits):
     try:
         return compare(file, reference, **limits)
     except ValueError as error:
-        # The stand-in's name means nothing to the caller.
+        # The temporary file's name means nothing to the caller.
         message = str(error).replace(str(file), str(path))
         raise ValueError(message) from error.__cause__

@@ -1,17 +1,15 @@
 """Classifiers: built by name, loaded from files, told apart."""
 
-from tfdcu.models.files import custom_layers
-from tfdcu.models.files import load
-from tfdcu.models.identity import fingerprint
-from tfdcu.models.sizes import at_size
-from tfdcu.models.sizes import copy_of
-from tfdcu.models.zoo import build
+from tfdcu.models.build import build
+from tfdcu.models.load import custom_layers
+from tfdcu.models.load import load
+from tfdcu.models.resize import at_size
+from tfdcu.models.resize import copy_of
 
 __all__ = [
     "at_size",
     "build",
     "copy_of",
     "custom_layers",
-    "fingerprint",
     "load",
 ]

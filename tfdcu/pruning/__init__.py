@@ -1,34 +1,31 @@
 """Making a model smaller: channels removed, weights set to zero."""
 
+from tfdcu.pruning.batchnorm import reestimate_statistics
 from tfdcu.pruning.budget import BUDGETS
 from tfdcu.pruning.budget import once_a_model
-from tfdcu.pruning.channel_plan import ChannelPlan
-from tfdcu.pruning.channels import check_channels
-from tfdcu.pruning.channels import num_rounds
-from tfdcu.pruning.channels import plan_channels
-from tfdcu.pruning.channels import plan_round
-from tfdcu.pruning.channels import prune_channels
-from tfdcu.pruning.channels import student_of
 from tfdcu.pruning.groups import ChannelGroup
 from tfdcu.pruning.groups import channel_groups
-from tfdcu.pruning.kernels import sparsity_of
-from tfdcu.pruning.known import importance_of
-from tfdcu.pruning.repair import repair
-from tfdcu.pruning.rules import pass_through
-from tfdcu.pruning.rules import per_channel
-from tfdcu.pruning.rules import register_rule
+from tfdcu.pruning.importance.scores import score_channels
+from tfdcu.pruning.plan import ChannelPlan
+from tfdcu.pruning.prune import check_channels
+from tfdcu.pruning.prune import num_rounds
+from tfdcu.pruning.prune import plan_channels
+from tfdcu.pruning.prune import plan_round
+from tfdcu.pruning.prune import prune_channels
+from tfdcu.pruning.prune import student_of
+from tfdcu.pruning.reconstruct import reconstruct
+from tfdcu.pruning.rules.registry import pass_through
+from tfdcu.pruning.rules.registry import per_channel
+from tfdcu.pruning.rules.registry import register_rule
 from tfdcu.pruning.sensitivity import sensitivity
-from tfdcu.pruning.sparsity import Sparsify
-from tfdcu.pruning.statistics import reestimate_statistics
 
 __all__ = [
     "BUDGETS",
     "ChannelGroup",
     "ChannelPlan",
-    "Sparsify",
     "channel_groups",
     "check_channels",
-    "importance_of",
+    "score_channels",
     "num_rounds",
     "once_a_model",
     "pass_through",
@@ -38,8 +35,7 @@ __all__ = [
     "prune_channels",
     "reestimate_statistics",
     "register_rule",
-    "repair",
+    "reconstruct",
     "sensitivity",
-    "sparsity_of",
     "student_of",
 ]

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from tfdcu.graph import Tensor
-from tfdcu.macs import terms
-from tfdcu.products import Term
+from tfdcu.graph.graph import Tensor
+from tfdcu.graph.mac_terms import MacTerm
+from tfdcu.graph.macs import terms
 
 
 class Cost:
@@ -16,7 +16,7 @@ class Cost:
 
     Args:
         groups: The `Groups` of the model.
-        products: List of `Term`.
+        products: List of `MacTerm`.
     """
 
     def __init__(self, groups, products):
@@ -79,7 +79,7 @@ def params_cost(groups):
         for weight in getattr(node.op, "weights", ())
     }
     products = [
-        Term(1, tuple((weight, axis) for axis in range(len(weight.shape))))
+        MacTerm(1, tuple((weight, axis) for axis in range(len(weight.shape))))
         for weight in weights.values()
     ]
     return Cost(groups, products)

@@ -6,17 +6,17 @@ import numpy as np
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from tfdcu.pruning import rules_attention  # noqa: F401
-from tfdcu.pruning import rules_convolutions  # noqa: F401
-from tfdcu.pruning import rules_elementwise  # noqa: F401
-from tfdcu.pruning import rules_normalizations  # noqa: F401
-from tfdcu.pruning import rules_parts  # noqa: F401
-from tfdcu.pruning import rules_products  # noqa: F401
-from tfdcu.pruning import rules_reductions  # noqa: F401
-from tfdcu.pruning import rules_shapes  # noqa: F401
-from tfdcu.pruning import rules_timewise  # noqa: F401
-from tfdcu.pruning import rules_windows  # noqa: F401
-from tfdcu.pruning.rules import find_rule
+from tfdcu.pruning.rules import attention  # noqa: F401
+from tfdcu.pruning.rules import concat_split  # noqa: F401
+from tfdcu.pruning.rules import convolution  # noqa: F401
+from tfdcu.pruning.rules import elementwise  # noqa: F401
+from tfdcu.pruning.rules import matmul  # noqa: F401
+from tfdcu.pruning.rules import normalization  # noqa: F401
+from tfdcu.pruning.rules import pooling  # noqa: F401
+from tfdcu.pruning.rules import reduction  # noqa: F401
+from tfdcu.pruning.rules import shape  # noqa: F401
+from tfdcu.pruning.rules import time_distributed  # noqa: F401
+from tfdcu.pruning.rules.registry import find_rule
 from tfdcu.pruning.trace import Trace
 
 
@@ -193,7 +193,7 @@ def channel_groups(model):
 
     Use it to see what `prune_channels` may remove and why not more. The
     groups are found from the model's public config and layers, by one rule
-    for each type of layer; what has no rule is a wall whose channels are
+    for each type of layer; what has no rule is unprunable: its channels are
     kept, named in `reasons`. The idea of dependency groups is that of Fang et
     al. 2023 (DepGraph, arXiv:2301.12900); tracing labels along every axis
     instead of linking pairs of layers is ours.

@@ -1,167 +1,149 @@
-"""When sparsity masks move, and how far."""
+"""A plan: which channels of which layer stay, to look at and to apply."""
 
-import math
+import numpy as np
 
-SCHEDULES = ("constant", "polynomial")
-STEPS = ("begin_step", "end_step", "frequency")
-SHARE_OF_STEPS = 0.75
-MOVES = 50
+from tfdcu.pruning.cost import macs_cost
+from tfdcu.pruning.cost import params_cost
+from tfdcu.pruning.rebuild import rebuild
 
 
-class Plan:
-    """A TFMOT schedule, settled for one training, asked for its next move.
+class ChannelPlan:
+    """What `prune_channels` is going to do, before it is done.
 
-    TFMOT evaluates its schedule in every step; here the next step that
-    matters is known ahead, so that the others cost one comparison. TFMOT
-    stops at the last multiple of the frequency, a little short of the final
-    sparsity; here the end itself is a move.
-
-    Args:
-        schedules: TFMOT's module of schedules.
-        schedule: `"polynomial"`, `"constant"` or a TFMOT schedule object.
-        final_sparsity: share of zeros at the end, in [0, 1).
-        initial_sparsity: share of zeros at `begin_step`.
-        begin_step: step of the first move.
-        end_step: step of the last move, or `None`.
-        frequency: steps between moves, or `None`.
-        params: what Keras tells callbacks, `epochs` and `steps` (an epoch).
-        once: whether masks move at `begin_step` only.
-
-    Raises:
-        ValueError: `end_step` is needed and the number of steps unknown.
+    Attributes:
+        model: The model, not changed.
+        groups: List of `ChannelGroup`.
+        before: Dict with `params` and `macs` of the model.
+        after: The same of the smaller one.
+        keep: Dict from layer path to the sorted indices of its output
+            channels that stay, for every layer that makes or passes channels
+            (the last axis with channels of its first output).
     """
 
-    def __init__(
-        self,
-        schedules,
-        schedule,
-        final_sparsity,
-        initial_sparsity,
-        begin_step,
-        end_step,
-        frequency,
-        params,
-        once=False,
-    ):
-        self.once = once
-        if not isinstance(schedule, str):
-            self.schedule = schedule
-        elif schedule == "constant" or once:
-            self.schedule = schedules.ConstantSparsity(
-                final_sparsity,
-                begin_step,
-                -1 if end_step is None else end_step,
-                frequency or 100,
-            )
-        else:
-            if end_step is None:
-                end_step = _default_end(begin_step, params)
-            span = end_step - begin_step
-            self.schedule = schedules.PolynomialDecay(
-                initial_sparsity,
-                final_sparsity,
-                begin_step,
-                end_step,
-                frequency=frequency or max(1, min(100, span // MOVES)),
-            )
-        self.begin, self.end, self.frequency = (
-            getattr(self.schedule, name) for name in STEPS
-        )
+    def __init__(self, groups, kept, reasons=()):
+        self._groups = groups
+        self._kept = kept
+        self._reasons = dict(reasons)
+        self.model = groups.trace.graph.model
+        self.groups = groups.all
+        costs = {"params": params_cost(groups), "macs": macs_cost(groups)}
+        everything = np.ones(groups.num_units, bool)
+        self.before = {k: round(cost(everything)) for k, cost in costs.items()}
+        self.after = {k: round(cost(kept)) for k, cost in costs.items()}
 
     @property
-    def reached_at(self):
-        """The step from which on the final sparsity holds."""
-        constant = hasattr(self.schedule, "target_sparsity")
-        if self.once or constant or self.end < 0:
-            return self.begin
-        return self.end
+    def keep(self):
+        trace, stays = self._groups.trace, self._kept[self._groups.unit]
+        keep = {}
+        for node in trace.graph.nodes:
+            if not node.outputs:
+                continue
+            axes = trace.axes.get(id(node.outputs[0]), ())
+            known = [labels for labels in axes if labels is not None]
+            if known and node.path not in keep:
+                keep[node.path] = np.flatnonzero(stays[known[-1]])
+        return keep
 
-    def due_after(self, step):
-        """The first move after a step: a step, or `inf` if none is left."""
-        if step < self.begin:
-            return self.begin
-        if self.once or 0 <= self.end <= step:
-            return math.inf
-        moves = (step - self.begin) // self.frequency + 1
-        due = self.begin + moves * self.frequency
-        return due if self.end < 0 else min(due, self.end)
+    def kept_channels(self):
+        """What layers of the smaller model still give, of what they gave.
 
+        Use it to compare a layer of the smaller model with the original's,
+        channel by channel. Layers that pass channels on, such as
+        BatchNormalization, activations, `Add`, `Concatenate` and pooling, are
+        in it like those that make them.
 
-def check_plan(
-    final_sparsity,
-    schedule="polynomial",
-    initial_sparsity=0.0,
-    begin_step=0,
-    end_step=None,
-    frequency=None,
-):
-    """Refuses arguments of `Sparsify` that no schedule can follow."""
-    for name, value in (
-        ("final_sparsity", final_sparsity),
-        ("initial_sparsity", initial_sparsity),
-    ):
-        if not 0 <= value < 1:
-            raise ValueError(
-                f"{name} must be a share of zeros. Expected a number in "
-                f"[0, 1). Received: {name}={value!r}"
+        Returns:
+            JSON-ready dict from layer path to the sorted indices, along the
+            last axis of its first output, that stay; only of layers that
+            lose some.
+        """
+        trace, stays = self._groups.trace, self._kept[self._groups.unit]
+        kept = {}
+        for node in trace.graph.nodes:
+            axes = trace.axes.get(id(node.outputs[0])) if node.outputs else None
+            labels = axes[-1] if axes else None
+            if labels is not None and not stays[labels].all():
+                kept[node.path] = np.flatnonzero(stays[labels]).tolist()
+        return kept
+
+    def apply(self):
+        """Builds the smaller model.
+
+        Returns:
+            A new `keras.Model`.
+        """
+        return rebuild(self._groups, self._kept)
+
+    def masked(self):
+        """The function that the smaller model equals: the original masked.
+
+        Returns:
+            A function of the model's inputs that gives the list of outputs of
+            the original with the removed channels zero where they are
+            consumed.
+        """
+        from tfdcu.pruning.masked import masked
+
+        return masked(self._groups, self._kept)
+
+    def rows(self):
+        """What happens to each group, a list of flat JSON-ready dicts.
+
+        Returns:
+            Dicts with `group`, `layers` (how many), `before` and `after`
+            (channels of its first layer) and `why` (why not less, or "").
+        """
+        rows = []
+        for group in self.groups:
+            stays = int(self._kept[group.units].sum())
+            why = "; ".join(group.reasons) if group.kept.any() else ""
+            why = self._reasons.get(group.name, why)
+            if group.size == 1 and not why:
+                why = "one unit only"
+            rows.append(
+                {
+                    "group": group.name,
+                    "layers": len(group.layers),
+                    "before": group.size * group.width,
+                    "after": stays * group.width,
+                    "why": why,
+                }
             )
-    if not isinstance(schedule, str):
-        given = (initial_sparsity, begin_step, end_step, frequency)
-        _check_object(schedule, final_sparsity, given)
-        return
-    if schedule not in SCHEDULES:
-        raise ValueError(
-            "Unknown sparsity schedule. Expected one of "
-            f"{', '.join(SCHEDULES)}, or a TFMOT schedule object. "
-            f"Received: schedule={schedule!r}"
-        )
-    if begin_step < 0:
-        raise ValueError(
-            "begin_step must not be negative. Expected a step of this "
-            f"training, from 0. Received: begin_step={begin_step!r}"
-        )
-    if end_step is not None and end_step <= begin_step:
-        raise ValueError(
-            "end_step must come after begin_step. Expected more than "
-            f"{begin_step}. Received: end_step={end_step!r}"
-        )
-    if frequency is not None and frequency < 1:
-        raise ValueError(
-            "frequency must be a number of steps. Expected at least 1. "
-            f"Received: frequency={frequency!r}"
-        )
+        return rows
 
+    def unprunable(self):
+        """What layers without a rule cost, which cannot be pruned.
 
-def _check_object(schedule, final_sparsity, given):
-    if not callable(schedule) or not all(hasattr(schedule, s) for s in STEPS):
-        raise ValueError(
-            "This is not a sparsity schedule. Expected "
-            f"{', '.join(map(repr, SCHEDULES))}, or an object like TFMOT's: "
-            f"callable, with {', '.join(STEPS)}. Received: {schedule!r}"
-        )
-    if given != (0.0, 0, None, None):
-        raise ValueError(
-            "A schedule object holds its own steps. Expected no "
-            f"initial_sparsity, {', '.join(STEPS)} beside it. Received: "
-            "initial_sparsity={}, begin_step={}, end_step={}, "
-            "frequency={}".format(*given)
-        )
-    own = getattr(schedule, "target_sparsity", None)
-    own = getattr(schedule, "final_sparsity", own)
-    if own is not None and own != final_sparsity:
-        raise ValueError(
-            "The schedule object ends elsewhere. Expected final_sparsity="
-            f"{own!r}, its own. Received: final_sparsity={final_sparsity!r}"
-        )
+        Returns:
+            Dict from the reason, which names the layer, to the number of
+            channels that it keeps, those of groups it touches.
+        """
+        found = {}
+        for group in self.groups:
+            for why in group.reasons:
+                if why.startswith("no rule") or "mixes channels" in why:
+                    count = int(group.kept.sum()) * group.width
+                    found[why] = found.get(why, 0) + count
+        return found
 
+    def table(self):
+        """The rows as text, and totals below.
 
-def _default_end(begin_step, params):
-    steps = params.get("steps")
-    if not steps:
-        raise ValueError(
-            "The sparsity schedule cannot be planned: the number of steps in "
-            "an epoch is not known. Expected Sparsify(end_step=...) or "
-            f"fit(steps_per_epoch=...). Received: end_step=None, steps={steps}"
-        )
-    left = params["epochs"] * steps - begin_step
-    return begin_step + max(1, int(SHARE_OF_STEPS * left))
+        Returns:
+            A string of lines.
+        """
+        rows = self.rows()
+        width = max([len(row["group"]) for row in rows] + [5])
+        lines = [f"{'group':{width}}  layers  before  after  why kept"]
+        for row in rows:
+            lines.append(
+                f"{row['group']:{width}}  {row['layers']:6}  "
+                f"{row['before']:6}  {row['after']:5}  {row['why']}".rstrip()
+            )
+        for why, count in self.unprunable().items():
+            lines.append(f"{why}: {count} channels kept")
+        for key in ("params", "macs"):
+            before, after = self.before[key], self.after[key]
+            share = after / before if before else 1.0
+            lines.append(f"{key}: {before:,} -> {after:,} ({share:.3f})")
+        return "\n".join(lines)

@@ -7,10 +7,10 @@ import keras
 import numpy as np
 from keras import tree
 
-from tfdcu.anew import anew
-from tfdcu.anew import carry_over
-from tfdcu.graph import walk
-from tfdcu.levels import is_model
+from tfdcu.graph.clone import clone_layer
+from tfdcu.graph.clone import copy_state
+from tfdcu.graph.graph import walk
+from tfdcu.graph.parse import is_model
 
 
 def rebuild(groups, kept):
@@ -58,7 +58,7 @@ class _Builder:
         for old, new in self.made.values():
             if isinstance(old, keras.layers.Layer) and not is_model(old):
                 self._fill(old, new)
-                carry_over(old, new)
+                copy_state(old, new)
         if getattr(model, "compiled", False):
             _compile_like(smaller, model)
         return smaller
@@ -108,7 +108,7 @@ class _Builder:
             config.pop("build_config", None)
             for change in self.edits.get(id(op), ()):
                 change(config, self.count)
-            self.made[id(op)] = op, anew(op, config, self._smaller)
+            self.made[id(op)] = op, clone_layer(op, config, self._smaller)
         return self.made[id(op)][1]
 
     def _fill(self, old, new):

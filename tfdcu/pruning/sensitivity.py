@@ -8,13 +8,13 @@ import numpy as np
 from keras import ops
 from keras import tree
 
-from tfdcu.endings import as_logits
-from tfdcu.files import whole_files
+from tfdcu.graph.logits import as_logits
 from tfdcu.pruning.batches import batches
 from tfdcu.pruning.groups import Groups
-from tfdcu.pruning.scores import default_importance
-from tfdcu.pruning.scores import score_groups
-from tfdcu.pruning.silence import silenced
+from tfdcu.pruning.importance.scores import default_importance
+from tfdcu.pruning.importance.scores import score_groups
+from tfdcu.pruning.masked import masked
+from tfdcu.workdir.atomic import atomic_write
 
 
 def sensitivity(
@@ -32,7 +32,7 @@ def sensitivity(
     Use it to choose `exclude` and `per_layer` of `prune_channels`, or to
     understand a student that fell short. It needs no labels: the measure is
     the divergence KL(model || cut model) of the softmax outputs, of which a
-    single logit has two. Cut means silenced, so no model is built. The sweep
+    single logit has two. Cut means masked, so no model is built. The sweep
     over single layers is that of Li et al. 2017 (arXiv:1608.08710, figure 2),
     with accuracy; divergence from the model's own outputs instead is ours.
 
@@ -86,7 +86,7 @@ def sensitivity(
         return record
     scores = score_groups(groups, chosen, importance, images, seed)
     everything = np.ones(groups.num_units, bool)
-    expected = [_log_softmax(silenced(groups, everything)(b)) for b in stack]
+    expected = [_log_softmax(masked(groups, everything)(b)) for b in stack]
     for group, score in zip(chosen, scores):
         if group.name in done:
             continue
@@ -125,7 +125,7 @@ def _divergence(groups, kept, stack, expected):
     """Mean KL(model || cut) over the images, in nats."""
     total, count = 0.0, 0
     for batch, logs in zip(stack, expected):
-        received = _log_softmax(silenced(groups, kept)(batch))
+        received = _log_softmax(masked(groups, kept)(batch))
         total += float((np.exp(logs) * (logs - received)).sum())
         count += len(logs)
     return total / count
@@ -151,5 +151,5 @@ def _resume(record, path, names):
 def _save(record, path):
     if path is None:
         return
-    with whole_files(path) as (beside,):
+    with atomic_write(path) as (beside,):
         beside.write_text(json.dumps(record, indent=1) + "\n", "utf-8")

@@ -1,7 +1,7 @@
 """Which channels of a model belong together: labels on every axis.
 
 Every axis of every tensor and weight carries labels, one integer a position.
-A rule of each layer type (`tfdcu/pruning/rules.py`) says where new labels
+A rule of each layer type (`tfdcu/pruning/rules/`) says where new labels
 begin, how labels pass from inputs to outputs, and which must be the same.
 Positions with the same label, or with labels tied together, are kept or
 removed together. Label 0 is always kept.
@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from keras.layers import Layer
 
-from tfdcu.graph import Tensor
-from tfdcu.graph import read_graph
+from tfdcu.graph.graph import Tensor
+from tfdcu.graph.graph import read_graph
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,7 +1,7 @@
 """Pictures of a record's rows: what was gained, and at what price."""
 
 from tfdcu.report import style
-from tfdcu.report import words
+from tfdcu.report import units
 from tfdcu.report.rows import is_student
 from tfdcu.report.rows import is_teacher
 from tfdcu.report.rows import ratio
@@ -94,7 +94,7 @@ def _draw_accuracy(new_figure, rows):
                 (drawn,) = axes.plot(place, height, marker, **look)
             else:
                 continue
-            name = f"{_cut(title(row))}: {words.percent(row['accuracy'], 1)}"
+            name = f"{_cut(title(row))}: {units.percent(row['accuracy'], 1)}"
             handles[name] = drawn
         _set_limits(axes, [row[key] / unit for row in files if row[key]])
     figure.legend(handles.values(), handles, loc="outside right upper")
@@ -140,7 +140,7 @@ def _draw_relative(new_figure, rows):
 
 
 def _bar(axes, place, key, times, tint, most):
-    text = words.compared(key, times) or words.MISSING
+    text = units.compared(key, times) or units.MISSING
     worse = times is not None and times > 1.005
     axes.barh(
         place,

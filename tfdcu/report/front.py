@@ -3,13 +3,13 @@
 import textwrap
 
 from tfdcu.report import style
-from tfdcu.report import words
+from tfdcu.report import units
 
 COSTS = {
-    "macs": ("macs", words.count, 1),
-    "params": ("parameters", words.count, 1),
-    "bytes": ("size", words.size, 1000),
-    "latency_ms": ("latency", words.milliseconds, 1),
+    "macs": ("macs", units.count, 1),
+    "params": ("parameters", units.count, 1),
+    "bytes": ("size", units.size, 1000),
+    "latency_ms": ("latency", units.milliseconds, 1),
 }
 AXES = {
     "macs": "multiply-accumulates",
@@ -76,7 +76,7 @@ def front_figure(record):
 
 def _cells(name, row, quality, values):
     costs = [show(row.get(key)) for key, (_, show, _) in COSTS.items()]
-    shown = [words.percent(row.get(k)) for k in (quality, "test_accuracy")]
+    shown = [units.percent(row.get(k)) for k in (quality, "test_accuracy")]
     return [name, shown[0], *costs, shown[1], values]
 
 

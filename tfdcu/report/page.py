@@ -4,22 +4,22 @@ import base64
 import json
 from pathlib import Path
 
-from tfdcu.files import whole_files
-from tfdcu.report import words
-from tfdcu.report.curves import training_figure
+from tfdcu.report import units
 from tfdcu.report.figures import accuracy_figure
 from tfdcu.report.figures import relative_figure
-from tfdcu.report.headline import headline
 from tfdcu.report.record import check_record
 from tfdcu.report.record import plain
 from tfdcu.report.record import read_report
 from tfdcu.report.rows import is_teacher
 from tfdcu.report.rows import title
 from tfdcu.report.samples import samples_figure
+from tfdcu.report.summary import headline
 from tfdcu.report.table import COLUMNS
 from tfdcu.report.table import comparison
 from tfdcu.report.table import escape
 from tfdcu.report.table import markdown_table
+from tfdcu.report.training_figure import training_figure
+from tfdcu.workdir.atomic import atomic_write
 
 HEADING = "Compression report"
 MOST_ITEMS = 20
@@ -78,7 +78,7 @@ def render(record, workdir, samples=None):
     # The last: where the page is, the rest is too.
     page = workdir / "report.html"
     contents[page] = html(record, pictures).encode()
-    with whole_files(*contents) as files:
+    with atomic_write(*contents) as files:
         for file, content in zip(files, contents.values()):
             file.write_bytes(content)
     return page
@@ -175,10 +175,10 @@ def _cells(row, rows):
 def _sections(record):
     """{heading: {fact: text}}; headings without facts are left out."""
     seconds = record.get("seconds", {})
-    times = {stage: words.duration(value) for stage, value in seconds.items()}
+    times = {stage: units.duration(value) for stage, value in seconds.items()}
     known = [value for value in seconds.values() if value is not None]
     if len(known) > 1:
-        times["together"] = words.duration(sum(known))
+        times["together"] = units.duration(sum(known))
     classes = record.get("classes", [])
     sections = {
         "Time by stage": times,

@@ -7,7 +7,7 @@ import numbers
 import reprlib
 from pathlib import Path
 
-from tfdcu.files import whole_files
+from tfdcu.workdir.atomic import atomic_write
 
 FORMATS = ("keras", "float32", "float16", "dynamic", "int8")
 SECTIONS = {
@@ -103,7 +103,7 @@ def write_report(path, record):
     """
     record = check_record(plain(record))
     text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False)
-    with whole_files(path) as (file,):
+    with atomic_write(path) as (file,):
         file.write_text(text + "\n", "utf-8")
     return record
 

@@ -1,9 +1,9 @@
-"""One look for all pictures: colours, sizes, and how they become PNG."""
+"""One look for all pictures: colors, sizes, and how they become PNG."""
 
 import io
 
-# Okabe and Ito's palette, told apart with any kind of colour vision; the
-# pictures also differ in marker or dash, so that they survive grey printing.
+# Okabe and Ito's palette, told apart with any kind of color vision; the
+# pictures also differ in marker or dash, so that they survive gray printing.
 BLACK = "#333333"
 BLUE = "#0072B2"
 ORANGE = "#E69F00"

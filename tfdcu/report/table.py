@@ -2,20 +2,20 @@
 
 import re
 
-from tfdcu.report import words
+from tfdcu.report import units
 from tfdcu.report.rows import is_teacher
 from tfdcu.report.rows import ratio
 from tfdcu.report.rows import title
 
 WIDTH = 100
 COLUMNS = {
-    "accuracy": ("accuracy", words.percent),
-    "agreement": ("agreement", words.percent),
-    "params": ("params", words.count),
-    "macs": ("macs", words.count),
-    "bytes": ("size", words.size),
-    "gzip_bytes": ("gzipped", words.size),
-    "latency_ms": ("latency", words.milliseconds),
+    "accuracy": ("accuracy", units.percent),
+    "agreement": ("agreement", units.percent),
+    "params": ("params", units.count),
+    "macs": ("macs", units.count),
+    "bytes": ("size", units.size),
+    "gzip_bytes": ("gzipped", units.size),
+    "latency_ms": ("latency", units.milliseconds),
 }
 COMPARED = ("macs", "params", "bytes", "latency_ms")
 
@@ -92,7 +92,7 @@ def comparison(row, rows):
     """{key: words such as '4.1x smaller'} of one row against the teacher."""
     if is_teacher(row):
         return {}
-    said = {key: words.compared(key, ratio(row, rows, key)) for key in COMPARED}
+    said = {key: units.compared(key, ratio(row, rows, key)) for key in COMPARED}
     return {key: text for key, text in said.items() if text}
 
 

@@ -1,6 +1,6 @@
 """Search: the best student for a budget, with keras-tuner."""
 
-from tfdcu.search.run import search as search
+from tfdcu.search.search import search as search
 
 
 def __getattr__(name):

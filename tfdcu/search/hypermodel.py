@@ -1,4 +1,4 @@
-"""The corridor as a `keras_tuner.HyperModel`: prune, refuse, train, judge."""
+"""A run as a `keras_tuner.HyperModel`: prune, refuse, train, judge."""
 
 import dataclasses
 import tempfile
@@ -9,14 +9,14 @@ import keras
 import keras_tuner
 import numpy as np
 
+from tfdcu.models.resize import resized
 from tfdcu.pruning import reestimate_statistics
-from tfdcu.search.setting import Setting
-from tfdcu.shrink import sample
-from tfdcu.stages import asked_teacher
-from tfdcu.stages import distiller
-from tfdcu.stages import fitted
-from tfdcu.transfer import Checkpoint
-from tfdcu.transfer import resized
+from tfdcu.search.trials import Trials
+from tfdcu.stages.distill import build_distiller
+from tfdcu.stages.distill import fit_epochs
+from tfdcu.stages.distill import teacher_if_needed
+from tfdcu.stages.prune import sample
+from tfdcu.training.checkpoint import Checkpoint
 
 
 class StudentHyperModel(keras_tuner.HyperModel):
@@ -24,7 +24,7 @@ class StudentHyperModel(keras_tuner.HyperModel):
 
     `tfdcu.search` uses it; give it to a tuner of your own for another way to
     search. `tuner.search()` needs no data: the model knows the pool. Each
-    trial returns `score` (see `trade`), `val_accuracy` or `val_agreement`
+    trial returns `score` (see `tradeoff`), `val_accuracy` or `val_agreement`
     (see `quality`), `macs`, `params`, `train_seconds` and, where they are
     asked for, `bytes` and `latency_ms`; any of them may be the tuner's
     objective. `tuner.get_best_models()[0].student` is the trained student.
@@ -37,7 +37,7 @@ class StudentHyperModel(keras_tuner.HyperModel):
             A tuple is a range, `(low, high)`, `(low, high, "log")` or `(low,
             high, step)`; a list is a choice.
         **options: As in `tfdcu.search`: `cost`, `quality`, `limits`,
-            `pool_share`, `epochs_share`, `trade`, the sections of the config
+            `pool_share`, `epochs_share`, `tradeoff`, the sections of the config
             and `validation`, `test`, `student`, `seed`.
 
     Raises:
@@ -59,21 +59,21 @@ class StudentHyperModel(keras_tuner.HyperModel):
 
     def __init__(self, teacher, labeled, unlabeled, *, space, **options):
         super().__init__(name="student")
-        self.setting = Setting(
+        self.trials = Trials(
             teacher, labeled, unlabeled, space=space, **options
         )
 
     @classmethod
-    def of(cls, setting):
-        """The hypermodel of a setting that is there already."""
+    def of(cls, trials):
+        """The hypermodel of `Trials` that are there already."""
         model = cls.__new__(cls)
         keras_tuner.HyperModel.__init__(model, name="student")
-        model.setting = setting
+        model.trials = trials
         return model
 
     def declare_hyperparameters(self, hp):
         """Add the whole space to a `keras_tuner.HyperParameters`."""
-        self.setting.values(hp)
+        self.trials.values(hp)
 
     def build(self, hp):
         """An `AlignedDistiller` around the student of these values.
@@ -84,15 +84,15 @@ class StudentHyperModel(keras_tuner.HyperModel):
         Returns:
             An uncompiled model; `fit` compiles it.
         """
-        config = self.setting.short(self.setting.values(hp))
-        student, kept = self.setting.pruned(config)
-        return distiller(
+        config = self.trials.short(self.trials.values(hp))
+        student, kept = self.trials.pruned(config)
+        return build_distiller(
             student,
-            asked_teacher(
-                self.setting.teacher, self.setting.targets(config), config
+            teacher_if_needed(
+                self.trials.teacher, self.trials.targets(config), config
             ),
             config,
-            self.setting.class_shares(config),
+            self.trials.class_shares(config),
             kept,
         )
 
@@ -132,16 +132,16 @@ class StudentHyperModel(keras_tuner.HyperModel):
                 "of `tuner.search` but `callbacks`, `epochs` and `verbose`. "
                 f"Received: {sorted(kwargs)}"
             )
-        setting, judge = self.setting, self.setting.judge
-        values = setting.values(hp)
-        config = setting.short(values)
+        trials, objective = self.trials, self.trials.objective
+        values = trials.values(hp)
+        config = trials.short(values)
         if epochs is not None:
             config["training"] = {**config["training"], "epochs": epochs}
-        splits, export = setting.splits(config), config["export"]
-        before = judge.before(model.student, splits, export)
+        splits, export = trials.splits(config), config["export"]
+        before = objective.before(model.student, splits, export)
         # A sparse file shrinks with the zeros that training brings.
         unknown = ("bytes",) if export.get("sparse") else ()
-        refuse("Refused", judge.refusal(before, unknown))
+        refuse("Refused", objective.refusal(before, unknown))
         start = time.monotonic()
         with tempfile.TemporaryDirectory() as temporary:
             train_from(
@@ -152,15 +152,15 @@ class StudentHyperModel(keras_tuner.HyperModel):
                 initial_epoch,
                 # First, because the others save the weights.
                 [*self.caught_up(config, values, splits), *callbacks],
-                setting.targets(config),
+                trials.targets(config),
             )
         seconds = time.monotonic() - start
-        after = before | judge.after(model.student, splits, export)
-        refuse("Over a limit after training", judge.refusal(after))
+        after = before | objective.after(model.student, splits, export)
+        refuse("Over a limit after training", objective.refusal(after))
         quality = after.pop("quality")
         return {
-            "score": judge.score(quality, after[judge.cost], splits),
-            f"val_{judge.quality}": quality,
+            "score": objective.score(quality, after[objective.cost], splits),
+            f"val_{objective.quality}": quality,
             "train_seconds": seconds,
             **after,
         }
@@ -171,9 +171,9 @@ class StudentHyperModel(keras_tuner.HyperModel):
             config["transfer"].get("batchnorm") == "frozen"
             or config["reestimate"].get("images") is not None
         )
-        if given or not self.setting.is_short(config, values):
+        if given or not self.trials.is_short(config, values):
             return ()
-        return (CaughtUp(sample(splits, config["seed"])),)
+        return (RecalibrateBatchNorm(sample(splits, config["seed"])),)
 
 
 def refuse(what, reason):
@@ -203,10 +203,10 @@ def train_from(
     callback = keras.callbacks.LambdaCallback(on_train_begin=keep_time)
     # Trials are judged once, at the end.
     splits = dataclasses.replace(splits, validation=None)
-    fitted(model, splits, config, folder, [callback, *callbacks], targets)
+    fit_epochs(model, splits, config, folder, [callback, *callbacks], targets)
 
 
-class CaughtUp(keras.callbacks.Callback):
+class RecalibrateBatchNorm(keras.callbacks.Callback):
     """At the end of a short run give BatchNorm the statistics of a long one.
 
     Its moving averages follow the weights over some hundred steps. A trial of

@@ -15,18 +15,18 @@ import threadpoolctl
 from keras_tuner.engine.trial import Trial
 from keras_tuner.src.engine.stateful import Stateful
 
-from tfdcu.files import whole_files
+from tfdcu.workdir.atomic import atomic_write
 
 
-class WholeFiles(Stateful):
+class AtomicState(Stateful):
     """State that is on disk whole or not at all."""
 
     def save(self, fname):
-        with whole_files(fname) as (beside,):
+        with atomic_write(fname) as (beside,):
             beside.write_text(json.dumps(self.get_state()), "utf-8")
 
 
-class Lasting:
+class ResumableOracle:
     """What every oracle here adds to keras-tuner's.
 
     Attributes:
@@ -44,7 +44,7 @@ class Lasting:
         self.worker_heard = {}
 
     def _save_trial(self, trial):
-        with whole_files(
+        with atomic_write(
             f"{self._get_trial_dir(trial.trial_id)}/trial.json"
         ) as (beside,):
             beside.write_text(json.dumps(trial.get_state()), "utf-8")
@@ -106,16 +106,19 @@ class DefaultFirst:
 
 
 class RandomSearch(
-    Lasting, DefaultFirst, keras_tuner.oracles.RandomSearchOracle, WholeFiles
+    ResumableOracle,
+    DefaultFirst,
+    keras_tuner.oracles.RandomSearchOracle,
+    AtomicState,
 ):
     """Random values."""
 
 
 class BayesianOptimization(
-    Lasting,
+    ResumableOracle,
     DefaultFirst,
     keras_tuner.oracles.BayesianOptimizationOracle,
-    WholeFiles,
+    AtomicState,
 ):
     """Values that a Gaussian process expects to score high."""
 
@@ -154,11 +157,15 @@ class BayesianOptimization(
         self._random_state.set_state(state["random_state"])
 
 
-class Hyperband(Lasting, keras_tuner.oracles.HyperbandOracle, WholeFiles):
+class Hyperband(
+    ResumableOracle, keras_tuner.oracles.HyperbandOracle, AtomicState
+):
     """Many short trials, the better ones trained longer."""
 
 
-class GridSearch(Lasting, keras_tuner.oracles.GridSearchOracle, WholeFiles):
+class GridSearch(
+    ResumableOracle, keras_tuner.oracles.GridSearchOracle, AtomicState
+):
     """Every combination, ten values for a range without steps."""
 
     def get_state(self):

@@ -1,15 +1,15 @@
 """What a search may vary: leaves of a config, as ranges or as choices."""
 
 import dataclasses
+import difflib
 import inspect
 import json
 import math
 import numbers
 
 from tfdcu.pruning import BUDGETS
-from tfdcu.search.names import check_names
-from tfdcu.sections import check_section
-from tfdcu.stages import SECTIONS
+from tfdcu.stages.config import SECTIONS
+from tfdcu.stages.config import check_options
 
 # What trials prune at once cannot be searched; winners follow it.
 ONLY_IN_FULL = ("iterative",)
@@ -105,7 +105,7 @@ def read_space(space, config):
         check_names(
             "section", [section], [s for s in SECTIONS if s not in ONLY_IN_FULL]
         )
-        check_section(section, fields, *SECTIONS[section])
+        check_options(section, fields, *SECTIONS[section])
         for field, values in fields.items():
             if values is not None:
                 stands = standing_value(config, section, field)
@@ -240,3 +240,26 @@ def with_values(config, values):
                 config[section].pop(other, None)
         config[section][field] = value
     return config
+
+
+def check_names(kind, names, known):
+    """Raise the error of the first name that is not known.
+
+    Args:
+        kind: What the names are of, for the message.
+        names: Iterable of what the user gave.
+        known: Iterable of the names there are.
+
+    Raises:
+        ValueError: If a name is not among them; the message names the
+            nearest.
+    """
+    known = list(known)
+    for name in names:
+        if name not in known:
+            near = difflib.get_close_matches(str(name), known, n=1)
+            hint = f"; the nearest is '{near[0]}'" if near else ""
+            raise ValueError(
+                f"Unknown {kind} of a search. Expected: one of {known}{hint}. "
+                f"Received: {name!r}"
+            )

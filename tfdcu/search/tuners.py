@@ -10,15 +10,15 @@ from pathlib import Path
 
 import keras_tuner
 
-from tfdcu.files import whole_files
 from tfdcu.search import oracles
-from tfdcu.search.names import check_names
+from tfdcu.search.space import check_names
+from tfdcu.workdir.atomic import atomic_write
 
 # Seconds between two signs of life of a worker in a trial.
 BEAT = 5.0
 
 
-class Tuner(keras_tuner.Tuner, oracles.WholeFiles):
+class Tuner(keras_tuner.Tuner, oracles.AtomicState):
     """A `keras_tuner.Tuner` that records what came of each trial.
 
     `trial_<id>/outcome.json` holds `status` (`"finished"`, `"refused"` or
@@ -76,7 +76,7 @@ class Tuner(keras_tuner.Tuner, oracles.WholeFiles):
         start = time.monotonic()
         outcome = {
             "trial": trial.trial_id,
-            "values": self.hypermodel.setting.values(trial.hyperparameters),
+            "values": self.hypermodel.trials.values(trial.hyperparameters),
             "tuner": tuner_values(trial),
             "metrics": {},
             "reason": None,
@@ -103,7 +103,7 @@ class Tuner(keras_tuner.Tuner, oracles.WholeFiles):
         if mine.exists():
             return json.loads(mine.read_text("utf-8"))
         values = json.loads(
-            json.dumps(self.hypermodel.setting.values(trial.hyperparameters))
+            json.dumps(self.hypermodel.trials.values(trial.hyperparameters))
         )
         for other in read_outcomes(self.project_dir):
             same = other["values"] == values
@@ -126,7 +126,7 @@ class Tuner(keras_tuner.Tuner, oracles.WholeFiles):
 
     def write_outcome(self, trial, outcome):
         """Keep an outcome in the folder of its trial."""
-        with whole_files(self.outcome_file(trial.trial_id)) as (beside,):
+        with atomic_write(self.outcome_file(trial.trial_id)) as (beside,):
             beside.write_text(json.dumps(outcome, indent=2) + "\n", "utf-8")
 
     def outcome_file(self, trial_id):

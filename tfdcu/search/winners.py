@@ -1,17 +1,17 @@
 """From the trials' front to students trained in full."""
 
+import numpy as np
+
 from tfdcu.compress import compress
-from tfdcu.search.judge import COSTS
-from tfdcu.search.pareto import front
-from tfdcu.search.pareto import spread_along
-from tfdcu.stages import SECTIONS
+from tfdcu.search.objective import COSTS
+from tfdcu.stages.config import SECTIONS
 
 
-def winners(judge, finished, max_winners):
+def winners(objective, finished, max_winners):
     """The trials of the front that are worth training in full.
 
     Args:
-        judge: The search's `Judge`.
+        objective: The search's `Objective`.
         finished: List of outcomes with `metrics`.
         max_winners: Int, how many at most.
 
@@ -20,7 +20,7 @@ def winners(judge, finished, max_winners):
         highest score and the best that costs no more than the config as it
         stands are among them where there is room.
     """
-    points = [point(judge, one["metrics"]) for one in finished]
+    points = [point(objective, one["metrics"]) for one in finished]
     scores = [one["metrics"]["score"] for one in finished]
     indices = front(points)
     # The end of the front that is best, and the one that would be chosen.
@@ -32,17 +32,17 @@ def winners(judge, finished, max_winners):
     return [finished[index] for index in chosen]
 
 
-def point(judge, metrics):
+def point(objective, metrics):
     """(quality, cost) of a trial's metrics or a student's row."""
-    return metrics[f"val_{judge.quality}"], metrics[judge.cost]
+    return metrics[f"val_{objective.quality}"], metrics[objective.cost]
 
 
-def in_full(run, setting, outcome):
+def retrain(run, trials, outcome):
     """Train a trial's student in full, export and check it.
 
     Args:
         run: The search's `Workdir`.
-        setting: The `Setting`.
+        trials: The `Trials`.
         outcome: The trial's record.
 
     Returns:
@@ -50,18 +50,18 @@ def in_full(run, setting, outcome):
         `folder` and `files`; or with a `reason` why there is none.
     """
     trial, values = outcome["trial"], outcome["values"]
-    config = setting.full(values)
+    config = trials.full(values)
     folder = run.path / "front" / trial
     sections = {name: config[name] for name in SECTIONS}
-    if setting.student is not None:
+    if trials.student is not None:
         sections["channels"] = None
     found = {"trial": trial, "values": values}
     print(f"\nTrial {trial} is on the front; it is trained in full.")
     try:
         report = compress(
-            setting.teacher,
-            **setting.sources,
-            student=setting.student,
+            trials.teacher,
+            **trials.sources,
+            student=trials.student,
             workdir=folder,
             seed=config["seed"],
             **sections,
@@ -73,30 +73,30 @@ def in_full(run, setting, outcome):
         row["format"]: row for row in report["rows"] if row["name"] == "student"
     }
     kinds = [kind for kind in rows if kind != "keras"]
-    judge, splits = setting.judge, setting.splits(config)
+    objective, splits = trials.objective, trials.splits(config)
     counts = (config["export"].get("formats") or kinds)[0]
-    judged = f"student_{counts}.tflite" if judge.files else "student.keras"
-    quality = judge.quality_of(folder / judged, splits)
-    row = rows[counts if judge.files else "keras"]
+    judged = f"student_{counts}.tflite" if objective.files else "student.keras"
+    quality = objective.quality_of(folder / judged, splits)
+    row = rows[counts if objective.files else "keras"]
     costs = {name: rows[counts][name] for name in COSTS}
     names = [f"student_{kind}.tflite" for kind in kinds]
     return {
         **found,
-        f"val_{judge.quality}": quality,
-        "score": judge.score(quality, costs[judge.cost], splits),
+        f"val_{objective.quality}": quality,
+        "score": objective.score(quality, costs[objective.cost], splits),
         **costs,
         "format": counts,
-        "test_accuracy": row["accuracy"] if setting.sources["test"] else None,
-        "reason": judge.refusal(costs),
+        "test_accuracy": row["accuracy"] if trials.sources["test"] else None,
+        "reason": objective.refusal(costs),
         "folder": f"front/{trial}",
         "files": ["student.keras", *names],
     }
 
 
-def with_front(judge, students):
+def with_front(objective, students):
     """The students, by cost, with `on_front` and `chosen` filled in."""
     good = [one for one in students if one["reason"] is None]
-    points = [point(judge, one) for one in good]
+    points = [point(objective, one) for one in good]
     on_front = [good[index]["trial"] for index in front(points)]
     best = max(good, key=lambda one: one["score"], default=None)
     return [
@@ -107,3 +107,46 @@ def with_front(judge, students):
         }
         for one in students
     ]
+
+
+def front(points):
+    """Indices of the points that no other one dominates, by rising cost.
+
+    A point dominates another if it costs no more, is no worse, and is better
+    in one of the two. Of equal points the first one is kept.
+
+    Args:
+        points: List of (quality, cost); more quality and less cost is better.
+
+    Returns:
+        List of indices into `points`; costs and qualities rise along it.
+    """
+    order = sorted(
+        range(len(points)), key=lambda i: (points[i][1], -points[i][0], i)
+    )
+    kept, best = [], -np.inf
+    for index in order:
+        if points[index][0] > best:
+            kept.append(index)
+            best = points[index][0]
+    return kept
+
+
+def spread_along(indices, num, always=()):
+    """At most `num` of a front's indices: the `always`, its ends, and between.
+
+    Args:
+        indices: List, in the order of the front.
+        num: Int, at least 1.
+        always: Indices that are taken before any other.
+
+    Returns:
+        List in the order of the front.
+    """
+    if len(indices) <= num:
+        return list(indices)
+    even = np.linspace(len(indices) - 1, 0, num).round().astype(int)
+    ends = indices[-1], indices[0]
+    wanted = [*always, *ends, *(indices[place] for place in even), *indices]
+    taken = list(dict.fromkeys(wanted))[:num]
+    return [index for index in indices if index in taken]

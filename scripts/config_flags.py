@@ -1,0 +1,58 @@
+"""What a config and its flags say, as keywords of a run."""
+
+from absl import app
+from absl import flags
+
+from tfdcu.graph.parallel import halve_threads
+
+
+def parsed(arguments):
+    """Parses the flags of a script with a config, for `app.run`.
+
+    Args:
+        arguments: List of strings, the name of the program first.
+
+    Returns:
+        What is left of them.
+    """
+    try:
+        left = app.parse_flags_with_usage(arguments)
+        flags.FLAGS.config.to_dict()
+    except AttributeError as error:
+        raise SystemExit(
+            "Stopped: the config has no such field. Expected: --config.field= "
+            "or --config.section.field=, of those in configs/common.py and the "
+            f"config itself. Received: {error}"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise SystemExit(
+            "Stopped: the config cannot be read. Expected: --config=configs/"
+            "digits.py or another such file, and fields of their own types. "
+            f"Received: {error}"
+        ) from error
+    return left
+
+
+def keywords_of(config):
+    """The keywords of `tfdcu.compress`, and whatever else a config has.
+
+    A flag takes a source or a student of the config back with nothing. A given
+    student is not pruned, so the config's channels then say nothing. Where
+    BatchNormalization is frozen an operation gets half of the cores, which must
+    be said before TensorFlow runs anything.
+
+    Args:
+        config: A `ConfigDict`, as `configs/common.py` has it.
+
+    Returns:
+        A new dict.
+    """
+    keywords = config.to_dict()
+    keywords.pop("train_teacher", None)
+    for name in ("student", "labeled", "validation", "test"):
+        keywords[name] = keywords[name] or None
+    if keywords["student"] is not None:
+        keywords["channels"] = None
+    if keywords["transfer"]["batchnorm"] == "frozen":
+        halve_threads()
+    return keywords

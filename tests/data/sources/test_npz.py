@@ -1,0 +1,109 @@
+import zipfile
+
+import numpy as np
+import pytest
+
+from tests.support import tiny
+from tfdcu import data
+from tfdcu.data.sources import source as source_lib
+
+
+@pytest.fixture
+def arrays():
+    images = np.random.default_rng(0).integers(0, 256, (9, 6, 5, 3), "uint8")
+    return images, tiny.labels(9)
+
+
+def test_keys_and_splits(tmp_path, arrays):
+    images, labels = arrays
+    path = tmp_path / "a.npz"
+    for keys, split in (
+        (("images", "labels"), None),
+        (("x", "y"), None),
+        (("arr_0", "arr_1"), None),
+        (("x_test", "y_test"), "test"),
+        (("test_images", "test_labels"), "test"),
+    ):
+        np.savez(path, **dict(zip(keys, arrays, strict=True)), other=[1])
+        source = data.open_source(f"npz:{path}", split=split)
+        np.testing.assert_array_equal(source.labels(), labels)
+        np.testing.assert_allclose(
+            data.images_of(source), images / 255, rtol=1e-6
+        )
+    with pytest.raises(ValueError, match="no such array.*test_images"):
+        data.open_source(f"npz:{path}")
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float32", "int64"])
+def test_a_large_file_is_streamed_with_the_same_result(
+    tmp_path, arrays, monkeypatch, dtype
+):
+    images, labels = arrays
+    images = images / np.float32(255) if dtype == "float32" else images
+    images = images.astype(dtype)
+    path = tmp_path / "a.npz"
+    np.savez(path, before=np.arange(7), x=images, y=labels, z=np.arange(5))
+    small = data.open_source(f"npz:{path}", image_shape=(5, 5, 1))
+    monkeypatch.setattr(source_lib, "MEMORY_LIMIT", 0)
+    large = data.open_source(f"npz:{path}", image_shape=(5, 5, 1))
+    assert small.lookup is not None and large.lookup is None
+    np.testing.assert_array_equal(data.images_of(large), data.images_of(small))
+    np.testing.assert_array_equal(large.labels(), labels)
+    np.savez_compressed(path, x=images, y=labels)
+    squeezed = data.open_source(f"npz:{path}", image_shape=(5, 5, 1))
+    np.testing.assert_array_equal(
+        data.images_of(squeezed), data.images_of(small)
+    )
+
+
+@pytest.mark.parametrize("name", ["x", "x.npy"])
+def test_what_cannot_be_streamed_is_read(tmp_path, monkeypatch, name):
+    images = np.arange(64, dtype="uint32").reshape(1, 8, 8)
+    path = tmp_path / "a.npz"
+    with zipfile.ZipFile(path, "w") as archive, archive.open(name, "w") as file:
+        np.save(file, images)
+    monkeypatch.setattr(source_lib, "MEMORY_LIMIT", 0)
+    source = data.open_source(f"npz:{path}", labeled=False)
+    np.testing.assert_allclose(
+        data.images_of(source)[..., 0], images / 255, rtol=1e-6
+    )
+
+
+def test_a_large_file_is_checked_too(tmp_path, monkeypatch):
+    monkeypatch.setattr(source_lib, "MEMORY_LIMIT", 0)
+    images = tiny.images()
+    images[5] = np.nan
+    np.savez(tmp_path / "a.npz", images=images)
+    with pytest.raises(ValueError, match="NaN.*index 5"):
+        data.open_source(f"npz:{tmp_path}/a.npz", labeled=False)
+
+
+def test_files_that_are_none(tmp_path):
+    with pytest.raises(ValueError, match="cannot be read.*nowhere"):
+        data.open_source(f"npz:{tmp_path}/nowhere.npz")
+    for content in (b"", b"no archive", b"PK\x03\x04 cut off"):
+        (tmp_path / "a.npz").write_bytes(content)
+        with pytest.raises(ValueError, match="cannot be read"):
+            data.open_source(f"npz:{tmp_path}/a.npz")
+    np.savez(tmp_path / "a.npz", images=5)
+    with pytest.raises(ValueError, match="no image shape"):
+        data.open_source(f"npz:{tmp_path}/a.npz", labeled=False)
+    np.save(tmp_path / "a.npy", tiny.images())
+    with pytest.raises(ValueError, match="cannot be read"):
+        data.open_source(f"npz:{tmp_path}/a.npy")
+
+
+def test_nothing_is_unpickled(tmp_path):
+    np.savez(tmp_path / "a.npz", images=np.array([{"a": 1}], object))
+    with pytest.raises(ValueError, match="pickled objects are refused"):
+        data.open_source(f"npz:{tmp_path}/a.npz", labeled=False)
+
+
+def test_a_damaged_array(tmp_path):
+    path = tmp_path / "a.npz"
+    np.savez_compressed(path, images=tiny.images())
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 255
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="'images'.*cannot be read"):
+        data.open_source(f"npz:{path}", labeled=False)

@@ -1,0 +1,103 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.support import files
+from tests.support import tiny
+from tfdcu import data
+
+
+def test_unknown_sources_are_told_the_known_ones():
+    with pytest.raises(ValueError, match="'digits', 'folder', 'npz', 'prin"):
+        data.open_source("mnist")
+    with pytest.raises(ValueError, match="not labeled images.*ndarray"):
+        data.open_source(tiny.images())
+    with pytest.raises(ValueError, match="not images.*NoneType"):
+        data.open_source(None, labeled=False)
+
+
+def test_a_source_is_returned_as_it_is():
+    source = data.open_source("digits")
+    assert data.open_source(source) is source
+    assert data.open_source(source, image_shape=[8, 8, 1]) is source
+    assert not data.open_source(source, labeled=False).labeled
+    with pytest.raises(ValueError, match=r"another size.*\(9, 8, 1\)"):
+        data.open_source(source, image_shape=(9, 8, 1))
+    with pytest.raises(ValueError, match="has no labels"):
+        data.open_source(source.without_labels())
+
+
+def test_labels_follow_the_teachers_order_of_classes(tmp_path):
+    files.class_folder(tmp_path, ("ant", "bee", "cat"), num=2)
+    options = {"image_shape": (8, 8, 3)}
+    plain = data.open_source(f"folder:{tmp_path}", **options)
+    order = ("cat", "ant", "bee")
+    source = data.open_source(f"folder:{tmp_path}", classes=order, **options)
+    assert source.classes == order
+    names = [plain.classes[label] for label in plain.labels()]
+    assert [order[label] for label in source.labels()] == names
+    assert [int(label) for _, label in source.dataset] == [1, 1, 2, 2, 0, 0]
+
+
+def test_classes_that_differ_are_named(tmp_path):
+    files.class_folder(tmp_path, ("ant", "bee"), num=1)
+    with pytest.raises(ValueError, match=r"missing \['cow'\], unkn.*\['bee'\]"):
+        data.open_source(
+            f"folder:{tmp_path}",
+            classes=("ant", "cow"),
+            image_shape=(8, 8, 3),
+        )
+
+
+def test_arrays_take_the_teachers_names():
+    arrays = (tiny.images(), tiny.labels())
+    assert data.open_source(arrays, classes=list("abcd")).classes == tuple(
+        "abcd"
+    )
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (0, 8, 1), (8, 8, 1, 1)])
+def test_image_shapes_that_are_none(shape):
+    with pytest.raises(ValueError, match="no image shape"):
+        data.open_source("digits", image_shape=shape)
+
+
+def test_value_ranges_that_are_none():
+    with pytest.raises(ValueError, match="low < high"):
+        data.open_source("digits", value_range=(1, 0))
+
+
+def test_two_images_are_not_taken_for_a_pair():
+    source = data.open_source(np.zeros((2, 4, 4, 1)), labeled=False)
+    assert source.num_images == 2
+
+
+@pytest.mark.parametrize("source", ["printed", "arrays", "dataset", "source"])
+def test_a_source_without_splits_has_none(source):
+    live = {
+        "arrays": tiny.images(),
+        "dataset": tf.data.Dataset.from_tensor_slices(tiny.images()),
+        "source": data.open_source("digits"),
+    }
+    with pytest.raises(ValueError, match="no splits of.*Received: split='tes"):
+        data.open_source(live.get(source, source), split="test", labeled=False)
+
+
+def test_a_folder_has_no_splits_but_folders(tmp_path):
+    files.class_folder(tmp_path / "test", ("ant", "bee"), num=1)
+    options = {"image_shape": (8, 8, 3)}
+    with pytest.raises(ValueError, match="'folder:photos/test'"):
+        data.open_source(f"folder:{tmp_path}", split="test", **options)
+    assert data.open_source(f"folder:{tmp_path}/test", **options).num_images
+
+
+def test_an_empty_split_is_none(tmp_path):
+    files.class_folder(tmp_path, ("ant", "bee"), num=1)
+    options = {"image_shape": (8, 8, 3)}
+    assert data.open_source(f"folder:{tmp_path}", split="", **options).labeled
+    assert data.open_source("digits", split="").num_images == 1297
+
+
+def test_class_names_in_one_text_are_refused():
+    with pytest.raises(ValueError, match="names are one text.*'cat,dog'"):
+        data.open_source("digits", classes="cat,dog")

@@ -1,0 +1,95 @@
+"""Images and views that differ are told apart."""
+
+import numpy as np
+import tensorflow as tf
+
+from tests.support import tiny
+from tfdcu.data.augment.mix_partners import open_mix
+from tfdcu.data.fingerprint import checksums
+from tfdcu.data.fingerprint import describe_views
+from tfdcu.data.sources.open import open_source
+
+
+def sums(images):
+    return checksums(tf.constant(images)).numpy()
+
+
+def described(augment, views=2, seed=0, shape=(8, 8, 1), low=0.0):
+    return describe_views(augment, views, seed, shape, (low, 1.0))
+
+
+def test_a_checksum_is_the_weighted_sum_of_the_bits_modulo_2_to_64():
+    images = tiny.images(3, size=2)
+    factors = np.random.default_rng(0).integers(-(2**62), 2**62, 4) * 2 + 1
+    words = images.reshape(3, 4).view("int32").astype(object)
+    expected = (words * factors.astype(object)).sum(1)
+    wrapped = [(int(one) + 2**63) % 2**64 - 2**63 for one in expected]
+    assert sums(images).tolist() == wrapped
+
+
+def test_a_bit_or_the_place_of_a_pixel_changes_the_checksum():
+    image = tiny.images(1)
+    seen = {int(sums(image)[0])}
+    for place in np.ndindex(8, 8):
+        other = image.copy()
+        other[0][place] = np.nextafter(other[0][place], np.float32(2))
+        seen.add(int(sums(other)[0]))
+    assert len(seen) == 65
+    assert sums(image[:, ::-1])[0] not in seen
+    assert len(set(sums(tiny.images(2000)).tolist())) == 2000
+
+
+def test_a_checksum_does_not_depend_on_the_batch():
+    images = tiny.images(10)
+    np.testing.assert_array_equal(sums(images)[3:5], sums(images[3:5]))
+
+
+def test_views_are_told_apart_by_what_they_do():
+    every = [
+        described("shift"),
+        described("flip_crop"),
+        described("shift", views=3),
+        described("shift", seed=1),
+        described("shift", shape=(8, 8, 3)),
+        described("shift", low=-1.0),
+        described(lambda image, seed: image),
+        described(lambda image, seed: image / 2),
+        described(None),
+    ]
+    assert all(
+        one != other for one in every for other in every if one is not other
+    )
+    assert described("shift") == described("shift")
+
+
+def test_without_augmentation_there_is_one_view_of_no_seed():
+    expected = {"augment": None, "views": 1}
+    assert described(None, views=0, seed=4) == expected
+
+
+def test_a_mix_makes_views_also_where_nothing_is_augmented():
+    pool = open_source(tiny.images(9), labeled=False)
+
+    def mixed(augment, name="mixup", share=0.5, seed=0):
+        mix = open_mix(name, share, pool)
+        return describe_views(augment, 2, seed, (8, 8, 1), (0.0, 1.0), mix)
+
+    every = [
+        mixed(None),
+        mixed(None, "cutmix"),
+        mixed(None, share=0.25),
+        mixed(None, seed=1),
+        mixed("shift"),
+        described("shift"),
+        described(("shift", "color")),
+        described(("color", "shift")),
+    ]
+    assert all(every.count(one) == 1 for one in every)
+    assert mixed(None)["views"] == 2 and "mix" not in described("shift")
+    assert described(["shift", "color"]) == described(("shift", "color"))
+
+
+def test_the_digest_of_known_views_is_that_of_earlier_releases():
+    """Targets that are stored stay good."""
+    assert described("shift")["digest"] == "58a323a478404b7f"
+    assert described("flip_crop")["digest"] == "57a2395ab26c6476"

@@ -1,0 +1,96 @@
+"""Laws of the gradient reversal, the domain classifier and its schedule."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.support import tiny
+from tfdcu.distill.alignment import DomainClassifier
+from tfdcu.distill.alignment import GradientReversal
+from tfdcu.distill.alignment import channel_statistics
+from tfdcu.distill.alignment import dann_schedule
+from tfdcu.distill.alignment import default_align_layer
+from tfdcu.distill.alignment import resolve_schedule
+
+
+def test_reversal_layer_survives_a_round_trip():
+    inputs = keras.Input((3,))
+    model = keras.Model(inputs, GradientReversal(0.7)(inputs))
+    clone = keras.models.clone_model(model)
+    assert clone.layers[-1].scale == 0.7
+    x = tf.random.stateless_normal((2, 3), (0, 0))
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = tf.reduce_sum(clone(x))
+    np.testing.assert_allclose(tape.gradient(y, x), np.full((2, 3), -0.7))
+
+
+def test_reversal_refuses_a_negative_scale():
+    with pytest.raises(ValueError, match="scale >= 0. Received: scale=-1"):
+        GradientReversal(-1)
+
+
+def test_schedule_by_hand():
+    expected = [0.0, 2 / (1 + np.exp(-5)) - 1, 2 / (1 + np.exp(-10)) - 1]
+    received = [float(dann_schedule(p)) for p in (0.0, 0.5, 1.0)]
+    np.testing.assert_allclose(received, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("constant", [0.3, np.float32(0.3)])
+def test_a_constant_schedule_does_not_move(constant):
+    schedule = resolve_schedule(constant)
+    assert float(schedule(0.0)) == float(schedule(1.0)) == np.float32(0.3)
+
+
+@pytest.mark.parametrize("schedule", ["linear", -0.1])
+def test_unknown_schedules_are_refused(schedule):
+    with pytest.raises(ValueError, match="one of \\['dann'\\].*Received"):
+        resolve_schedule(schedule)
+
+
+def test_domain_classifier_sees_statistics_not_places():
+    features = tf.random.stateless_normal((4, 6, 6, 3), (1, 2))
+    domain = DomainClassifier()
+    domain.build(features.shape)
+    shuffled = tf.reverse(tf.transpose(features, (0, 2, 1, 3)), axis=[1])
+    np.testing.assert_allclose(
+        domain(features), domain(shuffled), rtol=1e-4, atol=1e-5
+    )
+    assert domain(features).shape == (4, 1)
+
+
+@pytest.mark.parametrize(("shape", "width"), [((4, 6, 6, 3), 6), ((4, 3), 3)])
+def test_no_hidden_units_make_a_linear_classifier(shape, width):
+    features = tf.random.stateless_normal(shape, (1, 2))
+    domain = DomainClassifier(0)
+    domain.build(features.shape)
+    kernel, bias = domain.trainable_weights
+    expected = channel_statistics(features) @ kernel.value + bias.value
+    assert kernel.shape == (width, 1)
+    np.testing.assert_allclose(domain(features), expected, rtol=1e-5)
+
+
+def test_a_width_below_nothing_is_refused():
+    with pytest.raises(ValueError, match="units >= 0.*domain_units=-1"):
+        DomainClassifier(-1)
+
+
+def test_default_layer_is_never_inside_a_residual_block():
+    model = tiny.residual_net()
+    name = default_align_layer(model)
+    inside = {"block1_1", "block1_relu1", "block1_2", "block1_bn2"}
+    assert name.startswith(("stem", "block1")) and name not in inside
+
+
+def test_default_layer_moves_up_with_its_share():
+    model = tiny.plain_net()
+    assert default_align_layer(model, share=0.2) == "relu1"
+    assert default_align_layer(model, share=1.0) == "pool"
+
+
+def test_default_layer_needs_a_layer():
+    inputs = keras.Input((4,))
+    model = keras.Model(inputs, keras.layers.Dense(2)(inputs))
+    with pytest.raises(ValueError, match="name one in `align_layers`"):
+        default_align_layer(model)

@@ -1,0 +1,81 @@
+"""Laws of how BatchNormalization meets the two pools."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.support import tiny
+from tfdcu.distill.batchnorm import BATCHNORMS
+
+LABELED = tiny.images(6, seed=1)
+POOL = 0.3 * tiny.images(10, seed=2)
+BOTH = np.concatenate([LABELED, POOL])
+
+
+def net():
+    model = tiny.plain_net()
+    return keras.Model(model.input, {"logits": model.output})
+
+
+def moving(model):
+    """The statistics that inference will use."""
+    return {
+        v.path: v.numpy().copy() for v in model.variables if "moving" in v.path
+    }
+
+
+def assert_close(first, second):
+    for path, value in first.items():
+        np.testing.assert_allclose(value, second[path], rtol=1e-5, atol=1e-6)
+
+
+def test_joint_is_one_pass_over_both():
+    expected, received = net(), net()
+    expected(BOTH, training=True)
+    BATCHNORMS["joint"](received, BOTH, 6)
+    assert_close(moving(expected), moving(received))
+
+
+def test_split_is_the_labeled_pass_and_then_the_pools():
+    expected, received = net(), net()
+    logits = [
+        expected(LABELED, training=True)["logits"],
+        expected(POOL, training=True)["logits"],
+    ]
+    output = BATCHNORMS["split"](received, BOTH, 6)["logits"]
+    np.testing.assert_allclose(output, np.concatenate(logits), atol=1e-5)
+    assert_close(moving(expected), moving(received))
+
+
+def test_labeled_only_remembers_the_labeled_pass_alone():
+    expected, received = net(), net()
+    expected(LABELED, training=True)
+    output = BATCHNORMS["labeled_only"](received, BOTH, 6)["logits"]
+    assert_close(moving(expected), moving(received))
+    split = BATCHNORMS["split"](net(), BOTH, 6)["logits"]
+    np.testing.assert_allclose(output, split, atol=1e-5)
+
+
+def test_frozen_is_inference_whose_scales_can_still_be_learned():
+    expected, received = net(), net()
+    before = moving(received)
+    with tf.GradientTape() as tape:
+        output = BATCHNORMS["frozen"](received, BOTH, 6)["logits"]
+    np.testing.assert_allclose(
+        output, expected(BOTH, training=False)["logits"], atol=1e-5
+    )
+    assert_close(before, moving(received))
+    norm = received.get_layer("bn1")
+    assert not norm.moving_mean.trainable
+    assert all(
+        np.abs(g).max() > 0
+        for g in tape.gradient(output, [norm.gamma.value, norm.beta.value])
+    )
+
+
+@pytest.mark.parametrize("name", sorted(set(BATCHNORMS) - {"frozen"}))
+def test_without_labels_the_ways_to_normalize_a_batch_are_one(name):
+    expected = net()(POOL, training=True)["logits"]
+    received = BATCHNORMS[name](net(), POOL, None)["logits"]
+    np.testing.assert_allclose(received, expected, atol=1e-5)

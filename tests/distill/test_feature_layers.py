@@ -1,0 +1,147 @@
+"""Laws of what is tapped: the layer before the pooling, and what pairs."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from tests.support import tiny
+from tfdcu import AlignedDistiller
+from tfdcu.distill.alignment import layers_to_align
+from tfdcu.distill.feature_layers import check_alike
+from tfdcu.distill.feature_layers import default_feature_layer
+from tfdcu.distill.feature_layers import feature_pairs
+from tfdcu.distill.feature_layers import kept_channels
+
+STUDENT = tiny.plain_net()
+TEACHER = tiny.plain_net(width=24)
+
+
+def pair(student=STUDENT, teacher=TEACHER, layer="relu2"):
+    return feature_pairs(student, teacher, layer)[0]
+
+
+@pytest.mark.parametrize(
+    ("net", "name"),
+    [
+        (tiny.plain_net, "relu2"),
+        (tiny.residual_net, "block2_out"),
+        (tiny.depthwise_net, "pointwise_bn"),
+    ],
+)
+def test_the_default_is_the_last_layer_before_the_pooling(net, name):
+    assert default_feature_layer(net()) == name
+
+
+def test_maps_of_a_single_place_come_after_the_pooling():
+    inputs = keras.Input((8, 8, 3))
+    x = layers.Conv2D(8, 3, name="conv")(inputs)
+    x = layers.GlobalAveragePooling2D(keepdims=True)(x)
+    x = layers.Conv2D(16, 1, name="head")(x)
+    outputs = layers.Dense(4)(layers.Flatten()(x))
+    assert default_feature_layer(keras.Model(inputs, outputs)) == "conv"
+    # Where there are no others they are what is left.
+    x = layers.Conv2D(8, 8, name="whole")(inputs)
+    outputs = layers.Dense(4)(layers.Flatten()(x))
+    assert default_feature_layer(keras.Model(inputs, outputs)) == "whole"
+
+
+def test_without_any_map_a_layer_must_be_named():
+    inputs = keras.Input((4,))
+    outputs = layers.Dense(2, name="logits")(inputs)
+    with pytest.raises(ValueError, match="`feature_layers`.*'logits'"):
+        default_feature_layer(keras.Model(inputs, outputs))
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (None, [("relu2", "relu2")]),
+        ("conv1", [("conv1", "conv1")]),
+        (("conv1", "bn2"), [("conv1", "conv1"), ("bn2", "bn2")]),
+        ({"conv1": "bn1", "bn2": "bn2"}, [("conv1", "bn1"), ("bn2", "bn2")]),
+    ],
+)
+def test_layers_are_paired_by_name_or_as_told(given, expected):
+    pairs = feature_pairs(STUDENT, TEACHER, given)
+    assert [(one.student, one.teacher) for one in pairs] == expected
+    for one in pairs:
+        assert one.own is STUDENT.get_layer(one.student).output
+        assert one.theirs is TEACHER.get_layer(one.teacher).output
+
+
+def twice_called():
+    inputs = keras.Input((8, 8, 1))
+    conv = layers.Conv2D(1, 3, padding="same", name="shared")
+    x = layers.GlobalAveragePooling2D()(conv(conv(inputs)))
+    return keras.Model(inputs, layers.Dense(4)(x))
+
+
+@pytest.mark.parametrize(
+    ("student", "teacher", "given", "message"),
+    [
+        (STUDENT, TEACHER, "no", "not in the student.*'relu2'.*Received.*no"),
+        (STUDENT, TEACHER, {"bn1": "no"}, "not in the teacher.*'relu2'.*no"),
+        (STUDENT, TEACHER, (), "not in the student"),
+        (
+            STUDENT,
+            tiny.residual_net(channels=1),
+            None,
+            "not in the teacher.*dict from the student's names.*relu2",
+        ),
+        (twice_called(), TEACHER, "shared", "called once"),
+        (STUDENT, None, None, "`keras.Model`, or features=None.*None"),
+        (STUDENT, lambda images: images, None, "shows no features"),
+    ],
+)
+def test_what_cannot_be_tapped_is_named(student, teacher, given, message):
+    with pytest.raises(ValueError, match=message):
+        AlignedDistiller(
+            student,
+            teacher,
+            features="relation",
+            feature_layers=given,
+            align_weight=0.0,
+        )
+
+
+def test_kept_channels_are_the_teachers():
+    kept = {"relu2": [1, 5, 47]}
+    np.testing.assert_array_equal(kept_channels(pair(), kept), [1, 5, 47])
+    assert kept_channels(pair(), {"relu1": [0]}) is None
+    for wrong in ([-1, 2], [48], 3):
+        with pytest.raises(ValueError, match=r"from 0 to 47.*kept\['relu2'\]"):
+            kept_channels(pair(), {"relu2": wrong})
+
+
+def test_sizes_must_agree_where_they_are_compared():
+    wide = pair()
+    check_alike("mse", wide, range(32))
+    check_alike("attention", wide)
+    check_alike("relation", pair(tiny.plain_net(size=6)))
+    with pytest.raises(ValueError, match=r"channels.*8, 32\).*8, 48\)"):
+        check_alike("mse", wide)
+    with pytest.raises(ValueError, match=r"8, 32\).*8, 31\)"):
+        check_alike("mse", wide, range(31))
+    small = pair(tiny.plain_net(size=6))
+    for name in ("mse", "attention"):
+        with pytest.raises(ValueError, match=r"6, 6, 32\).*8, 8, 32\)"):
+            check_alike(name, small, range(32))
+    with pytest.raises(ValueError, match=r"height and width.*\(None, 48\)"):
+        check_alike("attention", pair(layer="pool"))
+
+
+def test_images_of_any_size_cannot_be_told_apart_before():
+    inputs = keras.Input((None, None, 1))
+    x = layers.Conv2D(32, 3, name="relu2")(inputs)
+    x = layers.Dense(4)(layers.GlobalAveragePooling2D()(x))
+    check_alike("mse", pair(keras.Model(inputs, x)), range(32))
+
+
+def test_layers_to_align_are_of_the_student():
+    assert layers_to_align(STUDENT) == ("relu1",)
+    assert layers_to_align(STUDENT, "conv1") == ("conv1",)
+    assert layers_to_align(STUDENT, ["conv1", "bn2"]) == ("conv1", "bn2")
+    for wrong in ("nowhere", ()):
+        with pytest.raises(ValueError, match="not in the student.*'conv1'"):
+            layers_to_align(STUDENT, wrong)

@@ -1,0 +1,20 @@
+"""Laws of the weights: none below nothing, each named."""
+
+import pytest
+
+from tfdcu.distill.losses import check_weights
+
+
+def test_weights_in_range_pass():
+    check_weights(0.1, label_weight=0.0, mimic_weight=3)
+
+
+@pytest.mark.parametrize("value", [-0.1, float("nan")])
+def test_a_weight_below_nothing_is_named(value):
+    with pytest.raises(ValueError, match=f"Received: second={value}"):
+        check_weights(1.0, first=0.0, second=value)
+
+
+def test_a_temperature_must_divide():
+    with pytest.raises(ValueError, match="> 0. Received: temperature=0"):
+        check_weights(0)

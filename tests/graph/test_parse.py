@@ -1,0 +1,48 @@
+"""A model's calls come in order, and nested models hold their own."""
+
+import keras
+import pytest
+from keras import layers
+
+from tfdcu.graph.graph import read_graph
+from tfdcu.graph.logits import as_logits
+from tfdcu.graph.parse import parse_model
+
+
+class Hidden(keras.Model):
+    """A subclassed model: its layers are inside Python code."""
+
+    def __init__(self):
+        super().__init__()
+        self.dense = layers.Dense(3)
+
+    def call(self, inputs):
+        return self.dense(inputs)
+
+
+def test_a_call_comes_after_what_it_reads():
+    inputs, twice = keras.Input((4,)), layers.Dense(4, name="twice")
+    between = layers.ReLU(name="between")
+    level = parse_model(keras.Model(inputs, twice(between(twice(inputs)))))
+    received = [(call.op.name, call.index) for call in level.calls]
+    assert received == [("twice", 0), ("between", 0), ("twice", 1)]
+
+
+def test_the_call_of_a_nested_model_holds_its_level():
+    tensor, inputs = keras.Input((4,)), keras.Input((4,))
+    inner = keras.Model(tensor, layers.Dense(3, name="inside")(tensor))
+    outside, call = parse_model(
+        keras.Model(inputs, inner(layers.ReLU()(inputs)))
+    ).calls
+    assert outside.level is None
+    assert call.level.model is call.op is inner
+    assert [one.op.name for one in call.level.calls] == ["inside"]
+
+
+@pytest.mark.parametrize("read", [parse_model, read_graph, as_logits])
+@pytest.mark.parametrize(
+    "model", [Hidden(), keras.Sequential([layers.Dense(2)])]
+)
+def test_models_that_cannot_be_taken_apart_are_refused(model, read):
+    with pytest.raises(ValueError, match="cannot be taken apart"):
+        read(model)

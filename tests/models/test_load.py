@@ -1,0 +1,169 @@
+"""What comes from a file or a hand ends as a functional model with logits."""
+
+import subprocess
+import sys
+import textwrap
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from tests.support import tiny
+from tfdcu.models import load
+
+IMAGES = tiny.images(4)
+
+
+def classifier(*inner, activation="softmax"):
+    return keras.Sequential(
+        [
+            keras.Input((8, 8, 1)),
+            layers.Conv2D(4, 3, name="conv"),
+            *inner,
+            layers.GlobalAveragePooling2D(),
+            layers.Dense(3, activation=activation, name="scores"),
+        ]
+    )
+
+
+class Twice(layers.Layer):
+    def call(self, inputs):
+        return 2 * inputs
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+def test_softmax_is_taken_off_a_file(tmp_path, suffix):
+    model = classifier()
+    model.save(tmp_path / f"model{suffix}")
+    for source in (
+        tmp_path / f"model{suffix}",
+        str(tmp_path / f"model{suffix}"),
+    ):
+        loaded = load(source)
+        np.testing.assert_allclose(
+            keras.ops.softmax(loaded(IMAGES)), model(IMAGES), rtol=1e-5
+        )
+        assert not isinstance(loaded, keras.Sequential)
+        assert hasattr(loaded, "operations") and len(loaded.outputs) == 1
+        assert not loaded.compiled
+
+
+def test_live_model_is_left_as_it_was():
+    model = classifier()
+    before, outputs = tiny.weights(model), model(IMAGES).numpy()
+    loaded = load(model)
+    assert loaded is not model
+    tiny.assert_same_weights(before, tiny.weights(model))
+    np.testing.assert_array_equal(model(IMAGES), outputs)
+    np.testing.assert_allclose(
+        keras.ops.softmax(loaded(IMAGES)), outputs, rtol=1e-5
+    )
+
+
+def test_model_with_logits_is_the_same_function():
+    for model in (tiny.plain_net(), classifier(activation=None)):
+        tiny.assert_same_function(model, load(model), IMAGES, rtol=0)
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+def test_python_code_in_a_file_is_refused(tmp_path, suffix):
+    path = tmp_path / f"model{suffix}"
+    classifier(layers.Lambda(lambda x: 2 * x)).save(path)
+    with pytest.raises(ValueError, match="holds Python code .a Lambda layer"):
+        load(path)
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+def test_own_layers_need_their_class(tmp_path, suffix):
+    model = classifier(Twice(name="twice"), activation=None)
+    path = tmp_path / f"model{suffix}"
+    model.save(path)
+    with pytest.raises(ValueError, match="does not know.*custom_objects"):
+        load(path)
+    loaded = load(path, custom_objects={"Twice": Twice})
+    tiny.assert_same_function(model, loaded, IMAGES)
+
+
+def test_what_is_no_model_file_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="no model file at .*gone.keras"):
+        load(tmp_path / "gone.keras")
+    with pytest.raises(ValueError, match="Received: a folder"):
+        load(tmp_path)
+    for name in ("text.keras", "text.h5"):
+        (tmp_path / name).write_text("not a model")
+        with pytest.raises(ValueError, match=f"{name} could not be read"):
+            load(tmp_path / name)
+    (tmp_path / "model.onnx").write_text("another kind")
+    with pytest.raises(ValueError, match="Received: suffix '.onnx'"):
+        load(tmp_path / "model.onnx")
+    classifier().save_weights(tmp_path / "model.weights.h5")
+    with pytest.raises(ValueError, match="holds weights only"):
+        load(tmp_path / "model.weights.h5")
+    with pytest.raises(ValueError, match="cannot be opened.*int"):
+        load(7)
+
+
+def test_truncated_file_is_refused(tmp_path):
+    path = tmp_path / "model.keras"
+    classifier().save(path)
+    path.write_bytes(path.read_bytes()[:-500])
+    with pytest.raises(ValueError, match="could not be read"):
+        load(path)
+
+
+def test_models_that_are_no_image_classifiers_are_refused():
+    class Subclassed(keras.Model):
+        def call(self, inputs):
+            return inputs
+
+    with pytest.raises(ValueError, match="cannot be taken apart"):
+        load(Subclassed())
+    left, right = keras.Input((8, 8, 1)), keras.Input((8, 8, 1))
+    scores = classifier()(layers.Add()([left, right]))
+    with pytest.raises(ValueError, match="2 inputs"):
+        load(keras.Model([left, right], scores))
+    with pytest.raises(ValueError, match="1 inputs and 2 outputs"):
+        load(keras.Model(left, [classifier()(left), classifier()(left)]))
+    with pytest.raises(ValueError, match=r"not a batch of images.*\(None, 5\)"):
+        load(keras.Sequential([keras.Input((5,)), layers.Dense(3)]))
+    with pytest.raises(ValueError, match=r"\(batch, classes\).*6, 6, 4"):
+        load(keras.Sequential([keras.Input((8, 8, 1)), layers.Conv2D(4, 3)]))
+
+
+def test_files_of_keras_2(tmp_path):
+    code = f"""
+    import os
+    os.environ["TF_USE_LEGACY_KERAS"] = "1"
+    import numpy as np
+    import tf_keras
+    from tf_keras import layers
+    inputs = tf_keras.Input((8, 8, 1))
+    x = layers.Conv2D(4, 3, use_bias=False)(inputs)
+    x = layers.BatchNormalization()(x)
+    x = layers.ReLU(6.0)(x)
+    x = layers.DepthwiseConv2D(3, padding="same")(x)
+    x = layers.GlobalAveragePooling2D()(x)
+    outputs = layers.Dense(3, activation="softmax")(x)
+    model = tf_keras.Model(inputs, outputs)
+    model.save("{tmp_path}/old.h5")
+    model.save("{tmp_path}/old.keras")
+    images = np.load("{tmp_path}/images.npy")
+    np.save("{tmp_path}/scores.npy", model(images))
+    """
+    np.save(tmp_path / "images.npy", IMAGES)
+    subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        check=True,
+        capture_output=True,
+    )
+    loaded = load(tmp_path / "old.h5")
+    np.testing.assert_allclose(
+        keras.ops.softmax(loaded(IMAGES)),
+        np.load(tmp_path / "scores.npy"),
+        rtol=1e-5,
+    )
+    loaded.save(tmp_path / "new.keras")
+    tiny.assert_same_function(loaded, load(tmp_path / "new.keras"), IMAGES)
+    with pytest.raises(ValueError, match="Keras 2, which Keras 3 does not"):
+        load(tmp_path / "old.keras")

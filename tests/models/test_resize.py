@@ -1,0 +1,103 @@
+"""A model at one size is the model, and what it costs is known."""
+
+import keras
+from keras import layers
+
+from tests.support import tiny
+from tfdcu.graph.macs import total_macs
+from tfdcu.models import at_size
+from tfdcu.models import copy_of
+from tfdcu.workdir.fingerprint import fingerprint
+
+
+def any_size():
+    keras.utils.set_random_seed(0)
+    images = keras.Input((None, None, 1), name="image")
+    x = layers.Conv2D(8, 3, padding="same", activation="relu")(images)
+    x = layers.GlobalAveragePooling2D()(x)
+    return tiny.shake(keras.Model(images, layers.Dense(4)(x)))
+
+
+def test_it_computes_the_same_and_the_model_stays_as_it_was():
+    model = any_size()
+    fixed = at_size(model, (6, 7, 1))
+    assert fixed.input_shape == (None, 6, 7, 1)
+    assert model.input_shape == (None, None, None, 1)
+    tiny.assert_same_function(model, fixed, tiny.images(size=7)[:, :6])
+    fixed.layers[-1].bias.assign([9.0] * 4)
+    assert model.layers[-1].bias.numpy().max() < 9
+    assert total_macs(fixed) == 6 * 7 * 9 * 8 + 8 * 4
+
+
+def test_each_time_it_is_the_same_model():
+    model = any_size()
+    one, two = (at_size(model, (6, 6, 1)) for _ in range(2))
+    assert fingerprint(one) == fingerprint(two)
+
+
+def test_a_fixed_size_stays():
+    model = tiny.plain_net()
+    assert at_size(model, (32, 32, 1)) is model
+
+
+def own_loss(labels, logits):
+    return keras.ops.mean(logits)
+
+
+def test_adapted_statistics_and_an_own_loss_are_no_hindrance():
+    images = keras.Input((None, None, 1))
+    normal = layers.Normalization(mean=None, variance=None)
+    normal.adapt(5 + 2 * tiny.images(32))
+    x = layers.Conv2D(4, 3)(normal(images))
+    model = keras.Model([images], layers.GlobalMaxPooling2D()(x))
+    model.compile("sgd", own_loss)
+    tiny.assert_same_function(model, at_size(model, (8, 8, 1)), tiny.images())
+    assert model.compiled
+
+
+def test_live_functions_are_kept_in_nested_models_too():
+    factor = 3.0
+    shared = layers.Conv2D(1, 3, padding="same")
+    inner = keras.Sequential(
+        [
+            keras.Input((None, None, 1)),
+            layers.Lambda(lambda x: factor * x),
+            shared,
+            layers.BatchNormalization(),
+        ]
+    )
+    inner.compile("sgd", own_loss)
+    images = keras.Input((None, None, 1))
+    x = layers.Lambda(lambda x: x - factor)(images)
+    x = inner(inner(shared(x)), training=False)
+    x = layers.GlobalAveragePooling2D()(x)
+    model = tiny.shake(keras.Model(images, layers.Dense(4)(x)))
+    inner.trainable = False
+    fixed = at_size(model, (8, 8, 1))
+    tiny.assert_same_function(model, fixed, tiny.images())
+    assert fixed.count_params() == model.count_params()
+    assert len(fixed.trainable_variables) == 2
+    before = tiny.weights(model)
+    for weight in fixed.weights:
+        weight.assign(weight + 1)
+    tiny.assert_same_weights(before, tiny.weights(model))
+
+
+def test_adapted_bins_are_kept():
+    images = keras.Input((8, 8, 1))
+    bins = layers.Discretization(num_bins=4)
+    bins.adapt(tiny.images())
+    x = keras.ops.cast(bins(images), "float32")
+    model = keras.Model(images, layers.Dense(4)(layers.Flatten()(x)))
+    tiny.assert_same_function(model, copy_of(model), tiny.images())
+
+
+def test_a_copy_has_weights_of_its_own():
+    model = tiny.plain_net()
+    model.compile("sgd", own_loss)
+    before = tiny.weights(model)
+    copy = copy_of(model)
+    tiny.assert_same_function(model, copy, tiny.images())
+    for weight in copy.weights:
+        weight.assign(weight + 1)
+    tiny.assert_same_weights(before, tiny.weights(model))

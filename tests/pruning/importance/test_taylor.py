@@ -1,0 +1,64 @@
+"""Taylor scores: what an output is a choice of."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from tests.support import tiny
+from tfdcu.pruning.groups import Groups
+from tfdcu.pruning.importance.taylor import taylor
+
+KERNEL = np.array([[0], [0.5], [-1], [2]], "float32")
+
+
+def scores(kernel, activation=None, squeezed=False):
+    """Of four channels that are averaged and read by this kernel."""
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((8, 8, 3))
+    x = layers.Conv2D(4, 3, name="conv")(inputs)
+    x = layers.GlobalAveragePooling2D()(x)
+    head = layers.Dense(kernel.shape[1], activation)
+    x = head(x)
+    head.kernel.assign(kernel)
+    x = x[:, 0] if squeezed else x
+    groups = Groups(keras.Model(inputs, x))
+    chosen = [group for group in groups.all if group.name == "conv"]
+    score = taylor(groups, chosen, tiny.images(16, channels=3), seed=0)
+    return score(None, *chosen)
+
+
+@pytest.mark.parametrize(
+    "end", [{}, {"activation": "sigmoid"}, {"squeezed": True}]
+)
+def test_one_score_is_a_choice_of_two(end):
+    expected = scores(np.hstack([KERNEL, 0 * KERNEL]))
+    assert expected[0] == 0 and (expected[1:] > 0).all()
+    np.testing.assert_allclose(scores(KERNEL, **end), expected, rtol=1e-4)
+
+
+def test_sigmoids_are_choices_of_their_own():
+    # A softmax would not see what raises all of its scores alike.
+    alike = scores(np.hstack([KERNEL, KERNEL]), "sigmoid")
+    assert alike[0] == 0 and (alike[1:] > 0).all()
+
+
+def test_it_is_the_fisher_information_of_the_gates():
+    kernel = np.array([[1, -1, 0], [2, 0, 1], [-1, 1, 3], [0, 2, -2]], "f4")
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((8, 8, 3))
+    x = layers.Conv2D(4, 3, name="conv")(inputs)
+    x = layers.GlobalAveragePooling2D()(x)
+    head = layers.Dense(3)
+    model = keras.Model(inputs, head(x))
+    head.kernel.assign(kernel)
+    groups = Groups(model)
+    chosen = [group for group in groups.all if group.name == "conv"]
+    images = tiny.images(512, channels=3)
+    received = taylor(groups, chosen, images, seed=0)(None, *chosen)
+    seen = np.asarray(keras.Model(inputs, x)(images), "float64")
+    p = np.asarray(keras.ops.softmax(model(images)), "float64")
+    # d log p_y / d g_c = x_c (w_cy - sum_k p_k w_ck)
+    slopes = seen[:, :, None] * (kernel - (p @ kernel.T)[:, :, None])
+    expected = (p[:, None] * slopes**2).sum(-1).mean(0)
+    np.testing.assert_allclose(received, expected, rtol=0.15)

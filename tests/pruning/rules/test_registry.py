@@ -1,0 +1,155 @@
+"""A rule of one's own takes a few lines; without one, a layer is unprunable."""
+
+import keras
+import pytest
+from keras import layers
+
+from tests.pruning.rules.test_rules import check
+from tests.pruning.rules.test_rules import shaken
+from tfdcu.pruning import channel_groups
+from tfdcu.pruning import pass_through
+from tfdcu.pruning import per_channel
+from tfdcu.pruning import plan_channels
+from tfdcu.pruning import register_rule
+from tfdcu.pruning.rules.registry import RULES
+
+
+@pytest.fixture(autouse=True)
+def registry():
+    """Rules of a test are forgotten after it."""
+    before = dict(RULES)
+    yield
+    RULES.clear()
+    RULES.update(before)
+
+
+class Scale(layers.Layer):
+    """One factor a channel, LayerScale-like."""
+
+    def __init__(self, dim, **kwargs):
+        super().__init__(**kwargs)
+        self.dim = dim
+        self.gamma = self.add_weight((dim,), "ones", name="gamma")
+
+    def call(self, inputs):
+        return inputs * self.gamma
+
+    def get_config(self):
+        return {**super().get_config(), "dim": self.dim}
+
+
+class Twice(layers.Layer):
+    """No weights, by element."""
+
+    def call(self, inputs):
+        return 2 * inputs
+
+
+class Mix(layers.Layer):
+    """A dense layer of one's own."""
+
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+
+    def build(self, shape):
+        self.w = self.add_weight((shape[-1], self.units), name="w")
+
+    def call(self, inputs):
+        return inputs @ self.w
+
+    def get_config(self):
+        return {**super().get_config(), "units": self.units}
+
+
+def _model(*own):
+    inputs = keras.Input((6, 6, 3))
+    x = layers.Conv2D(8, 3, name="before")(inputs)
+    for layer in own:
+        x = layer(x)
+    x = layers.Conv2D(6, 3, name="after")(x)
+    logits = layers.Dense(3, name="logits")(layers.Flatten()(x))
+    return shaken(keras.Model(inputs, logits))
+
+
+@pytest.mark.parametrize("own", [Scale(8), Twice(), Mix(7)])
+def test_without_a_rule_it_is_a_wall(own):
+    model = _model(own)
+    groups = {group.name: group for group in channel_groups(model)}
+    assert groups["before"].kept.all()
+    kind = type(own).__name__
+    assert f"no rule for {kind}" in groups["before"].reasons[0]
+    assert own.name in groups["before"].reasons[0]
+    assert groups["after"].prunable
+    check(model)
+    plan = plan_channels(model, macs=0.9, tolerance=0.5)
+    assert f"no rule for {kind}" in plan.table()
+    assert plan.unprunable() == {f"no rule for {kind} {own.name!r}": 8}
+
+
+def test_one_line_rules():
+    register_rule(Scale, rule=per_channel("gamma", config="dim"))
+    register_rule(Twice, rule=pass_through)
+    model = _model(Scale(8), Twice())
+    assert channel_groups(model)[0].prunable
+    _, _, smaller = check(model)
+    kept = smaller.get_layer("before").filters
+    assert kept < 8
+    assert smaller.layers[2].dim == kept
+
+
+def test_a_rule_that_makes_channels():
+    @register_rule(Mix)
+    def mix(step):
+        axes = step.axes()
+        made = step.new("out", step.op.units)
+        step.weight(step.op.w, 0, axes[-1], "in")
+        step.weight(step.op.w, 1, made, "out")
+        step.size("units", made)
+        return axes[:-1] + [made]
+
+    model = _model(Mix(7, name="mix"))
+    names = [group.name for group in channel_groups(model)]
+    assert names == ["before", "mix", "after", "logits"]
+    check(model)
+
+
+def test_a_rule_by_name():
+    name = f"{Twice.__module__}.Twice"
+    register_rule(name, rule=pass_through)
+    assert channel_groups(_model(Twice()))[0].prunable
+
+
+def test_a_subclass_has_no_rule_of_its_parent():
+    class Flipped(layers.ReLU):
+        def call(self, inputs):
+            return keras.ops.flip(inputs, -1)
+
+    assert not channel_groups(_model(Flipped()))[0].prunable
+
+
+def test_a_rule_that_forgets_an_axis_is_an_error():
+    register_rule(Scale, rule=pass_through)
+    with pytest.raises(ValueError):
+        check(_model(Scale(8)))
+
+
+def test_an_activation_of_ones_own_is_a_wall():
+    def shifted(x):
+        return x - keras.ops.mean(x, -1, keepdims=True)
+
+    model = _model(layers.Activation(shifted))
+    group = channel_groups(model)[0]
+    assert not group.prunable
+    assert "'shifted'" in group.reasons[0]
+
+
+def test_kinds_are_classes_or_names():
+    with pytest.raises(ValueError, match="cannot be registered"):
+        register_rule(3, rule=pass_through)
+
+
+def test_a_rule_that_returns_too_few_axes_is_an_error():
+    register_rule(Twice, rule=lambda step: step.axes()[:2])
+    with pytest.raises(ValueError, match="does not fit its output"):
+        channel_groups(_model(Twice()))

@@ -1,0 +1,483 @@
+"""Pruned models compute what the masked originals compute, in budget."""
+
+import gc
+import weakref
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from tests.support import tiny
+from tfdcu.graph.macs import total_macs
+from tfdcu.pruning import plan_channels
+from tfdcu.pruning import prune
+from tfdcu.pruning import prune_channels
+from tfdcu.pruning import score_channels
+from tfdcu.pruning import student_of
+from tfdcu.pruning.cost import COSTS
+from tfdcu.pruning.groups import Groups
+from tfdcu.pruning.importance.scores import IMPORTANCES
+from tfdcu.pruning.importance.scores import per_cost
+from tfdcu.pruning.importance.scores import score_groups
+from tfdcu.pruning.masked import difference
+
+NETS = {
+    "plain": tiny.plain_net,
+    "residual": tiny.residual_net,
+    "depthwise": tiny.depthwise_net,
+}
+
+
+def _images(model, num=8):
+    return tiny.images(num, 8, model.input_shape[-1])
+
+
+@pytest.mark.parametrize("net", NETS)
+@pytest.mark.parametrize("budget", ["macs", "params", "ratio"])
+def test_budgets_are_met_exactly_and_from_below(net, budget):
+    model = NETS[net]()
+    before = tiny.weights(model)
+    # A ratio is counted in whole channels, 48 of them in the smallest net.
+    plan = plan_channels(model, tolerance=0.05, **{budget: 0.5})
+    smaller = plan.apply()
+    if budget != "ratio":
+        full, left = plan.before[budget], plan.after[budget]
+        assert 0.475 * full <= left <= 0.5 * full
+    assert plan.after["macs"] == total_macs(smaller)
+    assert plan.after["params"] == smaller.count_params()
+    assert difference(smaller, plan.masked(), _images(model)) < 1e-5
+    tiny.assert_same_weights(before, tiny.weights(model))
+
+
+@pytest.mark.parametrize("importance", IMPORTANCES)
+def test_every_criterion_gives_an_exact_model(importance):
+    model = tiny.residual_net()
+    images = _images(model)
+    options = {"macs": 0.5, "importance": importance, "images": images}
+    plan = plan_channels(model, **options)
+    smaller = plan.apply()
+    assert difference(smaller, plan.masked(), images) < 1e-5
+    again = prune_channels(model, reconstruct=False, **options)
+    tiny.assert_same_function(smaller, again, images, rtol=0)
+
+
+def test_names_and_settings_are_kept():
+    inputs = keras.Input((8, 8, 3), name="image")
+    x = layers.Conv2D(
+        16, 3, name="conv", kernel_regularizer=keras.regularizers.L2(1e-3)
+    )(inputs)
+    x = layers.BatchNormalization(name="norm", trainable=False)(x)
+    x = layers.Conv2D(16, 1, name="half", dtype="mixed_bfloat16")(x)
+    x = layers.GlobalAveragePooling2D(dtype="float32")(x)
+    model = keras.Model(inputs, layers.Dense(3)(x), name="net")
+    model.compile("adam", "mse", metrics=["mae"])
+    smaller = prune_channels(model, macs=0.5, tolerance=0.05)
+    assert smaller.name == "net"
+    assert [x.name for x in smaller.layers] == [x.name for x in model.layers]
+    assert smaller.get_layer("conv").kernel_regularizer.l2 == pytest.approx(
+        1e-3
+    )
+    config = smaller.get_layer("conv").get_config()
+    assert config["kernel_initializer"]["class_name"] == "GlorotUniform"
+    assert not smaller.get_layer("norm").trainable
+    assert smaller.get_layer("half").dtype_policy.name == "mixed_bfloat16"
+    assert smaller.optimizer.get_config() == model.optimizer.get_config()
+    assert smaller.loss == "mse"
+
+
+def test_saved_and_loaded_it_is_the_same(tmp_path):
+    model = tiny.residual_net()
+    smaller = prune_channels(model, macs=0.5)
+    smaller.save(tmp_path / "small.keras")
+    loaded = keras.models.load_model(tmp_path / "small.keras")
+    tiny.assert_same_function(smaller, loaded, _images(model), rtol=0)
+
+
+def test_a_sequential_model_stays_one():
+    model = keras.Sequential(
+        [
+            keras.Input((8, 8, 3)),
+            layers.Conv2D(16, 3, activation="relu"),
+            layers.Flatten(),
+            layers.Dense(24, activation="relu"),
+            layers.Dense(4),
+        ],
+        name="stack",
+    )
+    plan = plan_channels(model, macs=0.5)
+    smaller = plan.apply()
+    assert isinstance(smaller, keras.Sequential)
+    assert difference(smaller, plan.masked(), _images(model)) < 1e-5
+
+
+def test_plan_says_which_channels_stay():
+    model = tiny.residual_net()
+    plan = plan_channels(model, macs=0.5)
+    smaller = plan.apply()
+    for name in ("stem", "block1_2", "block2_add", "logits"):
+        kept = plan.keep[name]
+        assert len(kept) == smaller.get_layer(name).output.shape[-1]
+        assert (np.diff(kept) > 0).all()
+    np.testing.assert_array_equal(plan.keep["stem"], plan.keep["block1_add"])
+    kernel = model.get_layer("stem").kernel.numpy()
+    np.testing.assert_array_equal(
+        smaller.get_layer("stem").kernel.numpy(),
+        kernel[..., plan.keep["stem"]],
+    )
+    assert "output of the model" in plan.table()
+
+
+def test_the_weakest_channels_go_first():
+    model = tiny.plain_net(norm=False)
+    kernel = model.get_layer("conv1").kernel.numpy()
+    weak = [1, 5, 6, 10]
+    kernel[..., weak] *= 1e-3
+    bias = model.get_layer("conv1").bias.numpy()
+    model.get_layer("conv1").set_weights([kernel, bias])
+    plan = plan_channels(model, ratio=0.75, scope="local")
+    assert len(plan.keep["conv1"]) == 12
+    assert not set(weak) & set(plan.keep["conv1"].tolist())
+
+
+@pytest.mark.parametrize("importance", sorted({*IMPORTANCES} - {"random"}))
+def test_channels_that_do_nothing_are_worth_least(importance):
+    model = tiny.plain_net(seed=1)
+    silent = [1, 5, 6, 10]
+    for name, parts in (("conv1", [0]), ("bn1", [0, 1])):
+        layer = model.get_layer(name)
+        weights = layer.get_weights()
+        for part in parts:
+            weights[part][..., silent] = 0
+        layer.set_weights(weights)
+    groups = Groups(model)
+    chosen = [group for group in groups.all if group.size == 16]
+    scores = score_groups(groups, chosen, importance, tiny.images(16))[0]
+    assert scores[silent].max() <= np.delete(scores, silent).min()
+    assert scores.max() > scores.min()
+
+
+def test_a_random_worth_is_that_of_the_seed():
+    groups = Groups(tiny.plain_net())
+    one, same, other = (
+        score_groups(groups, groups.all[:1], "random", seed=seed)[0]
+        for seed in (0, 0, 1)
+    )
+    np.testing.assert_array_equal(one, same)
+    assert (one != other).any()
+
+
+def test_local_scope_keeps_the_same_share_everywhere():
+    plan = plan_channels(
+        tiny.residual_net(), ratio=0.5, scope="local", round_to=1
+    )
+    shares = [r["after"] / r["before"] for r in plan.rows() if not r["why"]]
+    assert max(shares) - min(shares) < 1e-9
+    assert shares[0] == 0.5
+
+
+def test_channels_are_rounded():
+    model = tiny.plain_net(width=64)
+    rows = plan_channels(model, macs=0.4, tolerance=0.2).rows()
+    assert [row["after"] % 8 for row in rows[:2]] == [0, 0]
+    rows = plan_channels(model, macs=0.4, tolerance=1e-3).rows()
+    assert any(row["after"] % 8 for row in rows[:2])
+
+
+@pytest.mark.parametrize(
+    ("net", "exclude", "whole"),
+    [
+        ("residual", "block2_1", ["block2_1"]),
+        ("residual", ["block2_1", "stem*"], ["block2_1", "stem"]),
+        ("depthwise", layers.DepthwiseConv2D, ["depthwise", "stem"]),
+    ],
+)
+def test_excluded_layers_are_whole(net, exclude, whole):
+    model = NETS[net]()
+    plan = plan_channels(model, macs=0.7, exclude=exclude, tolerance=0.3)
+    for name in whole:
+        size = model.get_layer(name).output.shape[-1]
+        assert len(plan.keep[name]) == size
+    assert plan.table().count("excluded") == len({*whole} - {"depthwise"})
+
+
+def test_per_layer_shares_override():
+    plan = plan_channels(
+        tiny.residual_net(),
+        macs=0.5,
+        per_layer={"block2_1": 0.25, "stem": 1.0},
+        tolerance=0.1,
+    )
+    assert len(plan.keep["block2_1"]) == 8
+    assert len(plan.keep["stem"]) == 16
+
+
+def test_minimum_is_kept():
+    plan = plan_channels(
+        tiny.residual_net(), macs=0.6, min_channels=12, tolerance=0.1
+    )
+    assert min(r["after"] for r in plan.rows() if not r["why"]) >= 12
+
+
+def test_rounds_are_cuts_of_equal_proportion_each_reconstructed():
+    model, images = tiny.plain_net(width=32), tiny.images(32)
+    before = tiny.weights(model)
+    again = model
+    for budget in (0.5, 0.25 * total_macs(model)):
+        plan = plan_channels(again, macs=budget, original=model, images=images)
+        again = student_of(plan, images)
+    smaller = prune_channels(model, macs=0.25, images=images, rounds=2)
+    tiny.assert_same_function(smaller, again, images, rtol=0)
+    tiny.assert_same_weights(before, tiny.weights(model))
+    with pytest.raises(ValueError, match="rounds of at least 1.*rounds=0"):
+        prune_channels(model, macs=0.25, rounds=0)
+    known = score_channels(model, images)
+    with pytest.raises(ValueError, match="Expected: rounds=1.*rounds=2"):
+        prune_channels(model, macs=0.25, rounds=2, importance=known)
+
+
+def test_there_are_four_rounds_where_kernels_are_reconstructed(monkeypatch):
+    model, images = tiny.plain_net(), tiny.images(16)
+    cuts = []
+
+    def counted(plan, *args, **kwargs):
+        cuts.append(plan.after["macs"] / total_macs(model))
+        return student_of(plan, *args, **kwargs)
+
+    monkeypatch.setattr(prune, "student_of", counted)
+    for count, options in (
+        (4, {"images": images}),
+        (1, {"images": images, "reconstruct": False}),
+        (1, {}),
+        (1, {"images": images, "importance": score_channels(model, images)}),
+    ):
+        cuts.clear()
+        prune_channels(model, macs=0.5, tolerance=0.1, **options)
+        assert len(cuts) == count
+        for number, share in enumerate(cuts, 1):
+            most = 0.5 ** (number / count)
+            assert 0.9 * most <= share <= most
+
+
+@pytest.mark.parametrize(
+    "options", [{"per_layer": {"conv2": 0.5}}, {"min_channels": 0.5}]
+)
+def test_what_later_rounds_keep_is_a_share_of_the_whole(options):
+    def conv2_first(model, group):
+        return np.arange(group.size) + 1000 * (group.name != "conv2")
+
+    model = tiny.plain_net(width=64)
+    smaller = prune_channels(
+        model,
+        macs=0.3,
+        importance=conv2_first,
+        rounds=3,
+        tolerance=0.2,
+        **options,
+    )
+    assert model.get_layer("conv2").filters == 128
+    assert smaller.get_layer("conv2").filters == 64
+    # Multiples of 8, also of what is left of a wide layer.
+    assert smaller.get_layer("conv1").filters % 8 == 0
+
+
+def test_a_round_that_no_choice_meets_cuts_nothing():
+    model, shares = tiny.plain_net(width=64), {"conv2": 0.25}
+    options = {"per_layer": shares, "tolerance": 0.2}
+    # That layer's share alone goes far below the first part of the budget.
+    with pytest.raises(ValueError, match="cannot be met"):
+        prune_channels(model, macs=0.3 ** (1 / 3), **options)
+    smaller = prune_channels(model, macs=0.3, rounds=3, **options)
+    assert smaller.get_layer("conv2").filters == 32
+    assert 0.24 <= total_macs(smaller) / total_macs(model) <= 0.3
+
+
+def test_a_refusal_after_rounds_speaks_of_the_original():
+    model, options = tiny.plain_net(), {"min_channels": 0.5, "rounds": 3}
+    with pytest.raises(ValueError) as once:
+        prune_channels(model, macs=0.02, **options | {"rounds": 1})
+    with pytest.raises(ValueError) as later:
+        prune_channels(model, macs=0.02, **options)
+    assert "macs=0.02 of a model with" in str(later.value)
+    assert str(later.value) == str(once.value)
+
+
+def test_callable_importance():
+    def last_first(model, group):
+        return np.arange(group.size)[::-1]
+
+    plan = plan_channels(tiny.plain_net(), macs=0.5, importance=last_first)
+    kept = plan.keep["conv2"]
+    np.testing.assert_array_equal(kept, np.arange(len(kept)))
+
+
+def test_taylor_reads_probabilities_as_what_they_are():
+    model = tiny.plain_net()
+    softmax = keras.Model(model.inputs, keras.ops.softmax(model.outputs[0]))
+    images = tiny.images(64)
+    plans = [
+        plan_channels(one, macs=0.5, importance="taylor", images=images)
+        for one in (model, softmax)
+    ]
+    for name in ("conv1", "conv2"):
+        one, two = (plan.keep[name] for plan in plans)
+        np.testing.assert_array_equal(one, two)
+
+
+def test_taylor_weighs_what_is_lost_by_what_is_saved():
+    groups = Groups(tiny.plain_net())
+    chosen = [group for group in groups.all if group.prunable]
+    # conv1 (16 of 1 -> 16), conv2 (32 of 16 -> 32) on 64 pixels, 4 logits:
+    # half of conv1 saves 8 * 9 * 64 macs there and as many times 32 after it.
+    saved = [9 * 64 * (1 + 32), 9 * 64 * 16 + 4]
+    scores = [np.ones(group.size) for group in chosen]
+    weighed = per_cost(scores, groups, chosen, COSTS["macs"](groups))
+    for score, cost in zip(weighed, saved, strict=True):
+        np.testing.assert_allclose(score, 1 / cost)
+
+
+@pytest.mark.parametrize("name", ["l2", "lamp", "random", "taylor"])
+def test_importance_known_beforehand_gives_the_same_model(name):
+    model, images = tiny.residual_net(), tiny.images(64, channels=3)
+    known = score_channels(model, images, importance=name, seed=3)
+    for budget in ({"macs": 0.5}, {"params": 0.3}):
+        options = {**budget, "images": images, "seed": 3}
+        one = plan_channels(model, importance=name, **options).keep
+        two = plan_channels(model, importance=known, **options).keep
+        for layer in one:
+            np.testing.assert_array_equal(one[layer], two[layer])
+    with pytest.raises(ValueError, match="another model.*plain"):
+        prune_channels(tiny.plain_net(), macs=0.5, importance=known)
+
+
+def test_images_make_taylor_the_default():
+    images, model = tiny.images(64), tiny.plain_net()
+
+    def keep(**options):
+        return plan_channels(model, macs=0.5, **options).keep["conv2"].tolist()
+
+    given = {"images": images}
+    assert keep(**given) == keep(importance="taylor", **given)
+    assert keep() == keep(importance="l2")
+    assert keep(**given) != keep()
+
+
+def test_a_budget_of_zero_is_taken_back():
+    model = tiny.plain_net()
+    one = plan_channels(model, macs=0, params=0.5, ratio=None)
+    assert one.keep["conv2"].tolist() == (
+        plan_channels(model, params=0.5).keep["conv2"].tolist()
+    )
+    with pytest.raises(ValueError, match="Exactly one budget"):
+        plan_channels(model, macs=0)
+
+
+def test_latency_is_met_by_bisection():
+    model = tiny.plain_net(width=64)
+
+    def measure(model):
+        return 1.0 + total_macs(model) / 1e6
+
+    budget = 0.6 * measure(model)
+    smaller = prune_channels(model, latency=0.6, measure=measure)
+    assert 0.98 * budget <= measure(smaller) <= budget
+    with pytest.raises(ValueError, match="nearest"):
+        prune_channels(model, latency=0.1, measure=measure)
+    with pytest.raises(ValueError, match="`measure`"):
+        prune_channels(model, latency=0.5)
+
+
+def test_rounds_measure_each_model_once_and_keep_none_alive():
+    model, seen = tiny.plain_net(width=64), []
+
+    def measure(model):
+        assert all(one() is not model for one in seen)
+        seen.append(weakref.ref(model))
+        return 1.0 + total_macs(model) / 1e6
+
+    prune_channels(
+        model,
+        latency=0.6,
+        measure=measure,
+        rounds=3,
+        images=tiny.images(64),
+        tolerance=0.2,
+    )
+    assert [one() for one in seen].count(model) == 1
+    assert len(seen) >= 6
+    gc.collect()
+    assert {one() for one in seen} == {model, None}
+
+
+def test_images_reconstruct_the_student_unless_it_is_told_not_to():
+    images, model = tiny.images(64), tiny.plain_net()
+    plan = plan_channels(model, macs=0.5, images=images)
+    cut = prune_channels(model, macs=0.5, images=images, reconstruct=False)
+    tiny.assert_same_function(plan.apply(), cut, images, rtol=0)
+    reconstructed = prune_channels(model, macs=0.5, images=images)
+    errors = [difference(m, model, images) for m in (reconstructed, cut)]
+    assert errors[0] < 0.5 * errors[1]
+
+
+@pytest.mark.parametrize("option", ["reconstruct", "reestimate"])
+def test_without_images_there_is_nothing_to_go_by(option):
+    with pytest.raises(ValueError, match=f"Received: images=None.*{option}=T"):
+        prune_channels(tiny.plain_net(), macs=0.5, **{option: True})
+
+
+def test_reestimation_gives_the_statistics_of_the_images():
+    model = tiny.plain_net()
+    images = _images(model, 64)
+    smaller = prune_channels(
+        model, macs=0.5, images=images, reestimate=True, importance="l1"
+    )
+    conv, norm = smaller.get_layer("conv1"), smaller.get_layer("bn1")
+    seen = np.asarray(conv(images))
+    np.testing.assert_allclose(
+        norm.moving_mean, seen.mean((0, 1, 2)), rtol=1e-4, atol=1e-6
+    )
+    np.testing.assert_allclose(
+        norm.moving_variance, seen.var((0, 1, 2)), rtol=1e-3
+    )
+    assert norm.momentum == model.get_layer("bn1").momentum
+
+
+@pytest.mark.parametrize(
+    "options,message",
+    [
+        ({}, "Exactly one budget"),
+        ({"macs": 0.5, "params": 0.5}, "Exactly one budget"),
+        ({"macs": -1.0}, "cannot be met"),
+        ({"macs": 0.001}, "nearest that can be reached"),
+        ({"macs": 0.5, "scope": "some"}, "scope is unknown"),
+        ({"macs": 0.5, "importance": "l3"}, "criterion is unknown"),
+        ({"macs": 0.5, "importance": "taylor"}, "looks at data"),
+        ({"macs": 0.5, "exclude": "nothing*"}, "means no layer"),
+        ({"macs": 0.5, "exclude": "*"}, "Nothing can be removed"),
+        ({"macs": 0.5, "reestimate": True}, "without data"),
+        (
+            {"macs": 0.5, "importance": lambda model, group: [1.0]},
+            "no usable scores",
+        ),
+    ],
+)
+def test_what_cannot_be_done_is_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        prune_channels(tiny.plain_net(), **options)
+
+
+@pytest.mark.parametrize("images", [None, tiny.images(16)])
+@pytest.mark.parametrize("budget", ["params", "macs"])
+def test_a_budget_above_the_model_is_refused(images, budget):
+    with pytest.raises(ValueError, match="above what the model has"):
+        prune_channels(tiny.plain_net(), images=images, **{budget: 10**9})
+
+
+def test_of_several_shares_of_a_group_the_largest_counts():
+    plan = plan_channels(
+        tiny.residual_net(),
+        macs=0.5,
+        per_layer={"block2_*": 0.25, "block2_1": 0.5},
+        tolerance=0.1,
+    )
+    assert len(plan.keep["block2_1"]) == 16

@@ -1,0 +1,169 @@
+"""Laws of the checks before a run: defaults pass, each misfit is named."""
+
+import keras
+import pytest
+
+from tests.support import tiny
+from tfdcu.data import prepare
+from tfdcu.pruning import score_channels
+from tfdcu.stages.config import check_needs
+from tfdcu.stages.config import check_values
+from tfdcu.stages.config import image_shape_of
+
+SECTIONS = (
+    "batches",
+    "select",
+    "channels",
+    "iterative",
+    "targets",
+    "sparsity",
+    "transfer",
+    "training",
+    "reestimate",
+    "export",
+)
+
+
+def config(**sections):
+    default = {name: {} for name in SECTIONS} | {"channels": {"macs": 0.5}}
+    return {**default, **sections}
+
+
+@pytest.fixture(scope="module")
+def teacher():
+    return tiny.plain_net(width=4)
+
+
+@pytest.fixture(scope="module", params=["labels", "none"])
+def splits(request):
+    few = (
+        (tiny.images(8), tiny.labels(8)) if request.param == "labels" else None
+    )
+    pool = tiny.images(5, seed=1)
+    return prepare(few, pool, num_classes=4, image_shape=(8, 8, 1))
+
+
+def test_defaults_fit_and_nothing_is_changed(splits, teacher):
+    before = tiny.weights(teacher)
+    check_values(config(), splits, teacher)
+    tiny.assert_same_weights(before, tiny.weights(teacher))
+
+
+@pytest.mark.parametrize(
+    ("sections", "message"),
+    [
+        ({"batches": {"batch_size": 0}}, "batch_size=0"),
+        ({"batches": {"cache": "True"}}, "cache='True'"),
+        ({"transfer": {"align_layers": "nowhere"}}, "nowhere"),
+        ({"transfer": {"mimic_balance": 2}}, "mimic_balance=2"),
+        ({"select": {"by": "nearest"}}, "by='nearest'"),
+        ({"select": {"by": "random", "keep": 0.0}}, "keep=0.0"),
+        ({"select": {"by": "nnpu", "layer": "nowhere"}}, "nowhere|labeled=No"),
+        ({"sparsity": {"final_sparsity": -1}}, "final_sparsity"),
+        ({"training": {"warmup": 1.0}}, "warmup=1.0"),
+        ({"training": {"ema": 1.0}}, "ema=1.0"),
+        ({"transfer": {"align": "nearby"}}, "align='nearby'"),
+        ({"transfer": {"domain_units": -1}}, "domain_units=-1"),
+        ({"transfer": {"features": "fsp"}}, "features='fsp'"),
+        ({"transfer": {"features": "mse", "feature_layers": "no"}}, "'no'"),
+        ({"transfer": {"feature_weight": -1}}, "feature_weight=-1"),
+        ({"iterative": {"rounds": 0}}, "rounds=0"),
+        ({"channels": {}}, "Exactly one budget.*none"),
+        ({"channels": {"macs": 0.5, "params": 0.5}}, "Exactly one budget"),
+        ({"channels": {"macs": -1}}, "macs=-1"),
+        ({"channels": {"params": 10**9}}, "above what the model has"),
+        ({"channels": {"macs": 0.5, "scope": "globl"}}, "scope='globl'"),
+        ({"channels": {"macs": 0.5, "importance": "l9"}}, "importance='l9'"),
+        ({"channels": {"macs": 0.5, "exclude": "stem_*"}}, "'stem_\\*'"),
+        ({"channels": {"macs": 0.5, "per_layer": {"no": 1}}}, "'no'"),
+        ({"channels": {"macs": 0.5, "exclude": "*"}}, "Nothing can be rem"),
+        ({"reestimate": {"images": "all"}}, "images='all'"),
+        ({"export": {"formats": ()}}, "no format"),
+        ({"export": {"sparse": True}}, "sparse=True with dynamic"),
+    ],
+)
+def test_a_misfit_is_named(splits, teacher, sections, message):
+    with pytest.raises(ValueError, match=message):
+        check_values(config(**sections), splits, teacher)
+
+
+def test_scores_of_the_teacher_are_refused_for_several_rounds(splits, teacher):
+    channels = {"macs": 0.5, "importance": score_channels(teacher)}
+    check_values(config(channels=channels), splits, teacher)
+    wrong = config(channels=channels, iterative={"rounds": 2})
+    with pytest.raises(ValueError, match="score_channels.*rounds=2"):
+        check_values(wrong, splits, teacher)
+
+
+def test_a_given_students_own_layers_may_be_aligned(splits, teacher):
+    student = tiny.linear_net()
+    named = config(transfer={"align_layers": "flatten"})
+    check_values(named, splits, teacher, student)
+    with pytest.raises(ValueError, match="flatten"):
+        check_values(named, splits, teacher)
+
+
+def test_a_given_students_features_must_compare(splits, teacher):
+    wide = tiny.plain_net(width=6)
+    check_values(
+        config(transfer={"features": "attention"}), splits, teacher, wide
+    )
+    with pytest.raises(ValueError, match="Features cannot be compared"):
+        check_values(
+            config(transfer={"features": "mse"}), splits, teacher, wide
+        )
+
+
+def test_needs():
+    check_needs(config(), None, False)
+    check_needs(config(sparsity={"final_sparsity": 0}), "digits", True)
+    with pytest.raises(ValueError, match="baseline=True"):
+        check_needs(config(), None, True)
+    with pytest.raises(ValueError, match="final_sparsity, 0 for dense"):
+        check_needs(config(sparsity={"begin_step": 3}), None, False)
+
+
+def test_the_image_shape_is_the_users_else_the_teachers(teacher):
+    assert image_shape_of(teacher, {}) == (8, 8, 1)
+    assert image_shape_of(teacher, {"image_shape": [6, 6, 1]}) == (6, 6, 1)
+    inputs = keras.Input((None, 8, 1))
+    with pytest.raises(ValueError, match="any size.*data.image_shape"):
+        image_shape_of(keras.Model(inputs, inputs), {})
+
+
+def test_a_live_student_keeps_its_head(splits, teacher):
+    student = tiny.plain_net(width=4, seed=1)
+    before = tiny.weights(student)
+    headed = config(transfer={"head": "teacher"})
+    check_values(headed, splits, teacher, student)
+    tiny.assert_same_weights(before, tiny.weights(student))
+
+
+def test_a_lambda_layer_is_refused_before_it_is_saved(splits, teacher):
+    double = keras.layers.Lambda(lambda x: 2 * x, name="double")
+    wrapped = keras.Model(teacher.input, double(teacher.output))
+    with pytest.raises(ValueError, match="Lambda layer 'double'"):
+        check_values(config(), splits, wrapped)
+    with pytest.raises(ValueError, match="Lambda layer 'double'"):
+        check_values(config(), splits, teacher, wrapped)
+
+
+@keras.saving.register_keras_serializable("tests")
+def doubled(x):
+    return 2 * x
+
+
+def test_a_lambda_layer_of_a_registered_function_is_read_again(splits, teacher):
+    double = keras.layers.Lambda(doubled, output_shape=(4,))
+    wrapped = keras.Model(teacher.input, double(teacher.output))
+    check_values(config(), splits, wrapped)
+
+
+def test_a_function_as_an_activation_is_saved_or_refused(splits, teacher):
+    scores = keras.layers.Dense(4, activation=lambda x: 2 * x, name="own")
+    wrapped = keras.Model(teacher.input, scores(teacher.output))
+    with pytest.raises(ValueError, match="function in the Dense layer 'own'"):
+        check_values(config(), splits, wrapped)
+    scores = keras.layers.Dense(4, activation=doubled)
+    known = keras.Model(teacher.input, scores(teacher.output))
+    check_values(config(), splits, known)

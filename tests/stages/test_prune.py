@@ -1,0 +1,128 @@
+"""Laws of the way from the teacher to the student."""
+
+import numpy as np
+import pytest
+
+from tests.support import tiny
+from tfdcu import data
+from tfdcu.graph.macs import total_macs
+from tfdcu.pruning import score_channels
+from tfdcu.stages.prune import kept_of_all
+from tfdcu.stages.prune import merge_plans
+from tfdcu.stages.prune import prune
+from tfdcu.stages.prune import pruning_schedule
+from tfdcu.stages.prune import rows_of
+from tfdcu.stages.prune import sample
+
+
+def test_rounds_are_equal_proportions_and_the_last_trains_no_further():
+    assert pruning_schedule({}, rounds=1) == [(1.0, 0)]
+    assert pruning_schedule({}) == [(0.25, 0), (0.5, 0), (0.75, 0), (1.0, 0)]
+    assert pruning_schedule({}, rounds=4, epochs=3) == [
+        (0.25, 3),
+        (0.5, 3),
+        (0.75, 3),
+        (1.0, 0),
+    ]
+
+
+def test_one_cut_is_enough_where_nothing_is_judged_anew():
+    known = score_channels(tiny.plain_net())
+    assert pruning_schedule({"reconstruct": False}) == [(1.0, 0)]
+    assert pruning_schedule({"importance": known}) == [(1.0, 0)]
+
+
+@pytest.mark.parametrize(
+    "wrong, message",
+    [
+        ({"rounds": 0}, "in rounds. Expected: rounds of at least 1.*rounds=0"),
+        ({"epochs": -1}, "backwards.*Expected: epochs >= 0.*epochs=-1"),
+    ],
+)
+def test_what_is_no_schedule_is_refused(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        pruning_schedule({}, **wrong)
+
+
+@pytest.mark.parametrize("num, total", [(4, 12), (6, 8)])
+def test_at_most_half_of_the_images_that_judge_are_labeled(
+    monkeypatch, num, total
+):
+    monkeypatch.setattr("tfdcu.stages.prune.NUM_IMAGES", total)
+    few = tiny.images(num, seed=1)
+    splits = data.prepare(
+        labeled=(few, tiny.labels(num)),
+        unlabeled=tiny.images(16),
+        num_classes=4,
+        image_shape=(8, 8, 1),
+    )
+    found = sample(splits, seed=0)
+    assert found.shape == (total, 8, 8, 1)
+    own = [any(np.array_equal(i, one) for one in few) for i in found]
+    assert own == [True] * 4 + [False] * (total - 4)
+
+
+@pytest.mark.parametrize("budget", [{"macs": 0.25}, {"params": 0.25}])
+def test_two_rounds_meet_the_budget_of_the_teacher(budget):
+    teacher = tiny.plain_net(width=32)
+    splits = data.prepare(
+        labeled=None,
+        unlabeled=tiny.images(64),
+        num_classes=4,
+        image_shape=(8, 8, 1),
+    )
+    config = {
+        "channels": {**budget, "reestimate": True},
+        "export": {"formats": ("float32",)},
+        "seed": 0,
+    }
+    cost = total_macs if "macs" in budget else lambda m: m.count_params()
+    half, first = prune(teacher, teacher, splits, config, 0.5)
+    assert 0.48 <= cost(half) / cost(teacher) <= 0.5
+    quarter, second = prune(half, teacher, splits, config, 1.0)
+    assert 0.24 <= cost(quarter) / cost(teacher) <= 0.25
+    whole = merge_plans([rows_of(first), rows_of(second)])
+    widths = {row["group"]: row for row in whole["groups"]}
+    assert widths["conv2"]["before"] == 64
+    assert widths["conv2"]["after"] == quarter.get_layer("conv2").filters
+    once, twice = first.kept_channels(), second.kept_channels()
+    assert {*once, *twice} == set(whole["kept"]) > {"conv2", "bn2", "pool"}
+    for name, indices in whole["kept"].items():
+        before = once.get(name, range(teacher.get_layer(name).output.shape[-1]))
+        after = twice.get(name, range(len(before)))
+        np.testing.assert_array_equal(indices, np.array(before)[after])
+        assert len(indices) == quarter.get_layer(name).output.shape[-1]
+
+
+def test_what_the_teacher_had_frozen_is_trained():
+    teacher = tiny.plain_net()
+    teacher.get_layer("conv1").trainable = False
+    splits = data.prepare(
+        labeled=None,
+        unlabeled=tiny.images(16),
+        num_classes=4,
+        image_shape=(8, 8, 1),
+    )
+    config = {"channels": {"ratio": 0.5}, "export": {}, "seed": 0}
+    student, _ = prune(teacher, teacher, splits, config)
+    assert student.get_layer("conv1").trainable
+    assert not teacher.get_layer("conv1").trainable
+
+
+def test_what_is_kept_of_what_was_kept_is_the_teachers():
+    rounds = [
+        {"both": [1, 3, 5, 7], "first": [0, 2]},
+        {"both": [0, 3], "second": [4, 5]},
+        {"both": [1]},
+    ]
+    assert kept_of_all(rounds[:1]) == rounds[0]
+    assert kept_of_all(rounds) == {
+        "both": [7],
+        "first": [0, 2],
+        "second": [4, 5],
+    }
+    assert rounds[0]["both"] == [1, 3, 5, 7] and kept_of_all([]) == {}
+
+
+def test_nothing_cut_is_an_empty_list():
+    assert merge_plans([]) == {"groups": [], "unprunable": {}, "kept": {}}

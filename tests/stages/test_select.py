@@ -1,0 +1,63 @@
+"""Laws of a run's pool: the whole, or what its section chooses."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tfdcu
+from tests.pool.test_diagnose import smooth
+from tests.support import tiny
+from tfdcu.data import images_of
+from tfdcu.data import open_source
+from tfdcu.data import prepare
+from tfdcu.stages.select import check_chosen
+from tfdcu.stages.select import chosen_pool
+from tfdcu.stages.select import with_pool
+
+
+def splits(pool=None, labeled=None):
+    pool = smooth(50) if pool is None else pool
+    options = {"num_classes": 4, "image_shape": (8, 8, 1)}
+    return prepare(labeled, pool, **options, pool_validation=0)
+
+
+def test_without_a_way_to_choose_the_whole_pool_is_kept_and_nobody_asked():
+    one = splits()
+    assert chosen_pool(None, one, keep=0.5) is None
+    assert with_pool(one, None) is one
+
+
+def test_a_choice_survives_json_and_is_that_of_select_pool():
+    one, teacher = splits(), tiny.linear_net()
+    chosen = chosen_pool(teacher, one, by="balance", keep=0.4, seed=3)
+    assert json.loads(json.dumps(chosen)) == chosen
+    keep, found = tfdcu.select_pool(
+        teacher, None, smooth(50), by="balance", keep=0.4, seed=3
+    )
+    assert chosen == {"keep": keep.tolist(), "found": found}
+    narrowed = with_pool(one, chosen)
+    np.testing.assert_array_equal(
+        images_of(narrowed.unlabeled), smooth(50)[keep]
+    )
+    assert narrowed.labeled is one.labeled
+
+
+def test_what_does_not_fit_is_found_before_anything_is_asked():
+    one, teacher = splits(), tiny.linear_net()
+    check_chosen(teacher, one, keep="all")
+    check_chosen(teacher, one, by="random", keep=3, layer="flatten")
+    few = open_source((smooth(4), np.arange(4)))
+    with_labels = dataclasses.replace(one, labeled=few)
+    stream = tf.data.Dataset.from_tensor_slices(smooth(9)).shuffle(9)
+    for of, options, message in (
+        (one, {"by": "random", "keep": -1}, "keep=-1"),
+        (one, {"by": "nnpu"}, "labeled=None"),
+        (with_labels, {"by": "nnpu"}, "at least 10 labeled.*Received: 4"),
+        (one, {"by": "random", "layer": "conv9"}, "layer='conv9'"),
+        (splits(stream), {"by": "random"}, "another order"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            check_chosen(teacher, of, **options)

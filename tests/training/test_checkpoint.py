@@ -1,0 +1,87 @@
+"""Laws of a checkpoint on disk: one epoch, whole, and nothing beside it."""
+
+import errno
+import json
+import pathlib
+
+import keras
+import numpy as np
+import pytest
+
+from tests.support import tiny
+from tfdcu.training.checkpoint import Checkpoint
+
+FILES = ["epoch-0002.json", "epoch-0002.weights.h5"]
+
+
+def fresh(seed=0):
+    model = tiny.linear_net(seed=seed)
+    model.compile(keras.optimizers.SGD(0.1))
+    model.optimizer.build(model.trainable_variables)
+    return model
+
+
+def checkpoint(folder, model):
+    kept = Checkpoint(folder)
+    kept.set_model(model)
+    return kept
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_an_epoch_is_two_files_and_the_epoch_before_is_dropped(tmp_path):
+    kept = checkpoint(tmp_path / "new", fresh())
+    for epoch in range(2):
+        kept.on_epoch_end(epoch, {"loss": 1.0 - epoch / 4})
+    assert names(tmp_path / "new") == FILES
+    history = json.loads((tmp_path / "new" / FILES[0]).read_text())
+    assert history == {"loss": [1.0, 0.75]}
+
+
+def test_what_a_kill_did_not_let_be_dropped_is_dropped_later(
+    tmp_path, monkeypatch
+):
+    model = fresh()
+    kept = checkpoint(tmp_path, model)
+    kept.save(1)
+    monkeypatch.setattr(Checkpoint, "drop", lambda self, epochs: None)
+    kept.save(2)
+    assert len(names(tmp_path)) == 4
+    monkeypatch.undo()
+    again = fresh(seed=1)
+    assert checkpoint(tmp_path, again).restore(again) == 2
+    assert names(tmp_path) == FILES
+    for one, two in zip(model.get_weights(), again.get_weights()):
+        np.testing.assert_array_equal(one, two)
+
+
+def test_a_full_disk_leaves_the_epoch_before_and_nothing_else(
+    tmp_path, monkeypatch
+):
+    kept = checkpoint(tmp_path, fresh())
+    kept.save(2)
+
+    def full(self, path, **options):
+        pathlib.Path(path).write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(keras.Model, "save_weights", full)
+    with pytest.raises(OSError, match="The disk filled up"):
+        kept.save(3)
+    assert names(tmp_path) == FILES
+
+
+def test_no_checkpoint_is_epoch_0(tmp_path):
+    model = fresh()
+    assert Checkpoint(tmp_path / "nowhere").restore(model) == 0
+
+
+def test_weights_that_are_not_finite_are_not_kept(tmp_path):
+    model = fresh()
+    kept = checkpoint(tmp_path, model)
+    model.get_layer("logits").kernel.assign(np.full((64, 4), np.nan))
+    with pytest.raises(FloatingPointError, match="epoch 3.*logits/kernel"):
+        kept.on_epoch_end(2, {"loss": 1.0})
+    assert names(tmp_path) == []

@@ -1,0 +1,153 @@
+"""Which images are mixed with which: a pure function of image and seed."""
+
+import dataclasses
+import hashlib
+
+import numpy as np
+import tensorflow as tf
+
+from tfdcu.data.augment.augment import stream
+from tfdcu.data.augment.mix import MIXES
+from tfdcu.data.augment.stateless_random import uniform
+from tfdcu.data.fingerprint import checksums
+from tfdcu.data.sources import source as source_lib
+from tfdcu.data.sources.source import Source
+
+# Streams of a view's seeds; the parts of an augmentation have 0, 1, ...
+_MIX, _PARTNER = -1, -2
+# Whether there is a mix, with which partner, and four for how.
+_NUM_DRAWS = 6
+# Images that mixes are tried on.
+_NUM_PROBES = 8
+
+
+@dataclasses.dataclass(frozen=True)
+class Mix:
+    """How images are mixed, and with what.
+
+    Attributes:
+        name: A name in `MIXES`.
+        share: The share of the images that are mixed, in (0, 1].
+        partners: `Source` without labels, with random access.
+        own: Whether these are the very images that are mixed.
+    """
+
+    name: str
+    share: float
+    partners: Source
+    own: bool
+
+    def __call__(self, view, images, seeds):
+        """The views of images, some of them mixed with a partner's.
+
+        Args:
+            view: What `resolve` gave.
+            images: Views, float32 (batch, height, width, channels).
+            seeds: Their `view_seeds`, int64 (batch, 2).
+
+        Returns:
+            Tensor of the same shape.
+        """
+        draws = uniform(stream(seeds, _MIX), _NUM_DRAWS)
+        num = self.partners.num_images
+        # In double precision: no draw below 1 is rounded up to all of them.
+        places = tf.cast(draws[:, 1], tf.float64) * num
+        items = self.partners.lookup(tf.cast(places, tf.int64))
+        partners = self.partners.decode_batch(items)
+        if view is not None:
+            partners = view(partners, stream(seeds, _PARTNER))
+        mixes = MIXES[self.name](images, partners, draws[:, 2:])
+        chosen = draws[:, :1, None, None] < self.share
+        return tf.where(chosen, mixes, images)
+
+    def describe(self):
+        """What makes these mixes other mixes, as JSON.
+
+        The pixels of all partners are part of it, but where they are the very
+        images that are mixed: whoever keeps those compares them anyway.
+        """
+        random = np.random.default_rng(0).random
+        images = random((2, _NUM_PROBES, *self.partners.image_shape))
+        draws = random((_NUM_PROBES, 4)).astype("float32")
+        with tf.device("CPU:0"):
+            images = tf.constant(images.astype("float32"))
+            seen = MIXES[self.name](*images, tf.constant(draws)).numpy()
+        return {
+            "name": self.name,
+            "share": self.share,
+            "digest": _digest(seen),
+            "partners": "own" if self.own else _pixels(self.partners),
+        }
+
+
+def open_mix(mix, share, images, partners=None):
+    """A `Mix`, or `None` where nothing is mixed.
+
+    Args:
+        mix: `None` or a name in `MIXES`.
+        share: The share of the images that are mixed, in (0, 1].
+        images: `Source` of the images that are mixed.
+        partners: `Source` of what they are mixed with, labels are dropped; by
+            default `images`.
+
+    Returns:
+        A `Mix` or `None`.
+
+    Raises:
+        ValueError: If the name is unknown, the share out of range, or the
+            partners have another size or range, or are a stream too large to
+            be kept in memory.
+    """
+    if mix is not None and (not isinstance(mix, str) or mix not in MIXES):
+        raise ValueError(
+            f"Unknown mix. Expected None or one of {sorted(MIXES)}. Received "
+            f"mix={mix!r}."
+        )
+    if not 0 < share <= 1:
+        raise ValueError(
+            f"That is no share of the images. Expected 0 < mix_share <= 1, "
+            f"and mix=None to mix none. Received mix_share={share!r}."
+        )
+    if mix is None:
+        return None
+    own = partners is None
+    partners = images if own else partners.without_labels()
+    for key in ("image_shape", "value_range"):
+        wanted, received = getattr(images, key), getattr(partners, key)
+        if wanted != received:
+            raise ValueError(
+                f"{images.name} cannot be mixed with {partners.name}. Expected "
+                f"partners of the same {key}, {wanted}. Received {received}."
+            )
+    return Mix(mix, share, _at_hand(partners), own)
+
+
+def _at_hand(source):
+    """A source whose images can be had in any order, at little cost."""
+    if source.lookup is not None and source.decodes_batches:
+        return source
+    if source.fits_in_memory():
+        return source.in_memory()
+    if source.lookup is not None:
+        return source
+    if source.num_images * source.record_bytes <= source_lib.MEMORY_LIMIT:
+        return source.with_records_in_memory()
+    raise ValueError(
+        f"{source.name} is a stream, too large to be kept, so no partners can "
+        f"be picked from it. Expected labeled images, which then are the "
+        f"partners; a source with random access, such as a folder or arrays; "
+        f"or mix=None. Received a stream of {source.num_images} images of "
+        f"{source.record_bytes} bytes."
+    )
+
+
+def _pixels(source):
+    sums = [checksums(images).numpy() for images in source.batches(256)]
+    return {
+        "num_images": source.num_images,
+        "pixels": _digest(np.concatenate(sums)),
+    }
+
+
+def _digest(array):
+    return hashlib.sha256(array.tobytes()).hexdigest()[:16]

@@ -1,0 +1,77 @@
+"""The order of an epoch: a pure function of a seed and the epoch's number."""
+
+import tensorflow as tf
+
+from tfdcu.data.sources import source as source_lib
+
+
+def epoch_batches(source, steps, size, epoch, seed):
+    """The undecoded batches of one epoch, in a random order.
+
+    The source is passed as often as it takes, in another order each time.
+    With random access the order of a pass is one pseudorandom permutation of
+    all records (TensorFlow's `RandomIndexShuffle`), which needs no memory. A
+    stream is permuted in windows of `source.SHUFFLE_LIMIT` bytes: images of
+    different windows never change places, so a stream longer than that must
+    not be sorted on disk.
+
+    Args:
+        source: A `Source`.
+        steps: How many batches.
+        size: Records a batch.
+        epoch: Scalar int64 tensor, below 2**32.
+        seed: Integer, a multiple of 2**32.
+
+    Returns:
+        A `tf.data.Dataset` of (ids, views, records): int64 (size,) places of
+        the images in the source; int64 (size,) numbers of the passes they are
+        read in, counted over all epochs; and their undecoded records.
+    """
+    key = seed + epoch
+    passes = -(-steps * size // source.num_images)
+    if source.lookup is not None:
+
+        @source_lib.as_written
+        def batch(step):
+            index = step * size + tf.range(size, dtype=tf.int64)
+            ids = _shuffled(index, source.num_images, key)
+            views = epoch * passes + index // source.num_images
+            return ids, views, source.lookup(ids)
+
+        return tf.data.Dataset.range(steps).map(batch)
+    records = tf.data.Dataset.range(passes).flat_map(
+        lambda number: _in_windows(source, tf.stack([key, number])).map(
+            lambda place, record: (place, epoch * passes + number, record)
+        )
+    )
+    return records.batch(size, drop_remainder=True).take(steps)
+
+
+def _shuffled(index, num, key):
+    # The public wrapper, tf.random.experimental.index_shuffle, takes two
+    # 32-bit seeds; the kernel takes the three that are needed here.
+    passes = index // num
+    ones = tf.ones_like(passes)
+    return tf.raw_ops.RandomIndexShuffle(
+        index=index % num,
+        seed=tf.stack([ones * (key // 2**32), ones * (key % 2**32), passes], 1),
+        max_index=ones * (num - 1),
+        rounds=4,
+    )
+
+
+def _in_windows(source, seed):
+    size = max(1, source_lib.SHUFFLE_LIMIT // source.record_bytes)
+    size = min(size, source.num_images)
+
+    @source_lib.as_written
+    def permuted(number, window):
+        length = tf.shape(tf.nest.flatten(window)[0])[0]
+        order = tf.random.experimental.stateless_shuffle(
+            tf.range(length), seed + [0, number * 2**32]
+        )
+        return tf.nest.map_structure(lambda x: tf.gather(x, order), window)
+
+    places = source.records.enumerate()
+    windows = places.batch(size).enumerate().map(permuted)
+    return windows.unbatch()

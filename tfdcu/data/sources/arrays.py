@@ -1,0 +1,144 @@
+"""Sources from arrays in memory."""
+
+import dataclasses
+import itertools
+import weakref
+
+import numpy as np
+
+from tfdcu.data.sources import pixels
+from tfdcu.data.sources.source import from_arrays
+
+# By `id`, arrays that own memory in which images lie, while they live.
+_numbers = {}
+_next_number = itertools.count(1)
+
+
+def open_arrays(
+    name,
+    images,
+    labels,
+    *,
+    image_shape=None,
+    value_range=(0.0, 1.0),
+    classes=None,
+    spans=None,
+):
+    """A source over an array of images and, if any, an array of labels.
+
+    Args:
+        name: What messages call it.
+        images: (num, height, width) or (num, height, width, channels); uint8,
+            uint16, bool, integers from 0 to 255, or floats in `value_range`.
+        labels: Integers of shape (num,) or (num, 1), or `None`.
+        image_shape: Wanted (height, width, channels); `None` keeps the shape.
+        value_range: (low, high) of the decoded pixels.
+        classes: Class names in the order of the labels, or `None`.
+        spans: See `Source`; by default the memory that the array covers.
+
+    Returns:
+        A `Source`.
+
+    Raises:
+        ValueError: For shapes, types or values that are no images or labels.
+    """
+    images = np.asarray(images)
+    if not images.dtype.isnative:
+        images = images.astype(images.dtype.newbyteorder("="))
+    spans = memory_spans(images) if spans is None else spans
+    images = images[..., None] if images.ndim == 3 else images
+    check_shape(name, images.shape)
+    if labels is not None:
+        labels = check_labels(name, labels, len(images), classes)
+    pixels.check_values(images, value_range, f"The images of {name}")
+    if images.dtype not in (np.uint8, np.uint16, np.bool_):
+        kept = np.uint8 if images.dtype.kind in "iu" else np.float32
+        images = images.astype(kept)
+    source = from_arrays(
+        name, images, labels, image_shape or images.shape[1:], value_range
+    )
+    return dataclasses.replace(source, classes=classes, spans=spans)
+
+
+def check_shape(name, shape):
+    """Raises unless (num, height, width, channels) is a batch of images."""
+    if len(shape) != 4 or not 1 <= shape[3] <= 4 or 0 in shape[1:3]:
+        raise ValueError(
+            f"The images of {name} have no image shape. Expected (num, height, "
+            f"width) or (num, height, width, channels) with 1 to 4 channels. "
+            f"Received shape {tuple(shape)}."
+        )
+    if shape[0] == 0:
+        raise ValueError(
+            f"{name} is empty. Expected at least one image. Received 0."
+        )
+
+
+def check_labels(name, labels, num_images, classes=None):
+    """Labels as int32 (num,), or an error that says what is wrong with them.
+
+    Args:
+        name: What messages call the source.
+        labels: Array-like.
+        num_images: How many images there are.
+        classes: Class names, to check the labels' range, or `None`.
+
+    Returns:
+        Int32 array of shape (num_images,).
+
+    Raises:
+        ValueError: For another shape, labels that are no whole numbers, are
+            negative, or lie beyond the classes.
+    """
+    labels = np.asarray(labels)
+    received = f"Received dtype {labels.dtype} and shape {labels.shape}."
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    if labels.shape != (num_images,) or labels.dtype.kind not in "iuf":
+        raise ValueError(
+            f"The labels of {name} do not fit its images. Expected one class "
+            f"index per image, shape ({num_images},); take argmax of one-hot "
+            f"labels first. {received}"
+        )
+    if not np.array_equal(labels, np.floor(labels)):
+        raise ValueError(
+            f"The labels of {name} are no class indices. Expected whole "
+            f"numbers. {received}"
+        )
+    check_label_range(name, labels, classes and len(classes))
+    return labels.astype("int32")
+
+
+def check_label_range(name, labels, num_classes=None):
+    """Raises for labels below 0 or not below `num_classes` (if given)."""
+    largest = np.inf if num_classes is None else num_classes - 1
+    bad = (labels < 0) | (labels > largest)
+    if bad.any():
+        expected = (
+            "labels of at least 0"
+            if num_classes is None
+            else f"labels from 0 to {largest} for {num_classes} classes"
+        )
+        raise ValueError(
+            f"{name} holds labels outside of the classes. Expected {expected}. "
+            f"Received {int(bad.sum())} others: "
+            f"{sorted({int(label) for label in labels[bad]})[:10]}."
+        )
+
+
+def memory_spans(array):
+    """The bytes that a contiguous array covers, else an empty tuple.
+
+    The place is the array that owns them, numbered, since what lies at an
+    address changes as soon as its owner is gone.
+    """
+    if not array.flags["C_CONTIGUOUS"]:
+        return ()
+    start = array.__array_interface__["data"][0]
+    owner = array
+    while isinstance(owner.base, np.ndarray):
+        owner = owner.base
+    if id(owner) not in _numbers:
+        _numbers[id(owner)] = next(_next_number)
+        weakref.finalize(owner, _numbers.pop, id(owner))
+    return ((f"array {_numbers[id(owner)]}", start, start + array.nbytes),)

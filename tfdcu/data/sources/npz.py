@@ -1,0 +1,179 @@
+"""Sources from `.npz` files; large uncompressed ones stay on disk."""
+
+import dataclasses
+import os
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from tfdcu.data.sources import arrays
+from tfdcu.data.sources import pixels
+from tfdcu.data.sources import source as source_lib
+from tfdcu.data.sources.source import Source
+
+IMAGE_KEYS = ("images", "image", "x", "arr_0")
+LABEL_KEYS = ("labels", "label", "y", "arr_1")
+# What `tf.io.decode_raw` knows, of what may be pixels.
+_DECODED = (
+    *("uint8", "uint16", "int8", "int16", "int32", "int64", "bool"),
+    *("float16", "float32", "float64"),
+)
+_DAMAGED = (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error)
+
+
+def open_npz(name, *, split, labeled, image_shape, value_range, classes):
+    """Reads images, and labels if wanted, from a NumPy archive.
+
+    The images' key is one of `images`, `image`, `x`, `arr_0`, the labels' one
+    of `labels`, `label`, `y`, `arr_1`; with a split, `x_train`, `train_x`,
+    `train_images` and so on. Nothing is unpickled and nothing is unpacked to
+    disk. Images over `source.MEMORY_LIMIT` bytes that `np.savez` wrote
+    uncompressed are streamed from the file, others are held in memory.
+
+    Args:
+        name: `"npz:<path>"`.
+        split: Part of the keys, such as `"train"`, or `None`.
+        labeled: Whether labels are wanted.
+        image_shape: Wanted (height, width, channels); `None` keeps the shape.
+        value_range: (low, high) of the decoded pixels.
+        classes: Class names, or `None`.
+
+    Returns:
+        A `Source`.
+
+    Raises:
+        ValueError: For a file that is missing or no archive, keys that are not
+            there, pickled objects, or arrays that are no images or labels.
+    """
+    path = Path(name.removeprefix("npz:")).expanduser()
+    try:
+        archive = np.load(path, allow_pickle=False)
+        keys = archive.files
+    # np.load returns a bare array, without `files`, for an .npy file.
+    except (*_DAMAGED, AttributeError) as error:
+        raise ValueError(
+            f"The file cannot be read. Expected an .npz archive as np.savez "
+            f"writes it. Received {name!r} ({error})."
+        ) from error
+    with archive:
+        image_key = _find(name, keys, IMAGE_KEYS, split)
+        labels = None
+        if labeled:
+            label_key = _find(name, keys, LABEL_KEYS, split)
+            labels = _read(name, archive, label_key)
+        mapped = _map(path, image_key)
+        images = _read(name, archive, image_key) if mapped is None else mapped
+    shape = images.shape + (1,) * (images.ndim == 3)
+    arrays.check_shape(name, shape)
+    spans = ((f"npz:{path.resolve()}:{image_key}", 0, len(images)),)
+    if mapped is None:
+        return arrays.open_arrays(
+            name,
+            images,
+            labels,
+            image_shape=image_shape,
+            value_range=value_range,
+            classes=classes,
+            spans=spans,
+        )
+    if labels is not None:
+        labels = arrays.check_labels(name, labels, len(images), classes)
+    pixels.check_values(images, value_range, f"The images of {name}")
+    streamed = _stream(
+        name, path, images, shape[1:], labels, image_shape, value_range
+    )
+    return dataclasses.replace(streamed, classes=classes, spans=spans)
+
+
+def _find(name, keys, usual, split):
+    wanted = usual
+    if split is not None:
+        wanted = [f"{key}_{split}" for key in usual]
+        wanted += [f"{split}_{key}" for key in usual]
+    for key in wanted:
+        if key in keys:
+            return key
+    raise ValueError(
+        f"{name} has no such array. Expected one of the keys {list(wanted)}; "
+        f"`split` chooses among keys such as 'x_train'. Received keys "
+        f"{sorted(keys)}."
+    )
+
+
+def _read(name, archive, key):
+    try:
+        return archive[key]
+    except _DAMAGED as error:
+        raise ValueError(
+            f"Array {key!r} of {name} cannot be read. Expected plain numbers; "
+            f"pickled objects are refused. Received: {error}"
+        ) from error
+
+
+def _map(path, key):
+    """The array as a memory map if it is large and stored as it is."""
+    with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+        # NumPy reads members of either name.
+        name = f"{key}.npy" if f"{key}.npy" in names else key
+        member = archive.getinfo(name)
+        if (
+            member.compress_type != zipfile.ZIP_STORED
+            or member.file_size <= source_lib.MEMORY_LIMIT
+        ):
+            return None
+        with archive.open(member) as file:
+            version = np.lib.format.read_magic(file)
+            read_header = {
+                (1, 0): np.lib.format.read_array_header_1_0,
+                (2, 0): np.lib.format.read_array_header_2_0,
+            }.get(version)
+            if read_header is None:
+                return None
+            shape, fortran_order, dtype = read_header(file)
+            header_bytes = file.tell()
+    if fortran_order or dtype.byteorder == ">" or dtype not in _DECODED:
+        return None
+    with open(path, "rb") as file:
+        file.seek(member.header_offset)
+        local = file.read(30)
+    # The local header repeats the name and may have another extra field.
+    start = member.header_offset + 30 + header_bytes
+    start += int.from_bytes(local[26:28], "little")
+    start += int.from_bytes(local[28:30], "little")
+    return np.memmap(path, dtype, "r", start, shape)
+
+
+def _stream(name, path, images, shape, labels, image_shape, value_range):
+    per_image = images.dtype.itemsize * int(np.prod(shape))
+    end = images.offset + images.nbytes
+    encoded = tf.data.FixedLengthRecordDataset(
+        str(path),
+        per_image,
+        header_bytes=images.offset,
+        footer_bytes=os.path.getsize(path) - end,
+    )
+    records = encoded
+    if labels is not None:
+        records = tf.data.Dataset.zip(
+            encoded, tf.data.Dataset.from_tensor_slices(labels)
+        )
+
+    def decode(item):
+        flat = tf.io.decode_raw(item, tf.as_dtype(images.dtype))
+        image = tf.reshape(flat, shape)
+        return pixels.convert(image, image_shape or shape, value_range)
+
+    return Source(
+        name=name,
+        num_images=len(images),
+        image_shape=tuple(image_shape or shape),
+        value_range=tuple(value_range),
+        labeled=labels is not None,
+        records=records,
+        decode=decode,
+        record_bytes=per_image,
+    )

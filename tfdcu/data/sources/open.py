@@ -1,0 +1,258 @@
+"""Opens anything that holds images: the one door of the data room."""
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+from tfdcu.data.sources.arrays import open_arrays
+from tfdcu.data.sources.dataset import open_stream
+from tfdcu.data.sources.digits import open_digits
+from tfdcu.data.sources.folder import open_folder
+from tfdcu.data.sources.npz import open_npz
+from tfdcu.data.sources.printed import open_printed
+from tfdcu.data.sources.source import Source
+from tfdcu.data.sources.source import with_lookup
+from tfdcu.data.sources.tfds import open_tfds
+
+# How to open a source string, by what stands before its colon, and which of
+# `open_source`'s options that reads.
+SOURCES = {
+    "digits": (open_digits, ("split", "labeled", "seed")),
+    "printed": (open_printed, ("labeled", "seed")),
+    "tfds": (open_tfds, ("split", "labeled", "data_dir")),
+    "folder": (open_folder, ("labeled",)),
+    "npz": (open_npz, ("split", "labeled", "classes")),
+}
+
+
+def open_source(
+    source,
+    *,
+    split=None,
+    labeled=True,
+    image_shape=None,
+    value_range=(0.0, 1.0),
+    data_dir=None,
+    classes=None,
+    seed=0,
+):
+    """Opens images by name, from files, arrays or a dataset.
+
+    All functions of the library that take images call it, so a source string
+    or live data can be given to any of them. Images are converted to
+    `image_shape` and `value_range` by the rules of `convert` in
+    `tfdcu.data.sources.pixels`: a changed size covers the wanted one with the
+    proportions kept and is cropped around the center; channels are repeated,
+    averaged or laid over white.
+
+    Args:
+        source: One of
+            `"digits"`: scikit-learn's 8x8 scans, split train, test or all;
+            `"printed"` or `"printed:<num>"`: printed characters, 8x8, drawn
+            from `seed`, never labeled;
+            `"tfds:<name>[/<config>]"` with `split` and `data_dir`;
+            `"folder:<path>"`: JPEG, PNG, BMP, GIF, WebP; labeled ones in a
+            subfolder a class;
+            `"npz:<path>"`: keys images/labels, x/y, x_train/y_train, ...;
+            an array of images, or a tuple (images, labels);
+            a finite `tf.data.Dataset` of images or (image, label), batched or
+            not;
+            a `Source`, which is returned as it is.
+        split: Part of a source that has parts: `"digits"`, `"tfds:..."`,
+            `"npz:..."`. Default its own.
+        labeled: Whether labels are wanted; if not, any labels are dropped.
+        image_shape: (height, width, channels). `None` keeps the source's own.
+        value_range: (low, high) of the pixels. Float sources must be in it.
+        data_dir: Where TFDS finds prepared data sets.
+        classes: The teacher's class names. A source with names of its own
+            must have the same ones, in any order: its labels are renumbered.
+            Without names its labels must be below `len(classes)`.
+        seed: Seed of what is drawn.
+
+    Returns:
+        A `Source`.
+
+    Raises:
+        ValueError: For an unknown source, an empty one, one whose images or
+            labels cannot be used, or one without the labels or the splits
+            that are wanted.
+
+    Example:
+
+    ```python
+    few = tfdcu.data.open_source("digits", split="train")
+    pool = tfdcu.data.open_source(
+        "folder:photos", labeled=False, image_shape=(32, 32, 3)
+    )
+    for image in pool.dataset.take(3):
+        print(image.shape)
+    ```
+    """
+    # A flag takes a config's split back with an empty one.
+    split = split or None
+    if image_shape is not None:
+        image_shape = _shape(image_shape)
+    classes = names_of(classes)
+    if isinstance(source, Source):
+        _check_split(split, source.name)
+        opened = _as_wanted(source, labeled, image_shape)
+    else:
+        opened = _open(
+            source,
+            labeled=labeled,
+            image_shape=image_shape,
+            value_range=_range(value_range),
+            options={
+                "split": split,
+                "labeled": labeled,
+                "data_dir": data_dir,
+                "classes": classes,
+                "seed": seed,
+            },
+        )
+    return match_classes(opened, classes) if opened.labeled else opened
+
+
+def names_of(classes):
+    """The teacher's class names as a tuple, or `None`."""
+    if isinstance(classes, str):
+        raise ValueError(
+            "The class names are one text. Expected a list of names, such as "
+            f"['cat', 'dog']. Received classes={classes!r}."
+        )
+    return None if classes is None else tuple(classes)
+
+
+def match_classes(source, classes):
+    """A labeled source renumbered to the order of the teacher's classes.
+
+    Args:
+        source: A labeled `Source`.
+        classes: The teacher's class names, or `None` for no check.
+
+    Returns:
+        A `Source` whose `classes` are these.
+
+    Raises:
+        ValueError: If the source has names of its own and they differ.
+    """
+    if classes is None or source.classes == tuple(classes):
+        return source
+    if source.classes is None:
+        return dataclasses.replace(source, classes=tuple(classes))
+    missing = sorted(set(classes) - set(source.classes))
+    extra = sorted(set(source.classes) - set(classes))
+    if missing or extra:
+        raise ValueError(
+            f"The classes of {source.name} are not the teacher's. Expected "
+            f"{list(classes)}. Received {list(source.classes)}: missing "
+            f"{missing}, unknown {extra}."
+        )
+    order = tf.constant([classes.index(name) for name in source.classes])
+    return relabel(
+        source,
+        lambda label: tf.gather(order, label),
+        classes=tuple(classes),
+    )
+
+
+def relabel(source, function, **changes):
+    """A labeled source whose labels go through `function`, a pure one."""
+
+    def relabeled(item, label):
+        return item, function(label)
+
+    if source.lookup is not None:
+        return with_lookup(
+            source, lambda index: relabeled(*source.lookup(index)), **changes
+        )
+    return dataclasses.replace(
+        source, records=source.records.map(relabeled), **changes
+    )
+
+
+def _open(source, *, labeled, image_shape, value_range, options):
+    common = {"image_shape": image_shape, "value_range": value_range}
+    if isinstance(source, str):
+        kind = source.split(":")[0]
+        if kind not in SOURCES:
+            raise ValueError(
+                f"Unknown source of images. Expected a string that begins with "
+                f"one of {sorted(SOURCES)}, such as 'folder:photos', or arrays "
+                f"or a tf.data.Dataset. Received {source!r}."
+            )
+        function, names = SOURCES[kind]
+        if "split" not in names:
+            _check_split(options["split"], source)
+        wanted = {name: options[name] for name in names}
+        return function(source, **common, **wanted)
+    _check_split(options["split"], "live data")
+    if isinstance(source, tf.data.Dataset):
+        return open_stream("the dataset", source, labeled=labeled, **common)
+    images, labels = source, None
+    if isinstance(source, (tuple, list)) and len(source) == 2:
+        images, labels = source
+    if labeled and labels is None or not hasattr(images, "shape"):
+        raise ValueError(
+            f"These are not {'labeled ' if labeled else ''}images. Expected a "
+            f"source string, a tf.data.Dataset, an array of images"
+            f"{', as (images, labels)' if labeled else ''}. Received "
+            f"{type(source).__name__}."
+        )
+    return open_arrays(
+        "the arrays",
+        np.asarray(images),
+        labels if labeled else None,
+        classes=options["classes"],
+        **common,
+    )
+
+
+def _check_split(split, name):
+    if split is not None:
+        raise ValueError(
+            f"There are no splits of {name}. Expected split=None, or a source "
+            "of the wanted part alone, such as 'folder:photos/test'. "
+            f"Received: split={split!r}."
+        )
+
+
+def _as_wanted(source, labeled, image_shape):
+    if labeled and not source.labeled:
+        raise ValueError(
+            f"{source.name} has no labels. Expected a labeled source. Received "
+            f"one opened with labeled=False."
+        )
+    if image_shape not in (None, source.image_shape):
+        raise ValueError(
+            f"{source.name} is opened at another size. Expected images of "
+            f"shape {image_shape}. Received {source.image_shape}."
+        )
+    return source if labeled else source.without_labels()
+
+
+def _shape(image_shape):
+    try:
+        shape = tuple(int(size) for size in image_shape)
+    except (TypeError, ValueError):
+        shape = ()
+    if len(shape) != 3 or min(shape) < 1:
+        raise ValueError(
+            f"`image_shape` is no image shape. Expected (height, width, "
+            f"channels). Received {image_shape}."
+        )
+    return shape
+
+
+def _range(value_range):
+    try:
+        low, high = (float(value) for value in value_range)
+    except (TypeError, ValueError):
+        low, high = 0.0, 0.0
+    if not low < high:
+        raise ValueError(
+            f"`value_range` is no range. Expected (low, high) with low < high. "
+            f"Received {value_range}."
+        )
+    return low, high

@@ -1,0 +1,1 @@
+"""A model as calls in order: parse, execute, clone, count, fuse."""

@@ -1,0 +1,165 @@
+"""A classifier's end: its softmax taken off, so that it gives logits."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from tfdcu.graph.parse import is_model
+from tfdcu.graph.parse import parse_model
+from tfdcu.graph.parse import structure
+
+# `tf.nn.softmax` calls itself the last of them.
+_ENDS = ("softmax", "sigmoid", "softmax_v2")
+
+# Operations by name: Keras would count its own through, and the same model
+# would be another each time.
+_LOG = (
+    ("tfdcu_at_least", lambda x: ops.maximum(x, 1e-7)),
+    ("tfdcu_logits", ops.log),
+)
+_LOGIT_OF_BOTH = (
+    ("tfdcu_both", lambda x: ops.multiply(x, np.float32([-0.5, 0.5]))),
+)
+_SHARE_OF_BOTH = (
+    ("tfdcu_both", lambda x: ops.multiply(x, np.float32([-1, 1]))),
+    ("tfdcu_shares", lambda x: ops.add(x, np.float32([1, 0]))),
+)
+
+
+def as_logits(model):
+    """Returns the classifier with logits, the scores before softmax, as output.
+
+    Use it before pruning and transfer, which speak of logits. A `softmax` or
+    `sigmoid` at the end is taken off without retraining, whether it is a
+    layer, an operation or the activation of the last layer, and also at the
+    end of a nested last model. Where probabilities come out of something
+    that cannot be taken off, such as an average of two classifiers, the
+    output is log(max(p, 1e-7)), which is a valid logit: softmax of it is p.
+    A classifier of two classes with one output z, whose sigmoid is the
+    probability of the second, gives (-z/2, z/2): softmax of them is the same.
+    The result shares all other layers, and all weights, with the argument,
+    which is not changed: whoever trains the one trains the other.
+
+    Args:
+        model: A functional or sequential `keras.Model` with one input and one
+            output of shape (batch, classes).
+
+    Returns:
+        A functional `keras.Model` of one tensor to one tensor; the argument
+        itself if it is that and gives logits.
+
+    Raises:
+        ValueError: If the model is subclassed, not built, has several
+            inputs or outputs, or its output is not of shape (batch, classes).
+
+    Example:
+
+    >>> teacher = as_logits(keras.applications.MobileNetV2())
+    """
+    parse_model(model)
+    if len(model.inputs) != 1 or len(model.outputs) != 1:
+        raise ValueError(
+            "The model cannot be used as a classifier. "
+            "Expected one input (images) and one output (class scores). "
+            f"Received: {len(model.inputs)} inputs and {len(model.outputs)} "
+            f"outputs in model {model.name!r}."
+        )
+    if len(model.outputs[0].shape) != 2:
+        raise ValueError(
+            "The model cannot be used as a classifier. "
+            "Expected an output of shape (batch, classes). "
+            f"Received: shape {tuple(model.outputs[0].shape)} "
+            f"in model {model.name!r}."
+        )
+    if not _is_plain(model):
+        model = keras.Model(model.inputs[0], model.outputs[0], name=model.name)
+    logits = _before_end(model)
+    two = logits.shape[1] == 1
+    if logits is model.outputs[0] and _gives_probabilities(model):
+        logits = _through(logits, (*_SHARE_OF_BOTH, *_LOG) if two else _LOG)
+    elif two:
+        logits = _through(logits, _LOGIT_OF_BOTH)
+    elif logits is model.outputs[0]:
+        return model
+    return keras.Model(model.inputs[0], logits, name=model.name)
+
+
+def _is_plain(model):
+    """Whether it takes and gives a tensor, not a list or a dict of one."""
+    sides = structure(model, "input"), structure(model, "output")
+    return all(isinstance(side, keras.KerasTensor) for side in sides)
+
+
+def _through(tensor, steps):
+    """What comes out of operations, each called by its own name."""
+    for name, function in steps:
+        tensor = function(tensor)
+        tensor._keras_history.operation.name = name
+    return tensor
+
+
+def _before_end(model):
+    """The model's output tensor as it is before softmax or sigmoid."""
+    output = model.outputs[0]
+    history = output._keras_history
+    op, node = history.operation, history.operation._inbound_nodes
+    arguments = node[history.node_index].arguments
+    if is_model(op):
+        inner = _before_end(op) if len(op.outputs) == 1 else None
+        if inner is None or inner is op.outputs[0]:
+            return output
+        short = keras.Model(structure(op, "input"), inner, name=op.name)
+        return short(*arguments.args, **arguments.kwargs)
+    name = type(op).__name__.lower()
+    activation = getattr(op, "activation", None)
+    activation = getattr(activation, "__name__", "")
+    if name in _ENDS or (name == "activation" and activation in _ENDS):
+        return arguments.args[0]
+    if activation in _ENDS and isinstance(op, keras.layers.Layer):
+        config = op.get_config()
+        config["activation"] = "linear"
+        config.pop("build_config", None)
+        layer = type(op).from_config(config)
+        output = layer(*arguments.args, **arguments.kwargs)
+        # Those that a layer of the user's own does not keep as attributes.
+        layer.set_weights(op.get_weights())
+        _share_weights(layer, op)
+        return output
+    return output
+
+
+def _share_weights(layer, other):
+    """Puts the variables of a layer of the same kind in a layer's own place."""
+    layer._tracker.unlock()
+    for name, own in list(vars(layer).items()):
+        if isinstance(own, keras.Variable):
+            shared = getattr(other, name)
+            now = shared.trainable
+            # Keras files a variable by what it is when it is tracked, and
+            # thaws those that are filed as trainable.
+            shared.trainable = any(own is v for v in layer._trainable_variables)
+            layer._untrack_variable(own)
+            setattr(layer, name, shared)
+            shared.trainable = now
+    layer._tracker.lock()
+    inner = [one._flatten_layers(False, False) for one in (layer, other)]
+    for pair in zip(*inner, strict=True):
+        _share_weights(*pair)
+
+
+def _gives_probabilities(model):
+    """Whether outputs on random images are all positive and sum to one.
+
+    A single one is the second class's, and lies between 0 and 1.
+    """
+    op = model.outputs[0]._keras_history.operation
+    if getattr(op, "activation", None) is keras.activations.linear:
+        return False
+    shape = [4] + [size or 64 for size in model.inputs[0].shape[1:]]
+    images = np.random.default_rng(0).random(shape, dtype="float32")
+    scores = np.asarray(model(images, training=False), "float64")
+    if scores.shape[1] == 1:
+        scores = np.concatenate([1 - scores, scores], axis=1)
+    return bool(
+        scores.min() >= 0 and np.allclose(scores.sum(-1), 1, rtol=0, atol=1e-2)
+    )

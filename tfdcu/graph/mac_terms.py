@@ -1,0 +1,134 @@
+"""Products of sizes that count multiply-accumulates."""
+
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+
+from tfdcu.graph.graph import Tensor
+
+
+@dataclass(frozen=True)
+class MacTerm:
+    """A product that counts multiply-accumulates.
+
+    Attributes:
+        times: How often the product below is done for one image.
+        sides: Pairs (weight, `Tensor` or constant, axis) whose sizes are
+            multiplied.
+    """
+
+    times: float
+    sides: tuple
+
+    def count(self):
+        """The number of multiply-accumulates, `None` sizes read as one."""
+        sizes = (holder.shape[axis] or 1 for holder, axis in self.sides)
+        return self.times * prod(sizes)
+
+
+def num_elements(shape):
+    """Product of sizes, unknown ones read as one."""
+    return prod(size or 1 for size in shape or ())
+
+
+def positions(tensor, data_format):
+    """How many places an image or a sequence has, its channels left out."""
+    shape = tensor.shape or (None, None)
+    first = data_format == "channels_first"
+    return num_elements(shape[2:] if first else shape[1:-1])
+
+
+def all_of(weight, times):
+    """A weight of which every element is used `times` times."""
+    sides = tuple((weight, axis) for axis in range(len(weight.shape)))
+    return MacTerm(times, sides)
+
+
+def einsum_terms(equation, operands):
+    """Multiply-accumulates of a product written as an einsum equation.
+
+    Args:
+        equation: Like "abc,cd->abd"; "..." stands for one letter an axis.
+        operands: A weight, `Tensor` or constant for each of its operands.
+
+    Returns:
+        A list of one `MacTerm`.
+    """
+    sides, seen = [], set()
+    letters = equation.replace(" ", "").split("->")[0].split(",")
+    pairs = list(zip(letters, operands))
+    # Axes of weights first: theirs are the sizes that pruning changes.
+    pairs.sort(key=lambda pair: isinstance(pair[1], Tensor))
+    for letters, operand in pairs:
+        shape = operand.shape
+        if "..." in letters:
+            missing = len(shape) - len(letters) + 3
+            dots = "ABCDEFGHIJKL"[12 - missing :]
+            letters = letters.replace("...", dots)
+        for axis, letter in enumerate(letters):
+            if shape[axis] and letter not in seen:
+                seen.add(letter)
+                sides.append((operand, axis))
+    return [MacTerm(1, tuple(sides))]
+
+
+def einsum(node):
+    """The terms of `keras.ops.einsum`, constants included."""
+    operands = [value for value in node.args if hasattr(value, "shape")]
+    return einsum_terms(node.op.subscripts, operands)
+
+
+def matmul(node):
+    """The terms of `keras.ops.matmul` and `dot`, constants included."""
+    first, second = node.args[:2]
+    if not np.shape(first) or not np.shape(second):
+        # A number scales, and does not sum.
+        return []
+    if isinstance(first, Tensor):
+        return _sums(node, [(first, len(first.shape) - 1)])
+    return _sums(node, [(second, max(0, len(second.shape) - 2))])
+
+
+def tensordot(node):
+    """The terms of `keras.ops.tensordot`, constants included."""
+    first, axes = node.args[0], node.op.axes
+    rank = len(first.shape)
+    axes = range(rank - axes, rank) if isinstance(axes, int) else axes[0]
+    return _sums(node, [(first, axis) for axis in axes])
+
+
+def convolution(node):
+    """The terms of `keras.ops.conv` and its kind, constants included."""
+    images, *kernels = node.args
+    transposed = type(node.op).__name__ == "ConvTranspose"
+    places = images if transposed else node.outputs[0]
+    times = positions(places, node.op.data_format)
+    return [all_of(kernel, times) for kernel in kernels]
+
+
+def attention(node):
+    """The terms of `keras.ops.dot_product_attention`, two for each head."""
+    query, key = node.args[:2]
+    shape = [(query, axis) for axis in range(1, len(query.shape))]
+    return 2 * [MacTerm(1, ((key, 1), *shape))]
+
+
+def _sums(node, sides):
+    """A sum over the product of these sides, for each output."""
+    made = node.outputs[0]
+    outputs = [(made, axis) for axis in range(len(made.shape))]
+    return [MacTerm(1, tuple(outputs + sides))]
+
+
+def dot(node):
+    """The terms of the layer `Dot`, over one axis of each input."""
+    first, second = node.inputs
+    axes = node.op.axes
+    axes = (axes, axes) if isinstance(axes, int) else axes
+    rank = len(first.shape)
+    kept = [a for a in range(1, rank)]
+    other = axes[1] % len(second.shape)
+    rest = [a for a in range(1, len(second.shape)) if a != other]
+    sides = [(first, axis) for axis in kept] + [(second, a) for a in rest]
+    return [MacTerm(1, tuple(sides))]

@@ -1,0 +1,240 @@
+"""Multiply-accumulates of a model, layer by layer, for one image."""
+
+from dataclasses import replace
+
+from keras import layers
+
+from tfdcu.graph.graph import Tensor
+from tfdcu.graph.graph import read_graph
+from tfdcu.graph.mac_terms import MacTerm
+from tfdcu.graph.mac_terms import all_of
+from tfdcu.graph.mac_terms import attention
+from tfdcu.graph.mac_terms import convolution
+from tfdcu.graph.mac_terms import dot
+from tfdcu.graph.mac_terms import einsum
+from tfdcu.graph.mac_terms import einsum_terms
+from tfdcu.graph.mac_terms import matmul
+from tfdcu.graph.mac_terms import num_elements
+from tfdcu.graph.mac_terms import positions
+from tfdcu.graph.mac_terms import tensordot
+from tfdcu.graph.parse import is_model
+
+
+def layer_macs(model):
+    """Counts multiply-accumulates by layer, for one image.
+
+    Convolutions (plain, grouped, depthwise, separable, transposed), dense and
+    einsum layers, attention, recurrent layers, what wrappers hold, and matrix
+    products, convolutions and attention of `keras.ops` are counted, by the
+    shapes of the graph; biases, normalizations, activations and pooling are
+    not, as is usual. A layer that is called twice counts twice.
+
+    Args:
+        model: A functional or sequential `keras.Model`. Sizes that are not
+            known (`None`) count as one.
+
+    Returns:
+        Dict from layer path ("outer/inner" for nested ones) to int.
+
+    Raises:
+        ValueError: If the model cannot be taken apart.
+
+    Example:
+
+    >>> sum(layer_macs(keras.applications.VGG16(weights=None)).values())
+    15470264320
+    """
+    macs = {}
+    for node in read_graph(model).nodes:
+        macs[node.path] = macs.get(node.path, 0) + node_macs(node)
+    return macs
+
+
+def total_macs(model):
+    """Multiply-accumulates of the whole model for one image, an int."""
+    return sum(layer_macs(model).values())
+
+
+def node_macs(node):
+    """Multiply-accumulates of one call, an int."""
+    return int(round(sum(term.count() for term in terms(node))))
+
+
+def terms(node):
+    """The products that one call does.
+
+    Args:
+        node: A `Node` of `read_graph`.
+
+    Returns:
+        List of `MacTerm`; empty for what costs no multiply-accumulates.
+    """
+    for kind in type(node.op).__mro__:
+        if kind in _TERMS:
+            return _TERMS[kind](node)
+    kind = type(node.op)
+    known = _OPS if kind.__module__.startswith("keras.src.ops.") else {}
+    return known.get(kind.__name__, _none)(node)
+
+
+def _none(node):
+    return []
+
+
+def _kernel(layer):
+    """The stored kernel; LoRA or quantized layers expose another shape."""
+    stored = getattr(layer, "_kernel", None)
+    return layer.kernel if stored is None else stored
+
+
+def _conv(node):
+    times = positions(node.outputs[0], node.op.data_format)
+    return [all_of(_kernel(node.op), times)]
+
+
+def _conv_transpose(node):
+    times = positions(node.inputs[0], node.op.data_format)
+    return [all_of(_kernel(node.op), times)]
+
+
+def _depthwise(node):
+    times = positions(node.outputs[0], node.op.data_format)
+    return [all_of(node.op.kernel, times)]
+
+
+def _separable(node):
+    times = positions(node.outputs[0], node.op.data_format)
+    kernels = node.op.depthwise_kernel, node.op.pointwise_kernel
+    return [all_of(kernel, times) for kernel in kernels]
+
+
+def _dense(node):
+    tensor = node.inputs[0]
+    # Axes before the last may carry channels of another layer.
+    places = tuple((tensor, axis) for axis in range(1, len(tensor.shape) - 1))
+    return [MacTerm(1, places + all_of(_kernel(node.op), 1).sides)]
+
+
+def _einsum_dense(node):
+    operands = node.inputs[0], _kernel(node.op)
+    return einsum_terms(node.op.equation, operands)
+
+
+def _projected_attention(node):
+    """Projections, and the scores of whole heads, grouped or not."""
+    op = node.op
+    given = dict(zip(("query", "value"), node.args)) | node.kwargs
+    query, value = given["query"].shape, given["value"].shape
+    queries, keys = num_elements(query[1:-1]), num_elements(value[1:-1])
+    axes = getattr(op, "attention_axes", (1,))
+    pairs = queries * num_elements([value[axis] for axis in axes])
+    query, output = _kernel(op._query_dense), _kernel(op._output_dense)
+    gate = [op._gate_dense] if hasattr(op, "_gate_dense") else []
+    return [
+        *(all_of(_kernel(one), queries) for one in gate),
+        all_of(query, queries),
+        all_of(_kernel(op._key_dense), keys),
+        all_of(_kernel(op._value_dense), keys),
+        all_of(output, queries),
+        MacTerm(pairs, ((query, 1), (query, 2))),
+        MacTerm(pairs, ((output, 0), (output, 1))),
+    ]
+
+
+def _attention(node):
+    query, value = node.inputs[:2]
+    pairs = num_elements(query.shape[1:-1]) * (value.shape[1] or 1)
+    return [
+        MacTerm(pairs, ((query, len(query.shape) - 1),)),
+        MacTerm(pairs, ((value, len(value.shape) - 1),)),
+    ]
+
+
+def _recurrent(node):
+    """Matrices once a step; the two biases of a GRU are one, but no kernel."""
+    times = node.inputs[0].shape[1] or 1
+    weights = [w for w in node.op.weights if w.name != "bias"]
+    return [all_of(w, times) for w in weights if len(w.shape) == 2]
+
+
+def _recurrent_convolution(node):
+    """Both kernels at each place of the state, once a step."""
+    cell, (batch, steps, *step) = node.op.cell, node.inputs[0].shape
+    state = Tensor(cell.compute_output_shape((batch, *step))[0])
+    times = (steps or 1) * positions(state, cell.data_format)
+    kernels = cell.kernel, cell.recurrent_kernel
+    return [all_of(kernel, times) for kernel in kernels]
+
+
+def _bidirectional(node):
+    directions = node.op.forward_layer, node.op.backward_layer
+    return [term for layer in directions for term in _within(node, layer)]
+
+
+def _wrapped(node):
+    return _within(node, node.op.layer)
+
+
+def _within(node, layer):
+    """The terms of a layer, or a whole model, that another one calls."""
+    if is_model(layer):
+        return [t for inner in read_graph(layer).nodes for t in terms(inner)]
+    return terms(replace(node, op=layer))
+
+
+def _time_distributed(node):
+    """The terms of one step, whose tensors lack the second axis."""
+    tensors = [node.inputs[0], *node.outputs]
+    parts = [Tensor((t.shape[0], *t.shape[2:])) for t in tensors]
+    of = {id(part): tensor for part, tensor in zip(parts, tensors)}
+    step = replace(node, args=(parts[0],), kwargs={}, outputs=parts[1:])
+    times = tensors[0].shape[1] or 1
+    return [
+        MacTerm(
+            times * term.times,
+            tuple((of.get(id(h), h), a + (id(h) in of)) for h, a in term.sides),
+        )
+        for term in _wrapped(step)
+    ]
+
+
+_CONVOLUTIONS = layers.Conv1D, layers.Conv2D, layers.Conv3D
+_TRANSPOSED = (
+    layers.Conv1DTranspose,
+    layers.Conv2DTranspose,
+    layers.Conv3DTranspose,
+)
+
+_TERMS = {
+    **dict.fromkeys(_CONVOLUTIONS, _conv),
+    **dict.fromkeys(_TRANSPOSED, _conv_transpose),
+    layers.DepthwiseConv1D: _depthwise,
+    layers.DepthwiseConv2D: _depthwise,
+    layers.SeparableConv1D: _separable,
+    layers.SeparableConv2D: _separable,
+    layers.Dense: _dense,
+    layers.EinsumDense: _einsum_dense,
+    layers.MultiHeadAttention: _projected_attention,
+    layers.GroupQueryAttention: _projected_attention,
+    layers.Attention: _attention,
+    layers.AdditiveAttention: _attention,
+    layers.Dot: dot,
+    layers.RNN: _recurrent,
+    layers.ConvLSTM1D: _recurrent_convolution,
+    layers.ConvLSTM2D: _recurrent_convolution,
+    layers.ConvLSTM3D: _recurrent_convolution,
+    layers.Bidirectional: _bidirectional,
+    layers.TimeDistributed: _time_distributed,
+    layers.Wrapper: _wrapped,
+}
+_OPS = {
+    "Matmul": matmul,
+    "Dot": matmul,
+    "Einsum": einsum,
+    "Tensordot": tensordot,
+    "Conv": convolution,
+    "DepthwiseConv": convolution,
+    "SeparableConv": convolution,
+    "ConvTranspose": convolution,
+    "DotProductAttention": attention,
+}

@@ -1,0 +1,73 @@
+"""Parameters, non-zeros and multiply-accumulates of a model."""
+
+import numpy as np
+
+from tfdcu.graph.graph import read_graph
+from tfdcu.graph.macs import layer_macs
+
+
+def profile(model):
+    """Counts a model's parameters, its non-zero ones and its macs.
+
+    Use it to compare models: multiply-accumulates are those of convolutions,
+    dense and einsum layers and attention for one image, by the shapes of the
+    graph, as published tables count them (`tfdcu/graph/macs.py`).
+
+    Args:
+        model: A built functional or sequential `keras.Model`.
+
+    Returns:
+        Dict with the ints `params`, `nonzero_params` and `macs`. A weight
+        that is shared counts once as parameters and as often as it is used
+        in `macs`.
+
+    Raises:
+        ValueError: If the model cannot be taken apart.
+
+    Example:
+
+    >>> profile(keras.applications.MobileNetV2(weights=None))["macs"]
+    300774272
+    """
+    rows = profile_layers(model)
+    keys = "params", "nonzero_params", "macs"
+    return {key: sum(row[key] for row in rows) for key in keys}
+
+
+def profile_layers(model):
+    """The same, layer by layer.
+
+    Args:
+        model: As in `profile`.
+
+    Returns:
+        List of dicts with `name` (the path, "outer/inner" for nested
+        layers), `type`, `output` (shape as a list, batch first), `params`,
+        `nonzero_params` and `macs`, in the order of the model. A shared
+        weight is in the first layer that has it. Layers without parameters
+        and macs are left out.
+
+    Raises:
+        ValueError: If the model cannot be taken apart.
+    """
+    macs = layer_macs(model)
+    rows, seen = [], set()
+    for node in read_graph(model).nodes:
+        if id(node.op) in seen:
+            continue
+        seen.add(id(node.op))
+        new = [w for w in getattr(node.op, "weights", ()) if id(w) not in seen]
+        seen.update(map(id, new))
+        weights = [np.asarray(w) for w in new]
+        shape = node.outputs[0].shape if node.outputs else None
+        row = {
+            "name": node.path,
+            "type": type(node.op).__name__,
+            "output": list(shape or ()),
+            "params": sum(int(w.size) for w in weights),
+            "nonzero_params": sum(int(np.count_nonzero(w)) for w in weights),
+            "macs": macs[node.path],
+        }
+        if row["params"] or row["macs"]:
+            rows.append(row)
+    return rows

@@ -1,0 +1,69 @@
+"""A model for images of any size, at the one size that it will see."""
+
+import keras
+import tensorflow as tf
+
+from tfdcu.graph.clone import clone_layer
+from tfdcu.graph.clone import copy_state
+from tfdcu.graph.parse import is_model
+
+
+def at_size(model, image_shape):
+    """A model whose input has a fixed size.
+
+    Costs, LiteRT files and the channels of a student are those of one size.
+
+    Args:
+        model: A functional `keras.Model` with one image input.
+        image_shape: (height, width, channels) where the model leaves them
+            open.
+
+    Returns:
+        The model itself where its size is fixed, else a copy of it.
+    """
+    if None not in model.inputs[0].shape[1:]:
+        return model
+    return copy_of(model, image_shape)
+
+
+def copy_of(model, image_shape=None):
+    """A model of the same layers with weights of its own, not compiled.
+
+    Args:
+        model: A functional `keras.Model` with one image input.
+        image_shape: The copy's; by default the model's.
+
+    Returns:
+        A functional `keras.Model`.
+    """
+    (given,) = model.inputs
+    shape = image_shape or given.shape[1:]
+    images = keras.Input(shape, name=given.name, dtype=given.dtype)
+    made = {}
+
+    def copied(layer):
+        if id(layer) not in made:
+            made[id(layer)] = (
+                layer,
+                clone_layer(layer, layer.get_config(), copied),
+            )
+        return made[id(layer)][1]
+
+    # What the model was compiled with need not be known to Keras.
+    plain = keras.Model(given, model.outputs[0], name=model.name)
+    copy = keras.models.clone_model(
+        plain, input_tensors=images, clone_function=copied
+    )
+    for old, new in made.values():
+        if isinstance(old, keras.layers.Layer) and not is_model(old):
+            new.set_weights(old.get_weights())
+            copy_state(old, new)
+    return copy
+
+
+def resized(images, input_shape):
+    """Images at the height and width that a model was built for."""
+    size = input_shape[1:3]
+    if len(input_shape) != 4 or None in size or images.shape[1:3] == size:
+        return images
+    return tf.image.resize(images, size, antialias=True)

@@ -1,0 +1,63 @@
+"""BatchNormalization's statistics computed anew on unlabeled images."""
+
+import keras
+
+from tfdcu.graph.execute import call_node
+from tfdcu.graph.execute import execute
+from tfdcu.graph.graph import read_graph
+from tfdcu.pruning.batches import batches
+
+
+def reestimate_statistics(model, images, limit=2048, size=64):
+    """Replaces moving means and variances by averages over the images.
+
+    Use it after channels are removed: the statistics of what is left have
+    moved. All other layers run as at inference, dropout is off. The average
+    is over batches with equal weight, so it does not depend on the momentum.
+
+    Args:
+        model: A functional or sequential `keras.Model`; changed in place.
+        images: Unlabeled images: an array, or a dataset of batches.
+        limit: Most images, default 2048.
+        size: Images a batch, for arrays, default 64.
+
+    Returns:
+        The number of batches seen, an int.
+
+    Raises:
+        ValueError: If there are no images.
+
+    Example:
+
+    >>> reestimate_statistics(student, pool_images)
+    """
+    graph = read_graph(model)
+    kind = keras.layers.BatchNormalization
+    norms = {id(n.op): n.op for n in graph.nodes if isinstance(n.op, kind)}
+    momenta = {key: op.momentum for key, op in norms.items()}
+    frozen = {key: op.trainable for key, op in norms.items()}
+    calls, num_batches = {}, 0
+
+    def call(node, args, kwargs):
+        if isinstance(node.op, kind):
+            seen = calls.get(id(node.op), 0)
+            calls[id(node.op)] = seen + 1
+            node.op.momentum = seen / (seen + 1)
+            kwargs = {**kwargs, "training": True}
+        return call_node(node, args, kwargs)
+
+    try:
+        for op in norms.values():
+            op.trainable = True
+        for batch in batches(images, size, limit):
+            execute(graph, batch, call)
+            num_batches += 1
+    finally:
+        for key, op in norms.items():
+            op.momentum, op.trainable = momenta[key], frozen[key]
+    if not num_batches:
+        raise ValueError(
+            "BatchNormalization cannot be re-estimated. Expected at least one "
+            "batch of images. Received: none."
+        )
+    return num_batches

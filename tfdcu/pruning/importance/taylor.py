@@ -1,0 +1,168 @@
+"""Which channels matter to the outputs: a first-order look at gates."""
+
+import numpy as np
+import tensorflow as tf
+from keras import tree
+
+from tfdcu.graph.execute import call_node
+from tfdcu.graph.execute import execute
+from tfdcu.graph.execute import with_scaled_weights
+from tfdcu.pruning.batches import batches
+
+
+def taylor(groups, chosen, images, seed, limit=512):
+    """First-order Taylor importance against the model's own outputs.
+
+    With a gate g on every unit, the divergence KL(p(g=1) || p(g)) has no
+    gradient at g = 1: its first term is half the Fisher information,
+    F = E_x E_{y~p(x)} [(d log p_y(x) / d g)^2], summed over images. Squared
+    first-order terms are those of Molchanov et al. 2019 (arXiv:1906.10771,
+    eq. 8), the Fisher form of Theis et al. 2018; labels drawn from the
+    model's own outputs, which make it label-free, are ours for this use. A
+    single score is a choice of two, yes or no, as is every output of a
+    sigmoid at the end.
+
+    Args:
+        groups: The `Groups` of the model.
+        chosen: List of `ChannelGroup`.
+        images: Unlabeled images.
+        seed: Seed of the labels that are drawn.
+        limit: Most images, default 512.
+
+    Returns:
+        A function (model, group) -> scores.
+    """
+    generator = np.random.default_rng(seed)
+    total, seen = np.zeros(groups.num_units), 0
+    gated = _Gated(groups)
+    sigmoids = _ends_in_sigmoid(groups.trace.graph)
+    for batch in batches(images, 16, limit):
+        count = len(tree.flatten(batch)[0])
+        seen += count
+        # One row of gates an image: gradients of single images are squared.
+        gates = tf.ones((count, groups.num_units))
+        with tf.GradientTape() as tape:
+            tape.watch(gates)
+            outputs = gated(batch, gates)
+            loss = 0.0
+            for output, is_sigmoid in zip(outputs, sigmoids):
+                logs = _log_probabilities(output, is_sigmoid)
+                drawn = _draw(logs.numpy(), generator)
+                loss += tf.reduce_sum(tf.gather(logs, drawn, batch_dims=2))
+        slopes = tape.gradient(loss, gates)
+        total += np.square(np.asarray(slopes, "float64")).sum(0)
+    scores = total / max(seen, 1)
+    return lambda model, group: scores[group.units]
+
+
+def _ends_in_sigmoid(graph):
+    """For each output, whether a sigmoid makes it."""
+    made = {id(t): node.op for node in graph.nodes for t in node.outputs}
+    names = []
+    for op in (made.get(id(tensor)) for tensor in graph.outputs):
+        activation = getattr(op, "activation", None)
+        names.append({type(op).__name__, getattr(activation, "__name__", "")})
+    return [bool(found & {"Sigmoid", "sigmoid"}) for found in names]
+
+
+def _log_probabilities(output, is_sigmoid):
+    """Of all choices that an output makes: (batch, choices, classes).
+
+    Its last axis is one choice of logits or, where a softmax ends the model,
+    of probabilities.
+    """
+    scores = tf.cast(output, "float32")
+    if is_sigmoid:
+        scores = tf.reshape(scores, (len(scores), -1, 1))
+        scores = tf.concat([scores, 1 - scores], -1)
+        return tf.math.log(tf.maximum(scores, 1e-7))
+    classes = scores.shape[-1] if len(scores.shape) > 1 else 1
+    scores = tf.reshape(scores, (len(scores), -1, classes))
+    if classes == 1:
+        # The logistic function is the softmax of a logit and 0.
+        pair = tf.concat([scores, tf.zeros_like(scores)], -1)
+        return tf.nn.log_softmax(pair)
+    total = tf.reduce_sum(scores, -1)
+    if tf.reduce_min(scores) >= 0 and tf.reduce_all(tf.abs(total - 1) < 1e-3):
+        return tf.math.log(tf.maximum(scores, 1e-7))
+    return tf.nn.log_softmax(scores)
+
+
+def _draw(logits, generator):
+    """One class for each row, by the softmax of the logits."""
+    noise = generator.gumbel(size=logits.shape)
+    return (logits + noise).argmax(-1)
+
+
+class _Gated:
+    """The model with a factor on each unit where the unit is consumed."""
+
+    def __init__(self, groups):
+        self.groups = groups
+        self.consumed = _consumed(groups)
+
+    def __call__(self, inputs, gates):
+        unit = self.groups.unit
+
+        def before(node, tensor, value):
+            for axis in self.consumed.get((id(node), id(tensor)), ()):
+                labels = self.groups.trace.axes[id(tensor)][axis]
+                factor = tf.gather(gates, unit[labels], axis=1)
+                view = [1] * len(value.shape)
+                view[0], view[axis] = -1, len(labels)
+                value = value * tf.cast(tf.reshape(factor, view), value.dtype)
+            return value
+
+        def call(node, args, kwargs):
+            return self._call(node, args, kwargs, gates)
+
+        return execute(self.groups.trace.graph, inputs, call, before)
+
+    def _call(self, node, args, kwargs, gates):
+        sides = _gated_sides(self.groups, node.op)
+        if not sides:
+            return call_node(node, args, kwargs)
+        # Inside a layer one gate serves the whole batch.
+        mean = tf.reduce_mean(gates, 0)
+        unit = self.groups.unit
+        scales = [
+            (s.variable, s.axis, tf.gather(mean, unit[s.labels])) for s in sides
+        ]
+        return with_scaled_weights(node.op, scales, args, kwargs)
+
+
+def _consumed(groups):
+    """Axes of inputs whose labels do not come out again, by node and tensor."""
+    axes, found = groups.trace.axes, {}
+    for node in groups.trace.graph.nodes:
+        made = [
+            groups.unit[labels]
+            for tensor in node.outputs
+            for labels in axes.get(id(tensor), ())
+            if labels is not None
+        ]
+        made = np.unique(np.concatenate(made)) if made else np.zeros(0, int)
+        for tensor in node.inputs:
+            for axis, labels in enumerate(axes[id(tensor)]):
+                if labels is None or axis == 0:
+                    continue
+                if not np.isin(groups.unit[labels], made).any():
+                    known = found.setdefault((id(node), id(tensor)), [])
+                    if axis not in known:
+                        known.append(axis)
+    return found
+
+
+def _gated_sides(groups, op):
+    """For each inner label array, the last kernel with it and its bias."""
+    sides = [
+        side
+        for side in groups.trace.sides.values()
+        if side.op is op and side.role == "inner"
+    ]
+    chosen = []
+    for labels in {id(side.labels): side.labels for side in sides}.values():
+        mine = [side for side in sides if side.labels is labels]
+        last = max(i for i, s in enumerate(mine) if len(s.variable.shape) > 2)
+        chosen += mine[last:]
+    return chosen

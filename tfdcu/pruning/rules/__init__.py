@@ -1,0 +1,1 @@
+"""Which channels belong together, a file for each family of layers."""

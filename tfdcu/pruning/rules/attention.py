@@ -1,0 +1,140 @@
+"""Rules of attention layers: whole heads, and the width of heads."""
+
+from math import sqrt
+
+import numpy as np
+from keras import layers
+
+from tfdcu.pruning.rules.registry import fix_axes
+from tfdcu.pruning.rules.registry import fix_rest
+from tfdcu.pruning.rules.registry import register_rule
+
+
+def _inputs(step):
+    """Labels of the channels of query, value and key; all else is kept."""
+    args, kwargs = step.node.args, step.node.kwargs
+    given = dict(zip(("query", "value", "key"), args)) | kwargs
+    given["key"] = (
+        given["key"] if given.get("key") is not None else given["value"]
+    )
+    names = "query", "value", "key"
+    channels = {}
+    for name in names:
+        axes = step.axes(given[name])
+        channels[name] = axes[-1]
+        fix_axes(step, axes, range(len(axes) - 1))
+    fix_rest(step, [given[name] for name in names])
+    return channels
+
+
+def _project(step, dense, given, heads, width):
+    """Kernel (in, heads, width), bias (heads, width)."""
+    step.weight(dense.kernel, 0, given, "in")
+    step.weight(dense.kernel, 1, heads, "inner")
+    step.weight(dense.kernel, 2, width, "inner")
+    step.weight(dense.bias, 0, heads, "inner")
+    step.weight(dense.bias, 1, width, "inner")
+
+
+def _keep_scale(step, dense, width):
+    """Scores are divided by sqrt(width): undo the change in the query."""
+
+    def factor(before, after):
+        return sqrt(after / before)
+
+    step.multiply(dense.kernel, width, factor)
+    if dense.bias is not None:
+        step.multiply(dense.bias, width, factor)
+
+
+def _finish(step, made, heads):
+    """Labels of the output, and of the scores where they are returned."""
+    axes = [None] * (len(step.inputs[0].shape) - 1) + [made]
+    if len(step.node.outputs) == 1:
+        return axes
+    step.fix(heads, f"attention scores of {step.path!r} are used")
+    return [axes, [None] * len(step.node.outputs[1].shape)]
+
+
+@register_rule(layers.MultiHeadAttention)
+def multi_head_attention(step):
+    """Heads, the width of queries and keys, the width of values, outputs."""
+    op, channels = step.op, _inputs(step)
+    heads = step.new("heads", op.num_heads)
+    key = step.new("key", op.key_dim)
+    value = step.new("value", op.value_dim)
+    _project(step, op.query_dense, channels["query"], heads, key)
+    _project(step, op.key_dense, channels["key"], heads, key)
+    _project(step, op.value_dense, channels["value"], heads, value)
+    if getattr(op, "_use_gate", False):
+        _project(step, op._gate_dense, channels["query"], heads, value)
+    kernel = op.output_dense.kernel
+    step.weight(kernel, 0, heads, "inner")
+    step.weight(kernel, 1, value, "inner")
+    step.size("num_heads", heads)
+    step.size("key_dim", key)
+    step.size("value_dim", value)
+    _keep_scale(step, op.query_dense, key)
+    if len(kernel.shape) != 3:
+        rank = len(step.inputs[0].shape) - 1 + len(kernel.shape) - 2
+        step.fix(channels["query"])
+        return [[None] * rank]
+    made = step.new("out", kernel.shape[-1])
+    step.weight(kernel, 2, made, "out")
+    step.weight(op.output_dense.bias, 0, made)
+
+    def change(config, count):
+        config["output_shape"] = (count(made),)
+
+    step.edit("output_shape", [made], change)
+    return _finish(step, made, heads)
+
+
+@register_rule(layers.GroupQueryAttention)
+def grouped_query_attention(step):
+    """Key-value heads with the query heads that read them, and the width.
+
+    The width of queries, keys and values is one number, and so is that of
+    the query's channels and the output's.
+    """
+    op, channels = step.op, _inputs(step)
+    for name in ("value", "key"):
+        step.tie(channels["query"], channels[name])
+    pairs = step.new("heads", op.num_key_value_heads)
+    heads = np.repeat(pairs, op.num_query_heads // op.num_key_value_heads)
+    width = step.new("width", op.head_dim)
+    _project(step, op._query_dense, channels["query"], heads, width)
+    _project(step, op._key_dense, channels["key"], pairs, width)
+    _project(step, op._value_dense, channels["value"], pairs, width)
+    if getattr(op, "use_gate", False):
+        _project(step, op._gate_dense, channels["query"], heads, width)
+    output = op._output_dense
+    step.weight(output.kernel, 0, heads, "inner")
+    step.weight(output.kernel, 1, width, "inner")
+    step.size("num_query_heads", heads)
+    step.size("num_key_value_heads", pairs)
+    step.size("head_dim", width)
+    _keep_scale(step, op._query_dense, width)
+    made = step.new("out", output.kernel.shape[-1])
+    step.tie(made, channels["query"])
+    step.weight(output.kernel, 2, made, "out")
+    step.weight(output.bias, 0, made)
+    return _finish(step, made, pairs)
+
+
+@register_rule(layers.Attention, layers.AdditiveAttention)
+def attention(step):
+    """Query and key are compared over their channels; value passes."""
+    given = step.node.args or [step.node.kwargs["inputs"]]
+    axes = [step.axes(tensor) for tensor in given[0]]
+    for one in axes:
+        fix_axes(step, one, range(len(one) - 1))
+    fix_rest(step, given[0])
+    key = axes[2 if len(axes) > 2 else 1]
+    step.tie(axes[0][-1], key[-1])
+    if isinstance(step.op, layers.AdditiveAttention):
+        step.weight(getattr(step.op, "scale", None), 0, key[-1])
+    outputs = [axes[0][:-1] + [axes[1][-1]]]
+    if len(step.node.outputs) > 1:
+        outputs.append([None] * len(step.node.outputs[1].shape))
+    return outputs

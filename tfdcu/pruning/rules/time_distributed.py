@@ -1,0 +1,41 @@
+"""The rule of `TimeDistributed`: that of the layer inside."""
+
+import keras
+from keras import layers
+
+from tfdcu.graph.graph import Node
+from tfdcu.graph.graph import Tensor
+from tfdcu.pruning.rules.registry import find_rule
+from tfdcu.pruning.rules.registry import fix_rest
+from tfdcu.pruning.rules.registry import layers_named
+from tfdcu.pruning.rules.registry import register_rule
+from tfdcu.pruning.rules.registry import unprunable
+from tfdcu.pruning.trace import Step
+
+
+@register_rule(layers.TimeDistributed)
+def time_distributed(step):
+    """The inner layer's rule, without the axis of time."""
+    inner = step.op.layer
+    if isinstance(inner, keras.Model) or type(inner) in _OVER_CHANNELS:
+        return unprunable(step)
+    tensor = step.inputs[0]
+    batch, time, *rest = step.axes(tensor)
+    step.fix(time)
+    fix_rest(step, [tensor])
+    given = Tensor((None, *tensor.shape[2:]), tensor.dtype)
+    made = [Tensor((None, *t.shape[2:])) for t in step.node.outputs]
+    step.trace.axes[id(given)] = [batch, *rest]
+    step.keep_alive(given)
+    node = Node(inner, step.path, (given,), {}, made, step.node.call)
+    outputs = find_rule(inner)(Step(step.trace, node))
+    axes = outputs[0] if isinstance(outputs[0], list) else outputs
+    return [axes[0], None, *axes[1:]]
+
+
+# Their statistics change with the channels, see `masked.py`.
+_OVER_CHANNELS = {
+    layers.LayerNormalization,
+    layers.GroupNormalization,
+    *layers_named("RMSNormalization"),
+}

@@ -1,0 +1,76 @@
+"""The run in one sentence, with nothing chosen by its result on the test."""
+
+from tfdcu.report import units
+from tfdcu.report.rows import is_student
+from tfdcu.report.rows import is_teacher
+from tfdcu.report.rows import ratio
+from tfdcu.report.rows import teacher_row
+
+
+def headline(rows):
+    """What the student keeps and what it saves, in one or two sentences.
+
+    It speaks of the student's smallest file, and all its numbers are of that
+    one file; without a file, of the Keras student. Size and latency are
+    compared with the teacher's float32 file. Where there is a labels-only
+    baseline, a second sentence says what it reached.
+
+    Args:
+        rows: The `rows` of a record, see `write_report`.
+
+    Returns:
+        A string.
+
+    Example:
+
+    >>> headline(read_report("runs/digits")["rows"])
+    "The student's int8 file keeps 98.2 % of the teacher's accuracy ..."
+    """
+    students = [row for row in rows if is_student(row)]
+    if not students:
+        return "This record holds no student."
+    files = [
+        row for row in students if row["bytes"] and row["format"] != "keras"
+    ]
+    student = min(files, key=lambda row: row["bytes"]) if files else students[0]
+    kind = student["format"]
+    subject = "The student" + ("" if kind == "keras" else f"'s {kind} file")
+    clauses = [*_accuracy(student, rows), *_savings(student, rows)]
+    if not clauses:
+        return f"{subject} was made; nothing about it was measured."
+    sentences = [f"{subject} {_join(clauses)}."]
+    for row in rows:
+        if not is_student(row) and not is_teacher(row) and row["accuracy"]:
+            reached = units.percent(row["accuracy"], 1)
+            sentences.append(f"For comparison, {row['name']}: {reached}.")
+    return " ".join(sentences)
+
+
+def _accuracy(student, rows):
+    teacher = teacher_row(rows)
+    reached = student["accuracy"]
+    if reached is None:
+        return []
+    if teacher is None or not teacher["accuracy"]:
+        return [f"reaches {units.percent(reached, 1)} accuracy"]
+    both = units.percent(reached, 1), units.percent(teacher["accuracy"], 1)
+    if reached > teacher["accuracy"]:
+        return ["reaches {} accuracy (the teacher {})".format(*both)]
+    kept = units.percent(reached / teacher["accuracy"], 1)
+    return [f"keeps {kept} of the teacher's accuracy ({both[0]} of {both[1]})"]
+
+
+def _savings(student, rows):
+    keys = ("macs", "params")
+    verb, against = "has", "the teacher"
+    if student["format"] != "keras":
+        keys = ("bytes", "latency_ms")
+        verb, against = "is", "the teacher's float32 file"
+    ratios = {key: ratio(student, rows, key) for key in keys}
+    said = [units.compared(key, times) for key, times in ratios.items()]
+    said = [text for text in said if text and not text.startswith("same")]
+    return [f"{verb} {_join(said)} than {against}"] if said else []
+
+
+def _join(parts):
+    return " and ".join(parts)

@@ -1,0 +1,144 @@
+"""Which kernels of a model can hold zeros, and how many they hold."""
+
+import fnmatch
+
+import keras
+import numpy as np
+from keras import layers
+
+# TFMOT's registry, without embeddings. Depthwise kernels are left out there
+# too: they are few, and nine weights a channel have nothing to spare.
+KERNELS = {
+    layers.Dense: "kernel",
+    layers.EinsumDense: "kernel",
+    layers.Conv1D: "kernel",
+    layers.Conv2D: "kernel",
+    layers.Conv3D: "kernel",
+    layers.Conv1DTranspose: "kernel",
+    layers.Conv2DTranspose: "kernel",
+    layers.Conv3DTranspose: "kernel",
+    layers.SeparableConv1D: "pointwise_kernel",
+    layers.SeparableConv2D: "pointwise_kernel",
+}
+
+
+def choose_kernels(model, chosen=None, exclude=()):
+    """The kernels of a model that sparsity may act on.
+
+    Args:
+        model: a built `keras.Model`; nested models and layers inside layers
+            are searched too.
+        chosen: layer names, patterns such as `"stage3_*"` or layer classes,
+            one or a list; `None` takes every convolution (depthwise ones
+            excepted) and dense layer that is trainable.
+        exclude: the same, taken away again.
+
+    Returns:
+        List of `(layer, kernel)`, each kernel once.
+
+    Raises:
+        ValueError: a layer is not built, or none is left.
+    """
+    chosen = None if chosen is None else _listed(chosen)
+    exclude = _listed(exclude)
+    found, seen = [], set()
+    for layer in model._flatten_layers(include_self=False):
+        attribute = _attribute(layer)
+        if attribute is None or not layer.trainable:
+            continue
+        if not layer.built:
+            raise ValueError(
+                f"Layer {layer.name!r} has no weights yet. Expected a model "
+                "that has been built or called on a batch. Received: model "
+                f"{model.name!r}, not built"
+            )
+        kernel = getattr(layer, attribute)
+        if not isinstance(kernel, keras.Variable) or id(kernel) in seen:
+            continue
+        if chosen is not None and not _any_match(layer, chosen):
+            continue
+        if not _any_match(layer, exclude):
+            seen.add(id(kernel))
+            found.append((layer, kernel))
+    if not found:
+        raise ValueError(_none_left(model, chosen, exclude))
+    return found
+
+
+def sparsity_of(model, layers=None, exclude=()):
+    """Share of exact zeros in a model's kernels.
+
+    Args:
+        model: a built `keras.Model`.
+        layers: as for `Sparsify`; by default every convolution (depthwise
+            ones excepted) and dense layer.
+        exclude: as for `Sparsify`.
+
+    Returns:
+        Dict from layer name to the share of zeros of its kernel, 0 to 1,
+        with the share over all of them under `"total"`.
+
+    Example:
+
+    ```python
+    tfdcu.sparsity.sparsity_of(student)["total"]  # 0.8
+    ```
+    """
+    chosen = choose_kernels(model, layers, exclude)
+    shares = {layer.name: share_of_zeros([kernel]) for layer, kernel in chosen}
+    shares["total"] = share_of_zeros([kernel for _, kernel in chosen])
+    return shares
+
+
+def share_of_zeros(kernels):
+    """Share of exact zeros over several kernels together, 0 to 1."""
+    sizes = sum(int(np.prod(kernel.shape)) for kernel in kernels)
+    alive = sum(
+        int(keras.ops.count_nonzero(kernel.value)) for kernel in kernels
+    )
+    return 1 - alive / sizes
+
+
+def _attribute(layer):
+    for kind, attribute in KERNELS.items():
+        if isinstance(layer, kind):
+            return attribute
+    return None
+
+
+def _listed(selection):
+    if isinstance(selection, (str, type)):
+        selection = [selection]
+    for item in selection:
+        if not isinstance(item, (str, type)):
+            raise ValueError(
+                "A layer cannot be chosen by this. Expected names, patterns "
+                "such as 'stage3_*' or layer classes such as "
+                f"keras.layers.Dense. Received: {item!r}"
+            )
+    return list(selection)
+
+
+def _any_match(layer, selection):
+    return any(
+        fnmatch.fnmatchcase(layer.name, item)
+        or fnmatch.fnmatchcase(layer.path, item)
+        if isinstance(item, str)
+        else isinstance(layer, item)
+        for item in selection
+    )
+
+
+def _none_left(model, chosen, exclude):
+    there = [
+        layer.name
+        for layer in model._flatten_layers(include_self=False)
+        if _attribute(layer) is not None and layer.trainable
+    ]
+    return (
+        "No layer is left to make sparse. Expected names, patterns or "
+        "classes that match trainable convolutions (depthwise ones excepted) "
+        f"or dense layers of model {model.name!r}, which has: "
+        f"{', '.join(there) or 'none'}. "
+        f"Received: layers={chosen!r}, exclude={exclude!r}"
+    )

@@ -1,0 +1,106 @@
+"""What came of a run: one row for each model and file, and why."""
+
+from dataclasses import asdict
+
+import numpy as np
+
+from tfdcu.evaluate import agreement
+from tfdcu.evaluate import predict_classes
+from tfdcu.export import explain
+from tfdcu.export import file_sizes
+from tfdcu.export import latency
+from tfdcu.graph.profile import profile
+from tfdcu.report import Row
+
+# How the models of a run are called in its table.
+NAMES = {
+    "teacher": "teacher",
+    "baseline": "labels only",
+    "student": "student",
+}
+# Agreement is measured on this many pool images where nothing has labels.
+NUM_POOL_IMAGES = 1000
+
+
+def measure(models, files, splits):
+    """Rows for the report's table, and notes on what they do not say.
+
+    Accuracy is of the test images, else of the validation images; a file's
+    agreement is that with the Keras model it was made from, on the same
+    images, else on images of the pool. Latencies are taken in turns.
+
+    Args:
+        models: Dict from name (`teacher`, `baseline`, `student`) to model.
+        files: What `export_models` returned.
+        splits: `tfdcu.data.Splits`.
+
+    Returns:
+        (list of flat dicts as in `report.json`, list of sentences).
+    """
+    images, measured_on = table_images(splits)
+    milliseconds = latency(files)
+    rows, notes = [], []
+    for name, model in models.items():
+        whole = profile(model)
+        cost = {"params": whole["params"], "macs": whole["macs"]}
+        choices, labels = predict_classes(model, images)
+        row = Row(
+            name=NAMES[name],
+            format="keras",
+            accuracy=agreement(choices, labels),
+            **cost,
+        )
+        rows.append(asdict(row))
+        for (owner, kind), path in files.items():
+            if owner != name:
+                continue
+            theirs, labels = predict_classes(path, images)
+            row = Row(
+                name=NAMES[name],
+                format=kind,
+                accuracy=agreement(theirs, labels),
+                agreement=agreement(theirs, choices),
+                latency_ms=milliseconds[owner, kind],
+                **cost,
+                **file_sizes(path),
+            )
+            rows.append(asdict(row))
+            if name == "student":
+                notes += explain(rows[-1], rows[1], path)
+    return rows, [measured_on, pool_agreement(models, splits), *notes]
+
+
+def table_images(splits):
+    """What accuracy and agreement are measured on, and a sentence on it."""
+    for name in ("test", "validation"):
+        source = getattr(splits, name)
+        if source is not None:
+            return source, (
+                "Accuracy and agreement are measured on the "
+                f"{source.num_images:,} {name} images."
+            )
+    pool = some_of_the_pool(splits)
+    return pool, (
+        "There are no labeled images to measure accuracy on. Agreement is "
+        f"measured on {pool.num_images:,} images of the pool."
+    )
+
+
+def some_of_the_pool(splits):
+    """Pool images, those that were held out from training where there are."""
+    pool = splits.pool_validation or splits.unlabeled
+    num = min(NUM_POOL_IMAGES, pool.num_images)
+    return pool.subset(np.arange(num) * pool.num_images // num)
+
+
+def pool_agreement(models, splits):
+    """A sentence on how far the student follows the teacher on the pool."""
+    pool = some_of_the_pool(splits)
+    choices = [
+        predict_classes(models[n], pool)[0] for n in ("teacher", "student")
+    ]
+    kind = "held-out" if splits.pool_validation else "training"
+    return (
+        f"On {pool.num_images} {kind} images of the pool the student chooses "
+        f"the teacher's class in {agreement(*choices):.1%}."
+    )

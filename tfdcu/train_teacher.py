@@ -1,0 +1,147 @@
+"""A teacher for those who have none: a named model, trained on labels."""
+
+import dataclasses
+import shutil
+from pathlib import Path
+
+import keras
+
+from tfdcu.data import open_source
+from tfdcu.data import prepare
+from tfdcu.data import training_batches
+from tfdcu.evaluate import evaluate
+from tfdcu.models import build
+from tfdcu.models import load
+from tfdcu.report import Progress
+from tfdcu.stages.config import SECTIONS
+from tfdcu.stages.config import check_options
+from tfdcu.training.train import check_training
+from tfdcu.training.train import train
+from tfdcu.workdir.fingerprint import fingerprint_of
+from tfdcu.workdir.fingerprint import versions
+from tfdcu.workdir.workdir import Workdir
+from tfdcu.workdir.workdir import save_model
+
+
+def train_teacher(
+    path,
+    *,
+    model,
+    labeled,
+    split=None,
+    test=None,
+    test_split=None,
+    data_dir=None,
+    image_shape=None,
+    width=1.0,
+    batch_size=64,
+    augment=None,
+    training=None,
+    seed=0,
+):
+    """Train a named model on labeled images and save it, unless it is there.
+
+    Use it to try tfdcu without a teacher of your own. A killed training goes
+    on from its last epoch, when it is called again with the same arguments.
+
+    Args:
+        path: The `.keras` file; until it is there, the checkpoint lies in a
+            folder beside it.
+        model: Name for `tfdcu.models.build`.
+        labeled: Anything `tfdcu.data.open_source` takes, with labels.
+        split: Split of `labeled`, for sources that have such.
+        test: Optional labeled source, read once, at the end.
+        test_split: Split of `test`.
+        data_dir: Where TFDS finds prepared data sets.
+        image_shape: (height, width, channels). Defaults to the source's.
+        width: Factor on all channel counts. Defaults to 1.
+        batch_size: Int. Defaults to 64.
+        augment: As in `tfdcu.data.training_batches`. Defaults to `None`.
+        training: Keywords of `tfdcu.training.train`.
+        seed: Int, for weights and order. Defaults to 0.
+
+    Returns:
+        Dict with `path`, `params` and `accuracy` (of `test`, or `None`).
+
+    Raises:
+        ValueError: If a name or source is unknown or does not fit, the test
+            images are among those that are trained on, or the checkpoint is
+            of other arguments.
+
+    Example:
+
+    >>> tfdcu.train_teacher("teacher.keras", model="digits", labeled="digits")
+    """
+    arguments = dict(locals())
+    for name in ("path", "test", "test_split"):
+        del arguments[name]
+    path = Path(path)
+    if path.suffix != ".keras":
+        raise ValueError(
+            "The teacher's file has the wrong ending. Expected: a path that "
+            f"ends in .keras. Received: '{path}'"
+        )
+    training = check_options("training", training, *SECTIONS["training"])
+    source = open_source(
+        labeled, split=split, image_shape=image_shape, data_dir=data_dir
+    )
+    num_classes = len(source.classes or ()) or int(source.labels().max()) + 1
+    # Refuses test images that are also trained on.
+    splits = prepare(
+        source,
+        source,
+        num_classes=num_classes,
+        image_shape=source.image_shape,
+        test=test,
+        test_split=test_split,
+        data_dir=data_dir,
+    )
+    check_training(**training)
+    if not path.exists():
+        keras.utils.set_random_seed(seed)
+        teacher = build(
+            model,
+            num_classes=num_classes,
+            image_shape=source.image_shape,
+            width=width,
+            seed=seed,
+        )
+        images = dataclasses.replace(splits, test=None).describe()
+        run = Workdir(
+            path.with_suffix(".training"),
+            fingerprint_of({**arguments, "images": images}),
+            versions(),
+        )
+
+        def batches(epochs):
+            # Each labeled image once an epoch: the pool's pace, its labels.
+            both = training_batches(
+                source,
+                source,
+                epochs=epochs,
+                batch_size=batch_size,
+                augment=augment,
+                seed=seed,
+            )
+            return both.map(lambda few, pool: few)
+
+        train(
+            teacher,
+            batches,
+            len(batches(range(1))),
+            run.path,
+            callbacks=[Progress("teacher")],
+            seed=seed,
+            **training,
+        )
+        save_model(teacher, path)
+        shutil.rmtree(run.path)
+    teacher = load(path)
+    accuracy = None
+    if splits.test is not None:
+        accuracy = evaluate(teacher, splits.test)["accuracy"]
+    return {
+        "path": str(path),
+        "params": teacher.count_params(),
+        "accuracy": accuracy,
+    }

@@ -1,0 +1,144 @@
+"""Files that appear whole or not at all."""
+
+import errno
+import os
+import platform
+import re
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+# `.<name>.<machine>-<process>.tmp`, perhaps with an ending.
+TEMPORARY = re.compile(r"\..+\.(\w*)-(\d+)\.tmp(\.[a-z0-9.]+)?")
+MACHINE = re.sub(r"\W", "_", platform.node())
+# A writer of which nothing is known has this long, in seconds, for a file.
+PATIENCE = 3600
+
+
+@contextmanager
+def atomic_write(*paths):
+    """Writes files beside their places and renames them together at the end.
+
+    Inside the block every path has a temporary file in its folder. When the
+    block ends well the temporary files are renamed in order, so the presence of
+    the last path means that the others are there too. When it ends in any
+    error, `KeyboardInterrupt` included, the temporary files are deleted and
+    whatever lay at the paths before is as it was.
+
+    Args:
+        *paths: The files to write; missing folders are created.
+
+    Yields:
+        The temporary files as a list of `Path`, in the order of `paths`.
+
+    Raises:
+        ValueError: If a folder cannot be created or written.
+        OSError: If the disk fills up; `errno` is kept.
+
+    Example:
+
+    ```python
+    with atomic_write("labels.json") as (labels,):
+        labels.write_text("{}")
+    ```
+    """
+    paths = [Path(path) for path in paths]
+    mark = f"{MACHINE}-{os.getpid()}.tmp"
+    beside = [path.with_name(f".{path.name}.{mark}") for path in paths]
+    try:
+        for path, temporary in zip(paths, beside):
+            _create(path, temporary)
+        yield beside
+        for temporary in beside:
+            with open(temporary, "rb+") as file:
+                os.fsync(file.fileno())
+        for path, temporary in zip(paths, beside):
+            os.replace(temporary, path)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise OSError(
+            error.errno,
+            f"The disk filled up while '{paths[-1]}' was written; nothing was "
+            "left behind. Expected: enough free space for the whole file. "
+            f"Received: {error}",
+        ) from error
+    finally:
+        for temporary in beside:
+            _remove(temporary)
+
+
+@contextmanager
+def with_ending(temporary, ending):
+    """A temporary file for those who insist on how a file's name ends.
+
+    Args:
+        temporary: One of the temporary files of `atomic_write`.
+        ending: How the name must end, such as `".weights.h5"`.
+
+    Yields:
+        The `Path` to write; it takes the place of `temporary` when the block
+        ends well, and is deleted otherwise.
+    """
+    named = temporary.with_name(f"{temporary.name}{ending}")
+    try:
+        yield named
+        os.replace(named, temporary)
+    finally:
+        named.unlink(missing_ok=True)
+
+
+def remove_temporary(folder):
+    """Delete what killed writers of `atomic_write` left under a folder.
+
+    What another process may still be writing stays: one that lives, or, on
+    another machine, one that wrote within the last hour.
+
+    Args:
+        folder: Path; this process is not writing in it.
+    """
+    for path in Path(folder).rglob(".*.tmp*"):
+        found = TEMPORARY.fullmatch(path.name)
+        if found and not _may_be_written(path, found[1], int(found[2])):
+            path.unlink(missing_ok=True)
+
+
+def _may_be_written(path, machine, process):
+    # Elsewhere signal 0 is not one that does nothing.
+    if machine == MACHINE and os.name == "posix":
+        return process != os.getpid() and _lives(process)
+    try:
+        return time.time() - path.stat().st_mtime < PATIENCE
+    except FileNotFoundError:
+        return False
+
+
+def _lives(process):
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _create(path, temporary):
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.touch()
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise ValueError(
+            f"The folder of '{path}' cannot be written. Expected: a folder in "
+            f"which files can be created. Received: {error}"
+        ) from error
+
+
+def _remove(temporary):
+    try:
+        temporary.unlink(missing_ok=True)
+    except NotADirectoryError:
+        # A parent is a file: nothing was created there.
+        return
