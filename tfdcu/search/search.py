@@ -1,6 +1,5 @@
 """The search: trials, their front, and its students trained in full."""
 
-import contextlib
 import gc
 import json
 import os
@@ -260,9 +259,14 @@ def all_trials(run, trials, max_trials, tuner):
     logs = keras.callbacks.TensorBoard(
         run.path / "logs" / "trials", write_graph=False
     )
-    # keras-tuner collects garbage after every trial.
-    with without_what_stays():
+    # Each trial ends with full garbage collections, of two tenths of a second
+    # each where they walk through the libraries.
+    gc.collect()
+    gc.freeze()
+    try:
         made.search(callbacks=[logs])
+    finally:
+        gc.unfreeze()
     if is_distributed() and not is_chief():
         print(f"{os.environ['KERASTUNER_TUNER_ID']}: no trial is left.")
         return None
@@ -295,21 +299,3 @@ def written(run, record):
     run.write_json("front.json", record)
     print(f"\n{table}\n\nThe front as a picture: {run.path / 'front.png'}")
     return json.loads(json.dumps(record))
-
-
-@contextlib.contextmanager
-def without_what_stays():
-    """Inside the block, collections pass over all that was there before.
-
-    For many short jobs in one process, with a collection after each: what
-    the first one found there stays as long as the process. Of nested blocks
-    the outermost ends it; what the process itself froze before stays frozen.
-    """
-    outermost = gc.get_freeze_count() == 0
-    gc.collect()
-    gc.freeze()
-    try:
-        yield
-    finally:
-        if outermost:
-            gc.unfreeze()
