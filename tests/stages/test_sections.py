@@ -2,9 +2,6 @@
 
 import pytest
 
-from tfdcu.stages.config import RENAMED
-from tfdcu.stages.config import SECTIONS
-from tfdcu.stages.config import check_config
 from tfdcu.stages.config import check_options
 from tfdcu.stages.config import option_names
 
@@ -37,15 +34,6 @@ def test_an_unknown_key_names_the_nearest():
         "Unknown field in the section 'channels'. Expected: one of ['macs', "
         "'params']; the nearest is 'macs'. Received: channels.mac=0.5"
     )
-
-
-@pytest.mark.parametrize(("old", "new"), RENAMED.items())
-def test_an_old_name_is_answered_with_the_new_one(old, new):
-    section, key = old.split(".")
-    with pytest.raises(ValueError, match=f"Expected: {new}. Received: {old}=1"):
-        check_config({section: {key: 1}})
-    section, key = new.split(".")
-    assert key in option_names(*SECTIONS[section])
 
 
 def test_a_key_like_nothing_names_no_nearest():
