@@ -59,7 +59,7 @@ def application(
         if "alpha" not in known:
             raise ValueError(
                 f"keras.applications.{name} has one width only. "
-                "Expected width=1.0, or a MobileNet. "
+                "Expected: width=1.0, or a MobileNet. "
                 f"Received: width={width}"
             )
         options["alpha"] = width
@@ -68,7 +68,7 @@ def application(
     if unknown:
         raise ValueError(
             f"keras.applications.{name} does not take these options here. "
-            f"Expected some of: {', '.join(sorted(set(known) - ours))}. "
+            f"Expected: some of: {', '.join(sorted(set(known) - ours))}. "
             f"Received: {', '.join(unknown)}"
         )
     inputs = keras.Input(image_shape, name="image")

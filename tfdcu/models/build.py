@@ -68,23 +68,23 @@ def build(
         raise ValueError(_unknown(name, key, applications))
     if not isinstance(num_classes, int) or num_classes < 1:
         raise ValueError(
-            "num_classes must be a positive integer. Expected at least 1. "
+            "num_classes must be a positive integer. Expected: at least 1. "
             f"Received: num_classes={num_classes!r}"
         )
     if not width > 0:
         raise ValueError(
-            "width must be a positive factor. Expected e.g. 0.5, 1 or 2. "
+            "width must be a positive factor. Expected: e.g. 0.5, 1 or 2. "
             f"Received: width={width!r}"
         )
     if image_shape is not None and len(tuple(image_shape)) != 3:
         raise ValueError(
-            "image_shape must have three sizes. Expected "
+            "image_shape must have three sizes. Expected: "
             f"(height, width, channels). Received: image_shape={image_shape!r}"
         )
     if key in OURS:
         if options:
             raise ValueError(
-                f"The model {key!r} has no further options. Expected only "
+                f"The model {key!r} has no further options. Expected: only "
                 "num_classes, image_shape, width and seed. Received: "
                 f"{', '.join(sorted(options))}"
             )
@@ -94,7 +94,7 @@ def build(
     else:
         if image_shape is None:
             raise ValueError(
-                "Models of keras.applications need an image_shape. Expected "
+                "Models of keras.applications need an image_shape. Expected: "
                 "e.g. image_shape=(224, 224, 3). Received: image_shape=None "
                 f"for {applications[key]!r}"
             )
@@ -109,7 +109,7 @@ def _unknown(name, key, applications):
     near = difflib.get_close_matches(key, [*OURS, *applications], n=3)
     near = ", ".join(applications.get(known, known) for known in near)
     return (
-        f"There is no model named {name!r}. Expected one of: "
+        f"There is no model named {name!r}. Expected: one of: "
         f"{', '.join([*OURS, *applications.values()])}. "
         f"Received: {name!r}" + (f"; nearest: {near}" if near else "")
     )

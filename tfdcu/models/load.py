@@ -46,7 +46,7 @@ def load(source, *, custom_objects=None):
         return _classifier(source, f"the model {source.name!r}")
     if not isinstance(source, (str, os.PathLike)):
         raise ValueError(
-            "A model cannot be opened from this. Expected a path or a live "
+            "A model cannot be opened from this. Expected: a path or a live "
             f"keras.Model. Received: {source!r} of type "
             f"{type(source).__name__}"
         )
@@ -75,7 +75,7 @@ def _classifier(model, source):
         shape = tuple(model.inputs[0].shape)
         if len(shape) != 4:
             raise ValueError(
-                f"The input of {source} is not a batch of images. Expected "
+                f"The input of {source} is not a batch of images. Expected: "
                 "shape (batch, height, width, channels). "
                 f"Received: shape {shape}"
             )
@@ -88,19 +88,19 @@ def _classifier(model, source):
 def _read(path, custom_objects):
     if not path.exists():
         raise ValueError(
-            f"There is no model file at {path}. Expected the path of a "
+            f"There is no model file at {path}. Expected: the path of a "
             f"{', '.join(SUFFIXES)} file. Received: {str(path)!r}"
         )
     if path.is_dir() or path.suffix.lower() not in SUFFIXES:
         kind = "a folder" if path.is_dir() else f"suffix {path.suffix!r}"
         raise ValueError(
-            f"{path} is not a model file of Keras 3. Expected a file ending "
+            f"{path} is not a model file of Keras 3. Expected: a file ending "
             f"in {', '.join(SUFFIXES)}; a SavedModel folder has to be saved "
             f"again with model.save('model.keras'). Received: {kind}"
         )
     if path.name.lower().endswith(".weights.h5"):
         raise ValueError(
-            f"{path} holds weights only. Expected a whole model, as "
+            f"{path} holds weights only. Expected: a whole model, as "
             "model.save('model.keras') writes it. Received: a .weights.h5 "
             "file"
         )
@@ -136,24 +136,24 @@ def _reason(path, message):
     if "Lambda" in message or "safe_mode" in message:
         return (
             f"{path} holds Python code (a Lambda layer), which is not run "
-            "from a file. Expected a model of named layers; rebuild it with "
+            "from a file. Expected: a model of named layers; rebuild it with "
             "them in Python and pass the live keras.Model. "
             f"Received: {short}"
         )
     if "'module': 'tf_keras" in message or "src.engine" in message:
         return (
             f"{path} is a .keras file of Keras 2, which Keras 3 does not "
-            "read. Expected a .keras file of Keras 3, or the same model saved "
+            "read. Expected: a .keras file of Keras 3, or the same model saved "
             f"as .h5 by Keras 2. Received: {short}"
         )
     if "Could not locate" in message or "Unknown layer" in message:
         return (
-            f"{path} holds a layer that Keras does not know. Expected its "
+            f"{path} holds a layer that Keras does not know. Expected: its "
             "class in custom_objects={'Name': Class}. "
             f"Received: {short}"
         )
     return (
-        f"{path} could not be read as a Keras model. Expected a whole model "
+        f"{path} could not be read as a Keras model. Expected: a whole model "
         "saved by Keras 3 (.keras or .h5), or an .h5 of Keras 2 with layers "
         f"that Keras 3 knows. Received: {short}"
     )

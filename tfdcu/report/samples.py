@@ -41,7 +41,7 @@ def samples_figure(samples, classes=()):
 def _pictures(title, images):
     if len(images) and images.ndim != 4:
         raise ValueError(
-            f"The samples '{title}' cannot be shown. Expected images of shape "
+            f"The samples '{title}' cannot be shown. Expected: images of shape "
             f"(num, height, width, channels). Received: shape {images.shape}."
         )
     images = images[..., : 3 if images.shape[-1] >= 3 else 1]
