@@ -284,9 +284,9 @@ def test_steps_per_epoch():
 def test_errors():
     with pytest.raises(ValueError, match="sizes of at least 1"):
         data.training_batches(few(), numbered(4), batch_size=0)
-    with pytest.raises(ValueError, match="no number of views.*views=-1"):
+    with pytest.raises(ValueError, match="Invalid number of views.*views=-1"):
         data.training_batches(few(), numbered(4), views=-1)
-    with pytest.raises(ValueError, match="no number.*labeled_views=-1"):
+    with pytest.raises(ValueError, match="Invalid number.*labeled_views=-1"):
         data.training_batches(few(), numbered(4), labeled_views=-1)
     with pytest.raises(ValueError, match="Unknown augmentation"):
         data.training_batches(few(), numbered(4), augment="mixup")

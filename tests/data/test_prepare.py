@@ -162,13 +162,13 @@ def test_errors():
         data.prepare(few, None, **TINY)
     with pytest.raises(ValueError, match="is empty"):
         data.prepare(few, tiny.images(0), **TINY)
-    with pytest.raises(ValueError, match="4 names.*Received 2"):
+    with pytest.raises(ValueError, match="4 names.*Received: 2"):
         data.prepare(few, tiny.images(), classes=["a", "b"], **TINY)
-    with pytest.raises(ValueError, match="4 classes.*Received 10"):
+    with pytest.raises(ValueError, match="4 classes.*Received: 10"):
         data.prepare("digits", tiny.images(), **TINY)
-    with pytest.raises(ValueError, match="outside of the classes.*0 to 2"):
+    with pytest.raises(ValueError, match="out of range.*0 to 2"):
         data.prepare(few, tiny.images(), num_classes=3, image_shape=(8, 8, 1))
-    with pytest.raises(ValueError, match="outside.*0 to 2"):
+    with pytest.raises(ValueError, match="out of range.*0 to 2"):
         data.prepare(
             None, tiny.images(), test=few, num_classes=3, image_shape=(8, 8, 1)
         )

@@ -155,7 +155,7 @@ def test_calibration_from_a_dataset_equals_the_array(model, images, tmp_path):
 
 
 def test_few_calibration_images_are_told(model, images, tmp_path):
-    with pytest.warns(UserWarning, match="on 16 images only"):
+    with pytest.warns(UserWarning, match="on only 16 images"):
         export_litert(model, tmp_path / "a.tflite", "int8", images[:16])
 
 
@@ -214,7 +214,7 @@ def test_wrong_number_of_classes(model, tmp_path):
 
 
 def test_value_range_that_is_none(model, tmp_path):
-    with pytest.raises(ValueError, match="not a range"):
+    with pytest.raises(ValueError, match="value for `value_range`"):
         export_litert(model, tmp_path / "a.tflite", value_range=(1, 0))
 
 

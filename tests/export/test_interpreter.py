@@ -104,7 +104,7 @@ def test_integers_without_a_scale_stand_for_nothing(tmp_path):
     )
     path = tmp_path / "raw.tflite"
     path.write_bytes(converter.convert())
-    with pytest.raises(ValueError, match="stand for no numbers.*uint8 without"):
+    with pytest.raises(ValueError, match="without a scale.*uint8 without"):
         LiteRTModel(path)
 
 

@@ -74,7 +74,7 @@ def test_width_is_the_mobilenets_alpha():
         "MobileNetV2", num_classes=3, image_shape=(32, 32, 3), width=0.35
     )
     assert net.count_params() < 500_000
-    with pytest.raises(ValueError, match="one width only.*0.5"):
+    with pytest.raises(ValueError, match="only one width.*0.5"):
         build("DenseNet121", num_classes=3, image_shape=(32, 32, 3), width=0.5)
 
 
@@ -87,7 +87,7 @@ def test_gray_images_and_options():
         seed=0,
     )
     assert net(tiny.images(2, size=32), training=False).shape == (2, 3)
-    with pytest.raises(ValueError, match="does not take.*alpha.*include_topp"):
+    with pytest.raises(ValueError, match="Unknown opt.*alpha.*include_topp"):
         build(
             "MobileNetV2",
             num_classes=3,

@@ -55,12 +55,12 @@ def test_unknown_names_are_refused_with_the_nearest():
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ({"num_classes": 0}, "num_classes must be.*0"),
-        ({"num_classes": 2.5}, "num_classes must be.*2.5"),
-        ({"width": 0}, "width must be.*0"),
-        ({"image_shape": (8, 8)}, r"image_shape must have.*\(8, 8\)"),
-        ({"weights": "imagenet"}, "no further options.*weights"),
-        ({"name": "Xception"}, "need an image_shape.*'Xception'"),
+        ({"num_classes": 0}, "`num_classes`.*0"),
+        ({"num_classes": 2.5}, "`num_classes`.*2.5"),
+        ({"width": 0}, "`width`.*0"),
+        ({"image_shape": (8, 8)}, r"`image_shape`.*\(8, 8\)"),
+        ({"weights": "imagenet"}, "no other options.*weights"),
+        ({"name": "Xception"}, "need an `image_shape`.*'Xception'"),
     ],
 )
 def test_bad_arguments_are_refused(arguments, message):

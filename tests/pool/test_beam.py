@@ -153,7 +153,7 @@ def test_a_folder_of_something_else_is_refused_or_renewed(given, door):
     made = tfdcu.teacher_targets(**given)
     before = files(made.path)
     given["teacher"] = brightness
-    with pytest.raises(ValueError, match="of something else.*teacher is"):
+    with pytest.raises(ValueError, match="another fingerprint.*teacher is"):
         door.teacher_targets(**given, **direct())
     assert files(made.path) == before
     renewed = door.teacher_targets(**given, **direct(), renew=True)

@@ -48,7 +48,7 @@ def test_another_config_is_refused_and_only_what_differs_is_named(tmp_path):
     with pytest.raises(ValueError, match="another workdir") as error:
         open_run(tmp_path, other)
     message = str(error.value)
-    assert message.endswith("training.epochs is 4, there 3; x is 1, there None")
+    assert message.endswith("training.epochs is 4, was 3; x is 1, was None")
 
 
 @pytest.mark.parametrize("content", ["", "not json", "[]", '{"seed": 0}', "3"])
@@ -178,8 +178,8 @@ def test_seconds_are_kept_before_a_stage_ends(tmp_path, monkeypatch):
 def test_differences_name_leaves():
     one = {"a": {"b": 1, "c": [1]}, "d": None}
     assert diff(one, one) == []
-    assert diff(one, {"a": {"b": 2, "c": [1]}}) == ["a.b is 2, there 1"]
-    assert diff(one, {**one, "a": 3}) == ["a is 3, there {'b': 1, 'c': [1]}"]
+    assert diff(one, {"a": {"b": 2, "c": [1]}}) == ["a.b is 2, was 1"]
+    assert diff(one, {**one, "a": 3}) == ["a is 3, was {'b': 1, 'c': [1]}"]
 
 
 def test_a_json_file_is_made_once(tmp_path):

@@ -33,8 +33,8 @@ def test_the_arrays_are_not_changed():
         (["a"] * 16, "do not fit"),
         (np.full(16, 0.5), "whole numbers"),
         (np.full(16, np.nan), "whole numbers"),
-        (np.full(16, -1), "outside of the classes.*-1"),
-        (np.full(16, 4), "from 0 to 3 for 4 classes.*16 others.*4"),
+        (np.full(16, -1), "out of range.*-1"),
+        (np.full(16, 4), "from 0 to 3 for 4 classes.*16 other labels.*4"),
     ],
 )
 def test_labels_that_are_none(labels, message):
@@ -43,7 +43,7 @@ def test_labels_that_are_none(labels, message):
 
 
 def test_images_that_are_none():
-    with pytest.raises(ValueError, match=r"no image shape.*\(3, 4\)"):
+    with pytest.raises(ValueError, match=r"Invalid shape.*\(3, 4\)"):
         data.open_source(np.zeros((3, 4)), labeled=False)
     with pytest.raises(ValueError, match="empty"):
         data.open_source(np.zeros((0, 4, 4, 1)), labeled=False)

@@ -172,14 +172,14 @@ def test_a_large_folder_shows_progress(tmp_path, monkeypatch, capsys):
 
 
 def test_missing_empty_and_unreadable_folders(tmp_path):
-    with pytest.raises(ValueError, match="no such folder.*nowhere"):
+    with pytest.raises(ValueError, match="does not exist.*nowhere"):
         opened(tmp_path / "nowhere")
-    with pytest.raises(ValueError, match="no image.*0 files"):
+    with pytest.raises(ValueError, match="no readable images.*0 files"):
         opened(tmp_path)
     files.write(tmp_path / "a" / "a.png", b"")
     with pytest.raises(ValueError, match="1 files that were.*a.png: empty"):
         opened(tmp_path)
-    with pytest.raises(ValueError, match="no image"):
+    with pytest.raises(ValueError, match="no readable images"):
         opened(tmp_path, labeled=True)
     with pytest.raises(ValueError, match="any size.*image_shape"):
         opened(tmp_path, shape=None)

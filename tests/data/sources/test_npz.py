@@ -86,7 +86,7 @@ def test_files_that_are_none(tmp_path):
         with pytest.raises(ValueError, match="cannot be read"):
             data.open_source(f"npz:{tmp_path}/a.npz")
     np.savez(tmp_path / "a.npz", images=5)
-    with pytest.raises(ValueError, match="no image shape"):
+    with pytest.raises(ValueError, match="Invalid shape"):
         data.open_source(f"npz:{tmp_path}/a.npz", labeled=False)
     np.save(tmp_path / "a.npy", tiny.images())
     with pytest.raises(ValueError, match="cannot be read"):

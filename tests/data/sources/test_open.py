@@ -58,7 +58,7 @@ def test_arrays_take_the_teachers_names():
 
 @pytest.mark.parametrize("shape", [(8, 8), (0, 8, 1), (8, 8, 1, 1)])
 def test_image_shapes_that_are_none(shape):
-    with pytest.raises(ValueError, match="no image shape"):
+    with pytest.raises(ValueError, match="value for `image_shape`"):
         data.open_source("digits", image_shape=shape)
 
 
@@ -99,5 +99,5 @@ def test_an_empty_split_is_none(tmp_path):
 
 
 def test_class_names_in_one_text_are_refused():
-    with pytest.raises(ValueError, match="names are one text.*'cat,dog'"):
+    with pytest.raises(ValueError, match="list of names.*'cat,dog'"):
         data.open_source("digits", classes="cat,dog")

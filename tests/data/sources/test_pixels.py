@@ -119,7 +119,7 @@ def test_check_values_of_the_range():
 
 
 def test_check_values_of_the_type():
-    with pytest.raises(ValueError, match="hold no pixels"):
+    with pytest.raises(ValueError, match="invalid dtype"):
         pixels.check_values(np.array([["a"]]), (0, 1))
 
 

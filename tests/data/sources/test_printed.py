@@ -38,5 +38,5 @@ def test_errors():
     with pytest.raises(ValueError, match="no labels"):
         data.open_source("printed")
     for name in ("printed:0", "printed:many", "printed:-3"):
-        with pytest.raises(ValueError, match="Not a number"):
+        with pytest.raises(ValueError, match="Invalid number"):
             data.open_source(name, labeled=False)

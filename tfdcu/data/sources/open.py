@@ -177,7 +177,7 @@ def _open(source, *, labeled, image_shape, value_range, options):
         kind = source.split(":")[0]
         if kind not in SOURCES:
             raise ValueError(
-                f"Unknown image source. Expected: a string that begins with "
+                f"Unknown source of images. Expected: a string that begins with "
                 f"one of {sorted(SOURCES)}, such as 'folder:photos', or arrays "
                 f"or a tf.data.Dataset. Received: {source!r}."
             )
