@@ -177,9 +177,9 @@ def _open(source, *, labeled, image_shape, value_range, options):
         kind = source.split(":")[0]
         if kind not in SOURCES:
             raise ValueError(
-                f"Unknown source of images. Expected: a string that begins with "
-                f"one of {sorted(SOURCES)}, such as 'folder:photos', or arrays "
-                f"or a tf.data.Dataset. Received: {source!r}."
+                f"Unknown source of images. Expected: a string that begins "
+                f"with one of {sorted(SOURCES)}, such as 'folder:photos', "
+                f"arrays or a tf.data.Dataset. Received: {source!r}."
             )
         function, names = SOURCES[kind]
         if "split" not in names:
