@@ -1,4 +1,4 @@
-"""Targets: of what they are, whole or refused, and never of something else."""
+"""Stored targets: matched to images and views, complete or refused."""
 
 import numpy as np
 import pytest
@@ -53,7 +53,7 @@ def batches(targets, images=IMAGES, **options):
     return data.training_batches(None, images, targets=targets, **options)
 
 
-def test_what_was_collected_is_recalled(tmp_path):
+def test_stored_logits_are_recalled(tmp_path):
     targets = written(tmp_path)
     assert (targets.num_shards, targets.missing()) == (3, [])
     recall = Targets(tmp_path).recall()
@@ -64,7 +64,7 @@ def test_what_was_collected_is_recalled(tmp_path):
     )
 
 
-def test_an_image_that_is_another_is_noticed_when_it_comes(tmp_path):
+def test_a_changed_image_is_detected_by_recall(tmp_path):
     recall = written(tmp_path).recall()
     images = IMAGES.copy()
     images[6, 0, 0] += 1e-3
@@ -73,7 +73,7 @@ def test_an_image_that_is_another_is_noticed_when_it_comes(tmp_path):
         recall(np.arange(4, 8), np.arange(4), tf.constant(images[4:8]))
 
 
-def test_the_folder_says_what_it_is_of(tmp_path):
+def test_the_folder_holds_the_fingerprint(tmp_path):
     given = fingerprint(pool())
     targets = claim(tmp_path, given)
     assert given.items() <= targets.fingerprint.items()
@@ -91,9 +91,7 @@ def test_the_folder_says_what_it_is_of(tmp_path):
         ({"augment": "flip_crop"}, "view.augment is 'flip_crop'"),
     ],
 )
-def test_targets_of_something_else_are_refused_or_renewed(
-    tmp_path, changes, message
-):
+def test_another_fingerprint_is_refused_or_renewed(tmp_path, changes, message):
     targets = written(tmp_path, [0])
     other = fingerprint(pool(), **changes)
     with pytest.raises(ValueError, match=f"another fingerprint.*{message}"):
@@ -126,7 +124,7 @@ def test_images_of_another_number_shape_or_range_are_refused(tmp_path):
             claim(tmp_path, fingerprint(source))
 
 
-def test_a_folder_of_something_else_holds_no_targets(tmp_path):
+def test_a_folder_without_targets_is_refused(tmp_path):
     with pytest.raises(ValueError, match="There are no targets"):
         Targets(tmp_path)
     (tmp_path / "targets.json").write_text("[]")
@@ -164,7 +162,7 @@ def test_batches_hold_the_targets_of_their_views(
     assert met == set(by_view)
 
 
-def test_labeled_images_have_targets_of_their_own(tmp_path):
+def test_labeled_images_have_targets(tmp_path):
     targets = written(tmp_path)
     labels = np.arange(10)
     labeled = data.open_source((IMAGES, labels))

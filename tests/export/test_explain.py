@@ -1,4 +1,4 @@
-"""Every sentence rests on something in the rows or in the file."""
+"""Explanations follow from the rows or the file."""
 
 import pytest
 
@@ -33,7 +33,7 @@ def test_nothing_to_explain():
     assert explain(STUDENT, TEACHER) == []
 
 
-def test_unknown_numbers_are_no_reason_to_speak():
+def test_unknown_numbers_are_not_explained():
     row = dict.fromkeys(STUDENT)
     assert explain(row, TEACHER) == []
     assert explain(STUDENT, dict.fromkeys(TEACHER)) == []
@@ -45,7 +45,7 @@ def test_not_smaller_and_not_faster():
     assert "student (int8) is not faster than the teacher (2.00 times)" in text
 
 
-def test_gain_far_below_the_promise():
+def test_gain_far_below_the_expected_gain():
     # 4 times fewer weights in a format 4 times shorter, yet 2 times smaller.
     assert "2.0 times smaller" in sentences(bytes=2000)
     assert "suggest 16.0 times" in sentences(bytes=2000)

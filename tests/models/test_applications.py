@@ -1,4 +1,4 @@
-"""keras.applications see through our [0, 1] what they expect to see."""
+"""keras.applications get the pixel range that they expect."""
 
 import inspect
 
@@ -56,7 +56,7 @@ def test_same_function_as_keras_own_after_its_preprocessing(tmp_path, name):
     np.testing.assert_allclose(received, expected, rtol=0, atol=1e-5 * scale)
 
 
-def test_preprocessing_is_read_off_keras_own():
+def test_preprocessing_equals_that_of_keras():
     scale, offset, turned = _preprocessing("ResNet50")
     np.testing.assert_allclose(scale, 255)
     np.testing.assert_allclose(offset, [-123.68, -116.779, -103.939])

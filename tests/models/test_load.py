@@ -1,4 +1,4 @@
-"""What comes from a file or a hand ends as a functional model with logits."""
+"""Loaded models are functional and have logits."""
 
 import subprocess
 import sys
@@ -33,7 +33,7 @@ class Twice(layers.Layer):
 
 
 @pytest.mark.parametrize("suffix", [".keras", ".h5"])
-def test_softmax_is_taken_off_a_file(tmp_path, suffix):
+def test_softmax_is_removed(tmp_path, suffix):
     model = classifier()
     model.save(tmp_path / f"model{suffix}")
     for source in (
@@ -49,7 +49,7 @@ def test_softmax_is_taken_off_a_file(tmp_path, suffix):
         assert not loaded.compiled
 
 
-def test_live_model_is_left_as_it_was():
+def test_a_given_model_is_not_changed():
     model = classifier()
     before, outputs = tiny.weights(model), model(IMAGES).numpy()
     loaded = load(model)
@@ -75,7 +75,7 @@ def test_python_code_in_a_file_is_refused(tmp_path, suffix):
 
 
 @pytest.mark.parametrize("suffix", [".keras", ".h5"])
-def test_own_layers_need_their_class(tmp_path, suffix):
+def test_custom_layers_need_their_class(tmp_path, suffix):
     model = classifier(Twice(name="twice"), activation=None)
     path = tmp_path / f"model{suffix}"
     model.save(path)
@@ -85,7 +85,7 @@ def test_own_layers_need_their_class(tmp_path, suffix):
     tiny.assert_same_function(model, loaded, IMAGES)
 
 
-def test_what_is_no_model_file_is_refused(tmp_path):
+def test_invalid_model_files_are_refused(tmp_path):
     with pytest.raises(ValueError, match="no model file at .*gone.keras"):
         load(tmp_path / "gone.keras")
     with pytest.raises(ValueError, match="Received: a folder"):
@@ -112,7 +112,7 @@ def test_truncated_file_is_refused(tmp_path):
         load(path)
 
 
-def test_models_that_are_no_image_classifiers_are_refused():
+def test_other_models_are_refused():
     class Subclassed(keras.Model):
         def call(self, inputs):
             return inputs
