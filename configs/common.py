@@ -100,8 +100,6 @@ def get_config():
     config.channels.reconstruct = placeholder(bool)
     # BatchNorm statistics computed anew on them after the cut.
     config.channels.reestimate = False
-    # How far below the budget the result may be, as a share of it.
-    config.channels.tolerance = 0.02
 
     # Prune in rounds, each of which judges and reconstructs anew what is left,
     # found when not set; with so many epochs of training after each but the

@@ -357,7 +357,7 @@ def test_a_selected_pool_is_kept_over_a_kill(tmp_path, monkeypatch):
 def test_features_are_followed_over_rounds_and_a_kill(tmp_path, monkeypatch):
     options = {
         **QUICK,
-        "channels": {"macs": 0.25, "round_to": 4, "tolerance": 0.1},
+        "channels": {"macs": 0.25, "round_to": 4},
         "iterative": {"rounds": 2, "epochs": 1},
         "targets": {"views": 1},
         "transfer": {"features": "mse", "align_weight": 0.0},
@@ -588,7 +588,7 @@ def test_a_teacher_of_any_size_is_taken_at_the_size_of_the_images(tmp_path):
     with pytest.raises(ValueError, match="data.image_shape"):
         corridor.run(tmp_path, teacher=teacher)
     options = {"teacher": teacher, **QUICK, "channels": {"macs": 0.5}}
-    options["channels"] |= {"round_to": 1, "tolerance": 0.2}
+    options["channels"] |= {"round_to": 1}
     record = corridor.run(tmp_path, **options, data={"image_shape": (8, 8, 1)})
     whole, student = record["rows"][0], record["rows"][-1]
     assert whole["macs"] == 64 * (9 * 16 + 9 * 16 * 16) + 16 * 4

@@ -67,6 +67,7 @@ RENAMED = {
     "channels.repair": "channels.reconstruct",
     "channels.scope": "nothing; scores are compared across all layers, and "
     "channels.per_layer sets the share of one",
+    "channels.tolerance": "nothing; what is below the budget is taken",
     "data.match_colours": "data.match_colors",
     "transfer.align_schedule": "nothing; alignment grows as DANN's does",
     "transfer.domain_units": "nothing; the domain classifier has 64",
