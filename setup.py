@@ -42,6 +42,7 @@ setup(
         "tf_keras>=2.20,<2.22",
         # scikit-learn brings it; the search limits its threads.
         "threadpoolctl",
+        "tqdm>=4.66",
     ],
     extras_require={
         # `tfdcu.pool.beam`. TensorFlow 2.21 needs protobuf 6, which Beam allows

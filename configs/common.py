@@ -100,13 +100,9 @@ def get_config():
     config.channels.reconstruct = placeholder(bool)
     # BatchNorm statistics computed anew on them after the cut.
     config.channels.reestimate = False
-
-    # Prune in rounds, each of which judges and reconstructs anew what is left,
-    # found when not set; with so many epochs of training after each but the
-    # last.
-    config.iterative = ConfigDict()
-    config.iterative.rounds = placeholder(int)
-    config.iterative.epochs = 0
+    # Rounds, each of which scores and reconstructs what the one before left;
+    # found when not set.
+    config.channels.rounds = placeholder(int)
 
     # tfdcu.teacher_targets: views of each image that the teacher is asked about
     # once, before training; 0 asks it in every step.

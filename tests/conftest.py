@@ -15,12 +15,8 @@ os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
-@pytest.fixture(scope="session", autouse=True)
-def collections_pass_over_the_libraries():
-    """Every conversion ends with a full collection, of a million objects."""
-    import tfdcu  # noqa: F401
-
+@pytest.fixture(scope="module", autouse=True)
+def freeze_the_libraries():
+    """Each conversion ends with a full collection, of a million objects."""
     gc.collect()
     gc.freeze()
-    yield
-    gc.unfreeze()

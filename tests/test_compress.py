@@ -18,6 +18,10 @@ import tfdcu
 from tests.support import corridor
 from tests.support import tiny
 from tfdcu.stages import distill
+from tfdcu.stages import export
+from tfdcu.stages import select
+from tfdcu.stages import start
+from tfdcu.stages.report import samples
 from tfdcu.workdir.atomic import MACHINE
 
 # `tfdcu.compress` is the function; its module is the one to look into.
@@ -38,7 +42,7 @@ QUICK = {
     "baseline": False,
     "sparsity": None,
     "test": None,
-    "iterative": {"rounds": 1},
+    "channels": {"macs": 0.5, "rounds": 1},
 }
 
 
@@ -118,15 +122,7 @@ def test_the_record_is_whole_and_on_disk(unbroken):
     teacher, *_, student, file = record["rows"]
     assert student["macs"] <= 0.5 * teacher["macs"]
     assert file["bytes"] < record["rows"][1]["bytes"]
-    assert set(record["seconds"]) == {
-        "diagnosis",
-        "targets",
-        "channels",
-        "transfer",
-        "baseline",
-        "export",
-        "measure",
-    }
+    assert set(record["seconds"]) == {stage.__name__ for stage in MODULE.STAGES}
     assert record["versions"]["keras"] == keras.__version__
     terms = record["history"]["student"]
     assert all(len(terms[k]) == 3 for k in ("label", "mimic", "align"))
@@ -187,17 +183,7 @@ def test_sparsity_is_exact_and_holds_in_the_file(unbroken):
 def test_a_finished_run_returns_at_once(unbroken, monkeypatch):
     folder, record = unbroken
 
-    def never(*args, **kwargs):
-        raise AssertionError("no work is left")
-
-    for work in (
-        "diagnose",
-        "prune",
-        "run_training",
-        "export_models",
-        "measure",
-    ):
-        monkeypatch.setattr(MODULE, work, never)
+    monkeypatch.setattr(MODULE, "STAGES", (stopped,))
     before = {p: p.stat().st_mtime_ns for p in (folder / "run").iterdir()}
     assert corridor.run(folder) == record
     after = {p: p.stat().st_mtime_ns for p in (folder / "run").iterdir()}
@@ -219,9 +205,7 @@ def test_another_config_is_refused_with_its_fields_named(unbroken):
 
 def test_other_versions_are_no_other_run(unbroken, monkeypatch):
     folder, record = unbroken
-    monkeypatch.setattr(
-        MODULE, "versions", lambda: {"keras": "4.0", "new": "1"}
-    )
+    monkeypatch.setattr(start, "versions", lambda: {"keras": "4.0", "new": "1"})
     assert corridor.run(folder)["versions"] == record["versions"]
 
 
@@ -236,7 +220,7 @@ def test_killed_while_training_it_goes_on_bit_for_bit(unbroken, tmp_path):
     assert "student.keras" not in done
     seconds = json.loads((tmp_path / "run" / "seconds.json").read_text())
     record = corridor.run(tmp_path)
-    assert record["seconds"]["transfer"] > seconds["transfer"] > 0
+    assert record["seconds"]["distill"] > seconds["distill"] > 0
     assert_same(unbroken[0], tmp_path)
     assert_same(unbroken[0], tmp_path, "baseline")
 
@@ -297,13 +281,11 @@ def test_killed_again_and_again_it_ends_bit_for_bit(unbroken, tmp_path):
 def test_pruned_in_rounds_it_ends_at_the_same_budget(tmp_path):
     options = {
         **QUICK,
-        "channels": {"macs": 0.25},
-        "iterative": {"rounds": 2, "epochs": 1},
+        "channels": {"macs": 0.25, "rounds": 2},
     }
     record = corridor.run(tmp_path, **options)
     teacher, _, student, _ = record["rows"]
     assert 0.24 <= student["macs"] / teacher["macs"] <= 0.25
-    assert set(record["history"]) == {"student", "round_1"}
     halfway = corridor.weights(tmp_path, "pruned_1")
     untrained = corridor.weights(tmp_path, "pruned")
     for row in record["channels"]:
@@ -312,15 +294,14 @@ def test_pruned_in_rounds_it_ends_at_the_same_budget(tmp_path):
     # The teacher's channels, not those of the last round.
     assert before == 32 + 64 + 4
     assert sum(w.size for w in untrained) < sum(w.size for w in halfway)
-    made = "channels", "pruned*", "round_1*", "training/round_1*"
-    before = lose(tmp_path, *made, *STUDENT)
+    before = lose(tmp_path, "channels", "pruned*", *STUDENT)
     assert corridor.run(tmp_path, **options)["rows"]
     assert_equal(before, corridor.weights(tmp_path))
 
 
 def test_stored_targets_train_without_the_teacher(tmp_path, monkeypatch):
     options = {**QUICK, "targets": {"views": 2}}
-    monkeypatch.setattr(MODULE, "build_distiller", without_teacher)
+    monkeypatch.setattr(distill, "AlignedDistiller", without_teacher)
     record = corridor.run(tmp_path, **options)
     assert record["history"]["student"]["mimic"][0] > 0
     folder = tmp_path / "run/targets"
@@ -329,9 +310,10 @@ def test_stored_targets_train_without_the_teacher(tmp_path, monkeypatch):
     assert not any(one.missing() for one in made)
 
 
-def without_teacher(student, teacher, *others):
-    assert teacher is None
-    return distill.build_distiller(student, teacher, *others)
+class without_teacher(tfdcu.AlignedDistiller):
+    def __init__(self, student, teacher, *others, **options):
+        assert teacher is None
+        super().__init__(student, teacher, *others, **options)
 
 
 def test_a_selected_pool_is_kept_over_a_kill(tmp_path, monkeypatch):
@@ -346,10 +328,9 @@ def test_a_selected_pool_is_kept_over_a_kill(tmp_path, monkeypatch):
     assert (found["num_images"], found["num_kept"]) == (180, 90)
     assert found["kept_confidence_mean"] >= found["confidence_mean"]
     assert any("90 of 180 images of" in note for note in record["notes"])
-    assert "selection" in record["seconds"]
     before = lose(tmp_path, *STUDENT)
     # Nobody is asked again.
-    monkeypatch.setattr(MODULE, "chosen_pool", stopped)
+    monkeypatch.setattr(select, "choose_pool", stopped)
     assert corridor.run(tmp_path, **options)["selection"] == found
     assert_equal(before, corridor.weights(tmp_path))
 
@@ -357,47 +338,38 @@ def test_a_selected_pool_is_kept_over_a_kill(tmp_path, monkeypatch):
 def test_features_are_followed_over_rounds_and_a_kill(tmp_path, monkeypatch):
     options = {
         **QUICK,
-        "channels": {"macs": 0.25, "round_to": 4},
-        "iterative": {"rounds": 2, "epochs": 1},
+        "channels": {
+            "macs": 0.25,
+            "round_to": 4,
+            "rounds": 2,
+        },
         "targets": {"views": 1},
         "transfer": {"features": "mse", "align_weight": 0.0},
     }
-    seen = []
+    seen, build = [], distill.build_distiller
 
-    def looked_at(student, teacher, config, class_shares, kept):
-        model = distill.build_distiller(
-            student, teacher, config, class_shares, kept
-        )
-        assert teacher is not None
+    def looked_at(run, student):
+        model = build(run, student)
         assert dict(model.feature_layers) == {"relu2": "relu2"}
-        seen.append((student.get_layer("relu2").output.shape[-1], kept))
+        width = student.get_layer("relu2").output.shape[-1]
+        seen.append((width, run.plan["kept"]["relu2"]))
         return model
 
-    def killed(run, name, *others):
-        if name == "student":
-            raise KeyboardInterrupt
-        return distill.run_training(run, name, *others)
-
-    monkeypatch.setattr(MODULE, "build_distiller", looked_at)
+    monkeypatch.setattr(distill, "build_distiller", looked_at)
     with monkeypatch.context() as until_then:
-        until_then.setattr(MODULE, "run_training", killed)
+        until_then.setattr(distill, "run_training", stopped)
         with pytest.raises(KeyboardInterrupt):
             corridor.run(tmp_path, **options)
     record = corridor.run(tmp_path, **options)
-    for name in ("round_1", "student"):
-        assert record["history"][name]["features"][0] > 0
-    (width, first), *again = seen
-    assert len(first["relu2"]) == width
-    for width, both in again:
-        assert len(both["relu2"]) == width
-        assert set(both["relu2"]) < set(first["relu2"])
-    assert len(again) == 2 and again[0] == again[1]
+    assert record["history"]["student"]["features"][0] > 0
+    (width, kept), again = seen
+    assert len(kept) == width and again == (width, kept)
 
 
 def test_another_seed_and_no_labels_at_all(tmp_path, monkeypatch):
     options = {**QUICK, "labeled": None}
     one = corridor.run(tmp_path / "0", **options)
-    monkeypatch.setattr(MODULE, "export_models", stopped)
+    monkeypatch.setattr(export, "export_models", stopped)
     with pytest.raises(KeyboardInterrupt):
         corridor.run(tmp_path / "1", **options, seed=1)
     assert {row["accuracy"] for row in one["rows"]} == {None}
@@ -416,9 +388,10 @@ def test_live_models_are_left_as_they_were(tmp_path):
     labeled = corridor.few()
     copies = [array.copy() for array in labeled]
     before = tiny.weights(teacher), tiny.weights(student)
-    options = dict(teacher=teacher, student=student, labeled=labeled)
+    options = {"teacher": teacher, "student": student, "labeled": labeled}
     # The student alone, too, sees all images at its own size.
-    options |= QUICK | {"baseline": True, "validation": corridor.few(8, seed=6)}
+    options |= QUICK | {"baseline": True, "channels": None}
+    options["validation"] = corridor.few(8, seed=6)
     record = corridor.run(tmp_path, **options)
     tiny.assert_same_weights(before[0], tiny.weights(teacher))
     tiny.assert_same_weights(before[1], tiny.weights(student))
@@ -478,6 +451,7 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path, monkeypatch):
         "pruned.keras",
         "seconds.json",
         "skipped.json",
+        "training/student_start.json",
     }
     corridor.run(tmp_path, **QUICK)
     assert "report.html" in files_of(tmp_path / "run")
@@ -587,7 +561,11 @@ def test_a_teacher_of_any_size_is_taken_at_the_size_of_the_images(tmp_path):
     teacher = keras.Model(inputs, keras.layers.Dense(4)(x))
     with pytest.raises(ValueError, match="data.image_shape"):
         corridor.run(tmp_path, teacher=teacher)
-    options = {"teacher": teacher, **QUICK, "channels": {"macs": 0.5}}
+    options = {
+        "teacher": teacher,
+        **QUICK,
+        "channels": {"macs": 0.5, "rounds": 1},
+    }
     options["channels"] |= {"round_to": 1}
     record = corridor.run(tmp_path, **options, data={"image_shape": (8, 8, 1)})
     whole, student = record["rows"][0], record["rows"][-1]
@@ -600,7 +578,7 @@ def test_a_workdir_that_cannot_be_written_fails_before_work(
     tmp_path, monkeypatch
 ):
     (tmp_path / "run").write_text("a file in the way")
-    monkeypatch.setattr(MODULE, "diagnose", pytest.fail)
+    monkeypatch.setattr(MODULE, "STAGES", (stopped,))
     with pytest.raises(ValueError, match="cannot be written"):
         corridor.run(tmp_path)
     assert (tmp_path / "run").read_text() == "a file in the way"
@@ -614,7 +592,7 @@ def test_few_samples_in_the_report_carry_their_own_labels():
         num_classes=4,
         image_shape=(8, 8, 1),
     )
-    shown = MODULE.samples(splits)
+    shown = samples(splits)
     np.testing.assert_array_equal(shown["labeled"][0], images)
     np.testing.assert_array_equal(shown["labeled"][1], labels)
 

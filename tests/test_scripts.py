@@ -19,7 +19,7 @@ QUICK = (
     "--config=configs/digits.py",
     "--config.teacher={folder}/teacher.keras",
     "--config.unlabeled=printed:200",
-    "--config.iterative.rounds=1",
+    "--config.channels.rounds=1",
     "--config.baseline=False",
     "--config.data.pool_validation=50",
     "--config.training.epochs=1",
@@ -67,7 +67,7 @@ def test_train_teacher_saves_what_it_says(folder):
     said = (folder / "teacher.txt").read_text()
     teacher = tfdcu.models.load(folder / "teacher.keras")
     accuracy = tfdcu.evaluate(teacher, "digits", split="test")["accuracy"]
-    assert "teacher: epoch 2/2" in said
+    assert "teacher: 2/2 epochs" in said
     assert f"{teacher.count_params():,} parameters" in said
     assert f"test accuracy {accuracy:.2%}" in said
 

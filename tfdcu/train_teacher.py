@@ -72,16 +72,13 @@ def train_teacher(
 
     >>> tfdcu.train_teacher("teacher.keras", model="digits", labeled="digits")
     """
-    arguments = dict(locals())
-    for name in ("path", "test", "test_split"):
-        del arguments[name]
     path = Path(path)
     if path.suffix != ".keras":
         raise ValueError(
             "The teacher's file has the wrong ending. Expected: a path that "
             f"ends in .keras. Received: '{path}'"
         )
-    training = check_options("training", training, *SECTIONS["training"])
+    training = check_options("training", training, SECTIONS["training"])
     source = open_source(
         labeled, split=split, image_shape=image_shape, data_dir=data_dir
     )
@@ -90,8 +87,9 @@ def train_teacher(
     splits = prepare(
         source,
         source,
-        num_classes=num_classes,
+        num_classes,
         image_shape=source.image_shape,
+        pool_validation=0,
         test=test,
         test_split=test_split,
         data_dir=data_dir,
@@ -106,19 +104,28 @@ def train_teacher(
             width=width,
             seed=seed,
         )
-        images = dataclasses.replace(splits, test=None).describe()
-        run = Workdir(
-            path.with_suffix(".training"),
-            fingerprint_of({**arguments, "images": images}),
-            versions(),
-        )
+        identity = {
+            "model": model,
+            "labeled": labeled,
+            "split": split,
+            "data_dir": data_dir,
+            "image_shape": image_shape,
+            "width": width,
+            "batch_size": batch_size,
+            "augment": augment,
+            "training": training,
+            "seed": seed,
+            "images": dataclasses.replace(splits, test=None).describe(),
+        }
+        folder = path.with_suffix(".training")
+        run = Workdir(folder, fingerprint_of(identity), versions())
 
         def batches(epochs):
             # Each labeled image once an epoch: the pool's pace, its labels.
             both = training_batches(
                 source,
                 source,
-                epochs=epochs,
+                epochs,
                 batch_size=batch_size,
                 augment=augment,
                 seed=seed,

@@ -43,7 +43,7 @@ KL = SHORTER | {
 }
 # Before that it cut at once and did not ask about mirror images.
 FORMER = KL | {
-    "iterative": {"rounds": 1},
+    "channels": {"rounds": 1},
     "targets": {"views": 8, "labeled_views": 20, "mirror": False},
 }
 STEPS = {
@@ -60,8 +60,7 @@ ABLATIONS = {
         "channels": {"reconstruct": False, "reestimate": True}
     },
     "channels by l2": {"channels": {"importance": "l2"}},
-    "cut at once": {"iterative": {"rounds": 1}},
-    "trained between rounds": {"iterative": {"epochs": 2}},
+    "cut at once": {"channels": {"rounds": 1}},
     "BatchNorm split": {"transfer": {"batchnorm": "split"}},
     "BatchNorm joint": {
         "transfer": {"batchnorm": "joint"},

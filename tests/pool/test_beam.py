@@ -1,7 +1,6 @@
 """Teacher targets on a Beam pipeline are those of the plain call."""
 
 import importlib
-import importlib.util
 import inspect
 import sys
 import threading
@@ -11,7 +10,6 @@ import pytest
 import tensorflow as tf
 
 import tfdcu
-from tests.support import beam
 from tests.support import tiny
 from tests.test_architecture import undocumented
 from tfdcu import data
@@ -20,21 +18,14 @@ IMAGES = tiny.images(150, seed=2)
 
 
 @pytest.fixture
-def door(monkeypatch):
-    """`tfdcu.pool.beam`, on a stand-in for Apache Beam if that is missing."""
-    if importlib.util.find_spec("apache_beam") is None:
-        for name, module in beam.modules().items():
-            monkeypatch.setitem(sys.modules, name, module)
-        # Imported anew, and forgotten after the test.
-        monkeypatch.setitem(sys.modules, "tfdcu.pool.beam", None)
-        del sys.modules["tfdcu.pool.beam"]
+def door():
+    """`tfdcu.pool.beam`, on Apache Beam itself."""
+    pytest.importorskip(
+        "apache_beam",
+        reason="Apache Beam is not installed; ./scripts/check.sh --slow runs "
+        "these tests in an environment that has it",
+    )
     return importlib.import_module("tfdcu.pool.beam")
-
-
-@pytest.fixture
-def workers():
-    """Beam itself, which alone has threads and processes."""
-    pytest.importorskip("apache_beam")
 
 
 @pytest.fixture
@@ -109,7 +100,7 @@ def test_workers_write_to_the_folder_that_was_begun_in_a_shared_one(
 
 
 def test_a_process_opens_once_and_computes_one_share_at_a_time(
-    given, workers, door, monkeypatch
+    given, door, monkeypatch
 ):
     opened, busy, most, threads = [], [], [], set()
     open_teacher, plain = door.open_teacher, door.targets.teacher_targets
@@ -221,7 +212,7 @@ def test_the_door_is_documented(door):
 
 @pytest.mark.slow
 def test_worker_processes_write_the_files_of_the_plain_call(
-    tmp_path, given, workers, door
+    tmp_path, given, door
 ):
     plain = tfdcu.teacher_targets(**{**given, "path": tmp_path / "plain"})
     flags = "--direct_running_mode=multi_processing", "--direct_num_workers=2"

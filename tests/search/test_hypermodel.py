@@ -4,10 +4,8 @@ import pytest
 
 import tfdcu
 from tests.support import tiny
-from tfdcu.pruning import reestimate_statistics
 from tfdcu.search import StudentHyperModel
 from tfdcu.search import hypermodel as module
-from tfdcu.stages.prune import sample
 from tfdcu.training.checkpoint import Checkpoint
 
 
@@ -141,35 +139,3 @@ def test_it_is_found_where_users_look():
     assert tfdcu.StudentHyperModel is StudentHyperModel
     with pytest.raises(AttributeError, match="StudentHyperMode'"):
         tfdcu.StudentHyperMode
-
-
-def test_a_short_trial_is_judged_with_statistics_of_its_own():
-    hyper = hypermodel(teacher=tiny.plain_net(), pool_share=0.5)
-    hp = keras_tuner.HyperParameters()
-    model = hyper.build(hp)
-    hyper.fit(hp, model)
-    before = tiny.weights(model.student)
-    config = hyper.trials.config
-    images = sample(hyper.trials.splits(config), config["seed"])
-    reestimate_statistics(model.student, images)
-    tiny.assert_same_weights(before, tiny.weights(model.student))
-    whole = hypermodel(teacher=tiny.plain_net())
-    splits = whole.trials.splits(config)
-    assert whole.caught_up(config, {}, splits) == ()
-    # As Hyperband trains its first trials.
-    fewer = {**config, "training": {**config["training"], "epochs": 1}}
-    more = {"training.epochs": 2}
-    assert len(whole.caught_up(fewer, more, splits)) == 1
-
-
-@pytest.mark.parametrize(
-    ("section", "given"),
-    [("transfer", {"batchnorm": "frozen"}), ("reestimate", {"images": "pool"})],
-)
-def test_statistics_that_the_config_sees_to_are_left_alone(section, given):
-    hyper = hypermodel(teacher=tiny.plain_net(), pool_share=0.5)
-    config = hyper.trials.config
-    splits = hyper.trials.splits(config)
-    assert len(hyper.caught_up(config, {}, splits)) == 1
-    config = {**config, section: {**config[section], **given}}
-    assert hyper.caught_up(config, {}, splits) == ()

@@ -33,7 +33,6 @@ def arguments(**changes):
         "channels": {"round_to": 1, "macs": 0.5},
         "transfer": {"align_weight": 0.0},
         "training": {"epochs": 1},
-        "iterative": {"rounds": 1},
         "export": {"formats": ("float32",)},
         **changes,
     }

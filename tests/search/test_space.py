@@ -139,5 +139,5 @@ def test_values_take_their_places_and_the_config_stays_as_it_was():
 
 
 def test_what_trials_do_not_follow_cannot_be_searched():
-    with pytest.raises(ValueError, match="section.*iterative"):
-        read_space({"iterative.rounds": [1, 2]}, check_config({}))
+    with pytest.raises(ValueError, match="one round.*channels.rounds"):
+        read_space({"channels.rounds": [1, 2]}, check_config({}))

@@ -7,6 +7,7 @@ from tests.support import tiny
 from tfdcu.data import images_of
 from tfdcu.pruning import score_channels
 from tfdcu.search.trials import Trials
+from tfdcu.stages.prune import prune
 
 
 def trials(**changes):
@@ -109,8 +110,9 @@ def test_data_is_opened_once_unless_it_is_searched():
 
 def test_a_searched_budget_replaces_the_one_that_stands():
     one = trials()
-    student, _ = one.pruned(one.short({"channels.macs": 0.3}))
-    cost = one.objective.arithmetic(student)
+    run = one.run(one.short({"channels.macs": 0.3}))
+    prune(run)
+    cost = one.objective.arithmetic(run.models["pruned"])
     assert cost["macs"] <= 0.3 * one.objective.arithmetic(one.teacher)["macs"]
 
 
@@ -168,7 +170,9 @@ def test_the_teachers_channels_are_judged_once(monkeypatch):
     module = sys.modules["tfdcu.search.trials"]
     monkeypatch.setattr(module, "score_channels", counted)
     shares = [one.short({"channels.macs": share}) for share in (0.3, 0.5)]
-    students = [one.pruned(config)[0] for config in shares]
-    assert students[0].count_params() < students[1].count_params()
-    one.pruned(one.short({"channels.importance": "l1"}))
+    small, large = (one.run(config) for config in shares)
+    prune(small), prune(large)
+    sizes = [run.models["pruned"].count_params() for run in (small, large)]
+    assert sizes[0] < sizes[1]
+    one.run(one.short({"channels.importance": "l1"}))
     assert asked == [None, "l1"]

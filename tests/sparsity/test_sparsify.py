@@ -78,7 +78,7 @@ class Watch(keras.callbacks.Callback):
 )
 def test_final_sparsity_is_exact_in_every_kernel(schedule, sparsity):
     model = net()
-    history = fit(model, Sparsify(sparsity, schedule=schedule))
+    history = fit(model, Sparsify(final_sparsity=sparsity, schedule=schedule))
     assert_exactly(model, sparsity)
     assert history.history["sparsity"][-1] == pytest.approx(
         sparsity_of(model)["total"]
@@ -96,7 +96,7 @@ def test_final_sparsity_is_exact_in_every_kernel(schedule, sparsity):
 )
 def test_final_sparsity_is_exact_however_steps_are_run(arguments):
     model = net(**arguments)
-    fit(model, Sparsify(0.8))
+    fit(model, Sparsify(final_sparsity=0.8))
     assert_exactly(model, 0.8)
 
 
@@ -105,7 +105,7 @@ def test_final_sparsity_is_exact_in_mixed_precision(policy):
     keras.config.set_dtype_policy(policy)
     try:
         model = net()
-        fit(model, Sparsify(0.8))
+        fit(model, Sparsify(final_sparsity=0.8))
     finally:
         keras.config.set_dtype_policy("float32")
     assert_exactly(model, 0.8)
@@ -117,14 +117,14 @@ def test_averaging_optimizers_end_sparse(overwrite):
         0.01, use_ema=True, ema_momentum=0.9, ema_overwrite_frequency=overwrite
     )
     model = net(optimizer)
-    fit(model, Sparsify(0.8))
+    fit(model, Sparsify(final_sparsity=0.8))
     assert_exactly(model, 0.8)
 
 
 def test_zeros_never_come_back_though_momentum_pushes():
     watch = Watch()
     model = net(keras.optimizers.Adam(0.05, weight_decay=0.01))
-    fit(model, Sparsify(0.8, frequency=4), watch)
+    fit(model, Sparsify(final_sparsity=0.8, frequency=4), watch)
     zeros = [
         np.concatenate([k.ravel() == 0 for k in seen.values()])
         for seen in [*watch.seen, kernels(model)]
@@ -139,7 +139,7 @@ def test_zeros_never_come_back_though_momentum_pushes():
 def test_smallest_magnitudes_go():
     model = net(keras.optimizers.SGD(0.0))
     before = kernels(model)
-    fit(model, Sparsify(0.75, schedule="constant"), epochs=1)
+    fit(model, Sparsify(final_sparsity=0.75, schedule="constant"), epochs=1)
     for name, kernel in kernels(model).items():
         zeros = expected_zeros(kernel, 0.75)
         limit = np.sort(np.abs(before[name]).ravel())[zeros]
@@ -151,47 +151,52 @@ def test_smallest_magnitudes_go():
 def test_no_sparsity_is_plain_training():
     plain, sparse = net(), net()
     fit(plain)
-    fit(sparse, Sparsify(0.0))
+    fit(sparse, Sparsify(final_sparsity=0.0))
     tiny.assert_same_weights(tiny.weights(plain), tiny.weights(sparse))
 
 
 @pytest.mark.parametrize("optimizer, epoch", [("sgd", 0), ("adam", 1)])
 def test_interrupted_run_ends_as_the_unbroken_one(tmp_path, optimizer, epoch):
     whole = net(optimizer)
-    fit(whole, Sparsify(0.8, frequency=7), epochs=4)
+    fit(whole, Sparsify(final_sparsity=0.8, frequency=7), epochs=4)
     torn = net(optimizer)
     backup = keras.callbacks.BackupAndRestore(tmp_path / "backup")
     with pytest.raises(KeyboardInterrupt):
-        sparsify = Sparsify(0.8, frequency=7)
+        sparsify = Sparsify(final_sparsity=0.8, frequency=7)
         fit(torn, sparsify, backup, Watch(stop_after=epoch), epochs=4)
     # A new process has new weights and a new optimizer.
     again = net(optimizer, seed=1)
     backup = keras.callbacks.BackupAndRestore(tmp_path / "backup")
-    fit(again, Sparsify(0.8, frequency=7), backup, epochs=4)
+    fit(again, Sparsify(final_sparsity=0.8, frequency=7), backup, epochs=4)
     tiny.assert_same_weights(tiny.weights(whole), tiny.weights(again))
     assert_exactly(again, 0.8)
 
 
 def test_model_file_and_initial_epoch_go_on_as_well(tmp_path):
     whole = net()
-    fit(whole, Sparsify(0.8, end_step=15))
+    fit(whole, Sparsify(final_sparsity=0.8, end_step=15))
     first = net()
     with pytest.warns(UserWarning, match="ended at step 8.*at step 15"):
-        fit(first, Sparsify(0.8, end_step=15), epochs=1)
+        fit(first, Sparsify(final_sparsity=0.8, end_step=15), epochs=1)
     first.save(tmp_path / "half.keras")
     second = keras.models.load_model(tmp_path / "half.keras")
-    fit(second, Sparsify(0.8, end_step=15), initial_epoch=1)
+    fit(second, Sparsify(final_sparsity=0.8, end_step=15), initial_epoch=1)
     tiny.assert_same_weights(tiny.weights(whole), tiny.weights(second))
 
 
 def test_weights_alone_go_on_in_the_schedule_by_their_epoch():
     first = net()
     with pytest.warns(UserWarning, match="before the sparsity schedule"):
-        fit(first, Sparsify(0.8, end_step=15), epochs=1)
+        fit(first, Sparsify(final_sparsity=0.8, end_step=15), epochs=1)
     zeros = {name: kernel == 0 for name, kernel in kernels(first).items()}
     second, watch = net(seed=1), Watch()
     second.set_weights(first.get_weights())
-    fit(second, Sparsify(0.8, end_step=15, frequency=9), watch, initial_epoch=1)
+    fit(
+        second,
+        Sparsify(final_sparsity=0.8, end_step=15, frequency=9),
+        watch,
+        initial_epoch=1,
+    )
     for name, kernel in watch.seen[0].items():
         assert np.any(zeros[name]) and np.all(kernel[zeros[name]] == 0)
     assert_exactly(second, 0.8)
@@ -200,7 +205,7 @@ def test_weights_alone_go_on_in_the_schedule_by_their_epoch():
 def test_later_training_starts_the_schedule_at_its_own_beginning():
     model, watch = net(), Watch()
     fit(model, epochs=1)
-    fit(model, Sparsify(0.8, begin_step=2, frequency=2), watch)
+    fit(model, Sparsify(final_sparsity=0.8, begin_step=2, frequency=2), watch)
     dense = [not any(np.any(k == 0) for k in w.values()) for w in watch.seen]
     # At step 2 the share is still 0; at 4, after the fourth batch, it is not.
     assert dense == [True] * 3 + [False] * 21
@@ -211,7 +216,7 @@ def test_kernels_that_begin_at_zero_are_not_taken_for_masked():
     model = net()
     kernel = model.get_layer("logits").kernel
     kernel.assign(np.zeros(kernel.shape))
-    fit(model, Sparsify(0.5, begin_step=8))
+    fit(model, Sparsify(final_sparsity=0.5, begin_step=8))
     assert np.sum(kernel.numpy() != 0) == kernel.numpy().size // 2
 
 
@@ -227,7 +232,7 @@ def test_constraints_of_the_user_hold_and_come_back():
     )
     model = net(model=model)
     watch = Watch()
-    fit(model, Sparsify(0.5, schedule="constant"), watch)
+    fit(model, Sparsify(final_sparsity=0.5, schedule="constant"), watch)
     conv = model.get_layer("conv")
     assert conv.kernel.constraint is unit
     assert model.get_layer("logits").kernel.constraint is None
@@ -239,18 +244,18 @@ def test_constraints_of_the_user_hold_and_come_back():
 
 def test_next_fit_is_dense_again():
     model = net()
-    fit(model, Sparsify(0.8))
+    fit(model, Sparsify(final_sparsity=0.8))
     fit(model, epochs=1)
     assert sparsity_of(model)["total"] < 0.1
 
 
 def test_error_in_training_leaves_masks_until_restored():
-    model, sparsify = net(), Sparsify(0.8)
+    model, sparsify = net(), Sparsify(final_sparsity=0.8)
     with pytest.raises(KeyboardInterrupt):
         fit(model, sparsify, Watch(stop_after=0))
     kernel = model.get_layer("conv1").kernel
     assert kernel.constraint is not None
-    fit(model, Sparsify(0.8))
+    fit(model, Sparsify(final_sparsity=0.8))
     assert kernel.constraint is None
     with pytest.raises(KeyboardInterrupt):
         fit(model, sparsify, Watch(stop_after=0))
@@ -263,7 +268,11 @@ def test_error_in_training_leaves_masks_until_restored():
 def test_file_saved_on_the_way_knows_nothing_of_masks(tmp_path):
     path = tmp_path / "{epoch}.keras"
     model = net()
-    fit(model, Sparsify(0.8), keras.callbacks.ModelCheckpoint(path))
+    fit(
+        model,
+        Sparsify(final_sparsity=0.8),
+        keras.callbacks.ModelCheckpoint(path),
+    )
     first, last = (
         keras.models.load_model(tmp_path / f"{epoch}.keras", safe_mode=True)
         for epoch in (1, 3)
@@ -290,7 +299,7 @@ class Wrapper(keras.Model):
 
 def test_student_of_the_fitted_model_is_made_sparse():
     student = tiny.plain_net(width=8, norm=False)
-    fit(net(model=Wrapper(student)), Sparsify(0.8))
+    fit(net(model=Wrapper(student)), Sparsify(final_sparsity=0.8))
     assert_exactly(student, 0.8)
 
 
@@ -298,16 +307,16 @@ def test_model_argument_chooses_another():
     student = tiny.plain_net(width=8, norm=False)
     wrapper = Wrapper(student)
     wrapper(IMAGES)
-    fit(net(model=wrapper), Sparsify(0.8, model=wrapper))
+    fit(net(model=wrapper), Sparsify(final_sparsity=0.8, model=wrapper))
     assert np.sum(wrapper.own.kernel.numpy() == 0) == 13
     other = tiny.plain_net()
     with pytest.raises(ValueError, match="act through the optimizer"):
-        fit(net(model=wrapper), Sparsify(0.8, model=other))
+        fit(net(model=wrapper), Sparsify(final_sparsity=0.8, model=other))
 
 
 def test_chosen_layers_only():
     model = net(model=tiny.plain_net(width=8, norm=False))
-    fit(model, Sparsify(0.8, layers="conv*", exclude="conv1"))
+    fit(model, Sparsify(final_sparsity=0.8, layers="conv*", exclude="conv1"))
     shares = sparsity_of(model)
     assert shares["conv2"] == pytest.approx(0.8, abs=1e-3)
     assert shares["conv1"] == shares["logits"] == 0
@@ -315,7 +324,7 @@ def test_chosen_layers_only():
 
 def test_two_of_every_four_input_channels():
     model = net()
-    fit(model, Sparsify(0.5, m_by_n=(2, 4)))
+    fit(model, Sparsify(final_sparsity=0.5, m_by_n=(2, 4)))
     assert np.sum(model.get_layer("conv1").kernel.numpy() == 0) == 0
     kernel = model.get_layer("conv2").kernel.numpy()  # (3, 3, 8, 16)
     groups = kernel.transpose(3, 0, 1, 2).reshape(-1, 4)
@@ -342,7 +351,7 @@ def test_schedule_object_of_tfmot():
 
     own = _tfmot()[1].PolynomialDecay(0.2, 0.6, 2, 10, frequency=4)
     model = net()
-    fit(model, Sparsify(0.6, schedule=own))
+    fit(model, Sparsify(final_sparsity=0.6, schedule=own))
     assert_exactly(model, 0.6)
 
 
@@ -350,13 +359,13 @@ def test_patterns_and_steps_are_checked_before_the_first_step():
     model = net()
     before = tiny.weights(model)
     with pytest.raises(ValueError, match="rank 2 only"):
-        fit(model, Sparsify(0.5, block_size=(2, 2)))
+        fit(model, Sparsify(final_sparsity=0.5, block_size=(2, 2)))
     with pytest.raises(ValueError, match="No layer is left"):
-        fit(model, Sparsify(0.5, layers="nothing"))
+        fit(model, Sparsify(final_sparsity=0.5, layers="nothing"))
     with pytest.raises(ValueError, match="Unknown sparsity schedule"):
-        Sparsify(0.5, schedule="cubic")
+        Sparsify(final_sparsity=0.5, schedule="cubic")
     with pytest.raises(ValueError, match="m_by_n is not a pattern"):
-        Sparsify(0.5, m_by_n=(4, 2))
+        Sparsify(final_sparsity=0.5, m_by_n=(4, 2))
     tiny.assert_same_weights(before, tiny.weights(model))
 
 
@@ -367,8 +376,14 @@ def test_length_of_an_epoch_is_needed_or_an_end():
 
     model = net()
     with pytest.raises(ValueError, match="number of steps in an epoch"):
-        model.fit(batches(), verbose=0, callbacks=[Sparsify(0.5)])
-    model.fit(batches(), verbose=0, callbacks=[Sparsify(0.5, end_step=6)])
+        model.fit(
+            batches(), verbose=0, callbacks=[Sparsify(final_sparsity=0.5)]
+        )
+    model.fit(
+        batches(),
+        verbose=0,
+        callbacks=[Sparsify(final_sparsity=0.5, end_step=6)],
+    )
     assert_exactly(model, 0.5)
 
 
@@ -416,7 +431,7 @@ def test_masks_on_two_mirrored_devices():
     from tests.sparsity import test_sparsify as here
     with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
         model = here.net()
-    here.fit(model, here.Sparsify(0.8))
+    here.fit(model, here.Sparsify(final_sparsity=0.8))
     here.assert_exactly(model, 0.8)
     print("exact")
     """

@@ -17,7 +17,6 @@ SECTIONS = (
     "batches",
     "select",
     "channels",
-    "iterative",
     "targets",
     "sparsity",
     "transfer",
@@ -68,7 +67,7 @@ def test_defaults_fit_and_nothing_is_changed(splits, teacher):
         ({"transfer": {"features": "fsp"}}, "features='fsp'"),
         ({"transfer": {"features": "mse", "feature_layers": "no"}}, "'no'"),
         ({"transfer": {"feature_weight": -1}}, "feature_weight=-1"),
-        ({"iterative": {"rounds": 0}}, "rounds=0"),
+        ({"channels": {"macs": 0.5, "rounds": 0}}, "rounds=0"),
         ({"channels": {}}, "Exactly one budget.*none"),
         ({"channels": {"macs": 0.5, "params": 0.5}}, "Exactly one budget"),
         ({"channels": {"macs": -1}}, "macs=-1"),
@@ -90,7 +89,7 @@ def test_a_misfit_is_named(splits, teacher, sections, message):
 def test_scores_of_the_teacher_are_refused_for_several_rounds(splits, teacher):
     channels = {"macs": 0.5, "importance": score_channels(teacher)}
     check_values(config(channels=channels), splits, teacher)
-    wrong = config(channels=channels, iterative={"rounds": 2})
+    wrong = config(channels={**channels, "rounds": 2})
     with pytest.raises(ValueError, match="score_channels.*rounds=2"):
         check_values(wrong, splits, teacher)
 

@@ -11,7 +11,7 @@ from tfdcu.stages.export import export_model
 from tfdcu.stages.export import export_models
 from tfdcu.stages.export import images_for_export
 from tfdcu.stages.measure import NUM_POOL_IMAGES
-from tfdcu.stages.measure import measure
+from tfdcu.stages.measure import measure_models
 from tfdcu.stages.measure import some_of_the_pool
 from tfdcu.stages.measure import table_images
 
@@ -49,7 +49,7 @@ def run(tmp_path_factory):
     files = export_models(
         models, splits, folder, formats=("float32", "float16")
     )
-    return models, files, splits, measure(models, files, splits)
+    return models, files, splits, measure_models(models, files, splits)
 
 
 def test_the_teachers_file_comes_first_then_all_of_the_students(run):
@@ -154,7 +154,7 @@ def test_the_next_note_tells_the_agreement_on_held_out_images(run):
 def test_without_labels_the_pool_measures_agreement(run):
     models, files, _, _ = run
     splits = prepare(None, POOL, **NONE_HELD_OUT)
-    rows, notes = measure(models, files, splits)
+    rows, notes = measure_models(models, files, splits)
     assert {row["accuracy"] for row in rows} == {None}
     images = np.stack(list(splits.unlabeled.dataset.as_numpy_iterator()))
     for row in rows:
@@ -168,7 +168,7 @@ def test_without_labels_the_pool_measures_agreement(run):
 
 def test_validation_images_stand_in_for_test_images(run):
     models, files, _, (rows, _) = run
-    again, _ = measure(models, files, opened(validation=TEST))
+    again, _ = measure_models(models, files, opened(validation=TEST))
     for one, two in zip(rows, again):
         assert one["accuracy"] == two["accuracy"]
 
@@ -196,7 +196,7 @@ def test_each_file_of_the_student_is_explained_beside_the_teachers(
         return [f"About {row['format']}."]
 
     monkeypatch.setattr("tfdcu.stages.measure.explain", explained)
-    rows, notes = measure(models, files, splits)
+    rows, notes = measure_models(models, files, splits)
     (whole,) = (
         row
         for row in rows
@@ -213,8 +213,9 @@ def test_accuracy_is_of_the_test_images_where_there_are_both(run):
     models, files, _, (rows, _) = run
     images, labels = tiny.images(20, seed=3), (tiny.labels(20) + 1) % 4
     both = opened(test=TEST, validation=(images, labels))
-    again, _ = measure(models, files, both)
-    choosing, _ = measure(models, files, opened(validation=(images, labels)))
+    again, _ = measure_models(models, files, both)
+    chosen = opened(validation=(images, labels))
+    choosing, _ = measure_models(models, files, chosen)
     accuracies = [
         [row["accuracy"] for row in one] for one in (rows, again, choosing)
     ]

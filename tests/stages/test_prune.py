@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tests.support import tiny
+from tests.support.runs import run_of
 from tfdcu import data
 from tfdcu.graph.macs import total_macs
 from tfdcu.pruning import score_channels
@@ -11,37 +12,31 @@ from tfdcu.stages.prune import kept_of_all
 from tfdcu.stages.prune import merge_plans
 from tfdcu.stages.prune import prune
 from tfdcu.stages.prune import pruning_schedule
+from tfdcu.stages.prune import remove_channels
 from tfdcu.stages.prune import rows_of
 from tfdcu.stages.prune import sample
 
 
-def test_rounds_are_equal_proportions_and_the_last_trains_no_further():
-    assert pruning_schedule({}, rounds=1) == [(1.0, 0)]
-    assert pruning_schedule({}) == [(0.25, 0), (0.5, 0), (0.75, 0), (1.0, 0)]
-    assert pruning_schedule({}, rounds=4, epochs=3) == [
-        (0.25, 3),
-        (0.5, 3),
-        (0.75, 3),
-        (1.0, 0),
-    ]
+def schedule(**channels):
+    return pruning_schedule({"channels": channels})
+
+
+def test_rounds_are_equal_proportions():
+    assert schedule(rounds=1) == [1.0]
+    assert schedule() == [0.25, 0.5, 0.75, 1.0]
+    assert schedule(rounds=2) == [0.5, 1.0]
 
 
 def test_one_cut_is_enough_where_nothing_is_judged_anew():
     known = score_channels(tiny.plain_net())
-    assert pruning_schedule({"reconstruct": False}) == [(1.0, 0)]
-    assert pruning_schedule({"importance": known}) == [(1.0, 0)]
+    assert schedule(reconstruct=False) == [1.0]
+    assert schedule(importance=known) == [1.0]
 
 
-@pytest.mark.parametrize(
-    "wrong, message",
-    [
-        ({"rounds": 0}, "in rounds. Expected: rounds of at least 1.*rounds=0"),
-        ({"epochs": -1}, "backwards.*Expected: epochs >= 0.*epochs=-1"),
-    ],
-)
-def test_what_is_no_schedule_is_refused(wrong, message):
+def test_what_is_no_schedule_is_refused():
+    message = "in rounds. Expected: rounds of at least 1.*rounds=0"
     with pytest.raises(ValueError, match=message):
-        pruning_schedule({}, **wrong)
+        schedule(rounds=0)
 
 
 @pytest.mark.parametrize("num, total", [(4, 12), (6, 8)])
@@ -71,15 +66,16 @@ def test_two_rounds_meet_the_budget_of_the_teacher(budget):
         num_classes=4,
         image_shape=(8, 8, 1),
     )
-    config = {
-        "channels": {**budget, "reestimate": True},
-        "export": {"formats": ("float32",)},
-        "seed": 0,
-    }
+    run = run_of(
+        teacher,
+        splits,
+        channels={**budget, "reestimate": True},
+        export={"formats": ("float32",)},
+    )
     cost = total_macs if "macs" in budget else lambda m: m.count_params()
-    half, first = prune(teacher, teacher, splits, config, 0.5)
+    half, first = remove_channels(run, teacher, 0.5)
     assert 0.48 <= cost(half) / cost(teacher) <= 0.5
-    quarter, second = prune(half, teacher, splits, config, 1.0)
+    quarter, second = remove_channels(run, half, 1.0)
     assert 0.24 <= cost(quarter) / cost(teacher) <= 0.25
     whole = merge_plans([rows_of(first), rows_of(second)])
     widths = {row["group"]: row for row in whole["groups"]}
@@ -103,8 +99,9 @@ def test_what_the_teacher_had_frozen_is_trained():
         num_classes=4,
         image_shape=(8, 8, 1),
     )
-    config = {"channels": {"ratio": 0.5}, "export": {}, "seed": 0}
-    student, _ = prune(teacher, teacher, splits, config)
+    run = run_of(teacher, splits, channels={"ratio": 0.5, "rounds": 1})
+    prune(run)
+    student = run.models["pruned"]
     assert student.get_layer("conv1").trainable
     assert not teacher.get_layer("conv1").trainable
 

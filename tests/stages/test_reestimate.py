@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from tests.support import tiny
+from tests.support.runs import run_of
 from tests.training.test_train import STEPS
 from tests.training.test_train import Kill
 from tests.training.test_train import batches as both
 from tfdcu.data import prepare
 from tfdcu.pruning import reestimate_statistics
 from tfdcu.stages import distill
-from tfdcu.stages.config import check_config
 from tfdcu.stages.reestimate import Reestimate
 from tfdcu.training.train import train
 
@@ -80,12 +80,16 @@ def test_a_killed_run_and_a_finished_one_end_bit_for_bit_the_same(tmp_path):
         tiny.assert_same_weights(expected, anew(tmp_path / name))
 
 
-def test_the_section_reaches_the_student_of_the_corridor(tmp_path):
-    config = check_config({"training": {"epochs": 1}})
-    config |= {"seed": 0, "batches": {"batch_size": 20}}
-    config["reestimate"] = {"images": "labeled"}
-    model = distill.build_distiller(fresh(), tiny.plain_net(seed=7), config)
-    distill.fit_epochs(model, splits(), config, tmp_path)
+def test_the_section_reaches_the_student_of_a_run(tmp_path):
+    run = run_of(
+        tiny.plain_net(seed=7),
+        splits(),
+        training={"epochs": 1},
+        batches={"batch_size": 20},
+        reestimate={"images": "labeled"},
+    )
+    model = distill.build_distiller(run, fresh())
+    distill.fit_epochs(run, model, tmp_path)
     received = model.student.get_layer("bn1").moving_mean.numpy()
     expected = first_mean(model.student, tiny.images(12, seed=1))
     np.testing.assert_allclose(received, expected, rtol=1e-4, atol=1e-6)

@@ -6,30 +6,30 @@ from tfdcu.stages.config import check_options
 from tfdcu.stages.config import option_names
 
 
-def pruned(model, *, macs=None, params=None, seed=0, **options):
+def pruned(model, seed=0, *, macs=None, params=None, **options):
     return model
 
 
 class Callback:
-    def __init__(self, final_sparsity, schedule="polynomial"):
+    def __init__(self, model=None, *, final_sparsity, schedule="constant"):
         self.final_sparsity = final_sparsity
 
 
-def test_keywords_are_those_of_the_signature_less_the_reserved():
-    assert option_names(pruned, ("model", "seed")) == ["macs", "params"]
+def test_options_are_the_keyword_only_arguments():
+    assert option_names(pruned) == ["macs", "params"]
     assert option_names(Callback) == ["final_sparsity", "schedule"]
 
 
 def test_a_section_is_a_new_dict_with_the_same_content():
     section = {"macs": 0.5}
-    checked = check_options("channels", section, pruned, ("model",))
+    checked = check_options("channels", section, pruned)
     assert checked == section and checked is not section
     assert check_options("channels", None, pruned) == {}
 
 
 def test_an_unknown_key_names_the_nearest():
     with pytest.raises(ValueError) as error:
-        check_options("channels", {"mac": 0.5}, pruned, ("model", "seed"))
+        check_options("channels", {"mac": 0.5}, pruned)
     assert str(error.value) == (
         "Unknown field in the section 'channels'. Expected: one of ['macs', "
         "'params']; the nearest is 'macs'. Received: channels.mac=0.5"
@@ -45,7 +45,7 @@ def test_a_key_like_nothing_names_no_nearest():
 @pytest.mark.parametrize("key", ["model", "options"])
 def test_reserved_and_gathering_names_are_no_keys(key):
     with pytest.raises(ValueError, match=f"channels.{key}=1"):
-        check_options("channels", {key: 1}, pruned, ("model",))
+        check_options("channels", {key: 1}, pruned)
 
 
 def test_a_section_that_is_no_dict_is_refused():

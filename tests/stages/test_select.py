@@ -10,12 +10,13 @@ import tensorflow as tf
 import tfdcu
 from tests.pool.test_diagnose import smooth
 from tests.support import tiny
+from tests.support.runs import run_of
 from tfdcu.data import images_of
 from tfdcu.data import open_source
 from tfdcu.data import prepare
 from tfdcu.stages.select import check_chosen
-from tfdcu.stages.select import chosen_pool
-from tfdcu.stages.select import with_pool
+from tfdcu.stages.select import choose_pool
+from tfdcu.stages.select import select
 
 
 def splits(pool=None, labeled=None):
@@ -25,24 +26,27 @@ def splits(pool=None, labeled=None):
 
 
 def test_without_a_way_to_choose_the_whole_pool_is_kept_and_nobody_asked():
-    one = splits()
-    assert chosen_pool(None, one, keep=0.5) is None
-    assert with_pool(one, None) is one
+    run = run_of(None, splits(), select={"keep": 0.5})
+    before = run.splits
+    select(run)
+    assert run.splits is before and run.selection == {}
 
 
 def test_a_choice_survives_json_and_is_that_of_select_pool():
     one, teacher = splits(), tiny.linear_net()
-    chosen = chosen_pool(teacher, one, by="balance", keep=0.4, seed=3)
+    chosen = choose_pool(teacher, one, 3, by="balance", keep=0.4)
     assert json.loads(json.dumps(chosen)) == chosen
     keep, found = tfdcu.select_pool(
         teacher, None, smooth(50), by="balance", keep=0.4, seed=3
     )
     assert chosen == {"keep": keep.tolist(), "found": found}
-    narrowed = with_pool(one, chosen)
+    run = run_of(teacher, one, seed=3, select={"by": "balance", "keep": 0.4})
+    select(run)
     np.testing.assert_array_equal(
-        images_of(narrowed.unlabeled), smooth(50)[keep]
+        images_of(run.splits.unlabeled), smooth(50)[keep]
     )
-    assert narrowed.labeled is one.labeled
+    assert run.splits.labeled is one.labeled
+    assert run.selection == found
 
 
 def test_what_does_not_fit_is_found_before_anything_is_asked():

@@ -7,7 +7,7 @@ from tests.support import tiny
 from tests.support.tiny import Recorder
 from tfdcu import data
 from tfdcu.stages.targets import check_targets
-from tfdcu.stages.targets import store_targets
+from tfdcu.stages.targets import make_targets
 from tfdcu.stages.targets import view_counts
 
 IMAGES = tiny.images(130, seed=2)
@@ -28,7 +28,7 @@ def test_a_run_stores_mixes_of_the_pool_only(tmp_path, augment, few):
     splits = splits_of(few)
     batches = {"augment": augment, "mix": "cutmix", "mix_share": 0.75}
     config = {"batches": batches, "targets": {"views": 4}, "seed": 0}
-    labeled, pool = store_targets(
+    labeled, pool = make_targets(
         Recorder(), splits, tmp_path, config, **config["targets"]
     )
     few_views = 4 if augment else 1
@@ -62,7 +62,7 @@ def test_labeled_images_may_have_views_of_their_own_number(tmp_path):
         "seed": 0,
     }
     check_targets(config, 4)
-    stored = store_targets(
+    stored = make_targets(
         Recorder(), splits, tmp_path, config, **config["targets"]
     )
     assert [one.views for one in stored] == [7, 2]
@@ -91,7 +91,7 @@ def test_runs_that_share_a_folder_ask_once(tmp_path):
 
     def asked(number, splits):
         teacher = Recorder()
-        stored = store_targets(
+        stored = make_targets(
             teacher, splits, tmp_path / number, config, **config["targets"]
         )
         return len(teacher.asked()), stored[1].path
@@ -107,7 +107,7 @@ def test_a_run_asks_about_mirror_images_of_both_pools(tmp_path):
     splits = splits_of(LABELED)
     config = {"batches": {}, "targets": {"views": 1, "mirror": True}, "seed": 0}
     check_targets(config, 4)
-    stored = store_targets(
+    stored = make_targets(
         Recorder(), splits, tmp_path, config, **config["targets"]
     )
     batches = data.training_batches(

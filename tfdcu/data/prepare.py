@@ -50,11 +50,12 @@ class Splits:
 def prepare(
     labeled,
     unlabeled,
-    *,
     num_classes,
-    image_shape,
     validation=None,
     test=None,
+    seed=0,
+    *,
+    image_shape,
     labeled_split=None,
     unlabeled_split=None,
     validation_split=None,
@@ -67,7 +68,6 @@ def prepare(
     classes=None,
     value_range=(0.0, 1.0),
     data_dir=None,
-    seed=0,
 ):
     """Opens the sources, draws the few labels and checks that they fit.
 

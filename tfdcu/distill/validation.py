@@ -74,7 +74,11 @@ class Validation(keras.callbacks.Callback):
 
     def teachers_logits(self):
         """Dict from names of images to an array (images, classes)."""
-        ask = tf.function(teacher_function(self.teacher), autograph=False)
+        ask = tf.function(
+            teacher_function(self.teacher),
+            autograph=False,
+            reduce_retracing=True,
+        )
 
         def logits(images):
             if not self.mirror:
@@ -107,12 +111,14 @@ class AgreementWarning(keras.callbacks.Callback):
         student = tf.function(
             lambda images: tf.argmax(self.model(images, training=False), -1),
             autograph=False,
+            reduce_retracing=True,
         )
         teacher = tf.function(
             lambda images, targets: tf.argmax(
                 self.model.ask(images, targets)[0], axis=-1
             ),
             autograph=False,
+            reduce_retracing=True,
         )
         self.choices, seen = student, 0
         for batch in self.batches:

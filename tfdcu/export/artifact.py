@@ -114,18 +114,18 @@ def export_litert(
 def export_all(
     model,
     folder,
-    formats=FORMATS,
     calibration=None,
-    *,
-    name="student",
-    sparse=False,
     images=None,
     classes=None,
     value_range=(0.0, 1.0),
+    name="student",
+    seed=0,
+    *,
+    formats=FORMATS,
+    sparse=False,
     min_agreement=None,
     max_difference=None,
     num_images=256,
-    seed=0,
 ):
     """Writes a Keras classifier in several LiteRT formats.
 
@@ -159,7 +159,7 @@ def export_all(
     Example:
 
     ```python
-    paths = export_all(student, "out", ("float32", "int8"), x_pool)
+    paths = export_all(student, "out", x_pool, formats=("float32", "int8"))
     latency(paths)
     ```
     """

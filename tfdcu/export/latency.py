@@ -1,6 +1,5 @@
 """How long one image takes, measured so that the candidates compare."""
 
-import gc
 import time
 from pathlib import Path
 
@@ -88,19 +87,12 @@ def latency_runs(models, *, runs=200, num_threads=1, images=None):
         for _ in range(NUM_WARM_UP):
             model.invoke()
     times = {name: np.empty(runs) for name in loaded}
-    # As `timeit` does; a collection takes longer than many a network.
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        for run in range(runs):
-            for name, model in loaded.items():
-                model.invoke()
-                start = time.perf_counter()
-                model.invoke()
-                times[name][run] = 1e3 * (time.perf_counter() - start)
-    finally:
-        if collecting:
-            gc.enable()
+    for run in range(runs):
+        for name, model in loaded.items():
+            model.invoke()
+            start = time.perf_counter()
+            model.invoke()
+            times[name][run] = 1e3 * (time.perf_counter() - start)
     return times
 
 

@@ -106,7 +106,7 @@ def collect_outputs(tap, source, counter=None):
     Args:
         tap: What `output_function` gave.
         source: A `tfdcu.data.Source`.
-        counter: Optional `tfdcu.report.Counter` of images.
+        counter: Optional `tfdcu.report.ProgressBar` of images.
 
     Returns:
         Dict of arrays, a row for each image; `labels` too where there are
@@ -126,7 +126,7 @@ def collect_outputs(tap, source, counter=None):
         beside = {"labels": labels[0].numpy()} if labels else {}
         parts.append({**tap(images), **seen, **beside})
         if counter is not None:
-            counter.add(len(images))
+            counter.update(len(images))
     rows = {key: np.concatenate([p[key] for p in parts]) for key in parts[0]}
     if not np.isfinite(rows["logits"]).all():
         raise ValueError(

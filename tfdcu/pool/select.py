@@ -20,7 +20,7 @@ from tfdcu.pool.outputs import opened
 from tfdcu.pool.outputs import output_function
 from tfdcu.pool.outputs import penultimate
 from tfdcu.pool.outputs import rounded
-from tfdcu.report import Counter
+from tfdcu.report import ProgressBar
 
 # No fewer than this share of the images are kept where nobody says how many.
 FEWEST = 0.1
@@ -182,8 +182,8 @@ def answers_of(teacher, few, pool, by, layer):
     if not callable(by) and by != "nnpu":
         few = None
     few = few and collect_outputs(tap, few.without_labels())
-    counter = Counter("selection", pool.num_images)
-    return {**collect_outputs(tap, pool, counter), "labeled": few}
+    with ProgressBar("selection", pool.num_images) as counter:
+        return {**collect_outputs(tap, pool, counter), "labeled": few}
 
 
 def described(logits):

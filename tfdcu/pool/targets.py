@@ -17,7 +17,7 @@ from tfdcu.pool.teacher import open_teacher
 from tfdcu.pool.write_targets import Collector
 from tfdcu.pool.write_targets import changed_images
 from tfdcu.pool.write_targets import view_batches
-from tfdcu.report import Counter
+from tfdcu.report import ProgressBar
 from tfdcu.workdir.atomic import remove_temporary
 
 
@@ -171,12 +171,12 @@ def teacher_targets(
     check_images(targets, source, [n for n in own if n not in missing])
     ids = targets.ids([n for n in own if n in missing])
     batches = view_batches(source, ids, size, augment, views, seed, mixed)
-    counter = Counter("targets", len(ids) * views)
     collector = Collector(targets)
-    for places, view, pixels, batch in batches:
-        logits = ask_padded(opened.logits, batch, size)
-        collector.add(places.numpy(), int(view), pixels.numpy(), logits)
-        counter.add(len(logits))
+    with ProgressBar("targets", len(ids) * views) as bar:
+        for places, view, pixels, batch in batches:
+            logits = ask_padded(opened.logits, batch, size)
+            collector.add(places.numpy(), int(view), pixels.numpy(), logits)
+            bar.update(len(logits))
     return targets
 
 

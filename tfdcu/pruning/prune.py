@@ -32,22 +32,22 @@ ROUNDS = 4
 
 def prune_channels(
     model,
+    images=None,
+    measure=None,
+    seed=0,
     *,
     macs=None,
     params=None,
     ratio=None,
     latency=None,
-    measure=None,
     importance=None,
     round_to=8,
     min_channels=0.1,
     exclude=(),
     per_layer=None,
-    images=None,
     reconstruct=None,
     reestimate=False,
     rounds=None,
-    seed=0,
 ):
     """Removes channels from a model of any shape and returns a smaller one.
 

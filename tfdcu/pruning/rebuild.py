@@ -1,6 +1,5 @@
 """The smaller model: configs with fewer channels, weights cut to fit."""
 
-import gc
 import warnings
 from contextlib import contextmanager
 
@@ -29,8 +28,7 @@ def rebuild(groups, kept):
     Returns:
         A new `keras.Model` (`keras.Sequential` for a sequential one).
     """
-    with without_collection():
-        return _Builder(groups, kept).build()
+    return _Builder(groups, kept).build()
 
 
 class _Builder:
@@ -188,19 +186,3 @@ def _functional_class(model):
     same = type(model).__init__ is plain or type(model) is keras.Model
     public = type(model).__module__.startswith("keras.")
     return keras.Model if public or not same else type(model)
-
-
-@contextmanager
-def without_collection():
-    """No garbage collection inside the block.
-
-    With TensorFlow loaded a full collection walks through a million objects
-    and takes longer than building a network or running one.
-    """
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collecting:
-            gc.enable()

@@ -7,8 +7,9 @@ from tfdcu.report.figures import relative_figure
 from tfdcu.report.front import front_figure
 from tfdcu.report.front import front_table
 from tfdcu.report.page import render
-from tfdcu.report.progress import Counter
 from tfdcu.report.progress import Progress
+from tfdcu.report.progress import ProgressBar
+from tfdcu.report.record import Row
 from tfdcu.report.record import read_report
 from tfdcu.report.record import write_report
 from tfdcu.report.samples import samples_figure

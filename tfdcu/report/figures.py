@@ -2,8 +2,6 @@
 
 from tfdcu.report import style
 from tfdcu.report import units
-from tfdcu.report.label_placement import place_labels
-from tfdcu.report.label_placement import spread
 from tfdcu.report.rows import is_student
 from tfdcu.report.rows import is_teacher
 from tfdcu.report.rows import ratio
@@ -70,70 +68,37 @@ def color(row):
     return style.BLUE if is_student(row) else style.ORANGE
 
 
-def ink(row):
-    """The color of a row for letters, dark enough to read on white."""
-    return style.TEXT.get(color(row), color(row))
-
-
 def _draw_accuracy(new_figure, rows):
     scored = [row for row in rows if row["accuracy"] is not None]
     files = [row for row in scored if row["format"] != "keras"]
-    lines = [row for row in scored if row["format"] == "keras"]
     shown = [key for key in AXES if any(row[key] for row in files)]
     if not shown:
         return None
     figure = new_figure(3.3 * len(shown) + 2.2, 4)
     panels = figure.subplots(1, len(shown), sharey=True, squeeze=False)[0]
-    heights = [100 * row["accuracy"] for row in scored]
-    margin = max(0.12 * (max(heights) - min(heights)), 0.5)
+    panels[0].set_ylabel("accuracy, %")
+    handles = {}
     for axes, key in zip(panels, shown):
         label, unit = AXES[key]
         axes.set(xscale="log", xlabel=label)
-        axes.set_ylim(min(heights) - margin, max(heights) + margin)
-        for row in lines:
-            axes.axhline(
-                100 * row["accuracy"], color=color(row), lw=1.1, ls=_dash(row)
-            )
-        for row in files:
-            if row[key]:
+        for row in scored:
+            height = 100 * row["accuracy"]
+            if row["format"] == "keras":
+                look = {"ls": _dash(row), "lw": 1.1, "color": color(row)}
+                drawn = axes.axhline(height, **look)
+            elif row[key]:
                 marker, size = MARKERS[row["format"]]
-                axes.plot(
-                    row[key] / unit,
-                    100 * row["accuracy"],
-                    marker,
-                    color=color(row),
-                    markersize=size,
-                    markeredgecolor="white",
-                    alpha=0.8,
-                )
+                look = {"ls": "", "markersize": size, "color": color(row)}
+                look |= {"markeredgecolor": "white", "alpha": 0.8}
+                place = row[key] / unit
+                (drawn,) = axes.plot(place, height, marker, **look)
+            else:
+                continue
+            name = f"{_cut(title(row))}: {units.percent(row['accuracy'], 1)}"
+            handles[name] = drawn
         _set_limits(axes, [row[key] / unit for row in files if row[key]])
-    panels[0].set_ylabel("accuracy, %")
-    _name_lines(panels[-1], lines)
-    _name_markers(figure, {row["format"] for row in files})
-    figure.draw_without_rendering()
-    for axes, key in zip(panels, shown):
-        points = [
-            (row[key] / AXES[key][1], 100 * row["accuracy"], row)
-            for row in files
-            if row[key]
-        ]
-        place_labels(
-            axes,
-            [(x, y, _cut(title(row)), ink(row)) for x, y, row in points],
-            [100 * row["accuracy"] for row in lines],
-        )
+    figure.legend(handles.values(), handles, loc="outside right upper")
     return figure
-
-
-def _name_markers(figure, formats):
-    from matplotlib.lines import Line2D
-
-    marks = [
-        Line2D([], [], ls="", marker=mark, ms=size, c=style.GRAY, label=name)
-        for name, (mark, size) in MARKERS.items()
-        if name in formats
-    ]
-    figure.legend(handles=marks, loc="outside lower center", ncols=len(marks))
 
 
 def _dash(row):
@@ -142,29 +107,9 @@ def _dash(row):
 
 def _set_limits(axes, values):
     low, high = min(values), max(values)
-    # A third of the axis on each side, for the names.
-    room = max((high / low) ** 0.33, 1.6)
+    room = max((high / low) ** 0.12, 1.3)
     axes.set_xlim(low / room, high * room)
     style.plain_log(axes.xaxis, room * room * high / low)
-
-
-def _name_lines(axes, lines):
-    low, high = axes.get_ylim()
-    gap = 0.11 * (high - low)
-    heights = [100 * row["accuracy"] for row in lines]
-    places = spread(heights, gap, low, high - gap / 2)
-    for row, height, place in zip(lines, heights, places):
-        axes.annotate(
-            f"{_cut(title(row))}\n{units.percent(row['accuracy'], 1)}",
-            (1.0, height),
-            (1.06, place),
-            xycoords=axes.get_yaxis_transform(),
-            color=ink(row),
-            fontsize=8.5,
-            va="center",
-            annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": color(row), "lw": 0.7},
-        )
 
 
 def _draw_relative(new_figure, rows):

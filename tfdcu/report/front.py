@@ -1,8 +1,9 @@
 """The front of a search as a table and a picture."""
 
+import textwrap
+
 from tfdcu.report import style
 from tfdcu.report import units
-from tfdcu.report.label_placement import place_labels
 
 COSTS = {
     "macs": ("macs", units.count, 1),
@@ -57,7 +58,8 @@ def front_figure(record):
 
     Hollow points are trials as they were judged, perhaps after a short
     training; filled ones are students trained in full, those on the front
-    joined by steps. The horizontal axis is logarithmic.
+    joined by steps. The legend names the trials of the front from left to
+    right. The horizontal axis is logarithmic.
 
     Args:
         record: What `tfdcu.search` returned.
@@ -85,6 +87,10 @@ def _name(one):
     elif not one["on_front"]:
         mark = ", not on the front"
     return f"trial {one['trial']}{mark}"
+
+
+def _names(students):
+    return ", ".join(one["trial"] for one in students)
 
 
 def _brief(value):
@@ -136,26 +142,21 @@ def _draw(new_figure, record):
         "o-",
         drawstyle="steps-post",
         markersize=8,
-        label="front, trained in full",
+        label=textwrap.fill(
+            f"front, trained in full: trials {_names(on_front)}", 50
+        ),
         **line,
     )
     mark = {"c": style.ORANGE, "markersize": 14, "markeredgecolor": "white"}
-    _points(axes, places(chosen, quality), "*", "chosen", **mark)
+    label = f"chosen: trial {_names(chosen)}"
+    _points(axes, places(chosen, quality), "*", label, **mark)
     _points(axes, teacher, "s", "teacher", c=style.BLACK, markersize=8)
     _limit(axes, record, unit)
     every = [x for x, _ in [*trials, *teacher, *places(students, quality)]]
     room = max((max(every) / min(every)) ** 0.12, 1.2)
     axes.set_xlim(min(every) / room, max(every) * room)
     style.plain_log(axes.xaxis, room * room * max(every) / min(every))
-    figure.legend(loc="outside lower center", ncols=6, fontsize=8.5)
-    figure.draw_without_rendering()
-    place_labels(
-        axes,
-        [
-            (x, y, one["trial"], style.BLUE)
-            for one, (x, y) in zip(on_front, places(on_front, quality))
-        ],
-    )
+    figure.legend(loc="outside lower center", ncols=3, fontsize=8.5)
     return figure
 
 

@@ -1,16 +1,17 @@
-"""The one record of a run, from which everything in this room is drawn."""
+"""The record of a run, from which the table, pictures and page are made."""
 
+import dataclasses
 import json
 import math
 import numbers
+import reprlib
 from pathlib import Path
 
 from tfdcu.workdir.atomic import atomic_write
 
 FORMATS = ("keras", "float32", "float16", "dynamic", "int8")
-FRACTIONS = ("accuracy", "agreement")
-AMOUNTS = ("params", "macs", "bytes", "gzip_bytes", "latency_ms")
 SECTIONS = {
+    "rows": list,
     "config": dict,
     "versions": dict,
     "seconds": dict,
@@ -24,8 +25,56 @@ SECTIONS = {
 }
 
 
+@dataclasses.dataclass(kw_only=True)
+class Row:
+    """A model or a file of a run; `None` stands for what does not apply.
+
+    Args:
+        name: What it is called, such as `"student"`.
+        format: `"keras"` for a model; of a file `"float32"`, `"float16"`,
+            `"dynamic"` or `"int8"`.
+        accuracy: Fraction of the images that it classifies as labeled.
+        agreement: Fraction of the images of which a file predicts the class
+            that its Keras model does.
+        params, macs: Counts.
+        bytes, gzip_bytes: Sizes of the file.
+        latency_ms: Median time of one inference.
+
+    Raises:
+        ValueError: If a value is of the wrong type or out of range.
+
+    Example:
+
+    >>> row = Row(name="teacher", format="keras", accuracy=0.99, params=9098)
+    >>> dataclasses.asdict(row)["accuracy"]
+    0.99
+    """
+
+    name: str
+    format: str
+    accuracy: float | None = None
+    agreement: float | None = None
+    params: int | None = None
+    macs: int | None = None
+    bytes: int | None = None
+    gzip_bytes: int | None = None
+    latency_ms: float | None = None
+
+    def __post_init__(self):
+        (_, name), (_, kind), *others = vars(self).items()
+        valid = isinstance(name, str) and name.strip()
+        _check(valid, "`name` of a row", "a string that is not empty", name)
+        row = f"of row {name!r}"
+        _check(kind in FORMATS, f"`format` {row}", f"one of {FORMATS}", kind)
+        for key, value in others:
+            high = 1 if key in ("accuracy", "agreement") else math.inf
+            number = isinstance(value, numbers.Real) and 0 <= value <= high
+            expected = f"a number from 0 to {high}, or None"
+            _check(value is None or number, f"`{key}` {row}", expected, value)
+
+
 def write_report(path, record):
-    """Check a record and write it as JSON, whole or not at all.
+    """Check a record and write it as JSON, the whole file or none.
 
     The file is written beside its place and then renamed, so that a run
     killed meanwhile leaves the old file or the new one. NaN and infinities
@@ -34,13 +83,10 @@ def write_report(path, record):
     Args:
         path: Where the record goes, usually `workdir/report.json`. Missing
             folders are made.
-        record: A dict. `rows` is required: a list of flat dicts with the keys
-            `name`, `format` (one of `FORMATS`), `accuracy` and `agreement`
-            (fractions from 0 to 1), `params`, `macs`, `bytes`, `gzip_bytes`
-            (counts) and `latency_ms`, each of them null where it does not
-            apply. `config`, `versions`, `seconds`, `history`,
-            `channels`, `diagnosis`, `selection`, `notes`, `skipped` and
-            `classes` may stand beside it.
+        record: A dict. `rows` is required: a list of at least one flat dict
+            with the fields of `Row`. `config`, `versions`, `seconds`,
+            `history`, `channels`, `diagnosis`, `selection`, `notes`,
+            `skipped` and `classes` may stand beside it.
 
     Returns:
         The record as it was written: what `read_report(path)` gives back.
@@ -52,9 +98,7 @@ def write_report(path, record):
 
     Example:
 
-    >>> row = {"name": "teacher", "format": "keras", "accuracy": 0.99,
-    ...        "agreement": None, "params": 9098, "macs": 1200000,
-    ...        "bytes": None, "gzip_bytes": None, "latency_ms": None}
+    >>> row = dataclasses.asdict(Row(name="teacher", format="keras"))
     >>> record = write_report("run/report.json", {"rows": [row]})
     """
     record = check_record(plain(record))
@@ -85,91 +129,43 @@ def read_report(path):
     path = path / "report.json" if path.is_dir() else path
     try:
         record = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        received = "no file there"
-    except ValueError as error:
-        received = f"a file that cannot be read as JSON ({error})"
-    else:
-        return check_record(plain(record))
-    raise ValueError(
-        f"The report {path} cannot be read. Expected a JSON file that "
-        f"`write_report` wrote. Received: {received}."
-    )
+    except (FileNotFoundError, ValueError) as error:
+        raise ValueError(
+            f"The report {path} cannot be read. Expected: a JSON file that "
+            f"`write_report` wrote. Received: {error}"
+        ) from error
+    return check_record(plain(record))
 
 
 def check_record(record):
-    """The same record, or a `ValueError` that names what is wrong in it."""
-    rows = record.get("rows") if isinstance(record, dict) else None
-    if not isinstance(rows, list) or not rows:
-        raise ValueError(
-            "A record needs rows. Expected a dict whose 'rows' is a list with "
-            f"at least one dict. Received: {_short(record)}."
-        )
-    unknown = sorted(set(record) - {"rows", *SECTIONS})
-    if unknown:
-        raise ValueError(
-            "A record holds keys that no reader knows. Expected 'rows' and any "
-            f"of {sorted(SECTIONS)}. Received also: {unknown}."
-        )
-    for key, kind in SECTIONS.items():
-        if not isinstance(record.get(key, kind()), kind):
-            raise ValueError(
-                f"'{key}' of a record has the wrong type. Expected a "
-                f"{kind.__name__}. Received: {_short(record[key])}."
-            )
-    for index, row in enumerate(rows):
-        _check_row(index, row)
-    names = [(row["name"], row["format"]) for row in rows]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise ValueError(
-            "Two rows of a record cannot be told apart. Expected each pair of "
-            f"name and format once. Received more than once: {twice}."
-        )
+    """Return the record, or raise a `ValueError` that names what is wrong."""
+    _check(isinstance(record, dict), "a record", "a dict", record)
+    rows = record.get("rows")
+    _check(rows, "`rows` of a record", "a list of at least one dict", rows)
+    for key, value in record.items():
+        expected = f"one of {list(SECTIONS)}"
+        _check(key in SECTIONS, "a key of a record", expected, key)
+        kind = SECTIONS[key]
+        expected = f"a {kind.__name__}"
+        valid = isinstance(value, kind)
+        _check(valid, f"`{key}` of a record", expected, value)
+    keys = [field.name for field in dataclasses.fields(Row)]
+    for row in rows:
+        valid = isinstance(row, dict) and set(row) == set(keys)
+        _check(valid, "a row", f"a dict with the keys {keys}", row)
+        Row(**row)
+    pairs = [(row["name"], row["format"]) for row in rows]
+    expected = "each pair of name and format once"
+    _check(len(set(pairs)) == len(pairs), "the rows", expected, pairs)
     return record
 
 
-def _check_row(index, row):
-    wanted = ("name", "format", *FRACTIONS, *AMOUNTS)
-    keys = set(row) if isinstance(row, dict) else set()
-    if not keys.issuperset(wanted):
+def _check(valid, name, expected, received):
+    if not valid:
         raise ValueError(
-            f"Row {index} of a record lacks keys. Expected {list(wanted)}, "
-            "null where a value does not apply. Missing: "
-            f"{[key for key in wanted if key not in keys]}."
+            f"Invalid value for {name}. Expected: {expected}. Received: "
+            f"{reprlib.repr(received)}"
         )
-    if not (isinstance(row["name"], str) and row["name"].strip()):
-        _refuse(index, row, "name", "a name, a string that is not empty")
-    if row["format"] not in FORMATS:
-        _refuse(index, row, "format", f"one of {FORMATS}")
-    for key in FRACTIONS:
-        if not _between(row[key], 0, 1):
-            _refuse(index, row, key, "a fraction from 0 to 1 or null")
-    for key in AMOUNTS:
-        if not _between(row[key], 0, math.inf):
-            _refuse(index, row, key, "a number of at least 0 or null")
-    for key, value in row.items():
-        if isinstance(value, dict | list):
-            _refuse(index, row, key, "one plain value, for rows are flat")
-
-
-def _between(value, low, high):
-    if value is None:
-        return True
-    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    return is_number and low <= value <= high
-
-
-def _refuse(index, row, key, expected):
-    raise ValueError(
-        f"'{key}' of row {index} ({_short(row['name'])}) of a record cannot be "
-        f"used. Expected {expected}. Received: {_short(row[key])}."
-    )
-
-
-def _short(value):
-    text = repr(value)
-    return text if len(text) <= 80 else text[:77] + "..."
 
 
 def plain(value):

@@ -11,8 +11,6 @@ GREEN = "#009E73"
 PURPLE = "#CC79A7"
 VERMILION = "#D55E00"
 GRAY = "#8A8A8A"
-# Letters need more contrast on white than areas do.
-TEXT = {ORANGE: "#8A5A00", GREEN: "#00664B", PURPLE: "#99467A"}
 
 SETTINGS = {
     "axes.axisbelow": True,

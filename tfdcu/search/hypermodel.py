@@ -7,15 +7,11 @@ from pathlib import Path
 
 import keras
 import keras_tuner
-import numpy as np
 
-from tfdcu.models.resize import resized
-from tfdcu.pruning import reestimate_statistics
 from tfdcu.search.trials import Trials
 from tfdcu.stages.distill import build_distiller
 from tfdcu.stages.distill import fit_epochs
-from tfdcu.stages.distill import teacher_if_needed
-from tfdcu.stages.prune import sample
+from tfdcu.stages.prune import prune
 from tfdcu.training.checkpoint import Checkpoint
 
 
@@ -84,17 +80,9 @@ class StudentHyperModel(keras_tuner.HyperModel):
         Returns:
             An uncompiled model; `fit` compiles it.
         """
-        config = self.trials.short(self.trials.values(hp))
-        student, kept = self.trials.pruned(config)
-        return build_distiller(
-            student,
-            teacher_if_needed(
-                self.trials.teacher, self.trials.targets(config), config
-            ),
-            config,
-            self.trials.class_shares(config),
-            kept,
-        )
+        run = self.trials.run(self.trials.short(self.trials.values(hp)))
+        prune(run)
+        return build_distiller(run, run.models["pruned"])
 
     def fit(
         self,
@@ -137,23 +125,16 @@ class StudentHyperModel(keras_tuner.HyperModel):
         config = trials.short(values)
         if epochs is not None:
             config["training"] = {**config["training"], "epochs": epochs}
-        splits, export = trials.splits(config), config["export"]
+        run = trials.run(config)
+        splits, export = run.splits, config["export"]
         before = objective.before(model.student, splits, export)
         # A sparse file shrinks with the zeros that training brings.
         unknown = ("bytes",) if export.get("sparse") else ()
         refuse("Refused", objective.refusal(before, unknown))
         start = time.monotonic()
         with tempfile.TemporaryDirectory() as temporary:
-            train_from(
-                model,
-                splits,
-                config,
-                Path(folder or temporary),
-                initial_epoch,
-                # First, because the others save the weights.
-                [*self.caught_up(config, values, splits), *callbacks],
-                trials.targets(config),
-            )
+            folder = Path(folder or temporary)
+            train_from(run, model, folder, initial_epoch, callbacks)
         seconds = time.monotonic() - start
         after = before | objective.after(model.student, splits, export)
         refuse("Over a limit after training", objective.refusal(after))
@@ -165,16 +146,6 @@ class StudentHyperModel(keras_tuner.HyperModel):
             **after,
         }
 
-    def caught_up(self, config, values, splits):
-        """The callbacks that make a trial shorter than the run comparable."""
-        given = (
-            config["transfer"].get("batchnorm") == "frozen"
-            or config["reestimate"].get("images") is not None
-        )
-        if given or not self.trials.is_short(config, values):
-            return ()
-        return (RecalibrateBatchNorm(sample(splits, config["seed"])),)
-
 
 def refuse(what, reason):
     """End a trial for good if there is a reason."""
@@ -182,12 +153,17 @@ def refuse(what, reason):
         raise keras_tuner.errors.FailedTrialError(f"{what}: {reason}")
 
 
-def train_from(
-    model, splits, config, folder, initial_epoch, callbacks, targets
-):
+def train_from(run, model, folder, initial_epoch, callbacks):
     """Train with the weights at hand as those after `initial_epoch`.
 
     A checkpoint in `folder` goes before them.
+
+    Args:
+        run: The `Run` of a trial.
+        model: The `AlignedDistiller`.
+        folder: Where the checkpoint lies.
+        initial_epoch: How many epochs the weights have seen.
+        callbacks: More `keras.callbacks`.
     """
     checkpoint = Checkpoint(folder)
     checkpoint.set_model(model)
@@ -202,27 +178,6 @@ def train_from(
 
     callback = keras.callbacks.LambdaCallback(on_train_begin=keep_time)
     # Trials are judged once, at the end.
-    splits = dataclasses.replace(splits, validation=None)
-    fit_epochs(model, splits, config, folder, [callback, *callbacks], targets)
-
-
-class RecalibrateBatchNorm(keras.callbacks.Callback):
-    """At the end of a short run give BatchNorm the statistics of a long one.
-
-    Its moving averages follow the weights over some hundred steps. A trial of
-    a few dozen would be judged by statistics that are not its own; they are
-    computed anew on images of the pool, before the weights are saved.
-
-    Args:
-        images: Float32 array of images of the pool.
-    """
-
-    def __init__(self, images):
-        super().__init__()
-        self.images = images
-
-    def on_epoch_end(self, epoch, logs=None):
-        if epoch + 1 == self.params["epochs"]:
-            student = self.model.student
-            images = np.asarray(resized(self.images, student.input_shape))
-            reestimate_statistics(student, images)
+    splits = dataclasses.replace(run.splits, validation=None)
+    run = dataclasses.replace(run, splits=splits)
+    fit_epochs(run, model, folder, [callback, *callbacks])

@@ -1,6 +1,5 @@
 """The search: trials, their front, and its students trained in full."""
 
-import contextlib
 import gc
 import json
 import os
@@ -19,9 +18,6 @@ from tfdcu.workdir.fingerprint import fingerprint
 from tfdcu.workdir.fingerprint import fingerprint_of
 from tfdcu.workdir.fingerprint import versions
 from tfdcu.workdir.workdir import Workdir
-
-# Arguments that may change when a search is called again to go on.
-EXTENDABLE = ("max_trials", "max_winners")
 
 
 def search(
@@ -47,7 +43,6 @@ def search(
     batches=None,
     select=None,
     channels=None,
-    iterative=None,
     targets=None,
     sparsity=None,
     transfer=None,
@@ -89,8 +84,6 @@ def search(
             `tfdcu.compress`.
         select: As in `tfdcu.compress`; a trial's share of the pool is one of
             what is kept.
-        iterative: As in `tfdcu.compress`, for the winners; trials prune at
-            once.
         targets: As in `tfdcu.compress`; all trials share those of the same
             views.
         workdir: Folder of the search.
@@ -144,17 +137,37 @@ def search(
     ...     cost="latency_ms", limits={"bytes": 200_000},
     ... )
     """
-    options = dict(locals())
-    where = options.pop("workdir")
     from tfdcu.search.tuners import TUNERS
     from tfdcu.search.tuners import is_distributed
 
-    searching = {
-        name: options.pop(name)
-        for name in ("max_trials", "max_winners", "tuner")
-    }
-    check_search(**searching, tuners=TUNERS)
-    trials = Trials(**options, folder=where)
+    check_search(max_trials, max_winners, tuner, TUNERS)
+    trials = Trials(
+        teacher,
+        labeled,
+        unlabeled,
+        space=space,
+        student=student,
+        validation=validation,
+        test=test,
+        cost=cost,
+        quality=quality,
+        limits=limits,
+        pool_share=pool_share,
+        epochs_share=epochs_share,
+        tradeoff=tradeoff,
+        folder=workdir,
+        seed=seed,
+        data=data,
+        batches=batches,
+        select=select,
+        channels=channels,
+        targets=targets,
+        sparsity=sparsity,
+        transfer=transfer,
+        training=training,
+        reestimate=reestimate,
+        export=export,
+    )
     trials.check()
     identity = {
         **trials.config,
@@ -164,20 +177,21 @@ def search(
         "images": trials.whole(trials.config).describe(),
         "space": {leaf.name: repr(leaf) for leaf in trials.leaves},
         "tuner": tuner,
-        **{
-            name: options[name]
-            for name in ("cost", "limits", "pool_share", "epochs_share")
-        },
+        "cost": cost,
+        "limits": limits,
+        "pool_share": pool_share,
+        "epochs_share": epochs_share,
         "quality": trials.objective.quality,
         "tradeoff": tradeoff,
     }
-    run = Workdir(where, identity, versions())
+    run = Workdir(workdir, identity, versions())
     record = run.read_json("front.json")
-    if record and all(record[k] == searching[k] for k in EXTENDABLE):
+    sizes = {"max_trials": max_trials, "max_winners": max_winners}
+    if record and all(record[name] == size for name, size in sizes.items()):
         print(f"This search is finished.\n{front_table(record)}")
         return record
     with run.stage("trials"):
-        outcomes = all_trials(run, trials, **searching)
+        outcomes = all_trials(run, trials, max_trials, tuner)
     if outcomes is None:
         return None
     finished = [one for one in outcomes if one["status"] == "finished"]
@@ -194,7 +208,8 @@ def search(
         ]
     seconds = run.seconds()
     record = {
-        **{name: searching[name] for name in searching},
+        **sizes,
+        "tuner": tuner,
         "quality": trials.objective.quality,
         "cost": cost,
         "limits": trials.objective.limits,
@@ -224,7 +239,7 @@ def check_search(max_trials, max_winners, tuner, tuners):
             )
 
 
-def all_trials(run, trials, max_trials, tuner, max_winners):
+def all_trials(run, trials, max_trials, tuner):
     """The outcomes of all trials, or `None` in a worker."""
     from tfdcu.search.hypermodel import StudentHyperModel
     from tfdcu.search.tuners import is_chief
@@ -244,9 +259,14 @@ def all_trials(run, trials, max_trials, tuner, max_winners):
     logs = keras.callbacks.TensorBoard(
         run.path / "logs" / "trials", write_graph=False
     )
-    # keras-tuner collects garbage after every trial.
-    with without_what_stays():
+    # Each trial ends with full garbage collections, of two tenths of a second
+    # each where they walk through the libraries.
+    gc.collect()
+    gc.freeze()
+    try:
         made.search(callbacks=[logs])
+    finally:
+        gc.unfreeze()
     if is_distributed() and not is_chief():
         print(f"{os.environ['KERASTUNER_TUNER_ID']}: no trial is left.")
         return None
@@ -279,21 +299,3 @@ def written(run, record):
     run.write_json("front.json", record)
     print(f"\n{table}\n\nThe front as a picture: {run.path / 'front.png'}")
     return json.loads(json.dumps(record))
-
-
-@contextlib.contextmanager
-def without_what_stays():
-    """Inside the block, collections pass over all that was there before.
-
-    For many short jobs in one process, with a collection after each: what
-    the first one found there stays as long as the process. Of nested blocks
-    the outermost ends it; what the process itself froze before stays frozen.
-    """
-    outermost = gc.get_freeze_count() == 0
-    gc.collect()
-    gc.freeze()
-    try:
-        yield
-    finally:
-        if outermost:
-            gc.unfreeze()

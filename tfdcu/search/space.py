@@ -12,7 +12,7 @@ from tfdcu.stages.config import SECTIONS
 from tfdcu.stages.config import check_options
 
 # What trials prune at once cannot be searched; winners follow it.
-ONLY_IN_FULL = ("iterative",)
+ONLY_IN_FULL = ("channels.rounds",)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,11 +102,15 @@ def read_space(space, config):
     """
     leaves = []
     for section, fields in by_section(space).items():
-        check_names(
-            "section", [section], [s for s in SECTIONS if s not in ONLY_IN_FULL]
-        )
-        check_options(section, fields, *SECTIONS[section])
+        check_names("section", [section], SECTIONS)
+        check_options(section, fields, SECTIONS[section])
         for field, values in fields.items():
+            if f"{section}.{field}" in ONLY_IN_FULL:
+                raise ValueError(
+                    "Trials prune in one round, whatever the config says. "
+                    f"Expected: fields other than {ONLY_IN_FULL}. Received: "
+                    f"{section}.{field}={values!r}"
+                )
             if values is not None:
                 stands = standing_value(config, section, field)
                 leaves.append(leaf(f"{section}.{field}", values, stands))
@@ -153,7 +157,7 @@ def standing_value(config, section, field):
     """What a field is without a search: the config's value or the default."""
     if field in config[section]:
         return config[section][field]
-    default = inspect.signature(SECTIONS[section][0]).parameters[field].default
+    default = inspect.signature(SECTIONS[section]).parameters[field].default
     return None if default is inspect.Parameter.empty else default
 
 

@@ -8,10 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tfdcu.data import prepare
-from tfdcu.models import at_size
 from tfdcu.models import copy_of
-from tfdcu.models import load
 from tfdcu.pool.diagnose import diagnose
 from tfdcu.pruning import score_channels
 from tfdcu.search.objective import Objective
@@ -22,11 +19,11 @@ from tfdcu.stages.config import SECTIONS
 from tfdcu.stages.config import check_config
 from tfdcu.stages.config import check_needs
 from tfdcu.stages.config import check_values
-from tfdcu.stages.config import image_shape_of
-from tfdcu.stages.prune import prune
 from tfdcu.stages.prune import sample
-from tfdcu.stages.select import chosen_pool
-from tfdcu.stages.select import with_pool
+from tfdcu.stages.run import Run
+from tfdcu.stages.select import select
+from tfdcu.stages.start import open_all
+from tfdcu.stages.start import open_splits
 from tfdcu.stages.targets import MIXING
 from tfdcu.stages.targets import store_targets
 from tfdcu.training.train import train
@@ -98,18 +95,17 @@ class Trials:
                 f"a search over {[leaf.name for leaf in self.leaves]}"
             )
         self.pool_share, self.epochs_share = pool_share, epochs_share
-        teacher = load(teacher)
-        self.image_shape = image_shape_of(teacher, config["data"])
-        self.teacher = at_size(teacher, self.image_shape)
-        self.student = None
-        if student is not None:
-            self.student = at_size(load(student), self.image_shape)
         self.sources = {
             "labeled": labeled,
             "unlabeled": unlabeled,
             "validation": validation,
             "test": test,
         }
+        self.teacher, self.student, splits = open_all(
+            teacher, student, self.sources, config, seed
+        )
+        self.image_shape = splits.unlabeled.image_shape
+        self.prepared = {key_of(config["data"]): splits}
         drawn = config["data"].get("validation_per_class")
         has_labels = validation is not None or (labeled is not None and drawn)
         quality = quality or ("accuracy" if has_labels else "agreement")
@@ -123,11 +119,7 @@ class Trials:
                 "quality='agreement', which needs no labels. Received: "
                 f"quality={quality!r} without either"
             )
-        if quality == "agreement":
-            held = config["data"].get("pool_validation")
-            config["data"]["pool_validation"] = held or None
         self.config = {**config, "baseline": False, "seed": seed}
-        self.prepared = {}
         self.opened = {}
         self.stored = {}
         self.known = {}
@@ -160,12 +152,6 @@ class Trials:
             check_needs(config, self.sources["labeled"], baseline=False)
             check_values(config, splits, self.teacher, self.student)
 
-    def is_short(self, config, values):
-        """Whether a trial is less than the run in full of these values."""
-        return self.pool_share < 1 or epochs_of(config) < epochs_of(
-            self.full(values)
-        )
-
     def values(self, hp):
         """The values of a `keras_tuner.HyperParameters`, by leaf."""
         return {leaf.name: leaf.ask(hp) for leaf in self.leaves}
@@ -182,15 +168,15 @@ class Trials:
         return config
 
     def whole(self, config):
-        """The data of a config before anything is chosen, opened once."""
+        """The data of a config before anything is selected, opened once."""
         key = key_of(config["data"])
         if key not in self.prepared:
-            options = {**config["data"], "image_shape": self.image_shape}
-            self.prepared[key] = prepare(
-                **self.sources,
-                num_classes=self.teacher.output_shape[-1],
-                seed=config["seed"],
-                **options,
+            self.prepared[key] = open_splits(
+                self.teacher,
+                self.sources,
+                config,
+                self.image_shape,
+                config["seed"],
             )
         return self.prepared[key]
 
@@ -204,15 +190,12 @@ class Trials:
 
     def open(self, config):
         """See `splits`."""
-        splits, seed = self.whole(config), config["seed"]
-        chosen = chosen_pool(
-            self.teacher, splits, seed=seed, **config["select"]
-        )
-        splits = with_pool(splits, chosen)
-        pool = splits.unlabeled
+        run = Run(config, self.teacher, self.whole(config), self.folder)
+        select(run)
+        splits, pool = run.splits, run.splits.unlabeled
         if self.pool_share < 1:
             num = max(1, round(self.pool_share * pool.num_images))
-            generator = np.random.default_rng(seed)
+            generator = np.random.default_rng(config["seed"])
             pool = pool.subset(
                 generator.choice(pool.num_images, num, replace=False)
             )
@@ -231,6 +214,31 @@ class Trials:
                 held[name] = source.in_memory()
         return dataclasses.replace(splits, **held)
 
+    def run(self, config):
+        """A new `Run` of a config, for a trial.
+
+        Args:
+            config: Dict of sections, as `short` gives it.
+
+        Returns:
+            A `Run` on the trial's share of the pool, which has gone through
+            the stages before the pruning.
+        """
+        if self.student is None:
+            channels = {**config["channels"], "rounds": 1}
+            channels["importance"] = self.importance(config)
+            config = {**config, "channels": channels}
+        return Run(
+            config,
+            self.teacher,
+            self.splits(config),
+            self.folder,
+            given_student=self.student and copy_of(self.student),
+            diagnosis={"shares": self.class_shares(config)},
+            targets=self.targets(config),
+            models={"teacher": self.teacher},
+        )
+
     def targets(self, config):
         """The teacher's targets of a config, made once, or `None`."""
         batches = config["batches"]
@@ -243,13 +251,10 @@ class Trials:
             *mixing,
         )
         if key not in self.stored:
-            self.stored[key] = store_targets(
-                self.teacher,
-                self.splits(config),
-                self.folder / "targets",
-                config,
-                **config["targets"],
-            )
+            splits = self.splits(config)
+            run = Run(config, self.teacher, splits, self.folder)
+            store_targets(run)
+            self.stored[key] = run.targets
         return self.stored[key]
 
     def class_shares(self, config):
@@ -263,7 +268,7 @@ class Trials:
             self.shares[key] = found["shares"]
         return self.shares[key]
 
-    def worth(self, config):
+    def importance(self, config):
         """The importance of the teacher's channels, found out once."""
         name = config["channels"].get("importance")
         if callable(name):
@@ -278,16 +283,6 @@ class Trials:
                 seed=seed,
             )
         return self.known[key]
-
-    def pruned(self, config):
-        """(An untrained student, the channels it kept): new ones each time."""
-        if self.student is not None:
-            return copy_of(self.student), {}
-        channels = {**config["channels"], "importance": self.worth(config)}
-        config = {**config, "channels": channels}
-        splits = self.splits(config)
-        student, plan = prune(self.teacher, self.teacher, splits, config)
-        return student, plan.kept_channels()
 
 
 def epochs_of(config):

@@ -87,14 +87,15 @@ class Sparsify(keras.callbacks.Callback):
     Example:
 
     ```python
-    model.fit(x, y, epochs=20, callbacks=[tfdcu.Sparsify(0.8)])
+    model.fit(x, y, epochs=20, callbacks=[tfdcu.Sparsify(final_sparsity=0.8)])
     ```
     """
 
     def __init__(
         self,
-        final_sparsity,
+        model=None,
         *,
+        final_sparsity,
         schedule="polynomial",
         initial_sparsity=0.0,
         begin_step=0,
@@ -105,7 +106,6 @@ class Sparsify(keras.callbacks.Callback):
         m_by_n=None,
         layers=None,
         exclude=(),
-        model=None,
     ):
         super().__init__()
         self.final_sparsity = final_sparsity

@@ -19,52 +19,32 @@ from tfdcu.sparsity.sparsify import Sparsify
 from tfdcu.stages.prune import pruning_schedule
 from tfdcu.stages.reestimate import Reestimate
 from tfdcu.stages.select import check_chosen
-from tfdcu.stages.select import chosen_pool
+from tfdcu.stages.select import choose_pool
 from tfdcu.stages.targets import check_targets
-from tfdcu.stages.targets import store_targets
+from tfdcu.stages.targets import make_targets
 from tfdcu.training.train import check_training
 from tfdcu.training.train import train
 
-# Each section of a config: the function it is the keywords of, and the
-# keywords that `compress` gives itself.
+# Each section of a config, and the function that has its fields as options:
+# keyword-only arguments. What the stages pass themselves comes before those.
 SECTIONS = {
-    "data": (
-        prepare,
-        ("labeled", "unlabeled", "validation", "test", "num_classes", "seed"),
-    ),
-    "batches": (
-        training_batches,
-        ("labeled", "unlabeled", "views", "labeled_views", "targets")
-        + ("epochs", "image_shape", "value_range", "data_dir", "seed"),
-    ),
-    "select": (chosen_pool, ("teacher", "splits", "seed")),
-    "targets": (store_targets, ("teacher", "splits", "folder", "config")),
-    "channels": (
-        prune_channels,
-        ("model", "measure", "images", "rounds", "seed"),
-    ),
-    "iterative": (pruning_schedule, ("channels",)),
-    "sparsity": (Sparsify, ("model",)),
-    "transfer": (
-        AlignedDistiller,
-        ("student", "teacher", "class_shares", "kept"),
-    ),
-    "training": (
-        train,
-        ("model", "batches", "steps", "folder", "validation_data", "callbacks")
-        + ("seed",),
-    ),
-    "reestimate": (Reestimate, ("splits",)),
-    "export": (
-        export_all,
-        ("model", "folder", "calibration", "images", "classes", "value_range")
-        + ("name", "seed"),
-    ),
+    "data": prepare,
+    "batches": training_batches,
+    "select": choose_pool,
+    "targets": make_targets,
+    "channels": prune_channels,
+    "sparsity": Sparsify,
+    "transfer": AlignedDistiller,
+    "training": train,
+    "reestimate": Reestimate,
+    "export": export_all,
 }
 
 # Fields of earlier versions, and what to write instead.
 RENAMED = {
     "channels.repair": "channels.reconstruct",
+    "iterative.rounds": "channels.rounds",
+    "iterative.epochs": "nothing; the student is trained after the last round",
     "channels.scope": "nothing; scores are compared across all layers, and "
     "channels.per_layer sets the share of one",
     "channels.tolerance": "nothing; what is below the budget is taken",
@@ -76,14 +56,13 @@ RENAMED = {
 }
 
 
-def check_options(name, section, function, reserved=()):
-    """A section as a dict, or the error of the first key that does not fit.
+def check_options(name, section, function):
+    """A section as a dict, or the error of the first field that is none.
 
     Args:
         name: What the user calls the section.
-        section: Dict of keywords, or `None` for all defaults.
-        function: The function or class that the keywords are for.
-        reserved: Keywords that the caller gives itself.
+        section: Dict of options, or `None` for all defaults.
+        function: The function or class that the options are for.
 
     Returns:
         The section as a new dict.
@@ -94,19 +73,14 @@ def check_options(name, section, function, reserved=()):
     """
     if section is not None and not hasattr(section, "items"):
         raise ValueError(
-            f"The section '{name}' is not a dict. Expected: keywords of "
+            f"The section '{name}' is not a dict. Expected: options of "
             f"`{function.__name__}`. Received: {section!r}"
         )
     section = dict(section or {})
-    known = option_names(function, reserved)
+    known = option_names(function)
     for key in section:
-        if key not in known and f"{name}.{key}" in RENAMED:
-            raise ValueError(
-                f"The field '{name}.{key}' was renamed or removed. Expected: "
-                f"{RENAMED[f'{name}.{key}']}. Received: "
-                f"{name}.{key}={section[key]!r}"
-            )
         if key not in known:
+            refuse_renamed(name, section)
             near = difflib.get_close_matches(key, known, n=1)
             hint = f"; the nearest is '{near[0]}'" if near else ""
             raise ValueError(
@@ -116,13 +90,22 @@ def check_options(name, section, function, reserved=()):
     return section
 
 
-def option_names(function, reserved=()):
-    """Names of a function's parameters, less those that are `reserved`."""
-    gathering = inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL
+def refuse_renamed(name, section):
+    """Raise if a section has a field of an earlier version."""
+    for key, value in section.items():
+        if f"{name}.{key}" in RENAMED:
+            raise ValueError(
+                f"The field '{name}.{key}' was renamed or removed. Expected: "
+                f"{RENAMED[f'{name}.{key}']}. Received: {name}.{key}={value!r}"
+            )
+
+
+def option_names(function):
+    """Names of the keyword-only arguments of a function or class."""
     return [
         parameter.name
         for parameter in inspect.signature(function).parameters.values()
-        if parameter.name not in reserved and parameter.kind not in gathering
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY
     ]
 
 
@@ -198,13 +181,14 @@ def check_values(config, splits, teacher, student=None):
     for model in (teacher, student or teacher):
         check_layers(model)
     if student is None:
+        pruning_schedule(config)
         check_channels(teacher, **config["channels"])
     else:
         # The check of a head puts it there.
         student = copy_of(student)
     few = splits.labeled and splits.labeled.subset([0])
     pool = splits.unlabeled.subset([0])
-    training_batches(few, pool, epochs=range(1), **config["batches"])
+    training_batches(few, pool, range(1), **config["batches"])
     AlignedDistiller(
         student or teacher,
         teacher,
@@ -217,7 +201,6 @@ def check_values(config, splits, teacher, student=None):
         Sparsify(**config["sparsity"])
     check_training(**config["training"])
     Reestimate(splits, **config["reestimate"])
-    pruning_schedule(config["channels"], **config["iterative"])
     check_targets(config, teacher.output_shape[-1])
     check_formats(
         config["export"].get("formats", FORMATS),
@@ -234,7 +217,9 @@ def check_config(given):
     Returns:
         Dict from each name in `SECTIONS` to a new dict.
     """
+    for name in set(given) - set(SECTIONS):
+        refuse_renamed(name, given[name] or {})
     return {
-        name: check_options(name, given.get(name), *SECTIONS[name])
+        name: check_options(name, given.get(name), SECTIONS[name])
         for name in SECTIONS
     }

@@ -1,10 +1,15 @@
-"""The stages of a run, each fed by its section of the config."""
+"""The stage that trains the student to follow its teacher."""
 
 import keras
 
 from tfdcu.data import evaluation_batches
 from tfdcu.data import training_batches
 from tfdcu.distill import AlignedDistiller
+from tfdcu.distill.validation import Validation
+from tfdcu.distill.validation import overfit_warning
+from tfdcu.distill.validation import training_harmed
+from tfdcu.distill.validation import validation_sources
+from tfdcu.graph.profile import profile
 from tfdcu.models.resize import resized
 from tfdcu.report import Progress
 from tfdcu.sparsity.sparsify import Sparsify
@@ -14,28 +19,88 @@ from tfdcu.training.train import train
 from tfdcu.workdir.workdir import save_model
 
 
-def teacher_if_needed(teacher, targets, config):
-    """The teacher where more than its logits is asked: targets hold these."""
-    options = config["transfer"]
-    follows = options.get("features") is not None
-    follows = follows or options.get("head") == "teacher"
-    return teacher if follows or targets is None else None
+def distill(run):
+    """Train the student; keep it as it was if training makes it worse.
 
-
-def build_distiller(student, teacher, config, class_shares=None, kept=None):
-    """What trains the student; its domain classifier starts from the seed.
-
-    The teacher is `None` where it is not asked. The shares of classes are
-    needed where the mimic term is balanced, the teacher's channels that were
-    kept where features are followed or the head is the teacher's.
+    Args:
+        run: A `Run`; `models["student"]` is set and `notes` extended.
     """
-    keras.utils.set_random_seed(config["seed"])
+    for name in ("teacher", "pruned"):
+        cost = profile(run.models[name])
+        print(f"{name}: {cost['params']:,} parameters, {cost['macs']:,} macs")
+
+    def make():
+        student = trained_student(run)
+        return run.models["pruned"] if harm(run) else student
+
+    run.models["student"] = run.cached_model("student", make)
+    history = run.workdir.read_json("training/student.json")
+    run.notes += harm(run) or overfit_warning(history)
+
+
+def trained_student(run):
+    """The student after training, measured before it and after each epoch."""
+    # Training changes the model it is given.
+    student = run.cached_model("pruned", lambda: run.models["pruned"])
+    model = build_distiller(run, student)
+    validation = Validation(
+        validation_sources(run.splits),
+        run.teacher,
+        run.config["targets"].get("mirror", False),
+    )
+    run.cached_json(
+        "training/student_start.json", lambda: validation.measure(model)
+    )
+    return run_training(run, "student", model, [validation])
+
+
+def harm(run):
+    """A sentence where training made the student worse, in a list, or none."""
+    if run.config["sparsity"].get("final_sparsity"):
+        # Zeros that were asked for are worth a loss.
+        return []
+    start = run.workdir.read_json("training/student_start.json")
+    history = run.workdir.read_json("training/student.json")
+    return training_harmed(start, {name: history[name][-1] for name in start})
+
+
+def train_baseline(run):
+    """Train the same student on the labels alone, to compare, if asked for.
+
+    Args:
+        run: A `Run`; `models["baseline"]` is set.
+    """
+    if not run.config["baseline"]:
+        return
+
+    def make():
+        student = run.cached_model("pruned", lambda: run.models["pruned"])
+        return run_training(run, "baseline", student)
+
+    run.models["baseline"] = run.cached_model("baseline", make)
+
+
+def build_distiller(run, student):
+    """What trains a student; its domain classifier starts from the seed.
+
+    Args:
+        run: A `Run` with targets, where they are stored: the teacher is then
+            not asked in training, unless its features are followed.
+        student: A `keras.Model`.
+
+    Returns:
+        An `AlignedDistiller`.
+    """
+    options = run.config["transfer"]
+    features = options.get("features") is not None
+    asked = features or options.get("head") == "teacher" or run.targets is None
+    keras.utils.set_random_seed(run.seed)
     model = AlignedDistiller(
         student,
-        teacher,
-        class_shares=class_shares,
-        kept=kept,
-        **config["transfer"],
+        run.teacher if asked else None,
+        run.class_shares,
+        run.plan["kept"],
+        **options,
     )
     print(f"Aligned after: {', '.join(model.align_layers) or 'no layer'}")
     if model.feature_layers:
@@ -43,46 +108,69 @@ def build_distiller(student, teacher, config, class_shares=None, kept=None):
     return model
 
 
-def run_training(run, name, model, splits, config, targets=None, callbacks=()):
-    """A model after the training run `name`, continued where it stopped."""
+def run_training(run, name, model, callbacks=()):
+    """A model after the training `name`, continued where it stopped.
+
+    Args:
+        run: A `Run` with a workdir.
+        name: Name of the training, and of its history in the workdir.
+        model: An `AlignedDistiller` or a plain classifier, trained in place.
+        callbacks: More `keras.callbacks`.
+
+    Returns:
+        The trained `keras.Model`.
+
+    Raises:
+        FloatingPointError: If it diverges; the last good model is then kept
+            in the workdir.
+    """
     student = getattr(model, "student", model)
     callbacks = [
         *callbacks,
         Progress(name),
-        keras.callbacks.TensorBoard(run.path / "logs" / name),
+        keras.callbacks.TensorBoard(run.folder / "logs" / name),
         keras.callbacks.LambdaCallback(
-            on_epoch_end=lambda epoch, logs: run.keep_time()
+            on_epoch_end=lambda epoch, logs: run.workdir.keep_time()
         ),
     ]
-    folder = run.path / "training" / name
+    folder = run.folder / "training" / name
     try:
-        history = fit_epochs(model, splits, config, folder, callbacks, targets)
+        history = fit_epochs(run, model, folder, callbacks)
     except FloatingPointError as error:
-        kept = run.path / "last_good.keras"
+        kept = run.folder / "last_good.keras"
         save_model(student, kept)
         raise FloatingPointError(
             f"{error}. The last good model is kept in {kept}"
         ) from error
-    run.write_json(f"training/{name}.json", history)
+    run.workdir.write_json(f"training/{name}.json", history)
     return student
 
 
-def fit_epochs(model, splits, config, folder, callbacks=(), targets=None):
-    """The history of a training run, continued where `folder` left it.
+def fit_epochs(run, model, folder, callbacks=()):
+    """The history of a training, continued where `folder` left it.
 
     An `AlignedDistiller` gets both pools, and the targets where there are
     some; a plain classifier gets the labeled half of the same batches.
+
+    Args:
+        run: A `Run`.
+        model, callbacks: As in `run_training`.
+        folder: Where the checkpoint lies.
+
+    Returns:
+        Dict from metric to a list of floats.
     """
+    config, splits = run.config, run.splits
     both = isinstance(model, AlignedDistiller)
 
     def batches(epochs):
         dataset = training_batches(
             splits.labeled,
             splits.unlabeled,
-            epochs=epochs,
+            epochs,
             **view_counts(config),
-            targets=targets if both else None,
-            seed=config["seed"],
+            targets=run.targets if both else None,
+            seed=run.seed,
             **config["batches"],
         )
         return dataset if both else dataset.map(own_size)
@@ -102,8 +190,8 @@ def fit_epochs(model, splits, config, folder, callbacks=(), targets=None):
         batches,
         len(batches(range(1))),
         folder,
-        validation_data=validation,
-        callbacks=callbacks,
-        seed=config["seed"],
+        validation,
+        callbacks,
+        run.seed,
         **config["training"],
     )

@@ -8,6 +8,17 @@ from tfdcu.export import export_all
 from tfdcu.models.resize import resized
 
 
+def export(run):
+    """Write the LiteRT files of teacher and student, each checked.
+
+    Args:
+        run: A `Run`; its `files` are set.
+    """
+    run.files = export_models(
+        run.models, run.splits, run.folder, **run.config["export"]
+    )
+
+
 def export_models(models, splits, folder, **export):
     """The teacher's float32 file and all files of the student, checked.
 
@@ -23,17 +34,18 @@ def export_models(models, splits, folder, **export):
     files = {}
     for name in ("teacher", "student"):
         options = export if name == "student" else {"formats": ("float32",)}
-        paths = export_model(models[name], splits, folder, name=name, **options)
+        paths = export_model(models[name], splits, folder, name, **options)
         files.update({(name, kind): path for kind, path in paths.items()})
     return files
 
 
-def export_model(model, splits, folder, **export):
+def export_model(model, splits, folder, name="student", **export):
     """A model's files, calibrated and checked on images at its own size.
 
     Args:
         model: A `keras.Model`.
         splits, folder, **export: As in `export_models`.
+        name: How the files' names begin.
 
     Returns:
         Dict from format to path.
@@ -45,10 +57,11 @@ def export_model(model, splits, folder, **export):
     return export_all(
         model,
         folder,
-        calibration=calibration,
-        images=images,
-        classes=splits.classes,
-        value_range=splits.unlabeled.value_range,
+        calibration,
+        images,
+        splits.classes,
+        splits.unlabeled.value_range,
+        name,
         **export,
     )
 

@@ -1,5 +1,7 @@
 """What came of a run: one row for each model and file, and why."""
 
+from dataclasses import asdict
+
 import numpy as np
 
 from tfdcu.evaluate import agreement
@@ -8,6 +10,7 @@ from tfdcu.export import explain
 from tfdcu.export import file_sizes
 from tfdcu.export import latency
 from tfdcu.graph.profile import profile
+from tfdcu.report import Row
 
 # How the models of a run are called in its table.
 NAMES = {
@@ -19,7 +22,19 @@ NAMES = {
 NUM_POOL_IMAGES = 1000
 
 
-def measure(models, files, splits):
+def measure(run):
+    """Measure every model and file of the run: accuracy, cost, time.
+
+    Args:
+        run: A `Run`; its `rows` and `notes` are extended.
+    """
+    models = {name: run.models[name] for name in NAMES if name in run.models}
+    rows, notes = measure_models(models, run.files, run.splits)
+    run.rows += rows
+    run.notes += notes
+
+
+def measure_models(models, files, splits):
     """Rows for the report's table, and notes on what they do not say.
 
     Accuracy is of the test images, else of the validation images; a file's
@@ -41,33 +56,27 @@ def measure(models, files, splits):
         whole = profile(model)
         cost = {"params": whole["params"], "macs": whole["macs"]}
         choices, labels = predict_classes(model, images)
-        rows.append(
-            {
-                "name": NAMES[name],
-                "format": "keras",
-                "accuracy": agreement(choices, labels),
-                "agreement": None,
-                **cost,
-                "bytes": None,
-                "gzip_bytes": None,
-                "latency_ms": None,
-            }
+        row = Row(
+            name=NAMES[name],
+            format="keras",
+            accuracy=agreement(choices, labels),
+            **cost,
         )
+        rows.append(asdict(row))
         for (owner, kind), path in files.items():
             if owner != name:
                 continue
             theirs, labels = predict_classes(path, images)
-            rows.append(
-                {
-                    "name": NAMES[name],
-                    "format": kind,
-                    "accuracy": agreement(theirs, labels),
-                    "agreement": agreement(theirs, choices),
-                    **cost,
-                    **file_sizes(path),
-                    "latency_ms": milliseconds[owner, kind],
-                }
+            row = Row(
+                name=NAMES[name],
+                format=kind,
+                accuracy=agreement(theirs, labels),
+                agreement=agreement(theirs, choices),
+                latency_ms=milliseconds[owner, kind],
+                **cost,
+                **file_sizes(path),
             )
+            rows.append(asdict(row))
             if name == "student":
                 notes += explain(rows[-1], rows[1], path)
     return rows, [measured_on, pool_agreement(models, splits), *notes]

@@ -1,4 +1,4 @@
-"""From the teacher to the student: what is cut, at once or round by round."""
+"""The stage that makes the student: channels of the teacher are removed."""
 
 import functools
 
@@ -17,73 +17,100 @@ from tfdcu.pruning import student_of
 NUM_IMAGES = 1024
 
 
-def pruning_schedule(channels, *, rounds=None, epochs=0):
-    """The rounds of an iterative schedule: prune a little, reconstruct, again.
+def prune(run):
+    """Make the student of the teacher, round by round; nothing is trained.
 
-    A budget of share s is met by `rounds` cuts of equal proportion: after
-    round i the share is s^(i / rounds). After each but the last the student
-    is trained for `epochs` epochs. The idea is that of Han et al. 2015
-    (arXiv:1506.02626); equal proportions are ours.
+    A given student is taken as it is.
 
     Args:
-        channels: Dict, the keywords of `prune_channels`.
-        rounds: Int, at least 1; at 1 everything is cut at once. Defaults to
-            `None`: as in `prune_channels`.
-        epochs: Int, at least 0, epochs of training after each round but the
-            last, whose training is the run's own. Defaults to 0.
+        run: A `Run`; `models["pruned"]` and `plan` are set.
+    """
+    parts = [] if run.given_student else pruning_schedule(run.config)
+    model, plans = run.given_student or run.teacher, []
+    for number, part in enumerate(parts, 1):
+        name = "pruned" if part == 1 else f"pruned_{number}"
+        model, plan = prune_round(run, model, part, name, number)
+        plans.append(plan)
+    run.models["pruned"] = run.cached_model("pruned", lambda: model)
+    run.plan = merge_plans(plans)
+
+
+def pruning_schedule(config):
+    """How much of the way to the budget is gone after each round.
+
+    A budget of share s is met by cuts of equal proportion: after round i of n
+    the share is s^(i / n), after Han et al. 2015 (arXiv:1506.02626).
+
+    Args:
+        config: Dict from section to dict; `rounds` in `channels` counts.
 
     Returns:
-        List of (i / rounds, epochs of training after it).
-
-    Raises:
-        ValueError: If a number is out of range.
+        List of floats that ends with 1.
     """
-    if epochs < 0:
-        raise ValueError(
-            "A student is not trained backwards between rounds of pruning. "
-            f"Expected: epochs >= 0. Received: epochs={epochs}"
-        )
-    reconstructed = channels.get("reconstruct") is not False
-    rounds = num_rounds(rounds, channels.get("importance"), reconstructed)
-    return [
-        (number / rounds, epochs if number < rounds else 0)
-        for number in range(1, rounds + 1)
-    ]
+    channels = config["channels"]
+    rounds = num_rounds(
+        channels.get("rounds"),
+        channels.get("importance"),
+        channels.get("reconstruct") is not False,
+    )
+    return [number / rounds for number in range(1, rounds + 1)]
 
 
-def prune(model, teacher, splits, config, part=1.0):
-    """A model without the channels it needs least, and what was cut.
+def prune_round(run, model, part, name, number):
+    """A model after a round and what the round cut, both kept in the run.
+
+    Args:
+        run: A `Run`.
+        model: What the round before left.
+        part: How much of the way to the budget, in (0, 1].
+        name: Name of the model in the run.
+        number: Number of the round.
+
+    Returns:
+        (model, what `rows_of` gives).
+    """
+    plans = []
+
+    def make():
+        smaller, plan = remove_channels(run, model, part)
+        plans.append(rows_of(plan))
+        run.cached_json(f"channels/{number}.json", lambda: plans[0])
+        return smaller
+
+    model = run.cached_model(name, make)
+    return model, run.cached_json(f"channels/{number}.json", lambda: plans[0])
+
+
+def remove_channels(run, model, part):
+    """A model without the channels it needs least, and what was removed.
 
     It is trained whole, whatever the teacher had frozen when it was trained.
 
     Args:
-        model: What is cut: the teacher, or the student of an earlier round.
-        teacher: What the budget is a share of.
-        splits: `tfdcu.data.Splits`; its images show what matters.
-        config: Dict from section to dict.
-        part: How much of the way to the budget, in (0, 1].
+        run, model, part: As in `prune_round`.
 
     Returns:
         (the smaller model, a `ChannelPlan`).
     """
-    channels, seed = dict(config["channels"]), config["seed"]
+    channels = dict(run.config["channels"])
+    channels.pop("rounds", None)
     after = {
         name: channels.pop(name)
         for name in ("reconstruct", "reestimate")
         if name in channels
     }
-    formats = config["export"].get("formats", FORMATS)
-    images = sample(splits, seed)
+    formats = run.config["export"].get("formats", FORMATS)
+    images = sample(run.splits, run.seed)
     plan = plan_round(
         model,
-        teacher,
+        run.teacher,
         part,
         images=images,
-        seed=seed,
+        seed=run.seed,
         measure=_measure("int8" if "int8" in formats else None),
         **channels,
     )
-    student = student_of(plan, images, seed=seed, **after)
+    student = student_of(plan, images, seed=run.seed, **after)
     for layer in student._flatten_layers():
         layer.trainable = True
     return student, plan

@@ -3,13 +3,47 @@
 import numpy as np
 
 from tfdcu.data import images_of
-from tfdcu.graph.profile import profile
+from tfdcu.report import render
+from tfdcu.report import table
+from tfdcu.report import write_report
 
 
-def format_cost(model):
-    """A model's cost in a line."""
-    cost = profile(model)
-    return f"{cost['params']:,} parameters, {cost['macs']:,} macs"
+def report(run):
+    """Write the record of a run and its page with pictures.
+
+    Args:
+        run: A `Run` that has gone through its stages.
+
+    Returns:
+        The record, a dict.
+    """
+    histories = {
+        name: run.workdir.read_json(f"training/{name}.json")
+        for name in ("student", "baseline")
+        if run.workdir.holds(f"training/{name}.json")
+    }
+    record = write_report(
+        run.folder / "report.json",
+        {
+            "rows": run.rows,
+            "config": run.workdir.config,
+            "versions": run.workdir.versions,
+            "seconds": run.workdir.seconds(),
+            "history": histories,
+            "channels": run.plan["groups"],
+            "diagnosis": run.diagnosis,
+            "selection": run.selection,
+            "notes": [
+                *run.notes,
+                *format_unprunable(run.plan["unprunable"]),
+            ],
+            "skipped": by_source(run.splits.skipped),
+            "classes": list(run.splits.classes or ()),
+        },
+    )
+    page = render(record, run.folder, samples(run.splits))
+    print(f"\n{table(record['rows'])}\n\nThe report with pictures: {page}")
+    return record
 
 
 def format_unprunable(unprunable):

@@ -6,28 +6,46 @@ from tfdcu.pool.criteria import check_enough
 from tfdcu.pool.outputs import check_layer
 from tfdcu.pool.select import check_selection
 from tfdcu.pool.select import select_pool
+from tfdcu.report import format_selection
 
 
-def chosen_pool(
-    teacher, splits, *, by=None, keep=None, drop_junk=True, layer=None, seed=0
+def select(run):
+    """Keep of the pool what the section `select` asks for; by default all.
+
+    Args:
+        run: A `Run`; its `splits` and `selection` are changed.
+    """
+    options = run.config["select"]
+    if options.get("by") is None:
+        return
+    chosen = run.cached_json(
+        "selection.json",
+        lambda: choose_pool(run.teacher, run.splits, run.seed, **options),
+    )
+    pool = run.splits.unlabeled.subset(chosen["keep"])
+    run.splits = dataclasses.replace(run.splits, unlabeled=pool)
+    run.selection = chosen["found"]
+    run.say(format_selection(run.selection))
+
+
+def choose_pool(
+    teacher, splits, seed=0, *, by=None, keep=None, drop_junk=True, layer=None
 ):
-    """A run's selection, ready for JSON, or `None` where all is kept.
+    """A run's selection, ready for JSON.
 
     Args:
         teacher: The teacher.
         splits: `tfdcu.data.Splits`.
-        by: As in `select_pool`; `None` keeps the whole pool and asks nobody.
-        keep, drop_junk, layer, seed: As in `select_pool`.
+        seed: As in `select_pool`.
+        by, keep, drop_junk, layer: As in `select_pool`.
 
     Returns:
         Dict of `keep`, list of ints, and `found`, as `select_pool` gives
-        them; or `None`.
+        them.
 
     Raises:
         ValueError: As in `select_pool`.
     """
-    if by is None:
-        return None
     kept, found = select_pool(
         teacher,
         splits.labeled,
@@ -41,21 +59,13 @@ def chosen_pool(
     return {"keep": kept.tolist(), "found": found}
 
 
-def with_pool(splits, chosen):
-    """The splits with what `chosen_pool` gave as the pool to train on."""
-    if chosen is None:
-        return splits
-    pool = splits.unlabeled.subset(chosen["keep"])
-    return dataclasses.replace(splits, unlabeled=pool)
-
-
 def check_chosen(
     teacher, splits, *, by=None, keep=None, drop_junk=True, layer=None
 ):
-    """Raise what `chosen_pool` would, as far as that is known beforehand.
+    """Raise what `choose_pool` would, as far as that is known beforehand.
 
     Args:
-        teacher, splits, by, keep, drop_junk, layer: As in `chosen_pool`.
+        teacher, splits, by, keep, drop_junk, layer: As in `choose_pool`.
 
     Raises:
         ValueError: The first that is found.

@@ -10,7 +10,22 @@ from tfdcu.pool.targets import teacher_targets
 MIXING = ("mix", "mix_share")
 
 
-def store_targets(
+def store_targets(run):
+    """Ask the teacher once, before training, if views are to be stored.
+
+    Args:
+        run: A `Run`; its `targets` are set.
+    """
+    run.targets = make_targets(
+        run.teacher,
+        run.splits,
+        run.folder / "targets",
+        run.config,
+        **run.config["targets"],
+    )
+
+
+def make_targets(
     teacher,
     splits,
     folder,
@@ -84,7 +99,7 @@ def store_targets(
 
 def check_targets(config, classes):
     """Raise the error of the first field of `targets` that is out of range."""
-    fields = inspect.signature(store_targets).bind_partial(**config["targets"])
+    fields = inspect.signature(make_targets).bind_partial(**config["targets"])
     fields.apply_defaults()
     asked, batches = fields.arguments, config["batches"]
     if not asked["views"]:

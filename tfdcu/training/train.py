@@ -24,6 +24,9 @@ def train(
     batches,
     steps,
     folder,
+    validation_data=None,
+    callbacks=(),
+    seed=0,
     *,
     epochs=20,
     optimizer="sgd",
@@ -33,9 +36,6 @@ def train(
     clipnorm=None,
     jit_compile=False,
     steps_per_execution=1,
-    seed=0,
-    validation_data=None,
-    callbacks=(),
 ):
     """Train a model so that a killed run goes on and ends the same.
 

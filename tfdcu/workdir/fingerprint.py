@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import platform
 import re
 from importlib import metadata
@@ -20,8 +21,6 @@ PACKAGES = (
     "numpy",
 )
 
-_PLAIN = str, bool, int, float, tuple
-
 
 def versions():
     """Dict from package to its installed version, Python's own included."""
@@ -39,8 +38,10 @@ def fingerprint_of(value):
 
     Numbers and strings stand for themselves, arrays for their content. What
     can only be known by reading it through, such as a live dataset, is named
-    by its type and shape; functions by their name and byte code, objects by
-    their name and config, if they have one.
+    by its type and shape; functions by their name and the name of their source
+    file, objects by their name and config, if they have one. So a function
+    that was edited, or given other values by a closure, counts as the same:
+    give it another name when it does something else.
     """
     if isinstance(value, np.generic):
         value = value.item()
@@ -57,42 +58,14 @@ def fingerprint_of(value):
     if hasattr(value, "get_config"):
         return {type(value).__name__: fingerprint_of(value.get_config())}
     if hasattr(value, "__code__"):
-        return f"{value.__qualname__} {_digest_of_code(value)}"
+        file = os.path.basename(value.__code__.co_filename)
+        return f"{value.__qualname__} in {file}"
     if hasattr(value, "__array__"):
         array = np.ascontiguousarray(value)
         digest = hashlib.sha256(array.tobytes()).hexdigest()
         return f"array {array.shape} {array.dtype} {digest[:16]}"
     # An address is another in each process.
     return re.sub(r" at 0x[0-9a-f]+", "", str(value))
-
-
-def _digest_of_code(function):
-    """Of what it does, its defaults and the plain values that it closes over.
-
-    Another version of Python may write other code for it.
-    """
-    held = [cell.cell_contents for cell in function.__closure__ or ()]
-    parts = [
-        _in_code(function.__code__),
-        function.__defaults__,
-        function.__kwdefaults__,
-        # A function may close over itself, and anything of any size.
-        [one for one in held if isinstance(one, _PLAIN)],
-    ]
-    text = re.sub(r" at 0x[0-9a-f]+", "", repr(parts))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _in_code(code):
-    held = [_as_constant(one) for one in code.co_consts]
-    return code.co_code, held, code.co_names
-
-
-def _as_constant(value):
-    if hasattr(value, "co_code"):
-        return _in_code(value)
-    # The order of a set is another in each process.
-    return sorted(map(repr, value)) if isinstance(value, frozenset) else value
 
 
 # Numbers and build notes that Keras writes per object and per process.

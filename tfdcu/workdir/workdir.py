@@ -47,6 +47,7 @@ class Workdir:
 
     Attributes:
         path: `Path` of the folder.
+        config: The config, as it is in JSON.
         versions: Dict of the versions the run was started under.
         keep_time: Function that writes what the stage has taken so far.
     """
@@ -54,8 +55,8 @@ class Workdir:
     def __init__(self, path, config, versions, custom_objects=None):
         self.path = Path(path)
         self.custom_objects = custom_objects
-        config = json.loads(json.dumps(config, default=str))
-        self.versions = self.claim(config, versions)
+        self.config = json.loads(json.dumps(config, default=str))
+        self.versions = self.claim(self.config, versions)
 
     def claim(self, config, versions):
         """Write `config.json`, or compare with the one that is there."""

@@ -1,0 +1,100 @@
+"""The start of a run: everything is opened and checked before work begins."""
+
+from tfdcu.data import prepare
+from tfdcu.models import at_size
+from tfdcu.models import custom_layers
+from tfdcu.models import load
+from tfdcu.stages.config import check_config
+from tfdcu.stages.config import check_needs
+from tfdcu.stages.config import check_values
+from tfdcu.stages.config import image_shape_of
+from tfdcu.stages.run import Run
+from tfdcu.workdir.fingerprint import fingerprint
+from tfdcu.workdir.fingerprint import fingerprint_of
+from tfdcu.workdir.fingerprint import versions
+from tfdcu.workdir.workdir import Workdir
+
+
+def start_run(teacher, student, sources, sections, workdir, baseline, seed):
+    """Open teacher and data, check all arguments, and claim the workdir.
+
+    Args:
+        teacher: A `keras.Model` or the path of one.
+        student: Likewise, to train instead of the pruned teacher; or `None`.
+        sources: Dict of `labeled`, `unlabeled`, `validation` and `test`.
+        sections: Dict from section to its options or `None`.
+        workdir: Path of the run's folder.
+        baseline: Whether the student is also trained on labels alone.
+        seed: Int.
+
+    Returns:
+        A `Run`.
+
+    Raises:
+        ValueError: The first argument that does not fit.
+    """
+    if sections["channels"] is None and student is None:
+        sections = {**sections, "channels": {"macs": 0.5}}
+    if sections["channels"] is not None and student is not None:
+        raise ValueError(
+            "A given student is not pruned. Expected: `student` or "
+            f"`channels`. Received: student={student!r}, "
+            f"channels={sections['channels']!r}"
+        )
+    config = check_config(sections)
+    check_needs(config, sources["labeled"], baseline)
+    teacher, student, splits = open_all(teacher, student, sources, config, seed)
+    check_values(config, splits, teacher, student)
+    config |= {"baseline": baseline, "seed": seed}
+    identity = fingerprint_of(
+        {
+            "teacher": fingerprint(teacher),
+            "student": student and fingerprint(student),
+            **sources,
+            **config,
+            "images": splits.describe(),
+        }
+    )
+    custom = custom_layers(teacher) | (
+        custom_layers(student) if student else {}
+    )
+    workdir = Workdir(workdir, identity, versions(), custom)
+    return Run(
+        config,
+        teacher,
+        splits,
+        workdir.path,
+        workdir,
+        student,
+        models={"teacher": teacher},
+    )
+
+
+def open_all(teacher, student, sources, config, seed):
+    """The teacher, the given student or `None`, and the images.
+
+    Args:
+        teacher, student, sources, seed: As in `start_run`.
+        config: Dict from section to dict.
+
+    Returns:
+        (model, model or `None`, `Splits`), all of one image size.
+    """
+    teacher = load(teacher)
+    shape = image_shape_of(teacher, config["data"])
+    teacher = at_size(teacher, shape)
+    student = None if student is None else at_size(load(student), shape)
+    return teacher, student, open_splits(teacher, sources, config, shape, seed)
+
+
+def open_splits(teacher, sources, config, image_shape, seed):
+    """The images of a config, see `prepare`."""
+    return prepare(
+        sources["labeled"],
+        sources["unlabeled"],
+        teacher.output_shape[-1],
+        sources["validation"],
+        sources["test"],
+        seed,
+        **{**config["data"], "image_shape": image_shape},
+    )
