@@ -66,8 +66,8 @@ def get_config():
     config.batches.cache = placeholder(object)
     config.batches.cache = "auto"
 
-    # tfdcu.select_pool: "confidence", "balance", "nnpu", "diversity", "random";
-    # the whole pool when not set.
+    # tfdcu.select_pool: "confidence", "balance" or "nnpu"; the whole pool when
+    # not set.
     config.select = ConfigDict()
     config.select.by = placeholder(str)
     # A share of the pool or a number of images; found when not set.

@@ -55,18 +55,15 @@ def select_pool(
     `"nnpu"`: those most like the labeled images, by a small network on the
     teacher's features, trained with the non-negative risk of learning from
     positive and unlabeled data (Kiryo et al. 2017, arXiv:1703.00593), after
-    Xu et al. 2019 (arXiv:1909.09757);
-    `"diversity"`: as many from each of many clusters of the features as
-    there are, and of each cluster the most central;
-    `"random"`: drawn from the seed, to compare with, or to drop junk alone.
+    Xu et al. 2019 (arXiv:1909.09757).
 
     How many are kept without `keep` is found without labels, by rules of
     ours: by confidence, or a function, the surer of the two groups into which
-    the scores fall (Otsu 1979); by `"balance"` and `"diversity"` all but what
-    larger classes or clusters have beyond the median one; by `"nnpu"` the
-    share of the pool that is like the labeled images, as estimated after
-    Garg et al. 2021 (arXiv:2111.00980); by `"random"` all. That is never
-    fewer than a tenth of the images that are not dropped.
+    the scores fall (Otsu 1979); by `"balance"` all but what larger classes
+    have beyond the median one; by `"nnpu"` the share of the pool that is like
+    the labeled images, as estimated after Garg et al. 2021
+    (arXiv:2111.00980). That is never fewer than a tenth of the images that
+    are not dropped.
 
     Args:
         teacher: A functional `keras.Model`, or the path of one.
@@ -174,7 +171,7 @@ def answers_of(teacher, few, pool, by, layer):
     if layer is not None:
         check_layer(teacher, layer)
     taps = {}
-    if callable(by) or by in ("nnpu", "diversity"):
+    if callable(by) or by == "nnpu":
         tensor = teacher.get_layer(layer).output if layer else None
         tensor = penultimate(teacher) if tensor is None else tensor
         taps["features"] = tensor, mean_over_places
