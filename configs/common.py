@@ -74,8 +74,6 @@ def get_config():
     config.select.keep = placeholder(object)
     # Whether flat images, noise and copies are left out.
     config.select.drop_junk = True
-    # Whose output, averaged over places, is compared; none: the last but one.
-    config.select.layer = placeholder(str)
 
     # tfdcu.prune_channels; exactly one of macs, params, ratio and latency. A
     # flag takes the config's own one back with 0: --config.channels.macs=0.

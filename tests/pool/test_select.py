@@ -158,14 +158,12 @@ def test_a_function_may_take_the_unsure_half_and_sees_all_answers():
         seen.update(answers)
         return -answers["logits"].max(1)
 
-    keep, found = tfdcu.select_pool(
-        teacher, few(), pool, by=unsure, keep=0.5, layer="conv1"
-    )
+    keep, found = tfdcu.select_pool(teacher, few(), pool, by=unsure, keep=0.5)
     logits = np.asarray(teacher(pool, training=False))
     expected = np.sort(np.argsort(logits.max(1), kind="stable")[:30])
     np.testing.assert_array_equal(keep, expected)
-    assert seen["features"].shape == (60, 16)
-    assert seen["labeled"]["features"].shape == (40, 16)
+    assert seen["features"].shape == (60, 32)
+    assert seen["labeled"]["features"].shape == (40, 32)
     assert found["by"] == "unsure"
 
 
@@ -213,7 +211,6 @@ def test_teacher_and_random_state_are_left_alone():
         ({"keep": "all"}, "keep='all'"),
         ({"by": "nnpu", "labeled": None}, "by='nnpu'.*labeled=None"),
         ({"by": "nnpu", "labeled": few(9)}, "at least 10 labeled.*Received: 9"),
-        ({"layer": "nowhere"}, "layer='nowhere'"),
         ({"unlabeled": junk(4)[:4]}, "4 images of .* all of them junk"),
         (
             {

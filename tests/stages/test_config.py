@@ -60,7 +60,6 @@ def test_defaults_fit_and_nothing_is_changed(splits, teacher):
         ({"transfer": {"mimic_balance": 2}}, "mimic_balance=2"),
         ({"select": {"by": "nearest"}}, "by='nearest'"),
         ({"select": {"by": "balance", "keep": 0.0}}, "keep=0.0"),
-        ({"select": {"by": "nnpu", "layer": "nowhere"}}, "nowhere|labeled=No"),
         ({"sparsity": {"final_sparsity": -1}}, "final_sparsity"),
         ({"training": {"warmup": 1.0}}, "warmup=1.0"),
         ({"transfer": {"align": "nearby"}}, "align='nearby'"),

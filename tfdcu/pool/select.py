@@ -13,7 +13,6 @@ from tfdcu.pool.criteria import check_enough
 from tfdcu.pool.criteria import resolve_selection
 from tfdcu.pool.diagnose import confidence
 from tfdcu.pool.diagnose import coverage
-from tfdcu.pool.outputs import check_layer
 from tfdcu.pool.outputs import collect_outputs
 from tfdcu.pool.outputs import mean_over_places
 from tfdcu.pool.outputs import opened
@@ -34,7 +33,6 @@ def select_pool(
     by="confidence",
     keep=None,
     drop_junk=True,
-    layer=None,
     image_shape=None,
     value_range=(0.0, 1.0),
     data_dir=None,
@@ -83,9 +81,6 @@ def select_pool(
             Defaults to `None`.
         drop_junk: Whether flat images, noise and all but the first of equal
             images are dropped first. Defaults to `True`.
-        layer: Name of the teacher's layer the output of which, averaged over
-            places, is the features. Defaults to `None`: the input of the
-            last layer with weights.
         image_shape: (height, width, channels) at which images are read.
             Defaults to the teacher's own.
         value_range: (low, high) of the pixels.
@@ -106,9 +101,9 @@ def select_pool(
         in `diagnose`; and the same with `kept_` before it of what is kept.
 
     Raises:
-        ValueError: If `by`, `keep`, the layer, the teacher or the images
-            cannot be used, all of the pool is junk, or the pool comes in
-            another order each time.
+        ValueError: If `by`, `keep`, the teacher or the images cannot be used,
+            all of the pool is junk, or the pool comes in another order each
+            time.
 
     Example:
 
@@ -132,7 +127,7 @@ def select_pool(
     if labeled is not None:
         few = opened(labeled, teacher, labeled=False, **options)
         check_enough(by, few.num_images, pool.num_images)
-    answers = answers_of(teacher, few, pool, by, layer)
+    answers = answers_of(teacher, few, pool, by)
     few = answers.pop("labeled")
     junk = np.any(list(junk_kinds(answers).values()), axis=0)
     usable = np.flatnonzero(~junk if drop_junk else np.full(len(junk), True))
@@ -163,18 +158,14 @@ def select_pool(
     )
 
 
-def answers_of(teacher, few, pool, by, layer):
+def answers_of(teacher, few, pool, by):
     """What the teacher says of the pool, and of the labeled images.
 
     Those are asked about, and features taken, only where `by` needs it.
     """
-    if layer is not None:
-        check_layer(teacher, layer)
     taps = {}
     if callable(by) or by == "nnpu":
-        tensor = teacher.get_layer(layer).output if layer else None
-        tensor = penultimate(teacher) if tensor is None else tensor
-        taps["features"] = tensor, mean_over_places
+        taps["features"] = penultimate(teacher), mean_over_places
     tap = output_function(teacher, **taps)
     if not callable(by) and by != "nnpu":
         few = None
