@@ -166,7 +166,6 @@ def get_config():
     config.training.weight_decay = 1e-4
     config.training.clipnorm = placeholder(float)
     config.training.jit_compile = False
-    config.training.steps_per_execution = 1
 
     # BatchNorm's statistics computed anew when training ends, of these images:
     # "labeled" or "pool"; none: the moving averages stay.

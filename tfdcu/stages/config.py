@@ -52,6 +52,8 @@ RENAMED = {
     "select.layer": "nothing; `tfdcu.select_pool(by=)` takes a function",
     "transfer.align_schedule": "nothing; alignment grows as DANN's does",
     "transfer.domain_units": "nothing; the domain classifier has 64",
+    "training.steps_per_execution": "nothing; in a loop of your own, "
+    "compile(steps_per_execution=)",
     "training.ema": "nothing; in a loop of your own, an optimizer of Keras "
     "with use_ema=True",
 }
