@@ -61,7 +61,6 @@ def prepare(
     validation_split=None,
     test_split=None,
     labels_per_class=None,
-    label_fraction=None,
     validation_per_class=0,
     pool_validation=None,
     match_colors=False,
@@ -81,8 +80,8 @@ def prepare(
         test: A labeled source, or `None`.
         labeled_split, unlabeled_split, validation_split, test_split: Splits of
             the sources that have such.
-        labels_per_class: Labeled images of each class to train on; or
-        label_fraction: share of each class. With neither, all are used.
+        labels_per_class: Labeled images of each class to train on. Defaults
+            to `None`, all.
         validation_per_class: Labeled images of each class, taken from
             `labeled`, to choose by.
         pool_validation: Unlabeled images (or a share below 1) taken from the
@@ -177,7 +176,6 @@ def prepare(
         few, drawn = few_labels(
             every,
             per_class=labels_per_class,
-            fraction=label_fraction,
             validation_per_class=validation_per_class,
             num_classes=num_classes,
             seed=seed,

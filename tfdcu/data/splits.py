@@ -12,7 +12,6 @@ def few_labels(
     source,
     *,
     per_class=None,
-    fraction=None,
     validation_per_class=0,
     num_classes=None,
     seed=0,
@@ -25,9 +24,8 @@ def few_labels(
 
     Args:
         source: Anything `open_source` takes, with labels.
-        per_class: Images of each class; or
-        fraction: share of each class in (0, 1], rounded, at least one image.
-            With neither, all images that validation leaves.
+        per_class: Images of each class. Defaults to `None`: all images that
+            validation leaves.
         validation_per_class: Images of each class for validation, none of
             which is among the few.
         num_classes: How many classes there must be. Default: the source's
@@ -39,12 +37,12 @@ def few_labels(
         `validation_per_class` is 0.
 
     Raises:
-        ValueError: If both or senseless numbers are given, a class has too few
+        ValueError: If senseless numbers are given, a class has too few
             images, a label is outside of the classes, or the source is a
             dataset that reshuffles.
     """
     source = open_source(source)
-    _check_numbers(per_class, fraction, validation_per_class)
+    _check_numbers(per_class, validation_per_class)
     source.check_order("it cannot be parted")
     labels = source.labels()
     if num_classes is None:
@@ -58,10 +56,7 @@ def few_labels(
         members = generator.permutation(np.flatnonzero(labels == label))
         validation.extend(members[:validation_per_class])
         rest = members[validation_per_class:]
-        num = per_class or len(rest)
-        if fraction is not None:
-            num = min(len(rest), max(1, round(fraction * len(members))))
-        few.extend(rest[:num])
+        few.extend(rest[: per_class or len(rest)])
     return _part(source, few), _part(source, validation) if validation else None
 
 
@@ -107,23 +102,13 @@ def _is_whole(num):
     return isinstance(num, numbers.Integral)
 
 
-def _check_numbers(per_class, fraction, validation_per_class):
-    if per_class is not None and fraction is not None:
-        raise ValueError(
-            f"Two ways to say how many labels. Expected `per_class` or "
-            f"`fraction`. Received {per_class} and {fraction}."
-        )
+def _check_numbers(per_class, validation_per_class):
     wanted = (1 if per_class is None else per_class), validation_per_class
     if not all(map(_is_whole, wanted)) or wanted[0] < 1 or wanted[1] < 0:
         raise ValueError(
             f"Not a number of images. Expected whole numbers, per_class >= 1 "
             f"and validation_per_class >= 0. Received {per_class} and "
             f"{validation_per_class}."
-        )
-    if fraction is not None and not 0 < fraction <= 1:
-        raise ValueError(
-            f"Not a share of the labels. Expected a `fraction` in (0, 1]. "
-            f"Received {fraction}."
         )
 
 
