@@ -374,7 +374,6 @@ def test_features_are_followed_over_rounds_and_a_kill(tmp_path, monkeypatch):
         "channels": {
             "macs": 0.25,
             "round_to": 4,
-            "tolerance": 0.1,
             "rounds": 2,
         },
         "targets": {"views": 1},
@@ -600,7 +599,7 @@ def test_a_teacher_of_any_size_is_taken_at_the_size_of_the_images(tmp_path):
         **QUICK,
         "channels": {"macs": 0.5, "rounds": 1},
     }
-    options["channels"] |= {"round_to": 1, "tolerance": 0.2}
+    options["channels"] |= {"round_to": 1}
     record = corridor.run(tmp_path, **options, data={"image_shape": (8, 8, 1)})
     whole, student = record["rows"][0], record["rows"][-1]
     assert whole["macs"] == 64 * (9 * 16 + 9 * 16 * 16) + 16 * 4

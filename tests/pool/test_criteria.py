@@ -37,29 +37,6 @@ def test_classes_give_in_turn_and_none_more_than_the_median():
     assert sorted(kept) == [0, 1, 2]
 
 
-def test_clusters_give_in_turn():
-    generator = np.random.default_rng(0)
-    near = generator.normal(0, 0.01, (90, 2))
-    far = generator.normal(0, 0.01, (10, 2)) + 50
-    features = np.concatenate([near, far]).astype("float32")
-    said = answers(np.full((100, 2), 0.5), features=features)
-    diversity = resolve_selection("diversity")
-    scores, num = diversity(said, 0)
-    # A draw of ten would hold one of the far ones.
-    assert (np.array(order(scores)[:10]) >= 90).sum() >= 1
-    assert 10 <= num < 100
-    np.testing.assert_array_equal(scores, diversity(said, 0)[0])
-
-
-def test_random_is_a_draw_of_the_seed_and_keeps_all():
-    said = answers(np.full((50, 2), 0.5))
-    draw = resolve_selection("random")
-    scores, num = draw(said, 3)
-    assert num == 50 and order(scores) != sorted(order(scores))
-    np.testing.assert_array_equal(scores, draw(said, 3)[0])
-    assert (scores != draw(said, 4)[0]).all()
-
-
 def test_the_like_of_the_labeled_images_come_first():
     generator = np.random.default_rng(0)
     few = generator.normal(3, 1, (60, 4))
@@ -130,14 +107,6 @@ def test_scores_that_cannot_be_used_are_refused(scores, message):
 
 
 def test_an_unknown_name_lists_the_known_ones():
-    known = r"\['balance', 'confidence', 'diversity', 'nnpu', 'random'\]"
+    known = r"\['balance', 'confidence', 'nnpu'\]"
     with pytest.raises(ValueError, match=f"{known}.*by='margin'"):
         resolve_selection("margin")
-
-
-def test_of_a_cluster_the_most_central_come_first():
-    # Three clusters on a line; the middle of each is its second image.
-    features = np.float32([-1, 0, 1, 99, 100, 101, 199, 200, 201])[:, None]
-    said = answers(np.full((9, 2), 0.5), features=features)
-    scores, _ = resolve_selection("diversity")(said, 0)
-    assert sorted(order(scores)[:3]) == [1, 4, 7]

@@ -13,7 +13,7 @@ from tests.pool.test_diagnose import smooth
 from tests.support import tiny
 from tfdcu.data import open_source
 
-NAMES = ("confidence", "balance", "nnpu", "diversity", "random")
+NAMES = ("confidence", "balance", "nnpu")
 
 
 def few(num=40):
@@ -81,16 +81,16 @@ def test_by_balance_classes_are_kept_alike_where_there_are_enough():
 def test_junk_is_dropped_first_and_the_first_copy_stays():
     pool = np.concatenate([smooth(30, size=16), junk(5, size=16)])
     teacher = tiny.linear_net(size=16)
-    keep, found = tfdcu.select_pool(teacher, None, pool, by="random")
+    keep, found = tfdcu.select_pool(teacher, None, pool, keep=1.0)
     np.testing.assert_array_equal(keep, [*range(30), 40])
     counts = [found[name] for name in ("flat", "noise", "duplicates")]
     assert counts == [5, 5, 4] and found["num_dropped"] == 14
     every, found = tfdcu.select_pool(
-        teacher, None, pool, by="random", drop_junk=False
+        teacher, None, pool, keep=1.0, drop_junk=False
     )
     assert len(every) == 45 and found["num_dropped"] == 0
     # More than is left is all that is left.
-    capped, _ = tfdcu.select_pool(teacher, None, pool, by="random", keep=0.9)
+    capped, _ = tfdcu.select_pool(teacher, None, pool, keep=0.9)
     np.testing.assert_array_equal(capped, keep)
 
 
@@ -158,14 +158,12 @@ def test_a_function_may_take_the_unsure_half_and_sees_all_answers():
         seen.update(answers)
         return -answers["logits"].max(1)
 
-    keep, found = tfdcu.select_pool(
-        teacher, few(), pool, by=unsure, keep=0.5, layer="conv1"
-    )
+    keep, found = tfdcu.select_pool(teacher, few(), pool, by=unsure, keep=0.5)
     logits = np.asarray(teacher(pool, training=False))
     expected = np.sort(np.argsort(logits.max(1), kind="stable")[:30])
     np.testing.assert_array_equal(keep, expected)
-    assert seen["features"].shape == (60, 16)
-    assert seen["labeled"]["features"].shape == (40, 16)
+    assert seen["features"].shape == (60, 32)
+    assert seen["labeled"]["features"].shape == (40, 32)
     assert found["by"] == "unsure"
 
 
@@ -180,9 +178,9 @@ def test_a_source_is_chosen_from_as_its_arrays_are():
 
 
 def test_the_seed_draws():
-    arguments = tiny.linear_net(), None, smooth(60)
+    arguments = tiny.linear_net(), few(), smooth(60)
     one, other = (
-        tfdcu.select_pool(*arguments, by="random", keep=30, seed=seed)[0]
+        tfdcu.select_pool(*arguments, by="nnpu", keep=30, seed=seed)[0]
         for seed in (0, 1)
     )
     assert one.tolist() != other.tolist()
@@ -213,7 +211,6 @@ def test_teacher_and_random_state_are_left_alone():
         ({"keep": "all"}, "keep='all'"),
         ({"by": "nnpu", "labeled": None}, "by='nnpu'.*labeled=None"),
         ({"by": "nnpu", "labeled": few(9)}, "at least 10 labeled.*Received: 9"),
-        ({"layer": "nowhere"}, "layer='nowhere'"),
         ({"unlabeled": junk(4)[:4]}, "4 images of .* all of them junk"),
         (
             {

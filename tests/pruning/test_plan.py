@@ -48,7 +48,7 @@ def unheard(model, plan):
 @pytest.mark.parametrize("net", NETS)
 def test_kept_channels_of_every_layer_are_what_the_smaller_model_has(net):
     model = NETS[net]()
-    plan = plan_channels(model, macs=0.5, tolerance=0.2)
+    plan = plan_channels(model, macs=0.5)
     unheard(model, plan)
     smaller, kept = plan.apply(), plan.kept_channels()
     names = [layer.name for layer in model.layers[1:]]

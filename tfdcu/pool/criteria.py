@@ -7,7 +7,6 @@ nobody says how many.
 
 import numpy as np
 import tensorflow as tf
-import threadpoolctl
 
 from tfdcu.pool.positive_unlabeled import positive_scores
 
@@ -69,43 +68,10 @@ def by_nnpu(answers, seed):
     return scores, round(share * len(scores))
 
 
-def by_diversity(answers, seed):
-    """From each of many clusters in turn; no cluster more than the median one.
-
-    K-means on the teacher's features makes a cluster for each class, or the
-    square root of the number of images where that is more; within a cluster
-    the nearest to its center come first. A cover in near-linear time, in
-    place of the greedy centers of Sener & Savarese 2018 (arXiv:1708.00489).
-    """
-    from sklearn.cluster import MiniBatchKMeans
-
-    features = answers["features"]
-    num, num_classes = answers["logits"].shape
-    clusters = MiniBatchKMeans(
-        min(num, max(num_classes, round(np.sqrt(num)))),
-        n_init=1,
-        random_state=seed,
-    )
-    # Sums over threads would not be the same each time.
-    with threadpoolctl.threadpool_limits(1):
-        members = clusters.fit_predict(features)
-        centers = clusters.cluster_centers_[members]
-    distances = np.linalg.norm(features - centers, axis=1)
-    return in_turns(members, 1 / (1 + distances)), capped(members)
-
-
-def by_random(answers, seed):
-    """Drawn from the seed; all of them. What the others must beat."""
-    num = len(answers["logits"])
-    return np.random.default_rng(seed).random(num), num
-
-
 SELECTIONS = {
     "confidence": by_confidence,
     "balance": by_balance,
     "nnpu": by_nnpu,
-    "diversity": by_diversity,
-    "random": by_random,
 }
 
 

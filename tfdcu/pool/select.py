@@ -13,7 +13,6 @@ from tfdcu.pool.criteria import check_enough
 from tfdcu.pool.criteria import resolve_selection
 from tfdcu.pool.diagnose import confidence
 from tfdcu.pool.diagnose import coverage
-from tfdcu.pool.outputs import check_layer
 from tfdcu.pool.outputs import collect_outputs
 from tfdcu.pool.outputs import mean_over_places
 from tfdcu.pool.outputs import opened
@@ -34,7 +33,6 @@ def select_pool(
     by="confidence",
     keep=None,
     drop_junk=True,
-    layer=None,
     image_shape=None,
     value_range=(0.0, 1.0),
     data_dir=None,
@@ -55,18 +53,15 @@ def select_pool(
     `"nnpu"`: those most like the labeled images, by a small network on the
     teacher's features, trained with the non-negative risk of learning from
     positive and unlabeled data (Kiryo et al. 2017, arXiv:1703.00593), after
-    Xu et al. 2019 (arXiv:1909.09757);
-    `"diversity"`: as many from each of many clusters of the features as
-    there are, and of each cluster the most central;
-    `"random"`: drawn from the seed, to compare with, or to drop junk alone.
+    Xu et al. 2019 (arXiv:1909.09757).
 
     How many are kept without `keep` is found without labels, by rules of
     ours: by confidence, or a function, the surer of the two groups into which
-    the scores fall (Otsu 1979); by `"balance"` and `"diversity"` all but what
-    larger classes or clusters have beyond the median one; by `"nnpu"` the
-    share of the pool that is like the labeled images, as estimated after
-    Garg et al. 2021 (arXiv:2111.00980); by `"random"` all. That is never
-    fewer than a tenth of the images that are not dropped.
+    the scores fall (Otsu 1979); by `"balance"` all but what larger classes
+    have beyond the median one; by `"nnpu"` the share of the pool that is like
+    the labeled images, as estimated after Garg et al. 2021
+    (arXiv:2111.00980). That is never fewer than a tenth of the images that
+    are not dropped.
 
     Args:
         teacher: A functional `keras.Model`, or the path of one.
@@ -86,9 +81,6 @@ def select_pool(
             Defaults to `None`.
         drop_junk: Whether flat images, noise and all but the first of equal
             images are dropped first. Defaults to `True`.
-        layer: Name of the teacher's layer the output of which, averaged over
-            places, is the features. Defaults to `None`: the input of the
-            last layer with weights.
         image_shape: (height, width, channels) at which images are read.
             Defaults to the teacher's own.
         value_range: (low, high) of the pixels.
@@ -109,9 +101,9 @@ def select_pool(
         in `diagnose`; and the same with `kept_` before it of what is kept.
 
     Raises:
-        ValueError: If `by`, `keep`, the layer, the teacher or the images
-            cannot be used, all of the pool is junk, or the pool comes in
-            another order each time.
+        ValueError: If `by`, `keep`, the teacher or the images cannot be used,
+            all of the pool is junk, or the pool comes in another order each
+            time.
 
     Example:
 
@@ -135,7 +127,7 @@ def select_pool(
     if labeled is not None:
         few = opened(labeled, teacher, labeled=False, **options)
         check_enough(by, few.num_images, pool.num_images)
-    answers = answers_of(teacher, few, pool, by, layer)
+    answers = answers_of(teacher, few, pool, by)
     few = answers.pop("labeled")
     junk = np.any(list(junk_kinds(answers).values()), axis=0)
     usable = np.flatnonzero(~junk if drop_junk else np.full(len(junk), True))
@@ -166,18 +158,14 @@ def select_pool(
     )
 
 
-def answers_of(teacher, few, pool, by, layer):
+def answers_of(teacher, few, pool, by):
     """What the teacher says of the pool, and of the labeled images.
 
     Those are asked about, and features taken, only where `by` needs it.
     """
-    if layer is not None:
-        check_layer(teacher, layer)
     taps = {}
-    if callable(by) or by in ("nnpu", "diversity"):
-        tensor = teacher.get_layer(layer).output if layer else None
-        tensor = penultimate(teacher) if tensor is None else tensor
-        taps["features"] = tensor, mean_over_places
+    if callable(by) or by == "nnpu":
+        taps["features"] = penultimate(teacher), mean_over_places
     tap = output_function(teacher, **taps)
     if not callable(by) and by != "nnpu":
         few = None

@@ -48,7 +48,6 @@ def prune_channels(
     reconstruct=None,
     reestimate=False,
     rounds=None,
-    tolerance=0.02,
 ):
     """Removes channels from a model of any shape and returns a smaller one.
 
@@ -70,7 +69,8 @@ def prune_channels(
         model: A built functional or sequential `keras.Model`: several
             inputs, nested models and shared layers are fine.
         macs: Most multiply-accumulates of the result: a share of the model's
-            own up to 1, or a number of them above 1. Exactly one of `macs`,
+            own up to 1, or a number of them above 1. It is met from below, to
+            within 2 % where the widths allow it. Exactly one of `macs`,
             `params`, `ratio` and `latency` is given; 0 stands for none.
         params: Most parameters, likewise.
         ratio: Most channels of the prunable groups, likewise.
@@ -105,8 +105,6 @@ def prune_channels(
             budget. Each judges the channels anew, as what the one before left
             uses them, and takes as long as the first. Default `None`: 4 where
             kernels are solved anew, but 1 with a `CachedImportance`.
-        tolerance: How far below the budget the result may be, as a share of
-            the budget. Default 0.02.
         seed: Seed of everything random.
 
     Returns:
@@ -278,7 +276,6 @@ def plan_channels(
     exclude=(),
     per_layer=None,
     images=None,
-    tolerance=0.02,
     original=None,
     seed=0,
 ):
@@ -289,7 +286,7 @@ def plan_channels(
 
     Args:
         model, macs, params, ratio, latency, measure, importance, round_to,
-        min_channels, exclude, per_layer, images, tolerance, seed: As in
+        min_channels, exclude, per_layer, images, seed: As in
             `prune_channels`.
         original: What `model` was cut from, if it was: `round_to`,
             `min_channels` and `per_layer` are then of its channels. The
@@ -328,9 +325,7 @@ def plan_channels(
     selection = Selection(
         groups.num_units, chosen, scores, lowest, highest, steps
     )
-    kept = meet_budget(
-        groups, selection, name, value, tolerance, measure, first
-    )
+    kept = meet_budget(groups, selection, name, value, measure, first)
     return ChannelPlan(groups, kept, reasons)
 
 

@@ -35,7 +35,6 @@ def train(
     weight_decay=1e-4,
     clipnorm=None,
     jit_compile=False,
-    steps_per_execution=1,
 ):
     """Train a model so that a killed run goes on and ends the same.
 
@@ -61,9 +60,6 @@ def train(
         clipnorm: Optional float, largest norm of a variable's gradient.
         jit_compile: As in `keras.Model.compile`. Defaults to `False`, which
             is faster on CPUs.
-        steps_per_execution: Int, at least 1, as in `keras.Model.compile`; the
-            largest number up to it that divides `steps` is taken. Defaults
-            to 1.
         seed: Int, for the student's random layers, such as dropout. Defaults
             to 0.
         validation_data: Optional dataset of `(image, label)` batches.
@@ -84,7 +80,6 @@ def train(
         warmup,
         weight_decay,
         clipnorm,
-        steps_per_execution,
     )
     total = epochs * steps
     rate = keras.optimizers.schedules.CosineDecay(
@@ -105,7 +100,6 @@ def train(
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
         jit_compile=jit_compile,
-        steps_per_execution=steps_at_once(steps, steps_per_execution),
     )
     checkpoint = Checkpoint(folder)
     checkpoint.set_model(model)
@@ -138,15 +132,6 @@ def train(
     return checkpoint.history
 
 
-def steps_at_once(steps, most):
-    """The largest number up to `most` that divides the steps of an epoch.
-
-    Keras fills the last call of an epoch with steps of the next one, where an
-    unbroken run then begins later than one that goes on.
-    """
-    return max(n for n in range(1, most + 1) if steps % n == 0)
-
-
 def check_training(
     epochs=20,
     optimizer="sgd",
@@ -154,7 +139,6 @@ def check_training(
     warmup=0.05,
     weight_decay=1e-4,
     clipnorm=None,
-    steps_per_execution=1,
     **others,
 ):
     """Raise the error of the first keyword of `train` that is out of range."""
@@ -174,10 +158,4 @@ def check_training(
             "Gradients cannot be bounded so. Expected: weight_decay >= 0 and "
             "clipnorm > 0, or None. Received: "
             f"weight_decay={weight_decay}, clipnorm={clipnorm}"
-        )
-    if steps_per_execution < 1:
-        raise ValueError(
-            "Steps are run one or several at once. Expected: "
-            "steps_per_execution >= 1. "
-            f"Received: steps_per_execution={steps_per_execution}"
         )
