@@ -36,7 +36,9 @@ def test_images_may_weigh_and_may_be_absent():
 
 
 def test_several_weights_an_image_are_refused():
-    with pytest.raises(ValueError, match=r"one weight.*Received: shape \(6, 4"):
+    with pytest.raises(
+        ValueError, match=r"one weight per image.*Received: shape \(6, 4"
+    ):
         label_term(resolve_label(), LABELS, LOGITS, LOGITS)
 
 
