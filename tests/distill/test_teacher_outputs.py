@@ -7,9 +7,9 @@ import tensorflow as tf
 
 from tests.support import tiny
 from tfdcu.distill.teacher_outputs import check_classes
-from tfdcu.distill.teacher_outputs import other_size
-from tfdcu.distill.teacher_outputs import teacher_answers
+from tfdcu.distill.teacher_outputs import different_size
 from tfdcu.distill.teacher_outputs import teacher_function
+from tfdcu.distill.teacher_outputs import teacher_outputs
 from tfdcu.models.resize import resized
 
 IMAGES = tiny.images(5)
@@ -44,7 +44,7 @@ def test_a_function_gets_the_images_as_they_are():
 
 
 def test_what_cannot_be_asked_is_refused():
-    with pytest.raises(ValueError, match="The teacher cannot be asked.*3"):
+    with pytest.raises(ValueError, match="Invalid value for `teacher`.*3"):
         teacher_function(3)
 
 
@@ -80,7 +80,7 @@ def counted_net():
 )
 def test_a_teacher_is_asked_no_more_than_needed(layers, stored, expected):
     model, body, head = counted_net()
-    answers = teacher_answers(model, 4, layers)
+    answers = teacher_outputs(model, 4, layers)
     body.num_calls = head.num_calls = 0
     rows = (tf.ones((2, 4)), tf.zeros((3, 4))) if stored else None
     logits, features = answers(tf.constant(IMAGES), rows)
@@ -100,7 +100,7 @@ def test_a_teacher_of_other_sizes_and_a_softmax_shows_its_features():
     model = tiny.plain_net(size=6)
     softmax = keras.Model(model.input, keras.layers.Softmax()(model.output))
     images = tf.constant(IMAGES)
-    logits, (features,) = teacher_answers(softmax, 4, ["relu2"])(images, None)
+    logits, (features,) = teacher_outputs(softmax, 4, ["relu2"])(images, None)
     small = resized(images, model.input_shape)
     np.testing.assert_allclose(logits, model(small, training=False), atol=1e-6)
     tap = keras.Model(model.input, model.get_layer("relu2").output)
@@ -111,12 +111,12 @@ def test_a_teacher_of_other_sizes_and_a_softmax_shows_its_features():
 
 def test_where_there_is_no_teacher_its_answers_must_be_stored():
     rows = tf.ones((5, 4))
-    answers = teacher_answers(None, 4)
+    answers = teacher_outputs(None, 4)
     np.testing.assert_array_equal(answers(IMAGES, (rows,))[0], rows)
-    with pytest.raises(ValueError, match="nothing to follow.*teacher=None"):
+    with pytest.raises(ValueError, match="no teacher and.*teacher=None"):
         answers(IMAGES, None)
     with pytest.raises(ValueError, match=r"5 logits.*shape \(5, 4\)"):
-        teacher_answers(None, 5)(IMAGES, (rows,))
+        teacher_outputs(None, 5)(IMAGES, (rows,))
 
 
 def test_other_classes_are_refused():
@@ -128,9 +128,9 @@ def test_other_classes_are_refused():
 
 def test_a_teacher_of_another_size_is_known():
     student = tiny.plain_net()
-    assert other_size(tiny.plain_net(size=6), student)
-    assert not other_size(tiny.plain_net(width=24), student)
-    assert not other_size(lambda images: images, student)
+    assert different_size(tiny.plain_net(size=6), student)
+    assert not different_size(tiny.plain_net(width=24), student)
+    assert not different_size(lambda images: images, student)
 
 
 def test_a_smaller_image_sees_every_pixel():

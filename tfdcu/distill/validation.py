@@ -115,7 +115,7 @@ class AgreementWarning(keras.callbacks.Callback):
         )
         teacher = tf.function(
             lambda images, targets: tf.argmax(
-                self.model.ask(images, targets)[0], axis=-1
+                self.model.teacher_outputs(images, targets)[0], axis=-1
             ),
             autograph=False,
             reduce_retracing=True,
