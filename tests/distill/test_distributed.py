@@ -21,7 +21,7 @@ import tensorflow as tf
 from tests.support import tiny
 from tfdcu.data import training_batches
 from tfdcu.distill.distiller import AlignedDistiller
-from tfdcu.distill.distributed import outputs_of_share
+from tfdcu.distill.distributed import predict_share
 from tfdcu.distill.distributed import shared_batches
 from tfdcu.training.checkpoint import Checkpoint
 
@@ -297,7 +297,7 @@ def test_batches_that_turn_out_not_to_divide_are_refused():
 @pytest.mark.parametrize("num", [0, 1, 2])
 def test_an_empty_share_has_no_outputs_and_others_have_their_own(num):
     net, images = tiny.plain_net(), tiny.images(num)
-    outputs = tf.function(outputs_of_share)(net, tf.constant(images))
+    outputs = tf.function(predict_share)(net, tf.constant(images))
     assert outputs.shape == (num, 4)
     if num:
         expected = net(images, training=False)

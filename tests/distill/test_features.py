@@ -262,7 +262,7 @@ def test_of_a_layer_that_was_cut_like_is_compared_with_like(layer):
     assert len(kept[layer]) < 16
     _, history, _ = fitted(student, of=of, kept=kept, **options)
     assert history["features"] == [0.0, 0.0]
-    with pytest.raises(ValueError, match=r"`kept` says.*8, 8, 16\)"):
+    with pytest.raises(ValueError, match=r"`kept` gives.*8, 8, 16\)"):
         fitted(cut_student()[1], of=of, **options)
 
 

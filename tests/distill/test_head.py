@@ -72,10 +72,10 @@ def headless():
     ("student", "of", "options", "message"),
     [
         (tiny.plain_net, teacher, {"head": "own"}, "'trained', 'teacher'.*own"),
-        (tiny.plain_net, lambda: None, {}, "shows no head.*teacher=None"),
+        (tiny.plain_net, lambda: None, {}, "needs a Keras.*teacher=None"),
         (tiny.plain_net, teacher, {}, r"does not fit.*\(32, 4\).*\(48, 4\)"),
-        (cut, teacher, {}, r"does not fit.*`kept` says"),
-        (headless, teacher, {}, "The student has no head.*'norm'"),
+        (cut, teacher, {}, r"does not fit.*`kept` gives"),
+        (headless, teacher, {}, "The student has no suit.*'norm'"),
     ],
 )
 def test_bad_heads_are_refused_and_nothing_is_changed(

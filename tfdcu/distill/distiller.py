@@ -11,14 +11,14 @@ from tfdcu.distill.alignment import layers_to_align
 from tfdcu.distill.balance import class_weights
 from tfdcu.distill.batchnorm import BATCHNORMS
 from tfdcu.distill.distributed import check_execution
-from tfdcu.distill.distributed import many_workers
-from tfdcu.distill.distributed import outputs_of_share
+from tfdcu.distill.distributed import multi_worker
+from tfdcu.distill.distributed import predict_share
 from tfdcu.distill.distributed import share_statistics
 from tfdcu.distill.distributed import shared_batches
 from tfdcu.distill.feature_layers import feature_pairs
 from tfdcu.distill.features import feature_term
 from tfdcu.distill.head import check_head
-from tfdcu.distill.head import put_head
+from tfdcu.distill.head import copy_head
 from tfdcu.distill.losses import check_weights
 from tfdcu.distill.losses import label_term
 from tfdcu.distill.losses import resolve_label
@@ -224,7 +224,7 @@ class AlignedDistiller(TwoPools):
             {
                 "logits": self.student.output,
                 "aligned": aligned,
-                "features": [pair.own for pair in pairs],
+                "features": [pair.student_output for pair in pairs],
             },
         )
         self.domains = [
@@ -235,7 +235,7 @@ class AlignedDistiller(TwoPools):
             domain.build(feature.shape)
         self.fixed = []
         if head == "teacher":
-            self.fixed = put_head(self.student, teacher, kept)
+            self.fixed = copy_head(self.student, teacher, kept)
         self.clock = Clock()
         names = ["label", "mimic", "align", "domain_accuracy"]
         if pairs:
@@ -245,8 +245,8 @@ class AlignedDistiller(TwoPools):
 
     def call(self, inputs, training=None):
         images = resized(inputs, self.student.input_shape)
-        if not training and many_workers(self.distribute_strategy):
-            return outputs_of_share(self.student, images)
+        if not training and multi_worker(self.distribute_strategy):
+            return predict_share(self.student, images)
         return self.student(images, training=training)
 
     def compile(self, optimizer="sgd", loss=None, metrics=None, **kwargs):
