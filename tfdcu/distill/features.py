@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tfdcu.distill.feature_layers import check_shapes
 from tfdcu.distill.feature_layers import kept_channels
-from tfdcu.distill.losses import refuse_broken
+from tfdcu.distill.losses import check_keras_loss
 
 
 def feature_mse(teacher, student):
@@ -135,8 +135,8 @@ def resolve_features(features):
             or is given logits instead of probabilities.
     """
     if isinstance(features, keras.distillation.DistillationLoss):
-        refuse_own_layers(features)
-        refuse_broken(features)
+        check_no_layers(features)
+        check_keras_loss(features)
         loss = features.compute_loss
     elif callable(features):
         loss = features
@@ -154,7 +154,7 @@ def resolve_features(features):
     )
 
 
-def refuse_own_layers(loss):
+def check_no_layers(loss):
     """Raise for a Keras loss with layer names, which would be ignored."""
     names = [
         getattr(loss, name, None)

@@ -64,9 +64,9 @@ def resolve_mimic(mimic, temperature, class_weights=None):
             for a loss that returns a scalar.
     """
     if isinstance(mimic, keras.distillation.DistillationLoss):
-        refuse_broken(mimic)
+        check_keras_loss(mimic)
         if class_weights is not None:
-            refuse_scalar(mimic)
+            raise_scalar(mimic)
         return lambda targets, logits: mimic.compute_loss(targets, logits)
     if callable(mimic):
         return weighted_mean(mimic, class_weights)
@@ -90,14 +90,14 @@ def weighted_mean(loss, class_weights):
         values = tf.convert_to_tensor(loss(targets, logits))
         if class_weights is not None:
             if values.shape.rank != 1:
-                refuse_scalar(f"{loss} of shape {values.shape}")
+                raise_scalar(f"{loss} of shape {values.shape}")
             values *= tf.gather(class_weights, tf.argmax(targets, axis=-1))
         return tf.reduce_mean(values)
 
     return mean
 
 
-def refuse_scalar(mimic):
+def raise_scalar(mimic):
     """Raise for class weights on a loss without one value per image."""
     raise ValueError(
         "This mimic loss does not support `mimic_balance`. Expected: a loss "
@@ -106,7 +106,7 @@ def refuse_scalar(mimic):
     )
 
 
-def refuse_broken(mimic):
+def check_keras_loss(mimic):
     """Raise for Keras losses that would not compute what they should.
 
     `LogitsDistillation` applies softmax only for an instance of
