@@ -88,7 +88,7 @@ def test_a_pipeline_writes_the_files_of_the_plain_call(
     assert (made.mark, made.missing()) == (plain.mark, [])
 
 
-def test_a_pipeline_goes_on_after_the_finished_shards(tmp_path, given, door):
+def test_a_pipeline_resumes_after_the_finished_shards(tmp_path, given, door):
     whole = tfdcu.teacher_targets(**{**given, "path": tmp_path / "whole"})
     begun = tfdcu.teacher_targets(**given, shard=(1, 2))
     assert begun.missing() == [0, 2, 4]
@@ -172,8 +172,11 @@ def test_finished_shards_of_other_images_stop_the_pipeline(given, door):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        (lambda: {"teacher": tiny.plain_net()}, "`teacher` does not.*Function"),
-        (lambda: {"images": IMAGES}, "`images` does not travel.*ndarray"),
+        (
+            lambda: {"teacher": tiny.plain_net()},
+            "`teacher` cannot be.*Function",
+        ),
+        (lambda: {"images": IMAGES}, "`images` cannot be sent.*ndarray"),
         (
             lambda: {"images": tf.data.Dataset.from_tensor_slices(IMAGES)},
             "`images` does not travel.*Dataset",

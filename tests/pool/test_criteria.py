@@ -96,7 +96,7 @@ def test_a_pool_of_nearly_nothing_cannot_be_chosen_from():
     ],
 )
 def test_the_higher_of_two_groups_by_hand(scores, num):
-    assert criteria.surer_group(np.array(scores)) == num
+    assert criteria.size_of_upper_group(np.array(scores)) == num
 
 
 def test_the_groups_part_where_the_variance_within_them_is_least():
@@ -106,7 +106,7 @@ def test_the_groups_part_where_the_variance_within_them_is_least():
         num * ordered[:num].var() + (40 - num) * ordered[num:].var()
         for num in range(1, 40)
     ]
-    assert criteria.surer_group(scores) == 1 + np.argmin(within)
+    assert criteria.size_of_upper_group(scores) == 1 + np.argmin(within)
 
 
 def test_a_function_sees_the_answers_and_its_scores_are_kept():
