@@ -87,7 +87,7 @@ def test_slopes_are_those_of_the_risk_or_back_up_its_negative_term(level):
         (objective(together + one) - objective(together - one)) / 2e-6
         for one in steps
     ]
-    received = pu.pu_slope(*scores, 0.4)
+    received = pu.risk_gradient(*scores, 0.4)
     np.testing.assert_allclose(received, expected, atol=1e-8)
 
 
