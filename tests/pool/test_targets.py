@@ -276,19 +276,19 @@ def test_the_student_of_stored_targets_is_that_of_the_live_teacher(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"views": 0}, "number of views"),
+        ({"views": 0}, "value for `views`"),
         ({"views": 2}, "views=2, augment=None"),
         ({"top_k": 5}, "top_k from 1 to 4.*top_k=5"),
         ({"top_k": 0}, "top_k=0"),
         ({"batch_size": 0}, "batch_size=0"),
         ({"shard_size": 0}, "shard_size=0"),
-        ({"shard": (2, 2)}, "no share of the work"),
+        ({"shard": (2, 2)}, "value for `shard`"),
         ({"augment": "mixup"}, "Unknown augmentation"),
         ({"mix": "blend"}, "Unknown mix.*mixup.*'blend'"),
         ({"mix": "mixup", "mix_share": 0}, "mix_share=0"),
         ({"images": "pool"}, "Unknown source"),
         ({"teacher": lambda x: Recorder()(x) * np.nan}, "cannot be stored"),
-        ({"teacher": 3}, "cannot be asked"),
+        ({"teacher": 3}, "value for `teacher`"),
     ],
 )
 def test_what_does_not_fit_is_refused(tmp_path, options, message):
