@@ -276,7 +276,7 @@ def test_the_student_of_stored_targets_is_that_of_the_live_teacher(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"views": 0}, "value for `views`"),
+        ({"views": 0}, "number of views"),
         ({"views": 2}, "views=2, augment=None"),
         ({"top_k": 5}, "top_k from 1 to 4.*top_k=5"),
         ({"top_k": 0}, "top_k=0"),

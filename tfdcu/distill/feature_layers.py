@@ -171,7 +171,7 @@ def check_shapes(features, pair, indices=None):
     if alike and both and len(student_shape) == len(teacher_shape):
         return
     raise ValueError(
-        f"The layers' shapes do not fit features={features!r}. Expected: "
+        f"Features cannot be compared with features={features!r}. Expected: "
         f"layers of the same {what}; `kept` gives the teacher's channels that "
         "a narrower student has, and features='relation' compares layers of "
         f"any shape. Received: the student's {pair.student!r} with "

@@ -218,7 +218,7 @@ def check_numbers(views, augment, batch_size, shard_size, shard, mix=None):
         )
     if views < 1 or (augment is None and mix is None and views > 1):
         raise ValueError(
-            "Invalid value for `views`. Expected: at least 1, and 1 if "
+            "Invalid number of views. Expected: views >= 1, and 1 if "
             f"`augment` and `mix` are None. Received: views={views}, "
             f"augment={augment!r}, mix={mix!r}"
         )
