@@ -257,9 +257,7 @@ def test_workers_train_the_student_of_one_process(quick):
         ("resumed", unbroken),
     ],
 )
-def test_shares_batchnorm_and_restarts_are_those_of_one_process(
-    more, name, case
-):
+def test_shares_batchnorm_and_restarts_equal_one_process(more, name, case):
     assert_trains_as_one(more, name, case)
 
 

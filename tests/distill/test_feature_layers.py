@@ -1,4 +1,4 @@
-"""Laws of what is tapped: the layer before the pooling, and what pairs."""
+"""Laws of the feature layers: the default layer, and pairs of layers."""
 
 import keras
 import numpy as np
@@ -33,7 +33,7 @@ def test_the_default_is_the_last_layer_before_the_pooling(net, name):
     assert default_feature_layer(net()) == name
 
 
-def test_maps_of_a_single_place_come_after_the_pooling():
+def test_maps_of_size_one_come_after_the_pooling():
     inputs = keras.Input((8, 8, 3))
     x = layers.Conv2D(8, 3, name="conv")(inputs)
     x = layers.GlobalAveragePooling2D(keepdims=True)(x)
@@ -94,7 +94,7 @@ def twice_called():
         (STUDENT, lambda images: images, None, "needs a teacher with layers"),
     ],
 )
-def test_what_cannot_be_tapped_is_named(student, teacher, given, message):
+def test_invalid_layers_are_refused(student, teacher, given, message):
     with pytest.raises(ValueError, match=message):
         AlignedDistiller(
             student,
@@ -114,7 +114,7 @@ def test_kept_channels_are_the_teachers():
             kept_channels(pair(), {"relu2": wrong})
 
 
-def test_sizes_must_agree_where_they_are_compared():
+def test_shapes_must_agree_where_they_are_compared():
     wide = pair()
     check_shapes("mse", wide, range(32))
     check_shapes("attention", wide)
@@ -131,7 +131,7 @@ def test_sizes_must_agree_where_they_are_compared():
         check_shapes("attention", pair(layer="pool"))
 
 
-def test_images_of_any_size_cannot_be_told_apart_before():
+def test_unknown_sizes_are_not_compared():
     inputs = keras.Input((None, None, 1))
     x = layers.Conv2D(32, 3, name="relu2")(inputs)
     x = layers.Dense(4)(layers.GlobalAveragePooling2D()(x))

@@ -1,4 +1,4 @@
-"""Laws of the head: the teacher's own, which stays while the body follows."""
+"""Laws of the head: copied from the teacher and fixed."""
 
 import keras
 import numpy as np
@@ -29,14 +29,14 @@ def cut():
     return plan.apply(), plan.kept_channels()
 
 
-def test_the_teachers_head_stays_and_the_body_is_trained():
+def test_the_head_is_fixed_and_the_body_is_trained():
     before = body(tiny.plain_net(width=24))
     student, _ = trained(tiny.plain_net(width=24), head="teacher")
     assert same(head(student), head(teacher()))
     assert not np.allclose(body(student), before)
 
 
-def test_of_what_was_cut_the_head_takes_what_was_kept():
+def test_the_head_takes_the_kept_channels():
     student, kept = cut()
     tiny.shake(student, 3)
     student, _ = trained(student, head="teacher", kept=kept)

@@ -43,7 +43,7 @@ def test_a_function_gets_the_images_as_they_are():
     assert logits.dtype == tf.float32
 
 
-def test_what_cannot_be_asked_is_refused():
+def test_other_teachers_are_refused():
     with pytest.raises(ValueError, match="Invalid value for `teacher`.*3"):
         teacher_function(3)
 
@@ -78,7 +78,7 @@ def counted_net():
         (("conv", "body"), True, (1, 0)),
     ],
 )
-def test_a_teacher_is_asked_no_more_than_needed(layers, stored, expected):
+def test_a_teacher_is_run_no_more_than_needed(layers, stored, expected):
     model, body, head = counted_net()
     answers = teacher_outputs(model, 4, layers)
     body.num_calls = head.num_calls = 0
@@ -109,7 +109,7 @@ def test_a_teacher_of_other_sizes_and_a_softmax_shows_its_features():
     )
 
 
-def test_where_there_is_no_teacher_its_answers_must_be_stored():
+def test_without_a_teacher_targets_are_needed():
     rows = tf.ones((5, 4))
     answers = teacher_outputs(None, 4)
     np.testing.assert_array_equal(answers(IMAGES, (rows,))[0], rows)
@@ -126,14 +126,14 @@ def test_other_classes_are_refused():
         check_classes(tiny.plain_net(), tiny.plain_net(num_classes=5))
 
 
-def test_a_teacher_of_another_size_is_known():
+def test_different_size():
     student = tiny.plain_net()
     assert different_size(tiny.plain_net(size=6), student)
     assert not different_size(tiny.plain_net(width=24), student)
     assert not different_size(lambda images: images, student)
 
 
-def test_a_smaller_image_sees_every_pixel():
+def test_resizing_uses_every_pixel():
     dots = np.zeros((1, 9, 9, 1), "float32")
     dots[:, 1::3, 1::3] = 1
     small = resized(tf.constant(dots), (None, 3, 3, 1))

@@ -108,7 +108,7 @@ def test_validation_takes_no_image_of_the_test_nor_too_many():
     }
 
 
-def test_a_student_that_got_worse_is_named_with_both_figures():
+def test_a_worse_student_is_reported_with_both_figures():
     start = {"val_mimic": 3.0, "agreement_pool": 0.8, "agreement_labeled": 0.9}
     worse = {"val_mimic": 1.0, "agreement_pool": 0.1, "agreement_labeled": 1.0}
     (sentence,) = training_harmed(start, worse)

@@ -191,7 +191,7 @@ def test_finished_shards_of_other_images_stop_the_pipeline(given, door):
         (lambda: {"images": "pool"}, "Unknown source"),
     ],
 )
-def test_what_does_not_fit_is_refused_before_anything_starts(
+def test_invalid_arguments_are_refused_before_anything_starts(
     given, door, changes, message
 ):
     with pytest.raises(ValueError, match=message):

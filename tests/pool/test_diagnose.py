@@ -64,7 +64,7 @@ def test_the_teacher_s_accuracy_is_that_of_its_first_choices():
     assert half["num_labeled"] == 8
 
 
-def test_without_labeled_images_nothing_is_said_of_them():
+def test_without_labeled_images_their_values_are_none():
     found = tfdcu.diagnose(tiny.plain_net(), None, smooth(50))
     beside = {name for name in found if name.startswith("labeled_")}
     assert len(beside) == 8
@@ -81,7 +81,7 @@ def test_the_pool_beside_itself_is_the_same_and_near_it():
     assert found["a_distance"] == 0
 
 
-def test_a_brighter_pool_is_far_and_is_said_to_be():
+def test_a_brighter_pool_is_far_and_reported():
     found = tfdcu.diagnose(tiny.plain_net(), few(), smooth(200, level=0.5))
     assert found["a_distance"] == 2
     verdict = tfdcu.format_diagnosis(found)
@@ -123,7 +123,7 @@ def test_junk_is_counted():
     assert found["junk_share"] == 0.5
 
 
-def test_the_seed_draws_the_images():
+def test_the_seed_samples_the_images():
     arguments = tiny.linear_net(), few(), tiny.images(90)
     one, same, other = (
         tfdcu.diagnose(*arguments, num_images=40, seed=seed)
@@ -199,7 +199,7 @@ def test_teacher_and_random_state_are_left_alone():
         ),
     ],
 )
-def test_what_cannot_be_used_is_refused(options, message):
+def test_invalid_arguments_are_refused(options, message):
     arguments = {
         "teacher": tiny.plain_net(),
         "labeled": few(),

@@ -30,7 +30,7 @@ def test_the_loss_is_scaled_for_float16_alone_and_once():
 
 
 @pytest.mark.parametrize("auto", [True, False])
-def test_a_student_in_float16_is_told_whatever_the_global_policy(auto):
+def test_a_float16_student_is_detected_under_any_global_policy(auto):
     model = AlignedDistiller(half_net(), tiny.plain_net(), align_weight=0.0)
     model.compile("sgd", auto_scale_loss=auto)
     assert isinstance(model.optimizer, SCALED) == auto

@@ -1,4 +1,4 @@
-"""Laws of a training run: it goes on after a kill and ends the same."""
+"""Laws of a training run: it resumes after a kill with the same result."""
 
 import keras
 import numpy as np
@@ -192,7 +192,7 @@ def moved(folder, **options):
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
-def test_every_optimizer_trains_and_heeds_its_bounds(tmp_path, optimizer):
+def test_every_optimizer_trains_with_decay_and_clipping(tmp_path, optimizer):
     options = {"optimizer": optimizer, "learning_rate": 0.1}
     plain = moved(tmp_path / "plain", **options, weight_decay=0.0)
     assert np.isfinite(plain).all() and np.abs(plain).max() > 1e-3
@@ -209,7 +209,7 @@ def test_every_optimizer_trains_and_heeds_its_bounds(tmp_path, optimizer):
 @pytest.mark.parametrize(
     ("steps", "most", "expected"), [(10, 4, 2), (6, 8, 6), (7, 3, 1), (8, 4, 4)]
 )
-def test_an_epoch_ends_with_a_call(steps, most, expected):
+def test_steps_per_execution_divides_the_epoch(steps, most, expected):
     assert steps_at_once(steps, most) == expected
 
 

@@ -250,12 +250,12 @@ def layers_to_align(student, align_layers=None):
         return (default_align_layer(student),)
     if isinstance(align_layers, str):
         align_layers = (align_layers,)
-    known = [layer.name for layer in student.layers]
-    missing = [name for name in align_layers if name not in known]
+    names = [layer.name for layer in student.layers]
+    missing = [name for name in align_layers if name not in names]
     if missing or not align_layers:
         raise ValueError(
             "A layer in `align_layers` is not in the student. Expected: names "
-            f"among {known}. Received: align_layers={align_layers!r}"
+            f"among {names}. Received: align_layers={align_layers!r}"
         )
     return tuple(align_layers)
 

@@ -330,13 +330,13 @@ class AlignedDistiller(TwoPools):
             mimic = self.mimic_loss(targets, logits)
             features = self.feature_loss(teacher_features, outputs["features"])
             align, accuracy = self.align_loss(outputs["aligned"], num_labeled)
-            own = [tf.cast(term, tf.float32) for term in self.losses]
+            extra = [tf.cast(term, tf.float32) for term in self.losses]
             loss = (
                 self.label_weight * label
                 + self.mimic_weight * mimic
                 + self.feature_weight * features
                 + self.align_weight * align
-                + tf.add_n(own or [0.0])
+                + tf.add_n(extra or [0.0])
             )
             # Gradients are summed over replicas; losses are means.
             shared = loss / self.distribute_strategy.num_replicas_in_sync

@@ -60,13 +60,15 @@ def feature_pairs(student, teacher, feature_layers=None):
         (student, "student", feature_layers),
         (teacher, "teacher", feature_layers.values()),
     ):
-        known = [n.path for n in read_graph(model).nodes if tappable(model, n)]
-        if not names or any(name not in known for name in names):
+        available = [
+            n.path for n in read_graph(model).nodes if tappable(model, n)
+        ]
+        if not names or any(name not in available for name in names):
             raise ValueError(
                 f"A layer in `feature_layers` is not in the {which}. Expected: "
-                f"layers that are called once, among {known}; if the teacher's "
-                "names differ, a dict from the student's names to the "
-                f"teacher's. Received: feature_layers={feature_layers}"
+                f"layers that are called once, among {available}; if the "
+                "teacher's names differ, a dict from the student's names to "
+                f"the teacher's. Received: feature_layers={feature_layers}"
             )
     return [
         Pair(
@@ -167,8 +169,8 @@ def check_shapes(features, pair, indices=None):
     if indices is not None:
         teacher_shape[-1] = len(indices)
     both = list(zip(student_shape[part], teacher_shape[part]))
-    alike = all(None in sizes or sizes[0] == sizes[1] for sizes in both)
-    if alike and both and len(student_shape) == len(teacher_shape):
+    equal = all(None in sizes or sizes[0] == sizes[1] for sizes in both)
+    if equal and both and len(student_shape) == len(teacher_shape):
         return
     raise ValueError(
         f"Features cannot be compared with features={features!r}. Expected: "

@@ -35,7 +35,7 @@ class TwoPools(keras.Model):
         for name, tracker in self.trackers.items():
             tracker.update_state(terms[name])
         if labeled is None:
-            logs = self.own_results()
+            logs = self.term_results()
         else:
             logs = self.compute_metrics(*labeled)
         return as_rows(logs, self.distribute_strategy)
@@ -49,13 +49,13 @@ class TwoPools(keras.Model):
         # Compiled metrics are not built until a batch has labels.
         metrics = self._compile_metrics
         if metrics is not None and not metrics.built:
-            return self.own_results()
+            return self.term_results()
         return super().get_metrics_result()
 
-    def own_results(self):
+    def term_results(self):
         """The loss and its terms, without the compiled metrics."""
-        own = [self._loss_tracker, *self.trackers.values()]
-        return {metric.name: metric.result() for metric in own}
+        metrics = [self._loss_tracker, *self.trackers.values()]
+        return {metric.name: metric.result() for metric in metrics}
 
     def _get_metrics_result_or_logs(self, logs):
         # Keras would return the step's logs because their names differ; those

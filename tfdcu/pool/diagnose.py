@@ -88,8 +88,8 @@ def diagnose(
 
     Example:
 
-    >>> found = tfdcu.diagnose("teacher.keras", "digits", "printed")
-    >>> print(*tfdcu.format_diagnosis(found), sep="\\n")
+    >>> diagnosis = tfdcu.diagnose("teacher.keras", "digits", "printed")
+    >>> print(*tfdcu.format_diagnosis(diagnosis), sep="\\n")
     """
     if num_images < 1:
         raise ValueError(
@@ -125,7 +125,7 @@ def diagnose(
     )
     num_classes = teacher.output_shape[-1]
     names = source and source.classes
-    found = {
+    results = {
         "num_images": len(pool["logits"]),
         "num_labeled": len(labeled_outputs["logits"]) if labeled_outputs else 0,
         "num_classes": num_classes,
@@ -147,7 +147,7 @@ def diagnose(
         },
         **count_junk(pool),
     }
-    return rounded(found)
+    return rounded(results)
 
 
 def layer_of(teacher, layer):

@@ -117,13 +117,13 @@ def teacher_targets(
 
     Example:
 
-    >>> few = tfdcu.teacher_targets(teacher, "digits", "targets/labeled")
+    >>> labeled = tfdcu.teacher_targets(teacher, "digits", "targets/labeled")
     >>> pool = tfdcu.teacher_targets(teacher, "printed", "targets/pool")
     >>> model = tfdcu.AlignedDistiller(student, teacher=None)
     >>> model.compile()
     >>> model.fit(
     ...     tfdcu.data.training_batches(
-    ...         "digits", "printed", targets=(few, pool)
+    ...         "digits", "printed", targets=(labeled, pool)
     ...     )
     ... )
     """
@@ -138,7 +138,7 @@ def teacher_targets(
             partners, labeled=False, image_shape=source.image_shape, **options
         )
     mixed = open_mix(mix, mix_share, source, partners)
-    described = {
+    fingerprint = {
         "shard_size": shard_size,
         "images": describe_images(source),
         "view": describe_views(
@@ -151,23 +151,23 @@ def teacher_targets(
         opened = open_teacher(teacher, next(iter(source.batches(size))))
     if mirror:
         opened = mirrored(opened)
-    described |= {
+    fingerprint |= {
         "teacher": opened.digest,
         "mirror": bool(mirror),
         "classes": opened.classes,
         "top_k": checked_top_k(top_k, opened.classes),
     }
     if shared:
-        path = Path(path) / name_of(described, source)
-    targets = claim(path, described, renew=renew, shard=share)
+        path = Path(path) / name_of(fingerprint, source)
+    targets = claim(path, fingerprint, renew=renew, shard=share)
     if share == (0, 1):
         remove_temporary(path)
-    own = range(share[0], targets.num_shards, share[1])
+    shards = range(share[0], targets.num_shards, share[1])
     if shard is None:
-        own = ()
-    missing = targets.missing(own)
-    check_images(targets, source, [n for n in own if n not in missing])
-    ids = targets.ids([n for n in own if n in missing])
+        shards = ()
+    missing = targets.missing(shards)
+    check_images(targets, source, [n for n in shards if n not in missing])
+    ids = targets.ids([n for n in shards if n in missing])
     batches = view_batches(source, ids, size, augment, views, seed, mixed)
     collector = Collector(targets)
     with ProgressBar("targets", len(ids) * views) as bar:
