@@ -23,7 +23,7 @@ def classifier():
 
 
 def mean_apart(labeled, unlabeled):
-    """A distance of one's own: the squared difference of the means."""
+    """A user's function: the squared difference of the means."""
     return tf.square(tf.reduce_mean(labeled) - tf.reduce_mean(unlabeled))
 
 

@@ -19,7 +19,7 @@ def net():
 
 
 def moving(model):
-    """The statistics that inference will use."""
+    """The moving averages."""
     return {
         v.path: v.numpy().copy() for v in model.variables if "moving" in v.path
     }

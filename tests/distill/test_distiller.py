@@ -75,7 +75,7 @@ def test_a_balanced_mimic_term_weighs_images_by_class():
 
 
 def at_strength(monkeypatch, schedule):
-    """Alignment by a constant, or a function of progress, in DANN's place."""
+    """Replace DANN's schedule by a constant or a function of progress."""
     function = schedule if callable(schedule) else lambda progress: schedule
     monkeypatch.setattr("tfdcu.distill.distiller.dann_schedule", function)
 
@@ -504,7 +504,7 @@ def test_other_classes_and_other_teachers_are_refused():
 
 
 class Subclassed(keras.Model):
-    """A teacher that hides its layers."""
+    """A subclassed teacher, whose layers are not accessible."""
 
     def call(self, images):
         return images[:, 0, :4, 0]

@@ -71,7 +71,7 @@ def test_numbers_of_channels_can_differ(name):
 
 
 def test_far_pairs_count_by_their_distance():
-    """Close for one side and far for the other: Huber's straight arm."""
+    """Errors above 1, in the linear part of the Huber loss."""
     theirs = tf.constant([[0.0], [1.0], [100.0]])
     own = tf.constant([[0.0], [100.0], [1.0]])
     # Distances 1, 100, 99 and 100, 1, 99, over their mean 200 / 3.
@@ -249,7 +249,7 @@ def test_several_layers_weigh_alike():
 
 
 def cut_student():
-    """(teacher, student, kept): half of the first convolution is gone."""
+    """(teacher, student, kept): half of the first convolution pruned."""
     of = tiny.plain_net(norm=False)
     plan = plan_channels(of, ratio=0.84, exclude="conv2", importance="l1")
     return of, plan.apply(), plan.kept_channels()

@@ -24,7 +24,7 @@ def same(one, other):
 
 
 def cut():
-    """(student, kept): half of what the teacher's head takes is gone."""
+    """(student, kept): half of the inputs of the head are pruned."""
     plan = plan_channels(teacher(), ratio=0.5, importance="l1")
     return plan.apply(), plan.kept_channels()
 

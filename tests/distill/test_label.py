@@ -1,4 +1,4 @@
-"""Laws of the term of the labels: a mean over images, whatever the loss."""
+"""Laws of the label term: a mean over images for every loss."""
 
 import keras
 import numpy as np

@@ -59,7 +59,7 @@ class Counter(keras.layers.Layer):
 
 
 def counted_net():
-    """(A net whose head is counted, the two counters)."""
+    """(A net that counts calls of its body and head, the two counters)."""
     inputs = keras.Input((8, 8, 1))
     body, head = Counter(name="body"), Counter(name="head")
     x = body(keras.layers.Conv2D(3, 3, name="conv")(inputs))

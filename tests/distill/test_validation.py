@@ -1,4 +1,4 @@
-"""Laws of how a student is measured before, during and after training."""
+"""Laws of validation before, during and after training."""
 
 import warnings
 

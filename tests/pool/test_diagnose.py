@@ -1,4 +1,4 @@
-"""Laws of the pool diagnosis: measured by hand, repeatable, harmless."""
+"""Laws of the diagnosis: values by hand, reproducible, no side effects."""
 
 import json
 
@@ -12,7 +12,7 @@ from tests.support import tiny
 
 
 def smooth(num, level=0.0, seed=0, size=8):
-    """Images of soft slopes, none of them junk."""
+    """Smooth images, none of them junk."""
     generator = np.random.default_rng(seed)
     line = np.linspace(0, 0.5, size)
     slopes = generator.uniform(0.4, 1, (2, num, 1, 1))
@@ -25,7 +25,7 @@ def few(num=20, **options):
 
 
 def constant_net(logits, size=8):
-    """A teacher that says the same of every image."""
+    """A teacher with the same logits for every image."""
     net = tiny.plain_net(size)
     kernel, _ = net.get_layer("logits").get_weights()
     net.get_layer("logits").set_weights([0 * kernel, np.array(logits)])

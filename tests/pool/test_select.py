@@ -26,7 +26,7 @@ def sure_of(teacher, images):
 
 
 def junk(num, size=8):
-    """As many flat images, noisy ones, and copies of one image."""
+    """Equal numbers of flat images, noise and copies of one image."""
     flat = np.linspace(0, 1, num)[:, None, None, None] * np.ones(
         (size, size, 1)
     )
@@ -95,7 +95,7 @@ def test_junk_is_dropped_first_and_the_first_copy_stays():
 
 
 def half_and_half(num=150):
-    """A teacher, its kind of images, a pool half of it and half noise."""
+    """A teacher, labeled images, and a pool: half similar, half noise."""
     inputs = keras.Input((8, 8, 1))
     x = keras.layers.Flatten()(inputs)
     features = keras.layers.Dense(8, name="features")(x)

@@ -166,7 +166,7 @@ def test_another_teacher_or_other_images_are_refused_or_renewed(tmp_path):
 
 
 def test_an_image_that_changed_stops_the_training_it_comes_to(tmp_path):
-    """Also where it is none of those that are compared beforehand."""
+    """Also if it is not among the images verified before training."""
     made = targets(tmp_path)
     changed = IMAGES.copy()
     changed[1] += 0.001
@@ -310,7 +310,7 @@ MIXED = {"mix": "mixup", "views": 3, "seed": 5}
     ],
 )
 def test_the_teacher_was_run_on_the_same_mixes(tmp_path, mix, augment, labeled):
-    """Also in shares of the work, and in batches of another size."""
+    """Also in several shards, and with another batch size."""
     options = MIXED | {"mix": mix, "augment": augment}
     teacher = Recorder()
     mixing = options | {"partners": labeled and LABELED[0]}

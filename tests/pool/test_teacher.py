@@ -28,7 +28,7 @@ def logits(model):
 
 
 def saved(model, folder, **serve):
-    """A SavedModel folder with that function of the model as a signature."""
+    """A SavedModel folder with a function of the model as signature."""
     folder.mkdir(exist_ok=True)
     holder = tf.Module()
     holder.model = model

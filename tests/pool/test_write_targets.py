@@ -1,4 +1,4 @@
-"""Collecting: every view of every image once, in constant memory."""
+"""Laws of writing targets: every view once, in constant memory."""
 
 import numpy as np
 import pytest

@@ -11,7 +11,7 @@ SCALED = keras.optimizers.LossScaleOptimizer
 
 
 def half_net(policy="mixed_float16"):
-    """A net of float32 as a whole, as one that is read from a file."""
+    """A float32 model with float16 layers, as if loaded from a file."""
     inputs = keras.Input((8, 8, 1))
     x = keras.layers.Flatten()(inputs)
     x = keras.layers.Dense(6, dtype=policy, name="half")(x)

@@ -1,4 +1,4 @@
-"""Laws of moving averages in runs that are short for their momentum."""
+"""Laws of moving averages in short runs."""
 
 import keras
 import numpy as np
@@ -14,7 +14,7 @@ from tfdcu.training.moving_average import short_averages
 
 
 def weights_of_steps(momentum, num):
-    """What the start and each of some steps weigh in the average."""
+    """Weights of the initial value and of each step in the average."""
     shares = np.array([1.0])
     for step in range(num):
         keep = float(momentum_at(momentum, float(step)))

@@ -43,7 +43,7 @@ def fresh():
 
 
 class Kill(keras.callbacks.Callback):
-    """Stops the run at a step, as a kill would, with nothing tidied up."""
+    """Stops the run at a step like a kill, without cleaning up."""
 
     def __init__(self, epoch, batch):
         super().__init__()
@@ -214,7 +214,7 @@ def test_steps_per_execution_divides_the_epoch(steps, most, expected):
 
 
 def half_trained(folder, **options):
-    """A plain net in float16, trained with as many steps as are asked for."""
+    """A plain net in float16, trained for some epochs."""
     keras.utils.set_random_seed(0)
     model = half_net()
     labels = tf.data.Dataset.from_tensor_slices((IMAGES, LABELS)).batch(4)
