@@ -1,9 +1,9 @@
-"""The original model with channels masked where they are consumed.
+"""The original model with removed channels masked where they are consumed.
 
-This is the other side of every claim of exactness: the original graph with
-the original weights, run operation by operation, in which each operation
-sees zeros where channels are removed. A normalization over channels takes
-its statistics over those that stay. The smaller model must compute the same.
+The original graph with the original weights is run operation by operation;
+each operation receives zeros for removed channels. Normalizations over
+channels compute their statistics from the kept ones. The smaller model must
+compute the same; tests and `sensitivity` rely on it.
 """
 
 import keras
@@ -18,15 +18,15 @@ from tfdcu.graph.execute import with_scaled_weights
 
 
 def masked(groups, kept):
-    """The function that the smaller model must equal.
+    """The model with channels masked, a function equal to the smaller model.
 
     Args:
         groups: The `Groups` of a model.
-        kept: bool array, for each unit whether it stays.
+        kept: bool array, one entry per unit: whether it is kept.
 
     Returns:
-        A function of the model's inputs (an array, or a list of them) that
-        gives the list of its outputs. The model is not changed.
+        A function of the model's inputs (an array or a list of arrays) that
+        returns the list of its outputs. The model is not changed.
     """
     stays = kept[groups.unit]
     axes = groups.trace.axes
@@ -62,7 +62,7 @@ def _inner_sides(groups, op):
 
 
 def _masks(groups, node, stays):
-    """Dict from axis to mask, of the first input's axes that lose channels."""
+    """Dict from axis to mask, for axes of the first input that lose channels."""
     if not node.inputs:
         return {}
     axes = groups.trace.axes[id(node.inputs[0])]
@@ -74,7 +74,7 @@ def _masks(groups, node, stays):
 
 
 def _weights(x, axes, masks):
-    """1 where a value counts for statistics over `axes`, 0 elsewhere."""
+    """1 where a value enters statistics over `axes`, else 0; shape of `x`."""
     weight = ops.ones_like(x)
     for axis in axes:
         if axis in masks:
@@ -158,15 +158,15 @@ if hasattr(layers, "RMSNormalization"):
 
 
 def difference(model, reference, inputs):
-    """Largest difference between two functions of the same inputs.
+    """Largest relative difference between two functions of the same inputs.
 
     Args:
         model: A model or a function.
-        reference: Another one.
-        inputs: What both are called with.
+        reference: A model or a function.
+        inputs: Inputs of both.
 
     Returns:
-        The largest absolute difference of all outputs, over the largest
+        Largest absolute difference of the outputs, divided by the largest
         absolute value of the reference's outputs, a float.
     """
     received = tree.flatten(model(inputs))
@@ -174,7 +174,7 @@ def difference(model, reference, inputs):
     received = [keras.ops.convert_to_numpy(x) for x in received]
     expected = [keras.ops.convert_to_numpy(x) for x in expected]
     pairs = zip(received, expected, strict=True)
-    # NumPy's, in which NaN is the largest.
+    # `np.max` returns NaN if there is one; `max` may not.
     worst = np.max([np.abs(r - e).max() for r, e in pairs])
     scale = np.max([np.abs(e).max() for e in expected])
     return float(worst / max(scale, 1e-30))
