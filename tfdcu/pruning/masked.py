@@ -62,7 +62,7 @@ def _inner_sides(groups, op):
 
 
 def _masks(groups, node, stays):
-    """Dict from axis to mask, for axes of the first input that lose channels."""
+    """Dict from axis to mask, for first-input axes that lose channels."""
     if not node.inputs:
         return {}
     axes = groups.trace.axes[id(node.inputs[0])]

@@ -39,7 +39,7 @@ class Selection:
         return kept
 
     def counts(self, threshold, steps):
-        """Units of each group at or above the threshold, rounded and clipped."""
+        """Units of each group above the threshold, rounded and clipped."""
         above = self._values >= threshold
         counts = np.bincount(self._numbers[above], minlength=len(self.sizes))
         rounded = ((counts + steps // 2) // steps) * steps

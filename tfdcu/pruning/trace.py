@@ -183,7 +183,7 @@ class Step:
         self.inputs = node.inputs
 
     def axes(self, value=None):
-        """List of the labels on each axis of a tensor, by default the first input.
+        """Labels on each axis of a tensor, by default the first input.
 
         Constants have `None` on every axis.
         """

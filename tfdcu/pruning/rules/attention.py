@@ -1,4 +1,4 @@
-"""Rules of attention layers: whole heads, and the width of heads."""
+"""Pruning rules for attention layers: heads and head width."""
 
 from math import sqrt
 
@@ -11,7 +11,7 @@ from tfdcu.pruning.rules.registry import register_rule
 
 
 def _inputs(step):
-    """Labels of the channels of query, value and key; all else is kept."""
+    """Labels of the channels of query, value and key; other axes are kept."""
     args, kwargs = step.node.args, step.node.kwargs
     given = dict(zip(("query", "value", "key"), args)) | kwargs
     given["key"] = (
@@ -37,7 +37,7 @@ def _project(step, dense, given, heads, width):
 
 
 def _keep_scale(step, dense, width):
-    """Scores are divided by sqrt(width): undo the change in the query."""
+    """Rescales the query: scores are divided by sqrt(width), which changes."""
 
     def factor(before, after):
         return sqrt(after / before)
@@ -48,7 +48,7 @@ def _keep_scale(step, dense, width):
 
 
 def _finish(step, made, heads):
-    """Labels of the output, and of the scores where they are returned."""
+    """Labels of the output, and of the scores if they are returned."""
     axes = [None] * (len(step.inputs[0].shape) - 1) + [made]
     if len(step.node.outputs) == 1:
         return axes
@@ -58,7 +58,7 @@ def _finish(step, made, heads):
 
 @register_rule(layers.MultiHeadAttention)
 def multi_head_attention(step):
-    """Heads, the width of queries and keys, the width of values, outputs."""
+    """Prunes heads, widths of query/key and value, and outputs."""
     op, channels = step.op, _inputs(step)
     heads = step.new("heads", op.num_heads)
     key = step.new("key", op.key_dim)
@@ -92,10 +92,10 @@ def multi_head_attention(step):
 
 @register_rule(layers.GroupQueryAttention)
 def grouped_query_attention(step):
-    """Key-value heads with the query heads that read them, and the width.
+    """Prunes key-value heads with their query heads, and the head width.
 
-    The width of queries, keys and values is one number, and so is that of
-    the query's channels and the output's.
+    Queries, keys and values have the same head width; the output has as many
+    channels as the query.
     """
     op, channels = step.op, _inputs(step)
     for name in ("value", "key"):
@@ -124,7 +124,7 @@ def grouped_query_attention(step):
 
 @register_rule(layers.Attention, layers.AdditiveAttention)
 def attention(step):
-    """Query and key are compared over their channels; value passes."""
+    """Query and key channels are tied; value channels pass through."""
     given = step.node.args or [step.node.kwargs["inputs"]]
     axes = [step.axes(tensor) for tensor in given[0]]
     for one in axes:

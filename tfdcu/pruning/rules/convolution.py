@@ -1,4 +1,4 @@
-"""Rules of convolutions and dense layers, which make new channels."""
+"""Pruning rules for convolutions, dense layers and embeddings."""
 
 import numpy as np
 from keras import layers
@@ -11,13 +11,13 @@ from tfdcu.pruning.rules.registry import unprunable
 
 
 def _stored(layer, name="kernel"):
-    """The variable itself; `layer.kernel` may be computed from it."""
+    """The stored variable; `layer.kernel` may be computed from it."""
     variable = getattr(layer, f"_{name}", None)
     return getattr(layer, name) if variable is None else variable
 
 
 def _places(step):
-    """Input axes with nothing removed along space, and the channel axis."""
+    """Labels of the input, spatial axes kept, and the channel axis."""
     axes, channel = step.axes(), channel_axis(step.op)
     space = set(range(1, len(axes))) - {channel % len(axes)}
     return fix_axes(step, axes, space), channel
@@ -45,10 +45,10 @@ def convolution(step):
 
 
 def _grouped(step, given, kernel):
-    """Whole groups go, or the same position of each, whichever is finer.
+    """Prunes groups, or one position in every group, whichever is finer.
 
-    Group j reads its own `width` input channels and makes `filters / groups`
-    output channels; the kernel holds one slice of `width` for all groups.
+    Group j reads its own `width` input channels and produces `filters / groups`
+    output channels; the input axis of the kernel has size `width`.
     """
     op = step.op
     groups, width = op.groups, kernel.shape[-2]
@@ -89,7 +89,7 @@ def transposed(step):
 
 @register_rule(layers.DepthwiseConv1D, layers.DepthwiseConv2D)
 def depthwise(step):
-    """Kernel (..., in, multiplier): each channel makes `multiplier` others."""
+    """Kernel (..., in, multiplier): `multiplier` outputs per channel."""
     axes, channel = _places(step)
     op, given = step.op, axes[channel]
     step.weight(op.kernel, -2, given)
@@ -127,7 +127,7 @@ def dense(step):
 
 @register_rule(layers.Embedding)
 def embedding(step):
-    """Rows are words; columns are channels."""
+    """Rows are tokens; columns are channels."""
     axes, op = step.axes(), step.op
     axes = fix_axes(step, axes, range(1, len(axes))) if len(axes) > 1 else axes
     made = step.new("out", op.output_dim)
@@ -138,10 +138,11 @@ def embedding(step):
 
 @register_rule(layers.EinsumDense)
 def einsum_dense(step):
-    """Letters of the equation carry the labels.
+    """Each letter of the equation has its labels.
 
-    A letter of input and kernel that is not in the output is summed, one of
-    the kernel and the output alone is new, one of all three passes through.
+    A letter in input and kernel but not in the output is summed over; a
+    letter in kernel and output only gets new labels; a letter in all three
+    passes its labels through.
     """
     op, axes = step.op, step.axes()
     given, kernel_letters, made = _letters(op.equation, len(axes))
@@ -174,7 +175,7 @@ def einsum_dense(step):
 
 
 def _letters(equation, rank):
-    """One letter an axis of input, kernel and output, dots written out."""
+    """One letter per axis of input, kernel and output, "..." expanded."""
     left, made = equation.replace(" ", "").split("->")
     given, kernel = left.split(",")
     if "..." in given:

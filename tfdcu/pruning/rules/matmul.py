@@ -1,4 +1,4 @@
-"""Rules of products of two tensors, which sum over an axis of each."""
+"""Pruning rules for products of two tensors."""
 
 import numpy as np
 from keras import layers
@@ -11,7 +11,7 @@ from tfdcu.pruning.rules.registry import unprunable
 
 @register_rule(layers.Dot)
 def dot(step):
-    """Sums over one axis of each input, which are removed alike."""
+    """Ties the axes that are summed over, one of each input."""
     first, second = step.axes(step.inputs[0]), step.axes(step.inputs[1])
     axes = step.op.axes
     left, right = (axes, axes) if isinstance(axes, int) else axes
@@ -27,7 +27,7 @@ def dot(step):
 
 @register_rule("ops.Matmul")
 def matmul(step):
-    """Sums over the last axis of one and the last but one of the other."""
+    """Ties the last axis of one input and the second to last of the other."""
     first, second = step.node.args[:2]
     left, right = step.axes(first), step.axes(second)
     if len(left) < 2 or len(right) < 2:
@@ -39,7 +39,7 @@ def matmul(step):
 
 @register_rule("ops.Einsum")
 def einsum(step):
-    """Letters carry the labels; summed ones may go, a silent one adds 0."""
+    """Each letter has its labels; a masked channel adds 0 to a sum."""
     equation = step.op.subscripts.replace(" ", "")
     if "..." in equation or "->" not in equation:
         return unprunable(step)
@@ -49,9 +49,9 @@ def einsum(step):
     for letters, value in zip(left.split(","), values):
         if len(set(letters)) != len(letters):
             return unprunable(step)
-        for letter, one in zip(letters, step.axes(value)):
+        for letter, axis in zip(letters, step.axes(value)):
             if letter in labels:
-                step.tie(labels[letter], one)
+                step.tie(labels[letter], axis)
             if labels.get(letter) is None:
-                labels[letter] = one
+                labels[letter] = axis
     return [labels[letter] for letter in made]

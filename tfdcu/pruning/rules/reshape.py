@@ -1,26 +1,26 @@
-"""Labels through a reshape: axes that merge, split and keep their place."""
+"""Labels of a reshaped tensor."""
 
 import numpy as np
 
 
 def permute(values, order):
-    """The values in another order, a list."""
+    """List of the values in another order."""
     return [values[index] for index in order]
 
 
 def reshape(step, axes, shape, made):
-    """Labels after a reshape, none of whose positions change their order.
+    """Labels after a reshape, which does not change the order of elements.
 
-    Axes that stay are passed on. Where axes merge, the labels of the one with
-    most channels are spread over the merged axis and the others are kept.
-    Where an axis splits, one of the new axes carries the labels: one along
-    which nothing needs to be tied if there is any, else the longest.
+    Unchanged axes pass their labels through. If axes merge, the labels of the
+    one with most channels are repeated along the merged axis, and channels on
+    the others are kept. If an axis splits, one new axis gets the labels: one
+    that needs no ties if there is any, else the longest.
 
     Args:
         step: The `Step`.
-        axes: Labels of the input, batch left out where it stays in front.
-        shape: Shape of the input, likewise.
-        made: Shape of the output, likewise.
+        axes: Labels of the input, without the batch if that stays first.
+        shape: Shape of the input, without the batch if `axes` is.
+        made: Shape of the output, without the batch if `axes` is.
 
     Returns:
         List of labels of the output.
@@ -45,7 +45,7 @@ def reshape(step, axes, shape, made):
 
 
 def _segments(shape, made):
-    """Pairs of runs of axes with the same number of elements."""
+    """Pairs of axis ranges (input, output) with as many elements."""
     left = _pairs(shape, made)
     rest_shape, rest_made = shape[left[0] :], made[left[1] :]
     right = _pairs(rest_shape[::-1], rest_made[::-1])
@@ -65,7 +65,7 @@ def _segments(shape, made):
 
 
 def _pairs(shape, made):
-    """Matches runs from the left until a size is not known."""
+    """Matches axis ranges from the left, up to an unknown size."""
     i = j = 0
     segments = []
     while i < len(shape) and j < len(made):
@@ -88,7 +88,7 @@ def _pairs(shape, made):
 
 
 def _merge(step, axes, shape, before, known):
-    """One label a position of the merged axes."""
+    """Flat labels of the merged axes."""
     best = max(known, key=lambda dim: len(set(axes[dim].tolist())))
     for dim in known:
         if dim != best:
@@ -100,7 +100,7 @@ def _merge(step, axes, shape, before, known):
 
 
 def _split(step, spread, sizes):
-    """Which of the new axes carries the labels, and the labels."""
+    """Index of the new axis that gets the labels, and the labels."""
     grid = spread.reshape(sizes)
     best, exact = None, False
     for place, size in enumerate(sizes):

@@ -1,4 +1,4 @@
-"""The rule of `TimeDistributed`: that of the layer inside."""
+"""Pruning rule for `TimeDistributed`."""
 
 import keras
 from keras import layers
@@ -15,7 +15,7 @@ from tfdcu.pruning.trace import Step
 
 @register_rule(layers.TimeDistributed)
 def time_distributed(step):
-    """The inner layer's rule, without the axis of time."""
+    """Applies the inner layer's rule, without the time axis."""
     inner = step.op.layer
     if isinstance(inner, keras.Model) or type(inner) in _OVER_CHANNELS:
         return unprunable(step)
@@ -33,7 +33,7 @@ def time_distributed(step):
     return [axes[0], None, *axes[1:]]
 
 
-# Their statistics change with the channels, see `masked.py`.
+# Their statistics depend on the kept channels, see `masked.py`.
 _OVER_CHANNELS = {
     layers.LayerNormalization,
     layers.GroupNormalization,
