@@ -21,7 +21,7 @@ Logsumexp
 
 @register_rule(layers.Masking)
 def masking(step):
-    """Keeps the channels: a step is masked if all equal one value."""
+    """Keeps the channels, which tell whether a step is masked."""
     axes = step.axes()
     return fix_axes(step, axes, [-1])
 

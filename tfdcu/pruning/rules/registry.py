@@ -131,7 +131,7 @@ _OVER_LAST = {
 
 
 def activate(step, axes, function):
-    """Labels after an activation function; softmax and the like keep their axis.
+    """Labels after an activation function; softmax keeps its axis.
 
     A custom function may mix channels, so it is unprunable.
     """
