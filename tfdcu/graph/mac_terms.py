@@ -116,8 +116,8 @@ def attention(node):
 
 def _sums(node, sides):
     """The term of a sum over these axes, for each output element."""
-    made = node.outputs[0]
-    outputs = [(made, axis) for axis in range(len(made.shape))]
+    output = node.outputs[0]
+    outputs = [(output, axis) for axis in range(len(output.shape))]
     return [MacTerm(1, tuple(outputs + sides))]
 
 
@@ -127,8 +127,8 @@ def dot(node):
     axes = node.op.axes
     axes = (axes, axes) if isinstance(axes, int) else axes
     rank = len(first.shape)
-    kept = [a for a in range(1, rank)]
+    free = [a for a in range(1, rank)]
     other = axes[1] % len(second.shape)
-    rest = [a for a in range(1, len(second.shape)) if a != other]
-    sides = [(first, axis) for axis in kept] + [(second, a) for a in rest]
+    other_free = [a for a in range(1, len(second.shape)) if a != other]
+    sides = [(first, axis) for axis in free] + [(second, a) for a in other_free]
     return [MacTerm(1, tuple(sides))]

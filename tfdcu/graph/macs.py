@@ -73,8 +73,8 @@ def terms(node):
         if kind in _TERMS:
             return _TERMS[kind](node)
     kind = type(node.op)
-    known = _OPS if kind.__module__.startswith("keras.src.ops.") else {}
-    return known.get(kind.__name__, _none)(node)
+    functions = _OPS if kind.__module__.startswith("keras.src.ops.") else {}
+    return functions.get(kind.__name__, _none)(node)
 
 
 def _none(node):
@@ -123,8 +123,8 @@ def _einsum_dense(node):
 def _projected_attention(node):
     """Projections and attention scores, with or without grouped queries."""
     op = node.op
-    given = dict(zip(("query", "value"), node.args)) | node.kwargs
-    query, value = given["query"].shape, given["value"].shape
+    tensors = dict(zip(("query", "value"), node.args)) | node.kwargs
+    query, value = tensors["query"].shape, tensors["value"].shape
     queries, keys = num_elements(query[1:-1]), num_elements(value[1:-1])
     axes = getattr(op, "attention_axes", (1,))
     pairs = queries * num_elements([value[axis] for axis in axes])

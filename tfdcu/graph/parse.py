@@ -54,9 +54,9 @@ def is_model(op):
     A functional model whose class overrides `call` is not: its graph does not
     show what it computes.
     """
-    known = isinstance(op, keras.Model) and hasattr(op, "operations")
-    known = known or (isinstance(op, keras.Sequential) and op.built)
-    return known and type(op).call.__module__.startswith("keras.")
+    functional = isinstance(op, keras.Model) and hasattr(op, "operations")
+    functional = functional or (isinstance(op, keras.Sequential) and op.built)
+    return functional and type(op).call.__module__.startswith("keras.")
 
 
 def parse_model(model):

@@ -93,10 +93,10 @@ class Groups:
 
     def every_axis(self):
         """Label arrays of all axes of tensors and weights, without repeats."""
-        found = [side.labels for side in self.trace.sides.values()]
+        arrays = [side.labels for side in self.trace.sides.values()]
         for axes in self.trace.axes.values():
-            found += [labels for labels in axes if labels is not None]
-        return list({id(labels): labels for labels in found}.values())
+            arrays += [labels for labels in axes if labels is not None]
+        return list({id(labels): labels for labels in arrays}.values())
 
     def _groups(self):
         trace, unit = self.trace, self.unit
@@ -154,9 +154,9 @@ class Groups:
         for labels, why in self.trace.fixed:
             units = np.unique(self.unit[labels])
             for group in np.unique(of_unit[units[units > 0]]):
-                known = reasons.setdefault(group, [])
-                if why not in known:
-                    known.append(why)
+                group_reasons = reasons.setdefault(group, [])
+                if why not in group_reasons:
+                    group_reasons.append(why)
         return reasons
 
 

@@ -28,26 +28,26 @@ def masked(groups, kept):
         A function of the model's inputs (an array or a list of arrays) that
         returns the list of its outputs. The model is not changed.
     """
-    stays = kept[groups.unit]
+    label_kept = kept[groups.unit]
     axes = groups.trace.axes
 
     def before(node, tensor, value):
         for axis, labels in enumerate(axes[id(tensor)]):
-            if labels is not None and not stays[labels].all():
+            if labels is not None and not label_kept[labels].all():
                 view = [1] * len(value.shape)
                 view[axis] = -1
-                mask = stays[labels].reshape(view)
+                mask = label_kept[labels].reshape(view)
                 value = ops.where(mask, value, ops.zeros_like(value))
         return value
 
     def call(node, args, kwargs):
-        masks = _masks(groups, node, stays)
+        masks = _masks(groups, node, label_kept)
         if type(node.op) in _STATISTICS and masks:
             return [_STATISTICS[type(node.op)](node.op, args[0], masks)]
         inner = _inner_sides(groups, node.op)
         if not inner:
             return call_node(node, args, kwargs)
-        scales = [(s.variable, s.axis, stays[s.labels]) for s in inner]
+        scales = [(s.variable, s.axis, label_kept[s.labels]) for s in inner]
         return with_scaled_weights(node.op, scales, args, kwargs)
 
     def run(inputs):
@@ -61,15 +61,15 @@ def _inner_sides(groups, op):
     return [s for s in sides if s.op is op and s.role == "inner"]
 
 
-def _masks(groups, node, stays):
+def _masks(groups, node, label_kept):
     """Dict from axis to mask, for first-input axes that lose channels."""
     if not node.inputs:
         return {}
     axes = groups.trace.axes[id(node.inputs[0])]
     return {
-        axis: stays[labels].astype("float32")
+        axis: label_kept[labels].astype("float32")
         for axis, labels in enumerate(axes)
-        if labels is not None and not stays[labels].all()
+        if labels is not None and not label_kept[labels].all()
     }
 
 

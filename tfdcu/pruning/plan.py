@@ -33,15 +33,15 @@ class ChannelPlan:
 
     @property
     def keep(self):
-        trace, stays = self._groups.trace, self._kept[self._groups.unit]
+        trace, label_kept = self._groups.trace, self._kept[self._groups.unit]
         keep = {}
         for node in trace.graph.nodes:
             if not node.outputs:
                 continue
             axes = trace.axes.get(id(node.outputs[0]), ())
-            known = [labels for labels in axes if labels is not None]
-            if known and node.path not in keep:
-                keep[node.path] = np.flatnonzero(stays[known[-1]])
+            labeled = [labels for labels in axes if labels is not None]
+            if labeled and node.path not in keep:
+                keep[node.path] = np.flatnonzero(label_kept[labeled[-1]])
         return keep
 
     def kept_channels(self):
@@ -57,13 +57,13 @@ class ChannelPlan:
             the last axis of its first output; layers that keep all their
             channels are left out.
         """
-        trace, stays = self._groups.trace, self._kept[self._groups.unit]
+        trace, label_kept = self._groups.trace, self._kept[self._groups.unit]
         kept = {}
         for node in trace.graph.nodes:
             axes = trace.axes.get(id(node.outputs[0])) if node.outputs else None
             labels = axes[-1] if axes else None
-            if labels is not None and not stays[labels].all():
-                kept[node.path] = np.flatnonzero(stays[labels]).tolist()
+            if labels is not None and not label_kept[labels].all():
+                kept[node.path] = np.flatnonzero(label_kept[labels]).tolist()
         return kept
 
     def apply(self):
@@ -96,7 +96,7 @@ class ChannelPlan:
         """
         rows = []
         for group in self.groups:
-            stays = int(self._kept[group.units].sum())
+            num_kept = int(self._kept[group.units].sum())
             why = "; ".join(group.reasons) if group.kept.any() else ""
             why = self._reasons.get(group.name, why)
             if group.size == 1 and not why:
@@ -106,7 +106,7 @@ class ChannelPlan:
                     "group": group.name,
                     "layers": len(group.layers),
                     "before": group.size * group.width,
-                    "after": stays * group.width,
+                    "after": num_kept * group.width,
                     "why": why,
                 }
             )

@@ -62,12 +62,12 @@ class _Builder:
             _compile_like(smaller, model)
         return smaller
 
-    def _model(self, level, given=None):
+    def _model(self, level, received=None):
         model = level.model
         if id(model) in self.made:
             return self.made[id(model)][1]
-        given = given or [None] * len(level.input_layers)
-        inputs = [_input(*pair) for pair in zip(level.input_layers, given)]
+        received = received or [None] * len(level.input_layers)
+        inputs = [_input(*pair) for pair in zip(level.input_layers, received)]
         outputs = walk(level, inputs, self._call, enter=self._enter)
         if isinstance(model, keras.Sequential):
             layers = [self.made[id(layer)][1] for layer in model.layers]
@@ -87,9 +87,9 @@ class _Builder:
         return smaller
 
     def _enter(self, op, args, kwargs, path, made):
-        given = tree.flatten((args, kwargs))
-        given = [x for x in given if isinstance(x, keras.KerasTensor)]
-        smaller = self._model(made.call.level, given)
+        received = tree.flatten((args, kwargs))
+        received = [x for x in received if isinstance(x, keras.KerasTensor)]
+        smaller = self._model(made.call.level, received)
         return tree.flatten(smaller(*args, **kwargs))
 
     def _call(self, op, args, kwargs, path, made):

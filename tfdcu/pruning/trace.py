@@ -104,14 +104,14 @@ class Trace:
 
     def _tie_entries(self):
         """Ties the inputs of all calls of a nested model."""
-        first = {}
+        first_calls = {}
         for model, tensors in self.graph.entries:
-            known = first.setdefault(id(model), tensors)
+            first_tensors = first_calls.setdefault(id(model), tensors)
             why = f"input of {model.name!r}, which is called more than once"
-            for mine, theirs in zip(tensors, known):
-                axes = zip(self.axes[id(mine)], self.axes[id(theirs)])
-                for one, other in axes:
-                    self.tie(one, other, why)
+            for tensor, first_tensor in zip(tensors, first_tensors):
+                axes = zip(self.axes[id(tensor)], self.axes[id(first_tensor)])
+                for labels, first_labels in axes:
+                    self.tie(labels, first_labels, why)
 
     def _fix_inner_layers(self):
         """Keeps the channels of layers that are also inside another layer."""
@@ -124,12 +124,12 @@ class Trace:
             if isinstance(node.op, Layer)
             for inner in node.op._flatten_layers(include_self=False)
         }
-        found = [(side.op, side.labels) for side in self.sides.values()]
+        labels_of = [(side.op, side.labels) for side in self.sides.values()]
         for op, tensors in calls:
             for tensor in tensors:
-                found += [(op, labels) for labels in self.axes[id(tensor)]]
+                labels_of += [(op, labels) for labels in self.axes[id(tensor)]]
         both = inner_ids & {id(op) for op, _ in calls}
-        for op, labels in found:
+        for op, labels in labels_of:
             if id(op) in both:
                 self.fix(labels, f"{op.name!r} is also inside another layer")
 
@@ -189,8 +189,8 @@ class Step:
         """
         value = self.inputs[0] if value is None else value
         if isinstance(value, Tensor):
-            known = self.trace.axes.get(id(value))
-            return list(known) if known is not None else []
+            axes = self.trace.axes.get(id(value))
+            return list(axes) if axes is not None else []
         return [None] * len(np.shape(value))
 
     def new(self, name, size):

@@ -41,7 +41,7 @@ def choose_kernels(model, chosen=None, exclude=()):
     """
     chosen = None if chosen is None else _as_list(chosen)
     exclude = _as_list(exclude)
-    found, seen = [], set()
+    selected, seen = [], set()
     for layer in model._flatten_layers(include_self=False):
         attribute = _attribute(layer)
         if attribute is None or not layer.trainable:
@@ -59,10 +59,10 @@ def choose_kernels(model, chosen=None, exclude=()):
             continue
         if not _any_match(layer, exclude):
             seen.add(id(kernel))
-            found.append((layer, kernel))
-    if not found:
+            selected.append((layer, kernel))
+    if not selected:
         raise ValueError(_no_match_message(model, chosen, exclude))
-    return found
+    return selected
 
 
 def sparsity_of(model, layers=None, exclude=()):

@@ -107,8 +107,8 @@ def check_schedule(
                 f"[0, 1). Received: {name}={value!r}."
             )
     if not isinstance(schedule, str):
-        given = (initial_sparsity, begin_step, end_step, frequency)
-        _check_object(schedule, final_sparsity, given)
+        options = (initial_sparsity, begin_step, end_step, frequency)
+        _check_object(schedule, final_sparsity, options)
         return
     if schedule not in SCHEDULES:
         raise ValueError(
@@ -133,19 +133,19 @@ def check_schedule(
         )
 
 
-def _check_object(schedule, final_sparsity, given):
+def _check_object(schedule, final_sparsity, options):
     if not callable(schedule) or not all(hasattr(schedule, s) for s in STEPS):
         raise ValueError(
             "Invalid value for `schedule`. Expected: "
             f"{', '.join(map(repr, SCHEDULES))}, or an object like TFMOT's: "
             f"callable, with {', '.join(STEPS)}. Received: {schedule!r}."
         )
-    if given != (0.0, 0, None, None):
+    if options != (0.0, 0, None, None):
         raise ValueError(
             "A schedule object has its own steps. Expected: no "
             f"initial_sparsity, {', '.join(STEPS)} with it. Received: "
             "initial_sparsity={}, begin_step={}, end_step={}, "
-            "frequency={}.".format(*given)
+            "frequency={}.".format(*options)
         )
     own = getattr(schedule, "target_sparsity", None)
     own = getattr(schedule, "final_sparsity", own)

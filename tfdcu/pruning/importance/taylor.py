@@ -132,7 +132,7 @@ class _Gated:
 
 def _consumed(groups):
     """Input axes whose labels are not in the outputs, by node and tensor."""
-    axes, found = groups.trace.axes, {}
+    axes, consumed = groups.trace.axes, {}
     for node in groups.trace.graph.nodes:
         made = [
             groups.unit[labels]
@@ -146,10 +146,12 @@ def _consumed(groups):
                 if labels is None or axis == 0:
                     continue
                 if not np.isin(groups.unit[labels], made).any():
-                    known = found.setdefault((id(node), id(tensor)), [])
-                    if axis not in known:
-                        known.append(axis)
-    return found
+                    consumed_axes = consumed.setdefault(
+                        (id(node), id(tensor)), []
+                    )
+                    if axis not in consumed_axes:
+                        consumed_axes.append(axis)
+    return consumed
 
 
 def _gated_sides(groups, op):

@@ -21,8 +21,8 @@ def dot(step):
         fix_axes(step, second, range(len(second)))
         return [[None] * len(t.shape) for t in step.node.outputs]
     step.tie(first.pop(left), second.pop(right))
-    kept = first + second[1:]
-    return kept if len(kept) > 1 else kept + [None]
+    result = first + second[1:]
+    return result if len(result) > 1 else result + [None]
 
 
 @register_rule("ops.Matmul")
@@ -43,7 +43,7 @@ def einsum(step):
     equation = step.op.subscripts.replace(" ", "")
     if "..." in equation or "->" not in equation:
         return unprunable(step)
-    left, made = equation.split("->")
+    left, output_letters = equation.split("->")
     values = [v for v in step.node.args if hasattr(v, "shape")]
     labels = {}
     for letters, value in zip(left.split(","), values):
@@ -54,4 +54,4 @@ def einsum(step):
                 step.tie(labels[letter], axis)
             if labels.get(letter) is None:
                 labels[letter] = axis
-    return [labels[letter] for letter in made]
+    return [labels[letter] for letter in output_letters]

@@ -29,10 +29,8 @@ def masking(step):
 @register_rule(layers.Softmax, "ops.Softmax", "ops.LogSoftmax")
 def softmax(step):
     """Keeps the axis that is summed over; the others pass through."""
-    given = tree.flatten((step.node.args, step.node.kwargs))
-    axes = broadcast(
-        step, [value for value in given if hasattr(value, "shape")]
-    )
+    args = tree.flatten((step.node.args, step.node.kwargs))
+    axes = broadcast(step, [value for value in args if hasattr(value, "shape")])
     return fix_axes(step, axes, dims_of(step.op.axis, len(axes)))
 
 

@@ -39,11 +39,11 @@ def register_rule(*kinds, rule=None):
     >>> @register_rule(MyDense)
     ... def my_dense(step):
     ...     axes = step.axes()
-    ...     made = step.new("out", step.op.units)
+    ...     out = step.new("out", step.op.units)
     ...     step.weight(step.op.w, 0, axes[-1], "in")
-    ...     step.weight(step.op.w, 1, made, "out")
-    ...     step.size("units", made)
-    ...     return axes[:-1] + [made]
+    ...     step.weight(step.op.w, 1, out, "out")
+    ...     step.size("units", out)
+    ...     return axes[:-1] + [out]
     """
     for kind in kinds:
         if not isinstance(kind, (type, str)):
@@ -68,8 +68,8 @@ def find_rule(op):
         rule = RULES.get(f"ops.{kind.__name__}", unprunable)
     else:
         rule = RULES.get(f"{kind.__module__}.{kind.__name__}", unprunable)
-    changed = getattr(op, "quantization_mode", None)
-    if changed or getattr(op, "lora_enabled", False):
+    quantized = getattr(op, "quantization_mode", None)
+    if quantized or getattr(op, "lora_enabled", False):
         return unprunable
     return rule
 

@@ -27,9 +27,9 @@ def flatten(step):
 def reshape_layer(step):
     """As in `reshape`; the target shape follows the kept channels."""
     target = list(step.op.get_config()["target_shape"])
-    shape, made = step.inputs[0].shape, step.node.outputs[0].shape
+    shape, new_shape = step.inputs[0].shape, step.node.outputs[0].shape
     axes = step.axes()
-    result = reshape(step, axes[1:], shape[1:], made[1:])
+    result = reshape(step, axes[1:], shape[1:], new_shape[1:])
 
     def change(config, count):
         config["target_shape"] = [
@@ -44,8 +44,8 @@ def reshape_layer(step):
 @register_rule("ops.Reshape", "ops.Ravel")
 def reshape_op(step):
     """Like the layer, with the batch among the axes."""
-    made = step.node.outputs[0].shape
-    result = reshape(step, step.axes(), step.inputs[0].shape, made)
+    new_shape = step.node.outputs[0].shape
+    result = reshape(step, step.axes(), step.inputs[0].shape, new_shape)
     if hasattr(step.op, "newshape"):
         target = np.atleast_1d(np.array(step.op.newshape, object)).tolist()
 

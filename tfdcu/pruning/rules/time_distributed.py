@@ -23,11 +23,13 @@ def time_distributed(step):
     batch, time, *rest = step.axes(tensor)
     step.fix(time)
     fix_rest(step, [tensor])
-    given = Tensor((None, *tensor.shape[2:]), tensor.dtype)
-    made = [Tensor((None, *t.shape[2:])) for t in step.node.outputs]
-    step.trace.axes[id(given)] = [batch, *rest]
-    step.keep_alive(given)
-    node = Node(inner, step.path, (given,), {}, made, step.node.call)
+    inner_input = Tensor((None, *tensor.shape[2:]), tensor.dtype)
+    inner_outputs = [Tensor((None, *t.shape[2:])) for t in step.node.outputs]
+    step.trace.axes[id(inner_input)] = [batch, *rest]
+    step.keep_alive(inner_input)
+    node = Node(
+        inner, step.path, (inner_input,), {}, inner_outputs, step.node.call
+    )
     outputs = find_rule(inner)(Step(step.trace, node))
     axes = outputs[0] if isinstance(outputs[0], list) else outputs
     return [axes[0], None, *axes[1:]]
