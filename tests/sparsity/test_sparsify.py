@@ -337,7 +337,10 @@ def test_two_of_every_four_input_channels():
 def test_blocks_are_zero_or_nonzero_together(pooling):
     model = net()
     sparsify = Sparsify(
-        0.5, block_size=(4, 2), block_pooling=pooling, layers=layers.Dense
+        final_sparsity=0.5,
+        block_size=(4, 2),
+        block_pooling=pooling,
+        layers=layers.Dense,
     )
     fit(model, sparsify)
     kernel = model.get_layer("logits").kernel.numpy()  # (16, 4)
