@@ -170,7 +170,40 @@ def test_a_student_that_training_ruins_is_handed_over_as_it_was(tmp_path):
     (note,) = [n for n in record["notes"] if "made the student worse" in n]
     history = record["history"]["student"]
     assert f"to {history['agreement_pool'][-1]:.1%} on held-out" in note
-    assert "Try a lower `training.learning_rate`" in note
+    assert 'Try transfer={"batchnorm": "frozen"} with' in note
+
+
+def test_a_format_that_fails_is_left_out_and_can_be_made_later(
+    tmp_path, monkeypatch
+):
+    def strict(share):
+        options = {"formats": ("float32", "int8"), "num_images": 32}
+        return QUICK | {"export": {**options, "min_agreement": {"int8": share}}}
+
+    # More than all images.
+    record = corridor.run(tmp_path, **strict(1.1))
+    kinds = [
+        row["format"] for row in record["rows"] if row["name"] == "student"
+    ]
+    assert kinds == ["keras", "float32"]
+    assert "agrees" in record["failed"]["int8"]
+    assert any("int8 file was left out" in note for note in record["notes"])
+    assert not list((tmp_path / "run").glob("student_int8*"))
+    # The trained student is exported again, in another way.
+    monkeypatch.setattr(distill, "trained_student", stopped)
+    record = corridor.run(tmp_path, **strict(0.0))
+    kinds = [
+        row["format"] for row in record["rows"] if row["name"] == "student"
+    ]
+    assert kinds == ["keras", "float32", "int8"] and record["failed"] == {}
+    assert record["config"]["export"]["min_agreement"] == {"int8": 0.0}
+
+
+def test_a_teacher_of_one_size_is_built_at_the_size_of_the_images(tmp_path):
+    options = QUICK | {"data": {"image_shape": (6, 6, 1)}}
+    record = corridor.run(tmp_path, **options)
+    macs = 36 * (9 * 32 + 9 * 32 * 64) + 64 * 4
+    assert record["rows"][0]["macs"] == macs
 
 
 def test_sparsity_is_exact_and_holds_in_the_file(unbroken):
@@ -195,8 +228,8 @@ def test_another_config_is_refused_with_its_fields_named(unbroken):
     with pytest.raises(ValueError, match="another config") as error:
         corridor.run(folder, seed=1, training={"epochs": 4}, labeled=few_of(9))
     message = str(error.value)
-    assert "seed is 1, there 0" in message
-    assert "training.epochs is 4, there 3" in message
+    assert "seed is 1, was 0" in message
+    assert "training.epochs is 4, was 3" in message
     assert "labeled is" in message
     assert "versions" not in message and "sparsity" not in message
     with pytest.raises(ValueError, match="another config.*teacher is"):

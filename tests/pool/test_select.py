@@ -1,4 +1,4 @@
-"""Laws of the pool's selection: what is kept, what is said, what is refused."""
+"""Laws of `select_pool`: kept images, summary and errors."""
 
 import json
 
@@ -26,7 +26,7 @@ def sure_of(teacher, images):
 
 
 def junk(num, size=8):
-    """As many flat images, noisy ones, and copies of one image."""
+    """Equal numbers of flat images, noise and copies of one image."""
     flat = np.linspace(0, 1, num)[:, None, None, None] * np.ones(
         (size, size, 1)
     )
@@ -36,7 +36,7 @@ def junk(num, size=8):
 
 
 @pytest.mark.parametrize("by", NAMES)
-def test_what_is_kept_and_what_is_said_of_it(by):
+def test_kept_images_and_summary(by):
     pool, teacher = smooth(120), tiny.linear_net()
     keep, found = tfdcu.select_pool(teacher, few(), pool, by=by, keep=50)
     assert keep.dtype == np.int64 and len(keep) == 50
@@ -58,7 +58,7 @@ def test_what_is_kept_and_what_is_said_of_it(by):
     np.testing.assert_array_equal(keep, again)
 
 
-def test_by_confidence_exactly_the_surest_are_kept():
+def test_by_confidence_the_most_confident_are_kept():
     pool, teacher = smooth(90), tiny.linear_net()
     expected = np.sort(np.argsort(-sure_of(teacher, pool))[:20])
     for keep in (20, 20.0, 20 / 90, np.int64(20)):
@@ -95,7 +95,7 @@ def test_junk_is_dropped_first_and_the_first_copy_stays():
 
 
 def half_and_half(num=150):
-    """A teacher, its kind of images, a pool half of it and half noise."""
+    """A teacher, labeled images, and a pool: half similar, half noise."""
     inputs = keras.Input((8, 8, 1))
     x = keras.layers.Flatten()(inputs)
     features = keras.layers.Dense(8, name="features")(x)
@@ -125,7 +125,7 @@ def half_and_half(num=150):
 
 
 @pytest.mark.parametrize("by", ["confidence", "nnpu"])
-def test_of_half_a_pool_of_the_task_mostly_that_half_is_kept(by):
+def test_mostly_the_relevant_half_of_a_pool_is_kept(by):
     teacher, labeled, pool = half_and_half()
     options = {"by": by, "drop_junk": False}
     keep, found = tfdcu.select_pool(teacher, labeled, pool, **options)
@@ -136,7 +136,7 @@ def test_of_half_a_pool_of_the_task_mostly_that_half_is_kept(by):
     np.testing.assert_array_equal(keep, same)
 
 
-def test_never_less_than_a_tenth_is_kept_unasked():
+def test_at_least_a_tenth_is_kept_by_default():
     # One image alone is surer than all others.
     pool, teacher = smooth(95), tiny.linear_net()
 
@@ -167,7 +167,7 @@ def test_a_function_may_take_the_unsure_half_and_sees_all_answers():
     assert found["by"] == "unsure"
 
 
-def test_a_source_is_chosen_from_as_its_arrays_are():
+def test_a_source_gives_the_same_as_its_arrays():
     pool, teacher = smooth(40), tiny.linear_net()
     source = open_source(pool, labeled=False)
     keep, _ = tfdcu.select_pool(teacher, None, source, keep=0.25)
@@ -226,7 +226,7 @@ def test_teacher_and_random_state_are_left_alone():
         ),
     ],
 )
-def test_what_cannot_be_used_is_refused(options, message):
+def test_invalid_arguments_are_refused(options, message):
     arguments = {
         "teacher": tiny.linear_net(),
         "labeled": few(),
@@ -237,7 +237,7 @@ def test_what_cannot_be_used_is_refused(options, message):
         tfdcu.select_pool(**arguments)
 
 
-def test_a_tenth_is_kept_of_what_is_not_dropped():
+def test_the_tenth_is_of_images_that_are_not_dropped():
     pool = np.concatenate([smooth(30, size=16), junk(60, size=16)])
 
     def by(answers):

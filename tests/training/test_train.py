@@ -1,4 +1,4 @@
-"""Laws of a training run: it goes on after a kill and ends the same."""
+"""Laws of a training run: it resumes after a kill with the same result."""
 
 import keras
 import numpy as np
@@ -42,7 +42,7 @@ def fresh():
 
 
 class Kill(keras.callbacks.Callback):
-    """Stops the run at a step, as a kill would, with nothing tidied up."""
+    """Stops the run at a step like a kill, without cleaning up."""
 
     def __init__(self, epoch, batch):
         super().__init__()
@@ -190,7 +190,7 @@ def moved(folder, **options):
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
-def test_every_optimizer_trains_and_heeds_its_bounds(tmp_path, optimizer):
+def test_every_optimizer_trains_with_decay_and_clipping(tmp_path, optimizer):
     options = {"optimizer": optimizer, "learning_rate": 0.1}
     plain = moved(tmp_path / "plain", **options, weight_decay=0.0)
     assert np.isfinite(plain).all() and np.abs(plain).max() > 1e-3
@@ -205,7 +205,7 @@ def test_every_optimizer_trains_and_heeds_its_bounds(tmp_path, optimizer):
 
 
 def half_trained(folder, **options):
-    """A plain net in float16, trained with as many steps as are asked for."""
+    """A plain net in float16, trained for some epochs."""
     keras.utils.set_random_seed(0)
     model = half_net()
     labels = tf.data.Dataset.from_tensor_slices((IMAGES, LABELS)).batch(4)

@@ -1,4 +1,4 @@
-"""A flattened model run operation by operation, its layers as they are."""
+"""Runs a flattened model operation by operation."""
 
 from keras import ops
 from keras import tree
@@ -7,7 +7,7 @@ from tfdcu.graph.graph import Tensor
 
 
 def call_node(node, args, kwargs):
-    """Outputs of a node, a list: its operation with these arguments."""
+    """Calls the operation of a node; returns the list of its outputs."""
     return tree.flatten(node.op(*args, **kwargs))
 
 
@@ -18,28 +18,28 @@ def execute(graph, inputs, call, before=None):
         graph: A `Graph`.
         inputs: The model's inputs, an array or a list.
         call: Function (node, args, kwargs) -> list of outputs.
-        before: Function (node, tensor, value) -> value, asked for every input
-            of every operation. Defaults to `None`, which changes none.
+        before: Function (node, tensor, value) -> value, applied to every
+            input of every operation. Defaults to `None`: no change.
 
     Returns:
         List of outputs.
     """
-    walk = Executor(graph, inputs)
+    executor = Executor(graph, inputs)
     for node in graph.nodes:
-        walk.advance(node, call, before)
-    return [walk.values[id(tensor)] for tensor in graph.outputs]
+        executor.advance(node, call, before)
+    return [executor.values[id(tensor)] for tensor in graph.outputs]
 
 
 class Executor:
-    """A graph run one operation at a time, forgetting what is used up.
+    """Runs a graph one operation at a time and frees values after use.
 
     Args:
         graph: A `Graph`.
         inputs: The model's inputs, an array or a list.
 
     Attributes:
-        values: Dict from the identity of a `Tensor` to its value, of those
-            that are still needed and of the graph's outputs.
+        values: Dict from `id(tensor)` to value, for `Tensor`s that are still
+            needed and for the graph's outputs.
     """
 
     def __init__(self, graph, inputs):
@@ -56,7 +56,7 @@ class Executor:
             self.last_use[id(tensor)] = None
 
     def inputs_of(self, node):
-        """The values that an operation is about to be called with."""
+        """List of the values of a node's inputs."""
         return [self.values[id(tensor)] for tensor in node.inputs]
 
     def advance(self, node, call=call_node, before=None):
@@ -83,10 +83,10 @@ class Executor:
 
 
 def with_scaled_weights(layer, scales, args, kwargs):
-    """Calls a layer as if its weights were scaled along some axes.
+    """Calls a layer with its weights scaled along some axes.
 
     Args:
-        layer: The live layer, left as it is.
+        layer: The layer, not changed.
         scales: List of (variable, axis, vector of factors).
         args: Arguments of the call.
         kwargs: Keyword arguments of the call.
@@ -107,7 +107,7 @@ def with_scaled_weights(layer, scales, args, kwargs):
             for v in variables
         ]
 
-    # A variable may be frozen where its layer is not.
+    # A variable may be frozen although its layer is not.
     trainable = scaled(layer.trainable_variables)
     others = scaled(layer.non_trainable_variables)
     outputs, _ = layer.stateless_call(trainable, others, *args, **kwargs)

@@ -1,4 +1,4 @@
-"""A model for images of any size, at the one size that it will see."""
+"""Copies of models, and models and images at a fixed size."""
 
 import keras
 import tensorflow as tf
@@ -9,29 +9,41 @@ from tfdcu.graph.parse import is_model
 
 
 def at_size(model, image_shape):
-    """A model whose input has a fixed size.
+    """A model for images of one size.
 
-    Costs, LiteRT files and the channels of a student are those of one size.
+    Macs, LiteRT files and pruned channels are those of one size.
 
     Args:
         model: A functional `keras.Model` with one image input.
-        image_shape: (height, width, channels) where the model leaves them
-            open.
+        image_shape: (height, width, channels) of the images.
 
     Returns:
-        The model itself where its size is fixed, else a copy of it.
+        The model itself if it has that size, else a copy that has it, with
+        the same weights.
+
+    Raises:
+        ValueError: If its weights only fit its own size.
     """
-    if None not in model.inputs[0].shape[1:]:
+    own = tuple(model.inputs[0].shape[1:])
+    if own == tuple(image_shape):
         return model
-    return copy_of(model, image_shape)
+    try:
+        return copy_of(model, image_shape)
+    except (ValueError, TypeError) as error:
+        raise ValueError(
+            "The model cannot be built at another image size. Expected: "
+            f"images of its own size, {own}, or a model without layers whose "
+            "weights depend on it, such as Dense after Flatten. Received: "
+            f"{tuple(image_shape)} ({error})"
+        ) from error
 
 
 def copy_of(model, image_shape=None):
-    """A model of the same layers with weights of its own, not compiled.
+    """An uncompiled copy of a model that does not share its weights.
 
     Args:
         model: A functional `keras.Model` with one image input.
-        image_shape: The copy's; by default the model's.
+        image_shape: Input shape of the copy; defaults to the model's.
 
     Returns:
         A functional `keras.Model`.
@@ -49,7 +61,7 @@ def copy_of(model, image_shape=None):
             )
         return made[id(layer)][1]
 
-    # What the model was compiled with need not be known to Keras.
+    # Without compile arguments, which Keras may not be able to clone.
     plain = keras.Model(given, model.outputs[0], name=model.name)
     copy = keras.models.clone_model(
         plain, input_tensors=images, clone_function=copied
@@ -62,7 +74,7 @@ def copy_of(model, image_shape=None):
 
 
 def resized(images, input_shape):
-    """Images at the height and width that a model was built for."""
+    """Resizes images to the height and width of a model's input."""
     size = input_shape[1:3]
     if len(input_shape) != 4 or None in size or images.shape[1:3] == size:
         return images
