@@ -179,7 +179,6 @@ def get_config():
     config.export.sparse = False
     # Checks: a number, or a dict by format; found when not set.
     config.export.min_agreement = placeholder(object)
-    config.export.max_difference = placeholder(object)
     # Pool images that check the files; as many labeled ones, where there are
     # 100, calibrate int8, else they and these.
     config.export.num_images = 256

@@ -195,7 +195,7 @@ def test_unknown_quantization(model, tmp_path):
 
 def test_no_format(model, tmp_path):
     with pytest.raises(ValueError, match="no format"):
-        export_all(model, tmp_path, ())
+        export_all(model, tmp_path, formats=())
 
 
 def test_int8_without_calibration(model, tmp_path):

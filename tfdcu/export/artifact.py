@@ -32,7 +32,6 @@ def export_litert(
     classes=None,
     value_range=(0.0, 1.0),
     min_agreement=None,
-    max_difference=None,
     num_images=256,
     seed=0,
 ):
@@ -72,7 +71,6 @@ def export_litert(
         classes: Class names in output order, for the JSON file.
         value_range: `(low, high)` of the pixels. Defaults to `(0.0, 1.0)`.
         min_agreement: See `check_litert`.
-        max_difference: See `check_litert`.
         num_images: Largest number of images for calibration and for the check.
             Defaults to `256`.
         seed: Seed of the noise. Defaults to `0`.
@@ -102,7 +100,6 @@ def export_litert(
         classes=classes,
         value_range=value_range,
         min_agreement=min_agreement,
-        max_difference=max_difference,
         num_images=num_images,
         seed=seed,
     )[name]
@@ -122,7 +119,6 @@ def export_all(
     formats=FORMATS,
     sparse=False,
     min_agreement=None,
-    max_difference=None,
     num_images=256,
 ):
     """Exports a Keras classifier to several LiteRT formats.
@@ -142,7 +138,6 @@ def export_all(
         classes: See `export_litert`.
         value_range: See `export_litert`.
         min_agreement: A number, or a dict by format, as in `check_litert`.
-        max_difference: A number, or a dict by format, as in `check_litert`.
         num_images: See `export_litert`.
         seed: See `export_litert`.
         failed: Optional dict, which gets the reason of each format that cannot
@@ -174,7 +169,6 @@ def export_all(
         classes=classes,
         value_range=value_range,
         min_agreement=min_agreement,
-        max_difference=max_difference,
         num_images=num_images,
         seed=seed,
         failed=failed,
@@ -191,9 +185,9 @@ def _export(
     classes,
     value_range,
     num_images,
+    min_agreement,
     seed,
     failed=None,
-    **limits,
 ):
     _check_arguments(paths, calibration, sparse)
     shape, num_outputs = check_model(model)
@@ -219,7 +213,7 @@ def _export(
                         saved_model, name, sparse, calibration, value_range
                     )
                     file.write_bytes(content)
-                    measured = _checked(file, path, reference, limits)
+                    measured = _checked(file, path, reference, min_agreement)
                     facts = describe_artifact(
                         path,
                         content,
@@ -297,9 +291,9 @@ def _check_labels(classes, value_range, num_outputs):
         )
 
 
-def _checked(file, path, reference, limits):
+def _checked(file, path, reference, min_agreement):
     try:
-        return compare(file, reference, **limits)
+        return compare(file, reference, min_agreement)
     except ValueError as error:
         # Show the path of the caller instead of the temporary file.
         message = str(error).replace(str(file), str(path))

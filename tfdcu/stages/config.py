@@ -50,6 +50,7 @@ RENAMED = {
     "channels.tolerance": "nothing; what is below the budget is taken",
     "data.label_fraction": "data.labels_per_class",
     "data.match_colours": "data.match_colors",
+    "export.max_difference": "export.min_agreement, at 0 for any difference",
     "select.layer": "nothing; `tfdcu.select_pool(by=)` takes a function",
     "transfer.align_schedule": "nothing; alignment grows as DANN's does",
     "transfer.domain_units": "nothing; the domain classifier has 64",
