@@ -113,7 +113,6 @@ def get_config():
     # Logits kept of each view, all when not set.
     config.targets.top_k = placeholder(int)
     config.targets.batch_size = 256
-    config.targets.shard_size = 2048
     # A folder that runs of the same teacher and pool share.
     config.targets.shared = placeholder(str)
 

@@ -83,7 +83,7 @@ def compress(
         targets: `views`, how many views of each image the teacher is asked
             about once, before training, instead of in every step;
             `labeled_views`, how many of each labeled image; `mirror`,
-            `top_k`, `batch_size` and `shard_size` as in `teacher_targets`;
+            `top_k` and `batch_size` as in `teacher_targets`;
             `shared`, a folder whose answers several runs share. Views that
             come again in several epochs are soon learned by heart. Defaults to
             0 views: the teacher is asked in every step.

@@ -208,7 +208,9 @@ def check_images(targets, source, numbers):
         )
 
 
-def check_numbers(views, augment, batch_size, shard_size, shard, mix=None):
+def check_numbers(
+    views, augment, batch_size, shard_size=2048, shard=(0, 1), mix=None
+):
     """Validate the numbers among the arguments of `teacher_targets`."""
     if min(batch_size, shard_size) < 1:
         raise ValueError(

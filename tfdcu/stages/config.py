@@ -52,6 +52,7 @@ RENAMED = {
     "data.match_colours": "data.match_colors",
     "export.max_difference": "export.min_agreement, at 0 for any difference",
     "select.layer": "nothing; `tfdcu.select_pool(by=)` takes a function",
+    "targets.shard_size": "nothing; `tfdcu.teacher_targets` takes it",
     "transfer.align_schedule": "nothing; alignment grows as DANN's does",
     "transfer.domain_units": "nothing; the domain classifier has 64",
     "training.steps_per_execution": "nothing; in a loop of your own, "
