@@ -85,9 +85,8 @@ def get_config():
     # How a channel's worth is told; none: "taylor", from images of the pool and
     # the labeled ones, whose labels are not used.
     config.channels.importance = placeholder(str)
-    # Kept channels are multiples of this, at least this share of them.
+    # Kept channels are multiples of this.
     config.channels.round_to = 8
-    config.channels.min_channels = 0.1
     # Layers that stay whole: names, or patterns such as "stem*".
     config.channels.exclude = ()
     # Shares of the channels that layers keep: a dict from names or patterns.

@@ -58,9 +58,7 @@ def test_rare_agreement_is_refused(images, paths, any_difference):
         check_litert(paths["float32"], other, images)
 
 
-def test_agreement_on_noise_is_measured_but_not_required(
-    paths, any_difference
-):
+def test_agreement_on_noise_is_measured_but_not_required(paths, any_difference):
     other = tiny.residual_net(seed=1)
     with pytest.warns(UserWarning, match="No images were given"):
         measured = check_litert(paths["float32"], other)

@@ -50,10 +50,10 @@ def halved(model, **options):
     """A plan that halves the channels of `conv1`, and the student."""
     plan = plan_channels(
         model,
-        ratio=0.84,
+        macs=0.6,
         exclude=("conv2",),
+        per_layer={"conv1": 0.5},
         round_to=1,
-        min_channels=0.5,
         **options,
     )
     return plan, plan.apply()

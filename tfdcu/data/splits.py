@@ -37,8 +37,8 @@ def few_labels(
         `validation_per_class` is 0.
 
     Raises:
-        ValueError: If a number is invalid, a class has too few images, a label is out of range, or the source is a dataset
-            that reshuffles.
+        ValueError: If a number is invalid, a class has too few images, a label
+            is out of range, or the source is a dataset that reshuffles.
     """
     source = open_source(source)
     _check_numbers(per_class, validation_per_class)

@@ -211,8 +211,8 @@ def _budget_message(name, value, budget, reached, full):
     return (
         f"The budget {name}={value:.6g} cannot be met. Expected a result of "
         f"at most {_format(budget)}; the nearest that can be reached is "
-        f"{_format(reached)}, {name}={reached / full:.4f}. Smaller "
-        "`min_channels` or fewer exclusions reach more. "
+        f"{_format(reached)}, {name}={reached / full:.4f}. A "
+        "layer keeps a tenth of its channels; fewer exclusions reach more. "
         f"Received: {name}={value:.6g} of a model with {_format(full)}."
     )
 

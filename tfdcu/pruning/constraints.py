@@ -4,13 +4,16 @@ from fnmatch import fnmatchcase
 
 import numpy as np
 
+# Fewest channels that a group keeps, as a share.
+MIN_SHARE = 0.1
 
-def bounds(groups, exclude, per_layer, min_channels, original_size):
+
+def bounds(groups, exclude, per_layer, original_size):
     """Groups that may be pruned, with minimum and maximum units of each.
 
     Args:
         groups: The `Groups` of the model.
-        exclude, per_layer, min_channels: As in `prune_channels`.
+        exclude, per_layer: As in `prune_channels`.
         original_size: Function from a `ChannelGroup` to its number of units
             before pruning, which shares refer to.
 
@@ -41,11 +44,7 @@ def bounds(groups, exclude, per_layer, min_channels, original_size):
             for pattern, share in per_layer.items()
             if any(matches(pattern, m) for m in mine)
         ]
-        least = min_channels
-        if 0 < min_channels < 1:
-            least = int(np.ceil(min_channels * original_size(group)))
-        else:
-            least = int(np.ceil(min_channels / group.width))
+        least = int(np.ceil(MIN_SHARE * original_size(group)))
         most = group.size
         if shares:
             least = most = max(1, round(max(shares) * original_size(group)))

@@ -42,7 +42,6 @@ def prune_channels(
     latency=None,
     importance=None,
     round_to=8,
-    min_channels=0.1,
     exclude=(),
     per_layer=None,
     reconstruct=None,
@@ -84,12 +83,10 @@ def prune_channels(
         round_to: Keep channels in multiples of this number; in small groups,
             of the power of two at or below a quarter of the channels. Steps
             are halved if the budget cannot be met otherwise. Default 8.
-        min_channels: Minimum channels to keep in a group: a share if below 1,
-            else a number. Default 0.1.
         exclude: Layers that keep all their channels: names, paths, patterns
             like "block1_*", or layer classes.
         per_layer: Dict from such a name, pattern or class to the share of
-            channels that its group keeps.
+            channels that its group keeps. Others keep at least a tenth.
         images: Unlabeled images for "taylor", "reconstruction", `reconstruct`
             and `reestimate`: an array, or a dataset of batches of images. A
             thousand are enough, and they make a much better student.
@@ -136,7 +133,6 @@ def prune_channels(
             latency=latency,
             importance=importance,
             round_to=round_to,
-            min_channels=min_channels,
             exclude=exclude,
             per_layer=per_layer,
             images=images,
@@ -252,7 +248,6 @@ def check_channels(
     model,
     *,
     importance=None,
-    min_channels=0.1,
     exclude=(),
     per_layer=None,
     **budget,
@@ -260,7 +255,7 @@ def check_channels(
     """Checks the arguments of `prune_channels` that need no images.
 
     Args:
-        model, importance, min_channels, exclude, per_layer: As in
+        model, importance, exclude, per_layer: As in
             `prune_channels`.
         **budget: Other keywords of `prune_channels`, one of them a budget.
 
@@ -272,7 +267,7 @@ def check_channels(
         check_importance(importance)
     groups = Groups(model)
     original_size = original_sizes(groups)
-    bounds(groups, exclude, per_layer or {}, min_channels, original_size)
+    bounds(groups, exclude, per_layer or {}, original_size)
     if name != "latency":
         check_size(name, value, full_cost(groups, name))
 
@@ -287,7 +282,6 @@ def plan_channels(
     measure=None,
     importance=None,
     round_to=8,
-    min_channels=0.1,
     exclude=(),
     per_layer=None,
     images=None,
@@ -301,11 +295,10 @@ def plan_channels(
 
     Args:
         model, macs, params, ratio, latency, measure, importance, round_to,
-        min_channels, exclude, per_layer, images, seed: As in
-            `prune_channels`.
-        original: The model that `model` was pruned from; `round_to`,
-            `min_channels` and `per_layer` then refer to its channels. The
-            budget refers to `model`. Defaults to `None`: `model` itself.
+        exclude, per_layer, images, seed: As in `prune_channels`.
+        original: The model that `model` was pruned from; `round_to` and
+            `per_layer` then refer to its channels, the budget to `model`.
+            Defaults to `None`: `model` itself.
 
     Returns:
         A `ChannelPlan`; `plan.apply()` is the smaller model.
@@ -328,7 +321,7 @@ def plan_channels(
     original_groups = Groups(original) if pruned else groups
     original_size = original_sizes(original_groups)
     chosen, reasons, lowest, highest = bounds(
-        groups, exclude, per_layer or {}, min_channels, original_size
+        groups, exclude, per_layer or {}, original_size
     )
     importance = importance or default_importance(images)
     scores = score_groups(groups, chosen, importance, images, seed)
