@@ -66,16 +66,14 @@ def get_config():
     config.batches.cache = placeholder(object)
     config.batches.cache = "auto"
 
-    # tfdcu.select_pool: "confidence", "balance", "nnpu", "diversity", "random";
-    # the whole pool when not set.
+    # tfdcu.select_pool: "confidence", "balance" or "nnpu"; the whole pool when
+    # not set.
     config.select = ConfigDict()
     config.select.by = placeholder(str)
     # A share of the pool or a number of images; found when not set.
     config.select.keep = placeholder(object)
     # Whether flat images, noise and copies are left out.
     config.select.drop_junk = True
-    # Whose output, averaged over places, is compared; none: the last but one.
-    config.select.layer = placeholder(str)
 
     # tfdcu.prune_channels; exactly one of macs, params, ratio and latency. A
     # flag takes the config's own one back with 0: --config.channels.macs=0.
@@ -100,8 +98,6 @@ def get_config():
     config.channels.reconstruct = placeholder(bool)
     # BatchNorm statistics computed anew on them after the cut.
     config.channels.reestimate = False
-    # How far below the budget the result may be, as a share of it.
-    config.channels.tolerance = 0.02
     # Rounds, each of which scores and reconstructs what the one before left;
     # found when not set.
     config.channels.rounds = placeholder(int)
@@ -170,7 +166,6 @@ def get_config():
     config.training.weight_decay = 1e-4
     config.training.clipnorm = placeholder(float)
     config.training.jit_compile = False
-    config.training.steps_per_execution = 1
 
     # BatchNorm's statistics computed anew when training ends, of these images:
     # "labeled" or "pool"; none: the moving averages stay.

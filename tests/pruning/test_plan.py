@@ -48,7 +48,7 @@ def masked_model(model, plan):
 @pytest.mark.parametrize("net", NETS)
 def test_kept_channels_of_every_layer_match_the_smaller_model(net):
     model = NETS[net]()
-    plan = plan_channels(model, macs=0.5, tolerance=0.2)
+    plan = plan_channels(model, macs=0.5)
     masked_model(model, plan)
     smaller, kept = plan.apply(), plan.kept_channels()
     names = [layer.name for layer in model.layers[1:]]

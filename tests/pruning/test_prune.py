@@ -10,6 +10,7 @@ from keras import layers
 
 from tests.support import tiny
 from tfdcu.graph.macs import total_macs
+from tfdcu.pruning import budget as budgets
 from tfdcu.pruning import plan_channels
 from tfdcu.pruning import prune
 from tfdcu.pruning import prune_channels
@@ -40,7 +41,7 @@ def test_budgets_are_met_exactly_and_from_below(net, budget):
     model = NETS[net]()
     before = tiny.weights(model)
     # A ratio is counted in whole channels, 48 of them in the smallest net.
-    plan = plan_channels(model, tolerance=0.05, **{budget: 0.5})
+    plan = plan_channels(model, **{budget: 0.5})
     smaller = plan.apply()
     if budget != "ratio":
         full, left = plan.before[budget], plan.after[budget]
@@ -73,7 +74,7 @@ def test_names_and_settings_are_kept():
     x = layers.GlobalAveragePooling2D(dtype="float32")(x)
     model = keras.Model(inputs, layers.Dense(3)(x), name="net")
     model.compile("adam", "mse", metrics=["mae"])
-    smaller = prune_channels(model, macs=0.5, tolerance=0.05)
+    smaller = prune_channels(model, macs=0.5)
     assert smaller.name == "net"
     assert [x.name for x in smaller.layers] == [x.name for x in model.layers]
     assert smaller.get_layer("conv").kernel_regularizer.l2 == pytest.approx(
@@ -182,11 +183,13 @@ def test_ranks_as_importance_keep_the_same_share_everywhere():
     assert max(shares) < 0.9
 
 
-def test_channels_are_rounded():
+def test_channels_are_rounded_where_that_meets_the_budget(monkeypatch):
     model = tiny.plain_net(width=64)
-    rows = plan_channels(model, macs=0.4, tolerance=0.2).rows()
+    monkeypatch.setattr(budgets, "NEAR", 0.2)
+    rows = plan_channels(model, macs=0.4).rows()
     assert [row["after"] % 8 for row in rows[:2]] == [0, 0]
-    rows = plan_channels(model, macs=0.4, tolerance=1e-3).rows()
+    monkeypatch.setattr(budgets, "NEAR", 1e-3)
+    rows = plan_channels(model, macs=0.4).rows()
     assert any(row["after"] % 8 for row in rows[:2])
 
 
@@ -200,7 +203,7 @@ def test_channels_are_rounded():
 )
 def test_excluded_layers_keep_all_channels(net, exclude, whole):
     model = NETS[net]()
-    plan = plan_channels(model, macs=0.7, exclude=exclude, tolerance=0.3)
+    plan = plan_channels(model, macs=0.7, exclude=exclude)
     for name in whole:
         size = model.get_layer(name).output.shape[-1]
         assert len(plan.keep[name]) == size
@@ -212,16 +215,13 @@ def test_per_layer_shares_override():
         tiny.residual_net(),
         macs=0.5,
         per_layer={"block2_1": 0.25, "stem": 1.0},
-        tolerance=0.1,
     )
     assert len(plan.keep["block2_1"]) == 8
     assert len(plan.keep["stem"]) == 16
 
 
 def test_min_channels_are_kept():
-    plan = plan_channels(
-        tiny.residual_net(), macs=0.6, min_channels=12, tolerance=0.1
-    )
+    plan = plan_channels(tiny.residual_net(), macs=0.6, min_channels=12)
     assert min(r["after"] for r in plan.rows() if not r["why"]) >= 12
 
 
@@ -260,7 +260,7 @@ def test_there_are_four_rounds_where_kernels_are_reconstructed(monkeypatch):
         (1, {"images": images, "importance": score_channels(model, images)}),
     ):
         cuts.clear()
-        prune_channels(model, macs=0.5, tolerance=0.1, **options)
+        prune_channels(model, macs=0.5, **options)
         assert len(cuts) == count
         for number, share in enumerate(cuts, 1):
             most = 0.5 ** (number / count)
@@ -270,7 +270,10 @@ def test_there_are_four_rounds_where_kernels_are_reconstructed(monkeypatch):
 @pytest.mark.parametrize(
     "options", [{"per_layer": {"conv2": 0.5}}, {"min_channels": 0.5}]
 )
-def test_shares_of_later_rounds_refer_to_the_original(options):
+def test_shares_of_later_rounds_refer_to_the_original(options, monkeypatch):
+    # Accept multiples of `round_to`.
+    monkeypatch.setattr(budgets, "NEAR", 0.2)
+
     def conv2_first(model, group):
         return np.arange(group.size) + 1000 * (group.name != "conv2")
 
@@ -280,7 +283,6 @@ def test_shares_of_later_rounds_refer_to_the_original(options):
         macs=0.3,
         importance=conv2_first,
         rounds=3,
-        tolerance=0.2,
         **options,
     )
     assert model.get_layer("conv2").filters == 128
@@ -289,13 +291,13 @@ def test_shares_of_later_rounds_refer_to_the_original(options):
     assert smaller.get_layer("conv1").filters % 8 == 0
 
 
-def test_a_round_whose_budget_cannot_be_met_removes_nothing():
-    model, shares = tiny.plain_net(width=64), {"conv2": 0.25}
-    options = {"per_layer": shares, "tolerance": 0.2}
-    # That layer's share alone goes far below the first part of the budget.
-    with pytest.raises(ValueError, match="cannot be met"):
-        prune_channels(model, macs=0.3 ** (1 / 3), **options)
-    smaller = prune_channels(model, macs=0.3, rounds=3, **options)
+@pytest.mark.parametrize("rounds", [1, 3])
+@pytest.mark.parametrize("macs", [0.3, 0.7])
+def test_a_per_layer_share_may_go_below_the_budget(macs, rounds):
+    model = tiny.plain_net(width=64)
+    # That share alone leaves 0.28 of the macs.
+    options = {"macs": macs, "rounds": rounds, "per_layer": {"conv2": 0.25}}
+    smaller = prune_channels(model, **options)
     assert smaller.get_layer("conv2").filters == 32
     assert 0.24 <= total_macs(smaller) / total_macs(model) <= 0.3
 
@@ -388,7 +390,7 @@ def test_latency_is_met_by_bisection():
 
     budget = 0.6 * measure(model)
     smaller = prune_channels(model, latency=0.6, measure=measure)
-    assert 0.98 * budget <= measure(smaller) <= budget
+    assert 0.95 * budget <= measure(smaller) <= budget
     with pytest.raises(ValueError, match="nearest"):
         prune_channels(model, latency=0.1, measure=measure)
     with pytest.raises(ValueError, match="`measure`"):
@@ -409,7 +411,6 @@ def test_rounds_measure_each_model_once_and_keep_none_alive():
         measure=measure,
         rounds=3,
         images=tiny.images(64),
-        tolerance=0.2,
     )
     assert [one() for one in seen].count(model) == 1
     assert len(seen) >= 6
@@ -422,7 +423,7 @@ def test_images_reconstruct_the_student_by_default():
     plan = plan_channels(model, macs=0.5, images=images)
     cut = prune_channels(model, macs=0.5, images=images, reconstruct=False)
     tiny.assert_same_function(plan.apply(), cut, images, rtol=0)
-    reconstructed = prune_channels(model, macs=0.5, images=images)
+    reconstructed = prune_channels(model, macs=0.5, images=images, rounds=1)
     errors = [difference(m, model, images) for m in (reconstructed, cut)]
     assert errors[0] < 0.5 * errors[1]
 
@@ -485,6 +486,5 @@ def test_the_largest_share_of_a_group_counts():
         tiny.residual_net(),
         macs=0.5,
         per_layer={"block2_*": 0.25, "block2_1": 0.5},
-        tolerance=0.1,
     )
     assert len(plan.keep["block2_1"]) == 16

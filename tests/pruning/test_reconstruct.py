@@ -39,7 +39,6 @@ def test_an_activation_inside_of_a_layer_is_looked_through():
         model,
         ratio=8 / 11,
         round_to=1,
-        tolerance=0.3,
         importance=lambda model, group: units % 2 == 0,
     )
     student = plan.apply()
@@ -55,7 +54,6 @@ def halved(model, **options):
         exclude=("conv2",),
         round_to=1,
         min_channels=0.5,
-        tolerance=0.05,
         **options,
     )
     return plan, plan.apply()
@@ -168,7 +166,7 @@ def test_a_layer_with_another_kernel_than_its_own_is_left_alone(change):
     x = layers.Dense(6, name="last")(model.output)
     model = keras.Model(model.input, x)
     change(model.get_layer("logits"))
-    plan = plan_channels(model, macs=0.5, tolerance=0.3, round_to=1)
+    plan = plan_channels(model, macs=0.5, round_to=1)
     student, untouched = plan.apply(), plan.apply()
     found = reconstruct(student, plan, tiny.images(32))
     assert [row["layer"] for row in found] == ["conv1", "conv2", "last"]
@@ -184,7 +182,7 @@ def test_a_layer_along_an_axis_with_pruned_channels_is_left_alone():
     x = layers.Reshape((4, 4, 8))(layers.Permute((2, 1))(x))
     model = tiny.shake(keras.Model(inputs, layers.Dense(5, name="end")(x)))
     plan = plan_channels(
-        model, params=0.96, tolerance=0.5, round_to=1, per_layer={"stem": 0.75}
+        model, params=0.96, round_to=1, per_layer={"stem": 0.75}
     )
     student = plan.apply()
     found = reconstruct(student, plan, tiny.images(16, size=4, channels=3))
@@ -202,9 +200,7 @@ def test_the_mean_of_a_shared_normalization_stays():
     x = layers.ReLU()(layers.Concatenate()(sides))
     x = layers.GlobalAveragePooling2D()(x)
     model = tiny.shake(keras.Model(inputs, layers.Dense(4)(x)))
-    plan = plan_channels(
-        model, params=0.7, tolerance=0.5, round_to=1, per_layer={"stem": 0.5}
-    )
+    plan = plan_channels(model, params=0.7, round_to=1, per_layer={"stem": 0.5})
     student, untouched = plan.apply(), plan.apply()
     found = reconstruct(student, plan, tiny.images(32))
     assert len(found) == 4

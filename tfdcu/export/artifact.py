@@ -120,6 +120,7 @@ def export_all(
     value_range=(0.0, 1.0),
     name="student",
     seed=0,
+    failed=None,
     *,
     formats=FORMATS,
     sparse=False,
@@ -130,8 +131,7 @@ def export_all(
     """Writes a Keras classifier in several LiteRT formats.
 
     As `export_litert` for each format, but the model is traced once. Arguments
-    are checked for all formats before the first is converted. When a format
-    fails, the files of the formats before it stay.
+    are checked for all formats before the first is converted.
 
     Args:
         model: See `export_litert`.
@@ -148,6 +148,10 @@ def export_all(
         max_difference: A number, or a dict by format, as in `check_litert`.
         num_images: See `export_litert`.
         seed: See `export_litert`.
+        failed: Optional dict, which gets the reason of each format that cannot
+            be converted or fails its check; the others are written. Defaults
+            to `None`: such a format is an error, and the files of the formats
+            before it stay.
 
     Returns:
         A dict from format to `Path`, in the order of `formats`.
@@ -176,6 +180,7 @@ def export_all(
         max_difference=max_difference,
         num_images=num_images,
         seed=seed,
+        failed=failed,
     )
 
 
@@ -190,6 +195,7 @@ def _export(
     value_range,
     num_images,
     seed,
+    failed=None,
     **limits,
 ):
     _check_arguments(paths, calibration, sparse)
@@ -209,22 +215,32 @@ def _export(
         with quiet():
             save_single_image(float32, saved_model)
         for name, path in paths.items():
-            with atomic_write(path.with_suffix(".json"), path) as (about, file):
-                content = convert(
-                    saved_model, name, sparse, calibration, value_range
-                )
-                file.write_bytes(content)
-                measured = _checked(file, path, reference, limits)
-                facts = describe_artifact(
-                    path,
-                    content,
-                    LiteRTModel(file),
-                    classes,
-                    value_range,
-                    measured,
-                )
-                about.write_text(json.dumps(facts, indent=2) + "\n", "utf-8")
-    return paths
+            about = path.with_suffix(".json")
+            try:
+                with atomic_write(about, path) as (json_file, file):
+                    content = convert(
+                        saved_model, name, sparse, calibration, value_range
+                    )
+                    file.write_bytes(content)
+                    measured = _checked(file, path, reference, limits)
+                    facts = describe_artifact(
+                        path,
+                        content,
+                        LiteRTModel(file),
+                        classes,
+                        value_range,
+                        measured,
+                    )
+                    text = json.dumps(facts, indent=2) + "\n"
+                    json_file.write_text(text, "utf-8")
+            except (ValueError, RuntimeError) as error:
+                if failed is None:
+                    raise
+                failed[name] = str(error)
+                # Not left from an earlier call.
+                about.unlink(missing_ok=True)
+                path.unlink(missing_ok=True)
+    return {n: path for n, path in paths.items() if n not in (failed or ())}
 
 
 def check_formats(formats, sparse=False):

@@ -48,7 +48,6 @@ def prune_channels(
     reconstruct=None,
     reestimate=False,
     rounds=None,
-    tolerance=0.02,
 ):
     """Removes channels from a model and returns a smaller one.
 
@@ -69,8 +68,9 @@ def prune_channels(
         model: A built functional or sequential `keras.Model`; several
             inputs, nested models and shared layers are supported.
         macs: Maximum multiply-accumulates of the result: a share of the
-            model's own if at most 1, else a number. Give exactly one of
-            `macs`, `params`, `ratio` and `latency`; 0 counts as not given.
+            model's own if at most 1, else a number. The result is within 2 %
+            below it if the layer widths allow. Give exactly one of `macs`,
+            `params`, `ratio` and `latency`; 0 counts as not given.
         params: Maximum number of parameters, as a share or a number.
         ratio: Maximum number of channels in the prunable groups, as a share
             or a number.
@@ -105,8 +105,6 @@ def prune_channels(
             the previous one returned, and takes as long as the first.
             Default `None`: 4 with reconstruction, but 1 without it or with a
             `CachedImportance`.
-        tolerance: How far below the budget the result may be, as a share of
-            the budget. Default 0.02.
         seed: Random seed. Default 0.
 
     Returns:
@@ -142,7 +140,6 @@ def prune_channels(
             exclude=exclude,
             per_layer=per_layer,
             images=images,
-            tolerance=tolerance,
             seed=seed,
         )
         smaller = student_of(
@@ -294,7 +291,6 @@ def plan_channels(
     exclude=(),
     per_layer=None,
     images=None,
-    tolerance=0.02,
     original=None,
     seed=0,
 ):
@@ -305,7 +301,7 @@ def plan_channels(
 
     Args:
         model, macs, params, ratio, latency, measure, importance, round_to,
-        min_channels, exclude, per_layer, images, tolerance, seed: As in
+        min_channels, exclude, per_layer, images, seed: As in
             `prune_channels`.
         original: The model that `model` was pruned from; `round_to`,
             `min_channels` and `per_layer` then refer to its channels. The
@@ -344,9 +340,7 @@ def plan_channels(
     selection = Selection(
         groups.num_units, chosen, scores, lowest, highest, steps
     )
-    kept = meet_budget(
-        groups, selection, name, value, tolerance, measure, original_groups
-    )
+    kept = meet_budget(groups, selection, name, value, measure, original_groups)
     return ChannelPlan(groups, kept, reasons)
 
 

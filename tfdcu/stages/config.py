@@ -47,9 +47,13 @@ RENAMED = {
     "iterative.epochs": "nothing; the student is trained after the last round",
     "channels.scope": "nothing; scores are compared across all layers, and "
     "channels.per_layer sets the share of one",
+    "channels.tolerance": "nothing; what is below the budget is taken",
     "data.match_colours": "data.match_colors",
+    "select.layer": "nothing; `tfdcu.select_pool(by=)` takes a function",
     "transfer.align_schedule": "nothing; alignment grows as DANN's does",
     "transfer.domain_units": "nothing; the domain classifier has 64",
+    "training.steps_per_execution": "nothing; in a loop of your own, "
+    "compile(steps_per_execution=)",
     "training.ema": "nothing; in a loop of your own, an optimizer of Keras "
     "with use_ema=True",
 }
@@ -195,7 +199,7 @@ def check_values(config, splits, teacher, student=None):
         class_shares=[1.0] * teacher.output_shape[-1],
         **config["transfer"],
     )
-    check_chosen(teacher, splits, **config["select"])
+    check_chosen(splits, **config["select"])
     if config["sparsity"]:
         Sparsify(**config["sparsity"])
     check_training(**config["training"])

@@ -82,7 +82,7 @@ def test_a_layer_without_a_rule_is_unprunable(own):
     assert own.name in groups["before"].reasons[0]
     assert groups["after"].prunable
     check(model)
-    plan = plan_channels(model, macs=0.9, tolerance=0.5)
+    plan = plan_channels(model, macs=0.9)
     assert f"no rule for {kind}" in plan.table()
     assert plan.unprunable() == {f"no rule for {kind} {own.name!r}": 8}
 
