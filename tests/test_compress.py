@@ -228,8 +228,8 @@ def test_another_config_is_refused_with_its_fields_named(unbroken):
     with pytest.raises(ValueError, match="another config") as error:
         corridor.run(folder, seed=1, training={"epochs": 4}, labeled=few_of(9))
     message = str(error.value)
-    assert "seed is 1, there 0" in message
-    assert "training.epochs is 4, there 3" in message
+    assert "seed is 1, was 0" in message
+    assert "training.epochs is 4, was 3" in message
     assert "labeled is" in message
     assert "versions" not in message and "sparsity" not in message
     with pytest.raises(ValueError, match="another config.*teacher is"):

@@ -148,7 +148,7 @@ def test_another_config_in_the_same_workdir_is_refused(folder):
         "--workdir={folder}/run",
         folder=folder,
     )
-    assert_refused(process, "seed is 1, there 0", "channels.params is 0.1")
+    assert_refused(process, "seed is 1, was 0", "channels.params is 0.1")
 
 
 @pytest.mark.parametrize(

@@ -123,5 +123,5 @@ def test_the_checkpoint_of_other_arguments_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr("tfdcu.report.Progress.on_epoch_end", stop)
     with pytest.raises(KeyboardInterrupt):
         train_teacher(path, **OPTIONS)
-    with pytest.raises(ValueError, match="batch_size is 10, there 20"):
+    with pytest.raises(ValueError, match="batch_size is 10, was 20"):
         train_teacher(path, **{**OPTIONS, "batch_size": 10})

@@ -102,7 +102,7 @@ def test_a_small_pool_fills_one_batch():
         ("stream", "callable"),
     ],
 )
-def test_a_resumed_run_sees_what_an_unbroken_one_would(tmp_path, augment, kind):
+def test_a_resumed_run_sees_the_same_batches(tmp_path, augment, kind):
     labeled = (tiny.images(10, channels=3), tiny.labels(10))
     pool = tiny.images(23, channels=3, seed=1)
     if kind == "stream":
@@ -179,7 +179,7 @@ def marked(image, seed):
 
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("cache", [True, False])
-def test_a_view_is_of_the_image_and_the_pass(stream, cache):
+def test_a_view_depends_only_on_image_and_pass(stream, cache):
     """Whatever the batch size, the order and how the source is read."""
 
     def views(batch_size, epochs, number=0, few_number=None):
@@ -242,7 +242,7 @@ def test_a_stream_is_shuffled_in_windows_of_bounded_memory(monkeypatch):
         assert numbers(unlabeled) != list(range(start, start + 10))
 
 
-def test_a_dataset_with_views_of_its_own_is_read_anew():
+def test_a_dataset_that_reshuffles_is_read_in_each_pass():
     drawn = tf.data.Dataset.random(seed=1, rerandomize_each_iteration=True)
     pool = drawn.take(8).map(
         lambda number: tf.fill((2, 2, 1), tf.cast(number, tf.float32) / 2**32)
@@ -254,7 +254,7 @@ def test_a_dataset_with_views_of_its_own_is_read_anew():
         data.training_batches(None, pool, batch_size=8, epochs=range(2))
 
 
-def test_the_pool_is_brought_to_the_labeled_size():
+def test_the_pool_is_resized_to_the_labeled_images():
     pool = np.zeros((9, 12, 10, 3), "uint8")
     batches = data.training_batches(few(), pool, batch_size=4)
     assert batches.element_spec[1].shape == (4, 2, 2, 1)
@@ -284,9 +284,9 @@ def test_steps_per_epoch():
 def test_errors():
     with pytest.raises(ValueError, match="sizes of at least 1"):
         data.training_batches(few(), numbered(4), batch_size=0)
-    with pytest.raises(ValueError, match="no number of views.*views=-1"):
+    with pytest.raises(ValueError, match="Invalid number of views.*views=-1"):
         data.training_batches(few(), numbered(4), views=-1)
-    with pytest.raises(ValueError, match="no number.*labeled_views=-1"):
+    with pytest.raises(ValueError, match="Invalid number.*labeled_views=-1"):
         data.training_batches(few(), numbered(4), labeled_views=-1)
     with pytest.raises(ValueError, match="Unknown augmentation"):
         data.training_batches(few(), numbered(4), augment="mixup")
@@ -389,7 +389,7 @@ def test_a_mixed_run_that_is_resumed_sees_the_same(augment):
 
 
 @pytest.mark.parametrize("labeled", [True, False])
-def test_no_pipeline_has_a_tuner_that_outlives_it(labeled):
+def test_no_pipeline_is_autotuned(labeled):
     source = few() if labeled else numbered(4)
     opened = data.open_source(source, labeled=labeled)
     made = [

@@ -1,4 +1,4 @@
-"""Laws of matched colors: by hand, undone haze, the same records."""
+"""Matched colors."""
 
 import numpy as np
 import pytest
@@ -55,7 +55,7 @@ def test_haze_is_undone():
     np.testing.assert_allclose(read(matched), clear, atol=1e-5)
 
 
-def test_a_pool_of_the_same_colors_stays():
+def test_a_pool_of_the_same_colors_is_unchanged():
     pool = pixels()
     matched = in_colors_of(source(pool), source(pool))
     np.testing.assert_allclose(read(matched), pool, atol=1e-6)
@@ -96,7 +96,7 @@ def test_the_sources_are_not_changed():
     np.testing.assert_array_equal(read(pool), before)
 
 
-def test_what_does_not_fit_is_refused():
+def test_sources_that_do_not_fit_are_refused():
     few = source(pixels())
     with pytest.raises(ValueError, match="different channels"):
         in_colors_of(source(pixels(channels=1)), few)
@@ -107,7 +107,7 @@ def test_what_does_not_fit_is_refused():
         in_colors_of(shuffled, few)
 
 
-def test_prepare_matches_the_pool_and_what_is_held_out_of_it():
+def test_prepare_matches_the_pool_and_the_held_out_images():
     images, labels = pixels(40, low=0.1, high=0.9), tiny.labels(40)
     pool = (pixels(100, seed=1) + 1) / 2
     options = {"num_classes": 4, "image_shape": (8, 8, 3)}

@@ -1,4 +1,4 @@
-"""Images and views that differ are told apart."""
+"""Checksums of images and fingerprints of views."""
 
 import numpy as np
 import tensorflow as tf
@@ -27,7 +27,7 @@ def test_a_checksum_is_the_weighted_sum_of_the_bits_modulo_2_to_64():
     assert sums(images).tolist() == wrapped
 
 
-def test_a_bit_or_the_place_of_a_pixel_changes_the_checksum():
+def test_a_bit_or_the_position_of_a_pixel_changes_the_checksum():
     image = tiny.images(1)
     seen = {int(sums(image)[0])}
     for place in np.ndindex(8, 8):
@@ -44,7 +44,7 @@ def test_a_checksum_does_not_depend_on_the_batch():
     np.testing.assert_array_equal(sums(images)[3:5], sums(images[3:5]))
 
 
-def test_views_are_told_apart_by_what_they_do():
+def test_different_views_have_different_fingerprints():
     every = [
         described("shift"),
         described("flip_crop"),
@@ -67,7 +67,7 @@ def test_without_augmentation_there_is_one_view_of_no_seed():
     assert described(None, views=0, seed=4) == expected
 
 
-def test_a_mix_makes_views_also_where_nothing_is_augmented():
+def test_a_mix_makes_views_without_augmentation():
     pool = open_source(tiny.images(9), labeled=False)
 
     def mixed(augment, name="mixup", share=0.5, seed=0):
@@ -89,7 +89,7 @@ def test_a_mix_makes_views_also_where_nothing_is_augmented():
     assert described(["shift", "color"]) == described(("shift", "color"))
 
 
-def test_the_digest_of_known_views_is_that_of_earlier_releases():
+def test_the_digest_of_named_views_is_stable():
     """Targets that are stored stay good."""
     assert described("shift")["digest"] == "58a323a478404b7f"
     assert described("flip_crop")["digest"] == "57a2395ab26c6476"

@@ -1,4 +1,4 @@
-"""Laws of junk: what is flat, noise or a copy, and what is none of these."""
+"""Detection of flat images, noise and duplicates."""
 
 import numpy as np
 import pytest
@@ -42,12 +42,12 @@ def test_correlation_by_hand():
     assert correlation(np.ones((1, 1, 1, 1), "float32")) == 0
 
 
-def test_smooth_images_are_no_junk():
+def test_smooth_images_are_not_junk():
     expected = {"flat": 0, "noise": 0, "duplicates": 0, "junk_share": 0}
     assert counted(ramps()) == expected
 
 
-def test_noise_and_flat_images_are_told_from_smooth_ones():
+def test_noise_and_flat_images_are_detected():
     noise = tiny.images(5, size=16, channels=3)
     flat = np.arange(1, 4, dtype="float32")[:, None, None, None] / 4
     flat = flat + 0.01 * tiny.images(3, size=16, channels=3)
@@ -61,14 +61,14 @@ def test_noise_and_flat_images_are_told_from_smooth_ones():
     }
 
 
-def test_copies_are_counted_and_their_first_is_not():
+def test_duplicates_are_counted_without_the_first():
     images = ramps(5)[[0, 1, 0, 2, 0, 3, 4, 1]]
     found = counted(images)
     assert found["duplicates"] == 3
     assert found["junk_share"] == 3 / 8
 
 
-def test_what_is_junk_twice_counts_once_in_the_share():
+def test_images_of_two_kinds_count_once_in_the_share():
     flat = np.zeros((2, 16, 16, 3), "float32")
     found = counted(np.concatenate([ramps(2), flat]))
     assert (found["flat"], found["duplicates"]) == (2, 1)

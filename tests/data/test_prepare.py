@@ -109,7 +109,7 @@ def test_sources_that_share_images():
     prepared("digits", "digits", test="digits", test_split="test")
 
 
-def test_memory_that_is_used_again_is_not_shared():
+def test_reused_memory_is_not_shared():
     def opened(seed):
         # The array itself is gone at once, and the next one takes its place.
         return data.open_source((tiny.images(64, seed=seed), tiny.labels(64)))
@@ -125,7 +125,7 @@ def test_memory_that_is_used_again_is_not_shared():
     assert first.spans[0][0] == second.spans[0][0]
 
 
-def test_parts_of_one_source_are_told_apart():
+def test_disjoint_parts_of_one_source_are_accepted():
     every = data.open_source("digits")
     half = every.subset(np.arange(0, 1297, 2))
     other = every.subset(np.arange(1, 1297, 2))
@@ -162,13 +162,13 @@ def test_errors():
         data.prepare(few, None, **TINY)
     with pytest.raises(ValueError, match="is empty"):
         data.prepare(few, tiny.images(0), **TINY)
-    with pytest.raises(ValueError, match="4 names.*Received 2"):
+    with pytest.raises(ValueError, match="4 names.*Received: 2"):
         data.prepare(few, tiny.images(), classes=["a", "b"], **TINY)
-    with pytest.raises(ValueError, match="4 classes.*Received 10"):
+    with pytest.raises(ValueError, match="4 classes.*Received: 10"):
         data.prepare("digits", tiny.images(), **TINY)
-    with pytest.raises(ValueError, match="outside of the classes.*0 to 2"):
+    with pytest.raises(ValueError, match="out of range.*0 to 2"):
         data.prepare(few, tiny.images(), num_classes=3, image_shape=(8, 8, 1))
-    with pytest.raises(ValueError, match="outside.*0 to 2"):
+    with pytest.raises(ValueError, match="out of range.*0 to 2"):
         data.prepare(
             None, tiny.images(), test=few, num_classes=3, image_shape=(8, 8, 1)
         )
@@ -184,7 +184,7 @@ def test_errors():
         data.prepare(few, tiny.images(), labels_per_class=9, **TINY)
 
 
-def test_other_images_in_the_same_place_are_described_otherwise():
+def test_other_images_in_the_same_place_have_another_fingerprint():
     def described(pool):
         few = tiny.images(8), tiny.labels(8)
         found = data.prepare(few, pool, num_classes=4, image_shape=(8, 8, 1))
@@ -221,7 +221,9 @@ def test_a_test_set_that_reshuffles_is_kept_in_one_order():
     assert rows(test.without_labels()) == rows(same)
 
 
-def test_one_that_does_not_fit_into_memory_is_refused(monkeypatch):
+def test_a_reshuffling_test_set_that_does_not_fit_in_memory_is_refused(
+    monkeypatch,
+):
     monkeypatch.setattr(data.Source, "fits_in_memory", lambda self: False)
     with pytest.raises(ValueError, match="another order.*reshuffle_each_it"):
         data.prepare(None, tiny.images(8), test=reshuffling(seed=1), **TINY)
@@ -236,7 +238,7 @@ def test_sources_of_other_ranges_are_refused():
         data.training_batches(few, pool)
 
 
-def test_corrected_labels_are_other_labels():
+def test_corrected_labels_change_the_fingerprint():
     images, labels = tiny.images(16), tiny.labels(16)
     options = {"unlabeled": tiny.images(8, seed=1), **TINY}
     one, same, other = (
@@ -247,7 +249,7 @@ def test_corrected_labels_are_other_labels():
     assert one["digest"] == other["digest"] and one != other
 
 
-def test_a_batched_dataset_given_twice_is_seen():
+def test_a_batched_dataset_given_twice_is_detected():
     pairs = tf.data.Dataset.from_tensor_slices(
         (tiny.images(16), tiny.labels(16))
     ).batch(4)
@@ -256,7 +258,7 @@ def test_a_batched_dataset_given_twice_is_seen():
 
 
 @pytest.mark.parametrize("name", ["labeled", "validation", "pool_validation"])
-def test_the_seed_draws_what_is_drawn(name):
+def test_the_seed_determines_all_draws(name):
     few = tiny.images(40), tiny.labels(40)
     drawn = [
         rows(

@@ -1,4 +1,4 @@
-"""Pieces on disk: whole or not there, read alike from memory and from files."""
+"""Shards: complete or missing, read from memory and from files."""
 
 from pathlib import Path
 
@@ -46,7 +46,7 @@ def test_rows_are_those_that_were_written(tmp_path, monkeypatch, limit):
         np.testing.assert_array_equal(received, expected[views, ids])
 
 
-def test_a_piece_is_whole_once_its_record_is_there(tmp_path):
+def test_a_shard_is_complete_with_its_record(tmp_path):
     assert not shards.is_whole(tmp_path, 1, "mine")
     write(tmp_path, 1)
     assert shards.is_whole(tmp_path, 1, "mine")
@@ -54,7 +54,7 @@ def test_a_piece_is_whole_once_its_record_is_there(tmp_path):
     assert not shards.is_whole(tmp_path, 0, "mine")
 
 
-def test_nothing_is_left_of_a_piece_that_could_not_be_written(tmp_path):
+def test_a_failed_write_leaves_no_files(tmp_path):
     parts = {"logits": np.zeros(3), "rest": np.array([object()])}
     before = list(tmp_path.iterdir())
     with pytest.raises(TypeError):
@@ -62,7 +62,7 @@ def test_nothing_is_left_of_a_piece_that_could_not_be_written(tmp_path):
     assert list(tmp_path.iterdir()) == before
 
 
-def test_a_piece_loses_its_record_first(tmp_path, monkeypatch):
+def test_the_record_of_a_shard_is_deleted_first(tmp_path, monkeypatch):
     write(tmp_path, 1)
     gone = []
     unlink = Path.unlink
@@ -78,7 +78,7 @@ def test_a_piece_loses_its_record_first(tmp_path, monkeypatch):
     assert gone == [".json"] and not shards.is_whole(tmp_path, 1, "mine")
 
 
-def test_pieces_of_one_share_are_removed_and_no_other_file(tmp_path):
+def test_only_the_shards_of_one_process_are_removed(tmp_path):
     for number in range(4):
         write(tmp_path, number)
     (tmp_path / "targets.json").write_text("{}")

@@ -1,4 +1,4 @@
-"""Targets: of what they are, whole or refused, and never of something else."""
+"""Stored targets: matched to images and views, complete or refused."""
 
 import numpy as np
 import pytest
@@ -53,7 +53,7 @@ def batches(targets, images=IMAGES, **options):
     return data.training_batches(None, images, targets=targets, **options)
 
 
-def test_what_was_collected_is_recalled(tmp_path):
+def test_stored_logits_are_recalled(tmp_path):
     targets = written(tmp_path)
     assert (targets.num_shards, targets.missing()) == (3, [])
     recall = Targets(tmp_path).recall()
@@ -64,16 +64,16 @@ def test_what_was_collected_is_recalled(tmp_path):
     )
 
 
-def test_an_image_that_is_another_is_noticed_when_it_comes(tmp_path):
+def test_a_changed_image_is_detected_by_recall(tmp_path):
     recall = written(tmp_path).recall()
     images = IMAGES.copy()
     images[6, 0, 0] += 1e-3
     recall(np.arange(4, 6), np.arange(2), tf.constant(images[4:6]))
-    with pytest.raises(tf.errors.InvalidArgumentError, match="not the one"):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="image differs"):
         recall(np.arange(4, 8), np.arange(4), tf.constant(images[4:8]))
 
 
-def test_the_folder_says_what_it_is_of(tmp_path):
+def test_the_folder_holds_the_fingerprint(tmp_path):
     given = fingerprint(pool())
     targets = claim(tmp_path, given)
     assert given.items() <= targets.fingerprint.items()
@@ -83,20 +83,18 @@ def test_the_folder_says_what_it_is_of(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"teacher": "another"}, "teacher is 'another', there 'mine'"),
-        ({"top_k": 2}, "top_k is 2, there None"),
-        ({"shard_size": 8}, "shard_size is 8, there 4"),
-        ({"seed": 3}, "view.seed is 3, there 0"),
-        ({"views": 5}, "view.views is 5, there 2"),
+        ({"teacher": "another"}, "teacher is 'another', was 'mine'"),
+        ({"top_k": 2}, "top_k is 2, was None"),
+        ({"shard_size": 8}, "shard_size is 8, was 4"),
+        ({"seed": 3}, "view.seed is 3, was 0"),
+        ({"views": 5}, "view.views is 5, was 2"),
         ({"augment": "flip_crop"}, "view.augment is 'flip_crop'"),
     ],
 )
-def test_targets_of_something_else_are_refused_or_renewed(
-    tmp_path, changes, message
-):
+def test_another_fingerprint_is_refused_or_renewed(tmp_path, changes, message):
     targets = written(tmp_path, [0])
     other = fingerprint(pool(), **changes)
-    with pytest.raises(ValueError, match=f"something else.*{message}"):
+    with pytest.raises(ValueError, match=f"another fingerprint.*{message}"):
         claim(tmp_path, other)
     assert targets.missing() == [1, 2]
     assert targets.missing([0, 2]) == [2] and targets.missing(()) == []
@@ -122,11 +120,11 @@ def test_images_of_another_number_shape_or_range_are_refused(tmp_path):
         source = data.open_source(
             images, labeled=False, value_range=(images.min() - 0.1, 1.0)
         )
-        with pytest.raises(ValueError, match="something else.*images"):
+        with pytest.raises(ValueError, match="another fingerprint.*images"):
             claim(tmp_path, fingerprint(source))
 
 
-def test_a_folder_of_something_else_holds_no_targets(tmp_path):
+def test_a_folder_without_targets_is_refused(tmp_path):
     with pytest.raises(ValueError, match="There are no targets"):
         Targets(tmp_path)
     (tmp_path / "targets.json").write_text("[]")
@@ -164,7 +162,7 @@ def test_batches_hold_the_targets_of_their_views(
     assert met == set(by_view)
 
 
-def test_labeled_images_have_targets_of_their_own(tmp_path):
+def test_labeled_images_have_targets(tmp_path):
     targets = written(tmp_path)
     labels = np.arange(10)
     labeled = data.open_source((IMAGES, labels))
@@ -191,10 +189,10 @@ def test_labeled_images_have_targets_of_their_own(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"views": 0}, "view.views is 0, there 2"),
-        ({"seed": 1}, "view.seed is 1, there 0"),
-        ({"augment": None}, "view.augment is None, there 'shift'"),
-        ({"images": IMAGES[:8]}, "num_images is 8, there 10"),
+        ({"views": 0}, "view.views is 0, was 2"),
+        ({"seed": 1}, "view.seed is 1, was 0"),
+        ({"augment": None}, "view.augment is None, was 'shift'"),
+        ({"images": IMAGES[:8]}, "num_images is 8, was 10"),
         ({"images": IMAGES[::-1]}, "10 of 10 images differ"),
         ({"value_range": (0, 2)}, "value_range"),
     ],
@@ -203,7 +201,7 @@ def test_batches_of_other_views_or_images_are_refused(
     tmp_path, options, message
 ):
     targets = written(tmp_path)
-    with pytest.raises(ValueError, match=f"not of these batches.*{message}"):
+    with pytest.raises(ValueError, match=f"not match these batches.*{message}"):
         batches(targets, **options)
 
 
@@ -226,7 +224,7 @@ def test_targets_are_of_all_images_or_of_none(tmp_path):
     targets = written(tmp_path)
     labeled = IMAGES, np.arange(10)
     for given in (targets, (targets, None), (None, targets)):
-        with pytest.raises(ValueError, match="all images or of none"):
+        with pytest.raises(ValueError, match="all images or for none"):
             data.training_batches(labeled, IMAGES, targets=given)
-    with pytest.raises(ValueError, match="all images or of none"):
+    with pytest.raises(ValueError, match="all images or for none"):
         batches((targets, targets))

@@ -1,4 +1,4 @@
-"""What is kept of logits, and what becomes of it."""
+"""Packed logits."""
 
 import numpy as np
 import pytest
@@ -24,14 +24,14 @@ def softmax(logits):
     return powers / powers.sum(1, keepdims=True)
 
 
-def test_all_logits_come_back_rounded_to_float16():
+def test_all_logits_are_restored_as_float16():
     parts, logits = kept()
     np.testing.assert_array_equal(logits, LOGITS.astype("float16"))
     assert list(parts) == ["logits"] and logits.dtype == np.float32
 
 
 @pytest.mark.parametrize("top_k", [1, 5, 29])
-def test_the_largest_come_back_and_the_mass_of_the_others_remains(top_k):
+def test_the_largest_logits_and_the_mass_of_the_others_are_restored(top_k):
     parts, logits = kept(top_k)
     order = np.argsort(-LOGITS, 1)
     largest, others = order[:, :top_k], order[:, top_k:]
@@ -48,19 +48,19 @@ def test_the_largest_come_back_and_the_mass_of_the_others_remains(top_k):
     )
 
 
-def test_one_class_less_than_all_is_all():
+def test_top_k_of_all_classes_but_one():
     """The mass of a single other class is its logit."""
     _, logits = kept(29)
     np.testing.assert_allclose(logits, LOGITS.astype("float16"), atol=1e-6)
 
 
-def test_many_classes_are_numbered_in_more_bits():
+def test_more_than_65536_classes():
     assert parts_of(2**16, 5)["classes"][0] == "uint16"
     assert parts_of(2**16 + 1, 5)["classes"][0] == "int32"
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 7e4, -7e4])
-def test_logits_that_float16_does_not_hold_are_refused(bad):
+def test_logits_beyond_float16_are_refused(bad):
     logits = LOGITS.copy()
     logits[7, 3] = bad
     with pytest.raises(ValueError, match=f"{bad} for class 3 of image 107"):

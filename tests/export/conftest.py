@@ -1,4 +1,4 @@
-"""One model, exported once in every format, for all tests of this room."""
+"""A model exported in every format, for all export tests."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What is handed over works, and nothing else is ever left behind."""
+"""Exported files work, and failures leave no files."""
 
 import errno
 import json
@@ -27,7 +27,7 @@ def sparse_net():
     return model
 
 
-def test_every_format_is_what_it_is_called(paths):
+def test_every_format_has_its_types(paths):
     assert tuple(paths) == FORMATS
     for name, path in paths.items():
         assert path.name == f"student_{name}.tflite"
@@ -154,12 +154,12 @@ def test_calibration_from_a_dataset_equals_the_array(model, images, tmp_path):
     assert paths[0].read_bytes() == paths[1].read_bytes()
 
 
-def test_few_calibration_images_are_told(model, images, tmp_path):
-    with pytest.warns(UserWarning, match="on 16 images only"):
+def test_few_calibration_images_give_a_warning(model, images, tmp_path):
+    with pytest.warns(UserWarning, match="on only 16 images"):
         export_litert(model, tmp_path / "a.tflite", "int8", images[:16])
 
 
-def test_no_images_are_told(model, tmp_path):
+def test_no_images_give_a_warning(model, tmp_path):
     with pytest.warns(UserWarning, match="noise"):
         path = export_litert(model, tmp_path / "a.tflite", num_images=8)
     about = json.loads(path.with_suffix(".json").read_text())
@@ -213,8 +213,8 @@ def test_wrong_number_of_classes(model, tmp_path):
         export_litert(model, tmp_path / "a.tflite", classes=("a", "b", "c"))
 
 
-def test_value_range_that_is_none(model, tmp_path):
-    with pytest.raises(ValueError, match="not a range"):
+def test_invalid_value_range(model, tmp_path):
+    with pytest.raises(ValueError, match="value for `value_range`"):
         export_litert(model, tmp_path / "a.tflite", value_range=(1, 0))
 
 
@@ -233,7 +233,7 @@ def test_weights_that_are_not_finite(images, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_failed_check_leaves_what_was_there(images, tmp_path):
+def test_failed_check_keeps_existing_files(images, tmp_path):
     path = tmp_path / "a.tflite"
     export_litert(tiny.plain_net(channels=3), path, images=images)
     before = {p: p.read_bytes() for p in tmp_path.iterdir()}

@@ -1,4 +1,4 @@
-"""The check passes what works and refuses what does not."""
+"""The check accepts good files and refuses bad ones."""
 
 import warnings
 
@@ -91,7 +91,7 @@ def test_outputs_that_are_not_finite(tmp_path):
         check_litert(path, model, tiny.images(4, channels=3))
 
 
-def test_one_output_chooses_by_the_side_of_the_middle():
+def test_one_output_is_thresholded():
     shares = np.float32([[0.2], [0.6], [0.9]])
     assert first_choices(shares, shares).tolist() == [False, True, True]
     scores = np.float32([[-2.0], [0.2], [3.0]])
@@ -130,7 +130,7 @@ def test_every_format_of_another_model_is_refused(name, images, paths):
         check_litert(paths[name], other, images, min_agreement=0.0)
 
 
-def test_only_int8_is_told_that_it_computes_in_float(model, images, paths):
+def test_only_int8_warns_about_float_operators(model, images, paths):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for path in paths.values():

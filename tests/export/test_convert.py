@@ -21,7 +21,7 @@ def test_operators_without_a_kernel_are_named(images, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_operators_without_an_int8_kernel_are_told(images, tmp_path):
+def test_operators_without_an_int8_kernel_give_a_warning(images, tmp_path):
     inputs = keras.Input((8, 8, 3))
     x = keras.ops.sin(keras.layers.Flatten()(inputs))
     model = keras.Model(inputs, keras.layers.Dense(4)(x))

@@ -1,4 +1,4 @@
-"""Every sentence rests on something in the rows or in the file."""
+"""Explanations follow from the rows or the file."""
 
 import pytest
 
@@ -33,7 +33,7 @@ def test_nothing_to_explain():
     assert explain(STUDENT, TEACHER) == []
 
 
-def test_unknown_numbers_are_no_reason_to_speak():
+def test_unknown_numbers_are_not_explained():
     row = dict.fromkeys(STUDENT)
     assert explain(row, TEACHER) == []
     assert explain(STUDENT, dict.fromkeys(TEACHER)) == []
@@ -45,12 +45,12 @@ def test_not_smaller_and_not_faster():
     assert "student (int8) is not faster than the teacher (2.00 times)" in text
 
 
-def test_gain_far_below_the_promise():
+def test_gain_far_below_the_expected_gain():
     # 4 times fewer weights in a format 4 times shorter, yet 2 times smaller.
     assert "2.0 times smaller" in sentences(bytes=2000)
-    assert "promise 16.0 times" in sentences(bytes=2000)
+    assert "suggest 16.0 times" in sentences(bytes=2000)
     assert "1.2 times faster" in sentences(latency_ms=0.8)
-    assert "promise 4.0 times" in sentences(latency_ms=0.8)
+    assert "suggest 4.0 times" in sentences(latency_ms=0.8)
 
 
 def test_as_many_weights_and_macs():
@@ -105,7 +105,7 @@ def test_depthwise_and_dynamic(images, tmp_path):
     )
     text = sentences(path, format="dynamic", latency_ms=1.0)
     assert "1 of its operators are depthwise" in text
-    assert "ranges of the activations anew" in text
+    assert "ranges of the activations in every run" in text
 
 
 def test_a_run_of_microseconds():

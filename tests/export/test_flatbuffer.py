@@ -1,4 +1,4 @@
-"""What is read off a file equals what is known of the model."""
+"""Facts read from a file match the model."""
 
 import numpy as np
 import pytest
@@ -80,7 +80,7 @@ def test_missing_file(tmp_path):
         inspect_litert(tmp_path / "none.tflite")
 
 
-def test_no_litert_file(tmp_path):
+def test_not_a_litert_file(tmp_path):
     (tmp_path / "a").write_bytes(b"\x89PNG\r\n\x1a\n")
     with pytest.raises(ValueError, match="Expected: a flatbuffer"):
         inspect_litert(tmp_path / "a")

@@ -1,4 +1,4 @@
-"""A bounded, checked sample, whatever the images come in."""
+"""A limited number of checked images from arrays and datasets."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ def test_arrays_are_sampled_evenly():
     assert taken.dtype == np.float32
 
 
-def test_fewer_than_asked_for_are_all():
+def test_all_images_if_there_are_fewer():
     np.testing.assert_array_equal(take_images(IMAGES, 99, SHAPE), IMAGES)
 
 
@@ -43,7 +43,7 @@ def test_datasets_give_their_first_images(dataset):
     np.testing.assert_array_equal(take_images(dataset, 99, SHAPE), IMAGES)
 
 
-def test_endless_datasets_are_read_no_further_than_needed():
+def test_infinite_datasets_are_read_only_as_far_as_needed():
     read = []
 
     def generate():
@@ -65,7 +65,7 @@ def test_slight_overshoot_is_allowed():
 
 @pytest.mark.parametrize("images", ["pool", [1, 2], None])
 def test_no_images_at_all(images):
-    with pytest.raises(ValueError, match="cannot be read"):
+    with pytest.raises(ValueError, match="Invalid type"):
         take_images(images, 4, SHAPE)
 
 

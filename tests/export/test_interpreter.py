@@ -1,4 +1,4 @@
-"""A LiteRT file behaves like the Keras model it came from."""
+"""A LiteRT file computes the same as its Keras model."""
 
 import shutil
 
@@ -78,7 +78,7 @@ def test_files_of_plain_keras_run_too(model, images, tmp_path):
     )
 
 
-def test_another_files_json_is_not_believed(paths, tmp_path):
+def test_the_json_of_another_file_is_ignored(paths, tmp_path):
     shutil.copy(paths["float32"], tmp_path / "a.tflite")
     shutil.copy(paths["int8"].with_suffix(".json"), tmp_path / "a.json")
     with pytest.warns(UserWarning, match="was not written for"):
@@ -87,14 +87,14 @@ def test_another_files_json_is_not_believed(paths, tmp_path):
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{", '{"sha256": 1}'])
-def test_damaged_json_is_not_believed(content, paths, tmp_path):
+def test_damaged_json_is_ignored(content, paths, tmp_path):
     shutil.copy(paths["float32"], tmp_path / "a.tflite")
     (tmp_path / "a.json").write_text(content)
     with pytest.warns(UserWarning, match="was not written for"):
         LiteRTModel(tmp_path / "a.tflite")
 
 
-def test_integers_without_a_scale_stand_for_nothing(tmp_path):
+def test_integers_without_a_scale_are_refused(tmp_path):
     @tf.function(input_signature=[tf.TensorSpec((1, 8, 8, 1), tf.uint8)])
     def brightness(images):
         return tf.reduce_mean(tf.cast(images, tf.float32), (1, 2))
@@ -104,7 +104,7 @@ def test_integers_without_a_scale_stand_for_nothing(tmp_path):
     )
     path = tmp_path / "raw.tflite"
     path.write_bytes(converter.convert())
-    with pytest.raises(ValueError, match="stand for no numbers.*uint8 without"):
+    with pytest.raises(ValueError, match="without a scale.*uint8 without"):
         LiteRTModel(path)
 
 

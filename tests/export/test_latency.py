@@ -1,4 +1,4 @@
-"""The candidates take turns and the median is reported."""
+"""Models run in turn, and the median time is returned."""
 
 import importlib
 
@@ -53,7 +53,7 @@ def test_a_larger_model_takes_longer(paths, images, tmp_path):
     assert 0 < measured["small"] < measured["large"]
 
 
-def test_images_choose_the_input(paths, images):
+def test_images_are_the_input(paths, images):
     model = LiteRTModel(paths["float32"])
     latency({"student": model}, runs=1, images=images)
     expected = LiteRTModel(paths["float32"])(images[:1])[0]

@@ -1,4 +1,4 @@
-"""Laws of timing a model that is not trained yet."""
+"""Latency of untrained models."""
 
 import math
 
@@ -12,7 +12,7 @@ from tfdcu.export import litert_latency
 
 
 @pytest.mark.parametrize("quantization", [None, "int8"])
-def test_a_model_is_timed_and_left_alone(quantization):
+def test_a_model_is_timed_and_not_changed(quantization):
     model = tiny.plain_net()
     before = [np.array(w) for w in model.get_weights()]
     milliseconds = litert_latency(model, quantization, runs=3)

@@ -1,4 +1,4 @@
-"""Chatter is held back; an error brings it out."""
+"""Output is suppressed, and written after an error."""
 
 import logging
 import os
@@ -37,7 +37,7 @@ def test_stdout_is_left_alone(capfd):
     assert capfd.readouterr().out == "a result\n"
 
 
-def test_an_error_brings_everything_out(capfd):
+def test_suppressed_output_is_written_after_an_error(capfd):
     with pytest.raises(RuntimeError):
         with quiet():
             chatter()
@@ -45,7 +45,7 @@ def test_an_error_brings_everything_out(capfd):
     assert "from C++\n" in capfd.readouterr().err
 
 
-def test_loggers_made_inside_go_on_afterwards(capfd):
+def test_loggers_made_inside_work_afterwards(capfd):
     with quiet():
         handler = logging.StreamHandler()
     handler.emit(logging.makeLogRecord({"msg": "after"}))

@@ -1,4 +1,4 @@
-"""The model that is converted computes the caller's function in float32."""
+"""The converted model equals the given one, in float32."""
 
 import keras
 import numpy as np
@@ -36,7 +36,7 @@ def awkward_net(images):
 
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
-def test_mixed_precision_loses_nothing(policy, restore_policy, images):
+def test_mixed_precision_rounds_no_weight(policy, restore_policy, images):
     model = awkward_net(images)
     expected = np.asarray(model(images, training=False))
     keras.config.set_dtype_policy(policy)
@@ -48,7 +48,7 @@ def test_mixed_precision_loses_nothing(policy, restore_policy, images):
     np.testing.assert_allclose(np.asarray(received), expected, atol=1e-6)
 
 
-def test_float32_models_are_taken_as_they_are(model):
+def test_float32_models_are_returned(model):
     assert as_float32(model) is model
 
 
@@ -57,7 +57,7 @@ def test_shape_and_outputs(model):
 
 
 @pytest.mark.parametrize("model", [None, "model.keras", keras.Sequential()])
-def test_no_built_model(model):
+def test_models_that_are_not_built(model):
     with pytest.raises(ValueError, match="cannot be exported"):
         check_model(model)
 
@@ -65,17 +65,17 @@ def test_no_built_model(model):
 @pytest.mark.parametrize(
     "shapes", [[(8,)], [(None, 8, 3)], [(8, 8, 3), (8, 8, 3)]]
 )
-def test_inputs_that_do_not_suit(shapes):
+def test_invalid_inputs(shapes):
     inputs = [keras.Input(shape) for shape in shapes]
     flat = [keras.ops.mean(x, axis=range(1, x.ndim)) for x in inputs]
     output = layers.Dense(4)(keras.ops.stack(flat, axis=-1))
-    with pytest.raises(ValueError, match="input does not suit"):
+    with pytest.raises(ValueError, match="Invalid input"):
         check_model(keras.Model(inputs, output))
 
 
-def test_outputs_that_do_not_suit(model):
+def test_invalid_outputs(model):
     for outputs in (model.get_layer("stem").output, [model.output] * 2):
-        with pytest.raises(ValueError, match="output does not suit"):
+        with pytest.raises(ValueError, match="Invalid output"):
             check_model(keras.Model(model.input, outputs))
 
 

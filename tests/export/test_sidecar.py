@@ -1,4 +1,4 @@
-"""The JSON file says all that is needed to run the artifact."""
+"""The JSON file has all that is needed to run the LiteRT file."""
 
 import hashlib
 import json
@@ -37,7 +37,7 @@ def test_facts(paths):
     assert about["versions"]["keras"][0].isdigit()
 
 
-def test_it_names_no_folder_of_this_machine(paths):
+def test_it_contains_no_local_path(paths):
     text = paths["int8"].with_suffix(".json").read_text()
     assert str(paths["int8"].parent) not in text
     assert os.path.expanduser("~") not in text.replace("\\n", "")

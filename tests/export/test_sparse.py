@@ -1,4 +1,4 @@
-"""Sparse int8 files load because their Dense weights are expanded."""
+"""Sparse int8 files load, since their Dense weights are dense."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from tfdcu.export import inspect_litert
 from tfdcu.export.sparse import densify_fully_connected
 
 
-def test_without_the_repair_the_file_does_not_load(
+def test_the_file_does_not_load_without_densifying(
     images, tmp_path, monkeypatch
 ):
     """When this fails, LiteRT has learned it and the repair can go."""
@@ -23,7 +23,7 @@ def test_without_the_repair_the_file_does_not_load(
     assert not list(tmp_path.iterdir())
 
 
-def test_only_the_dense_layer_is_expanded(images, tmp_path):
+def test_only_the_dense_layer_is_densified(images, tmp_path):
     path = export_litert(
         sparse_net(), tmp_path / "a.tflite", "int8", images, sparse=True
     )
@@ -32,6 +32,6 @@ def test_only_the_dense_layer_is_expanded(images, tmp_path):
     assert LiteRTModel(path).num_classes == 4
 
 
-def test_files_without_sparse_weights_stay_as_they_are(paths):
+def test_files_without_sparse_weights_are_unchanged(paths):
     content = paths["int8"].read_bytes()
     assert densify_fully_connected(content) is content

@@ -1,4 +1,4 @@
-"""keras.applications see through our [0, 1] what they expect to see."""
+"""keras.applications get the pixel range that they expect."""
 
 import inspect
 
@@ -56,7 +56,7 @@ def test_same_function_as_keras_own_after_its_preprocessing(tmp_path, name):
     np.testing.assert_allclose(received, expected, rtol=0, atol=1e-5 * scale)
 
 
-def test_preprocessing_is_read_off_keras_own():
+def test_preprocessing_equals_that_of_keras():
     scale, offset, turned = _preprocessing("ResNet50")
     np.testing.assert_allclose(scale, 255)
     np.testing.assert_allclose(offset, [-123.68, -116.779, -103.939])
@@ -74,7 +74,7 @@ def test_width_is_the_mobilenets_alpha():
         "MobileNetV2", num_classes=3, image_shape=(32, 32, 3), width=0.35
     )
     assert net.count_params() < 500_000
-    with pytest.raises(ValueError, match="one width only.*0.5"):
+    with pytest.raises(ValueError, match="only one width.*0.5"):
         build("DenseNet121", num_classes=3, image_shape=(32, 32, 3), width=0.5)
 
 
@@ -87,7 +87,7 @@ def test_gray_images_and_options():
         seed=0,
     )
     assert net(tiny.images(2, size=32), training=False).shape == (2, 3)
-    with pytest.raises(ValueError, match="does not take.*alpha.*include_topp"):
+    with pytest.raises(ValueError, match="Unknown opt.*alpha.*include_topp"):
         build(
             "MobileNetV2",
             num_classes=3,

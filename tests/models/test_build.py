@@ -1,4 +1,4 @@
-"""A name becomes a classifier, the same one for the same seed."""
+"""Models by name, with reproducible weights."""
 
 import random
 
@@ -12,7 +12,7 @@ from tfdcu.models.build import OURS
 
 
 @pytest.mark.parametrize("name", sorted(OURS))
-def test_every_name_of_ours_maps_images_to_logits(name):
+def test_every_name_maps_images_to_logits(name):
     net = build(name.upper(), num_classes=5)
     assert net.output_shape == (None, 5)
     assert net.get_layer("logits").activation is keras.activations.linear
@@ -21,7 +21,7 @@ def test_every_name_of_ours_maps_images_to_logits(name):
     )
 
 
-def test_seed_decides_the_weights_and_leaves_the_world_alone():
+def test_seed_determines_the_weights_and_not_the_global_state():
     random.seed(5)
     state = random.getstate()
     first, same = (build("digits", num_classes=10, seed=3) for _ in range(2))
@@ -55,12 +55,12 @@ def test_unknown_names_are_refused_with_the_nearest():
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ({"num_classes": 0}, "num_classes must be.*0"),
-        ({"num_classes": 2.5}, "num_classes must be.*2.5"),
-        ({"width": 0}, "width must be.*0"),
-        ({"image_shape": (8, 8)}, r"image_shape must have.*\(8, 8\)"),
-        ({"weights": "imagenet"}, "no further options.*weights"),
-        ({"name": "Xception"}, "need an image_shape.*'Xception'"),
+        ({"num_classes": 0}, "`num_classes`.*0"),
+        ({"num_classes": 2.5}, "`num_classes`.*2.5"),
+        ({"width": 0}, "`width`.*0"),
+        ({"image_shape": (8, 8)}, r"`image_shape`.*\(8, 8\)"),
+        ({"weights": "imagenet"}, "no other options.*weights"),
+        ({"name": "Xception"}, "need an `image_shape`.*'Xception'"),
     ],
 )
 def test_bad_arguments_are_refused(arguments, message):

@@ -1,4 +1,4 @@
-"""The digits net learns real scans in seconds and prunes to even counts."""
+"""The digits network."""
 
 import keras
 import numpy as np

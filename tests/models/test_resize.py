@@ -1,4 +1,4 @@
-"""A model at one size is the model, and what it costs is known."""
+"""Models at a fixed size, and copies."""
 
 import keras
 import pytest
@@ -19,7 +19,7 @@ def any_size():
     return tiny.shake(keras.Model(images, layers.Dense(4)(x)))
 
 
-def test_it_computes_the_same_and_the_model_stays_as_it_was():
+def test_same_outputs_and_the_model_is_not_changed():
     model = any_size()
     fixed = at_size(model, (6, 7, 1))
     assert fixed.input_shape == (None, 6, 7, 1)
@@ -30,7 +30,7 @@ def test_it_computes_the_same_and_the_model_stays_as_it_was():
     assert total_macs(fixed) == 6 * 7 * 9 * 8 + 8 * 4
 
 
-def test_each_time_it_is_the_same_model():
+def test_copies_are_equal():
     model = any_size()
     one, two = (at_size(model, (6, 6, 1)) for _ in range(2))
     assert fingerprint(one) == fingerprint(two)
@@ -58,7 +58,7 @@ def own_loss(labels, logits):
     return keras.ops.mean(logits)
 
 
-def test_adapted_statistics_and_an_own_loss_are_no_hindrance():
+def test_adapted_statistics_and_a_custom_loss():
     images = keras.Input((None, None, 1))
     normal = layers.Normalization(mean=None, variance=None)
     normal.adapt(5 + 2 * tiny.images(32))

@@ -1,4 +1,4 @@
-"""The residual nets of He et al., section 4.2, under our layer names."""
+"""The CIFAR ResNets of He et al., section 4.2."""
 
 import pathlib
 
@@ -23,7 +23,7 @@ def test_depth_counts_convolutions_on_the_main_path_and_the_dense(depth):
     assert len(main) + 1 == depth
 
 
-def test_parameters_are_the_papers_and_two_shortcuts():
+def test_parameters_are_those_of_the_paper_and_two_shortcuts():
     # Table 6 of the paper: 0.27 M for ResNet-20, 0.85 M for ResNet-56.
     shortcuts = 16 * 32 + 4 * 32 + 32 * 64 + 4 * 64
     net = build("resnet20", num_classes=10)

@@ -156,7 +156,7 @@ def test_another_teacher_or_other_images_are_refused_or_renewed(tmp_path):
         targets(tmp_path, another)
     with pytest.raises(ValueError, match="of other images.*1 images differ"):
         targets(tmp_path, images=changed)
-    with pytest.raises(ValueError, match="num_images is 129, there 130"):
+    with pytest.raises(ValueError, match="num_images is 129, was 130"):
         targets(tmp_path, images=IMAGES[:129])
     assert files(tmp_path) == before
     renewed = targets(tmp_path, another, changed, renew=True)
@@ -183,7 +183,7 @@ def test_mirrored_targets_are_means_over_images_and_mirror_images(tmp_path):
     other = IMAGES[:, :, ::-1]
     flipped = targets(tmp_path / "other", images=other, mirror=True)
     np.testing.assert_array_equal(logits_of(flipped, other), logits_of(made))
-    with pytest.raises(ValueError, match="of something else.*mirror"):
+    with pytest.raises(ValueError, match="another fingerprint.*mirror"):
         targets(tmp_path / "made")
 
 
@@ -344,11 +344,11 @@ def test_the_teacher_was_run_on_the_same_mixes(tmp_path, mix, augment, labeled):
     ("options", "message"),
     [
         ({"mix": None}, "view.mix is None"),
-        ({"mix": "cutmix"}, "view.mix.name is 'cutmix', there 'mixup'"),
-        ({"mix_share": 0.25}, "view.mix.share is 0.25, there 0.5"),
+        ({"mix": "cutmix"}, "view.mix.name is 'cutmix', was 'mixup'"),
+        ({"mix_share": 0.25}, "view.mix.share is 0.25, was 0.5"),
         ({"labeled": None}, "view.mix.partners is 'own'"),
         ({"labeled": (LABELED[0][::-1], LABELED[1])}, "partners.pixels"),
-        ({"seed": 6}, "view.seed is 6, there 5"),
+        ({"seed": 6}, "view.seed is 6, was 5"),
     ],
 )
 def test_targets_of_other_mixes_are_refused(tmp_path, options, message):
@@ -358,11 +358,11 @@ def test_targets_of_other_mixes_are_refused(tmp_path, options, message):
     stored = made
     if labeled:
         stored = targets(tmp_path / "few", None, labeled[0]), made
-    with pytest.raises(ValueError, match=f"not of these batches.*{message}"):
+    with pytest.raises(ValueError, match=f"not match these batches.*{message}"):
         data.training_batches(labeled, IMAGES, targets=stored, **options)
     again = {k: v for k, v in options.items() if k != "labeled"}
     partners = labeled and labeled[0]
-    with pytest.raises(ValueError, match=f"of something else.*{message}"):
+    with pytest.raises(ValueError, match=f"another fingerprint.*{message}"):
         views = {"views": 1} if again["mix"] is None else {}
         targets(tmp_path / "pool", partners=partners, **again | views)
 

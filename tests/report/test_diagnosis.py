@@ -1,4 +1,4 @@
-"""The verdict says what was measured, and what stands out of it."""
+"""Sentences about a diagnosis."""
 
 import pytest
 
@@ -40,28 +40,28 @@ def said(**changes):
     return format_diagnosis({**PLAIN, **changes})
 
 
-def test_nothing_stands_out():
+def test_no_problems():
     assert said() == [
         "On 2,000 images of the pool the teacher's mean confidence is 0.90 "
-        "(0.99 on 50 labeled); its choices are as varied as 3.9 classes of 4 "
-        "in equal parts; 0.0 % are junk; A-distance 0.4 of 2.",
-        "Nothing stands out.",
+        "(0.99 on 50 labeled); the effective number of predicted classes is "
+        "3.9 of 4; 0.0 % are junk; A-distance 0.4 of 2.",
+        "No problems were found.",
     ]
 
 
-def test_too_few_images_for_the_classes_are_told_beside():
+def test_too_few_images_to_find_missing_classes():
     text, verdict = said(scarce_classes=None)
     assert text.endswith(
-        "A-distance 0.4 of 2. Which classes the pool lacks cannot be told by "
-        "fewer than 40 images."
+        "A-distance 0.4 of 2. At least 40 images are needed to find classes "
+        "that are missing in the pool."
     )
-    assert verdict == "Nothing stands out."
+    assert verdict == "No problems were found."
 
 
-def test_what_was_not_measured_is_not_spoken_of():
+def test_unmeasured_values_are_not_mentioned():
     text = " ".join(said(**ALONE))
     assert "labeled" not in text and "A-distance" not in text
-    assert text.endswith("0.0 % are junk. Nothing stands out.")
+    assert text.endswith("0.0 % are junk. No problems were found.")
 
 
 @pytest.mark.parametrize(
@@ -69,50 +69,48 @@ def test_what_was_not_measured_is_not_spoken_of():
     [
         (
             {"labeled_accuracy": 0.49},
-            "The teacher is right about 49.0 % of the labeled images only. "
-            "Either its classes come in another order (data.classes), or it "
-            "takes other pixels (data.value_range), or it is no teacher of "
-            "these images.",
+            "The teacher's accuracy on the labeled images is only 49.0 %. "
+            "Check the order of its classes (data.classes), its pixel range "
+            "(data.value_range), and that it was trained for this task.",
         ),
         (
             {"confidence_median": 0.62},
             "The teacher is unsure of most of the pool (median confidence "
-            "0.62): add images nearer to its classes, or label more.",
+            "0.62): add images more like its classes, or label more.",
         ),
         (
             {"scarce_classes": [1, 3]},
-            "2 of 4 classes are hardly in the pool, by the teacher's first "
-            "choice: class 1, class 3. Add images like them, or label more "
+            "2 of 4 classes are rare in the pool, by the teacher's "
+            "predictions: class 1, class 3. Add images of them, or label more "
             "of them.",
         ),
         (
             {"pixel_mean": [0.4, 0.71], "pixel_deviation": [0.2, 0.1]},
-            "The pool is of another light or tint than the labeled images "
-            "(mean 0.40, 0.71 and deviation 0.20, 0.10 of the pixels, 0.40, "
-            "0.50 and 0.20, 0.20 there): data.match_colors=True brings it "
-            "nearer.",
+            "The colors of the pool differ from those of the labeled images "
+            "(pixel mean 0.40, 0.71, labeled 0.40, 0.50; deviation 0.20, 0.10, "
+            "labeled 0.20, 0.20): try data.match_colors=True.",
         ),
         (
             {"a_distance": 1.8},
             "The pool and the labeled images look different in low-level "
             "features (A-distance 1.8 of 2): add images more like the labeled "
-            "ones; alignment makes up for little of it.",
+            "ones; alignment compensates only for little of it.",
         ),
         (
             {"junk_share": 0.12, "flat": 180, "noise": 40, "duplicates": 20},
             "12.0 % of the pool is junk: 180 flat images, 40 of noise and 20 "
-            "copies among 2,000. Take them out.",
+            "duplicates of 2,000. Remove them.",
         ),
     ],
 )
-def test_what_stands_out_is_said(changes, sentence):
+def test_each_problem_has_a_sentence(changes, sentence):
     assert said(**changes)[1:] == [sentence]
 
 
-def test_thresholds_lie_where_they_are_said_to():
+def test_thresholds():
     # Half the way from 0.25, which is chance, to 1.
     quiet = {"confidence_median": 0.625, "a_distance": 0.99}
-    assert said(**quiet, junk_share=0.049)[1:] == ["Nothing stands out."]
+    assert said(**quiet, junk_share=0.049)[1:] == ["No problems were found."]
     loud = {"confidence_median": 0.624, "a_distance": 1.0, "junk_share": 0.05}
     assert len(said(**loud)) == 4
 
@@ -128,20 +126,20 @@ def test_thresholds_lie_where_they_are_said_to():
         (([0.4, 0.5], [0.13, 0.2]), True),
     ],
 )
-def test_half_a_deviation_is_another_light_in_any_channel(pool, told):
+def test_colors_differ_by_half_a_deviation_in_any_channel(pool, told):
     found = dict(zip(("pixel_mean", "pixel_deviation"), pool))
-    assert ("another light" in " ".join(said(**found))) == told
+    assert ("colors of the pool differ" in " ".join(said(**found))) == told
     # Chance draws such images where they are few.
     few = " ".join(said(**found, num_labeled=9))
-    assert "another light" not in few
+    assert "colors of the pool differ" not in few
 
 
-def test_two_classes_are_not_unsure_at_a_confidence_they_cannot_go_below():
+def test_unsure_is_relative_to_chance_for_two_classes():
     two = {"num_classes": 2, "confidence_median": 0.76}
-    assert said(**two)[1:] == ["Nothing stands out."]
+    assert said(**two)[1:] == ["No problems were found."]
 
 
-def test_names_are_shown_and_many_are_cut():
+def test_at_most_ten_class_names_are_shown():
     names = [f"bird {index}" for index in range(12)]
     many = {"num_classes": 12, "classes": names, "enough_images": 120}
     text = said(**many, scarce_classes=list(range(12)))[1]

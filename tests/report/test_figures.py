@@ -32,7 +32,7 @@ def drawn(function, rows):
     return kept[0]
 
 
-def test_a_picture_is_a_png_and_always_the_same_bytes():
+def test_a_figure_is_a_png_with_reproducible_bytes():
     rows = tiny.report_record()["rows"]
     for function in (accuracy_figure, relative_figure):
         png = function(rows)
@@ -113,14 +113,14 @@ def test_bars_are_the_ratios_to_the_teacher():
     ]
 
 
-def test_worse_than_the_teacher_has_a_color_of_its_own():
+def test_worse_than_the_teacher_has_another_color():
     rows = tiny.report_record()["rows"]
     assert has_color(relative_figure(rows), style.VERMILION)
     rows[-1]["latency_ms"] = 1.0
     assert not has_color(relative_figure(rows), style.VERMILION)
 
 
-def test_without_numbers_there_is_no_picture():
+def test_no_figure_without_numbers():
     rows = tiny.report_record()["rows"]
     assert accuracy_figure([rows[0], rows[3]]) is None
     assert relative_figure(rows[:2]) is None

@@ -40,7 +40,7 @@ def files(folder):
     }
 
 
-def test_everything_is_written_and_written_again_the_same(tmp_path):
+def test_rendering_twice_gives_the_same_files(tmp_path):
     record = tiny.report_record()
     samples = {"labeled": (tiny.images(4), [0, 1, 0, 1])}
     page = render(record, tmp_path, samples)
@@ -100,7 +100,7 @@ def test_page_and_markdown_say_the_same(tmp_path):
         assert (tmp_path / path).is_file()
 
 
-def test_names_and_notes_are_text_whatever_they_hold(tmp_path):
+def test_names_and_notes_are_escaped(tmp_path):
     record = tiny.report_record()
     harmless = Page(render(record, tmp_path)).tags
     record["classes"] = [HOSTILE]
@@ -132,7 +132,7 @@ def test_a_bad_record_writes_nothing(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
-def test_a_full_disk_leaves_the_old_report(tmp_path, monkeypatch):
+def test_a_full_disk_keeps_the_old_report(tmp_path, monkeypatch):
     record = tiny.report_record()
     render(record, tmp_path)
     before = files(tmp_path)
@@ -146,7 +146,7 @@ def test_a_full_disk_leaves_the_old_report(tmp_path, monkeypatch):
     assert files(tmp_path) == before
 
 
-def test_nested_facts_by_hand():
+def test_nested_dicts_are_flattened():
     tree = {
         "a": {"b": {"c": 1.5, "d": None}, "e": {}},
         "f": list(range(25)),

@@ -1,4 +1,4 @@
-"""Laws of progress bars: true estimates, whole lines in logs, no wrapping."""
+"""Progress bars: estimates, lines in logs, no wrapping."""
 
 import io
 import os

@@ -13,7 +13,7 @@ from tfdcu.report import write_report
 from tfdcu.workdir import atomic
 
 
-def test_what_was_written_is_read(tmp_path):
+def test_a_record_is_read_as_written(tmp_path):
     record = tiny.report_record()
     assert write_report(tmp_path / "a" / "report.json", record) == record
     assert read_report(tmp_path / "a" / "report.json") == record
@@ -43,7 +43,7 @@ def test_numpy_becomes_plain_and_nan_null(tmp_path):
     assert read["classes"] == ["caf\\udce9"]
 
 
-def test_the_given_record_is_left_alone(tmp_path):
+def test_the_given_record_is_not_changed(tmp_path):
     record = tiny.report_record()
     record["rows"][0]["accuracy"] = float("nan")
     write_report(tmp_path / "report.json", record)
@@ -91,7 +91,7 @@ def test_a_wrong_value_is_named(tmp_path, key, value):
     assert os.listdir(tmp_path) == []
 
 
-def test_a_row_is_as_in_the_file_and_what_does_not_apply_is_none(tmp_path):
+def test_row_fields_are_those_of_the_file(tmp_path):
     row = dataclasses.asdict(Row(name="student", format="keras"))
     assert row == tiny.report_row("student", "keras")
     written = write_report(tmp_path / "report.json", {"rows": [row]})
@@ -113,7 +113,7 @@ def test_a_row_is_as_in_the_file_and_what_does_not_apply_is_none(tmp_path):
         ({**tiny.report_record(), "notes": "one"}, "`notes` .* a list.*'one'"),
     ],
 )
-def test_what_is_no_record_is_refused(tmp_path, record, message):
+def test_invalid_records_are_refused(tmp_path, record, message):
     message = f"^Invalid value for .*{message}"
     with pytest.raises(ValueError, match=message) as caught:
         write_report(tmp_path / "report.json", record)
@@ -122,7 +122,7 @@ def test_what_is_no_record_is_refused(tmp_path, record, message):
     assert os.listdir(tmp_path) == []
 
 
-def test_reading_says_what_is_wrong_with_the_file(tmp_path):
+def test_reading_an_invalid_file_names_the_problem(tmp_path):
     path = tmp_path / "report.json"
     with pytest.raises(ValueError, match="Received: .*No such file"):
         read_report(path)

@@ -4,7 +4,7 @@ from tests.support import tiny
 from tfdcu.report import rows as module
 
 
-def test_networks_and_files_are_compared_like_with_like():
+def test_networks_and_files_are_compared_separately():
     rows = tiny.report_record()["rows"]
     keras_teacher, file_teacher, _, student, _, int8 = rows
     assert module.teacher_row(rows, student) is keras_teacher
@@ -23,7 +23,7 @@ def test_without_a_teacher_file_files_have_no_ratio_but_macs_have():
 
 
 @pytest.mark.parametrize("value", [None, 0])
-def test_nothing_is_divided_by_nothing(value):
+def test_no_ratio_without_both_values(value):
     rows = tiny.report_record()["rows"]
     rows[1]["latency_ms"] = value
     assert module.ratio(rows[-1], rows, "latency_ms") is None

@@ -52,7 +52,7 @@ def test_at_most_24_a_kind():
     assert sizes[0] == sizes[1]
 
 
-def test_nothing_to_show_is_none():
+def test_no_figure_without_images():
     assert samples_figure({}) is None
     assert samples_figure({"pool": np.zeros((0, 8, 8, 1))}) is None
 

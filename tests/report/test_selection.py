@@ -1,4 +1,4 @@
-"""Laws of the sentence on what was kept of a pool."""
+"""Sentences about a selection of pool images."""
 
 from tfdcu.report import format_selection
 
@@ -15,16 +15,15 @@ FOUND = {
 }
 
 
-def test_what_was_kept_is_said_in_a_sentence():
+def test_a_selection_is_described():
     assert format_selection(FOUND) == [
-        "1,500 of 6,000 images of the pool (25.0 %) are kept, those most like "
-        "the labeled images: the teacher's mean confidence goes from 0.80 to "
-        "0.91, and its choices are as varied as 9.7 classes in equal parts, "
-        "before 8.7."
+        "1,500 of 6,000 images of the pool (25.0 %) are kept, by similarity to "
+        "the labeled images: the teacher's mean confidence changes from 0.80 "
+        "to 0.91, the effective number of predicted classes from 8.7 to 9.7."
     ]
 
 
-def test_junk_and_a_rule_of_the_users_own_are_named():
+def test_dropped_junk_and_a_custom_rule_are_named():
     own = {**FOUND, "by": "farthest", "num_dropped": 1234}
     (sentence,) = format_selection(own)
-    assert "are kept, by farthest, after 1,234 that were junk:" in sentence
+    assert "are kept, by farthest, without 1,234 junk images:" in sentence

@@ -1,4 +1,4 @@
-"""The picture shows every group, or those that matter most."""
+"""The figure shows all groups, or the most sensitive ones."""
 
 from tfdcu.report.sensitivity_figure import sensitivity_figure
 from tfdcu.report.sensitivity_figure import shown
@@ -26,7 +26,7 @@ def test_more_groups_make_a_taller_picture():
     assert height(sensitivity_figure(_record(20))) > height(small)
 
 
-def test_those_that_matter_most_are_shown_in_order():
+def test_the_most_sensitive_groups_are_shown_in_order():
     record = _record(6)
     record["groups"].reverse()
     names = [row["group"] for row in shown(record, 3)]

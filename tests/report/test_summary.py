@@ -2,7 +2,7 @@ from tests.support import tiny
 from tfdcu.report import headline
 
 
-def test_it_speaks_of_the_smallest_file():
+def test_the_smallest_file_is_described():
     assert headline(tiny.report_record()["rows"]) == (
         "The student's int8 file keeps 75.0 % of the teacher's accuracy "
         "(60.0 % of 80.0 %) and is 8.0x smaller and 1.5x slower than the "
@@ -16,7 +16,7 @@ def test_the_file_is_not_chosen_by_its_accuracy():
     assert "keeps 12.5 %" in headline(rows)
 
 
-def test_without_files_it_speaks_of_the_network():
+def test_the_network_is_described_without_files():
     rows = tiny.report_record()["rows"]
     assert headline([rows[0], rows[3]]) == (
         "The student keeps 75.0 % of the teacher's accuracy (60.0 % of "
@@ -25,14 +25,14 @@ def test_without_files_it_speaks_of_the_network():
     )
 
 
-def test_a_better_student_does_not_keep_more_than_all():
+def test_a_student_better_than_the_teacher():
     rows = tiny.report_record()["rows"]
     rows[3]["accuracy"] = 0.9
     said = headline([rows[0], rows[3]])
     assert "reaches 90.0 % accuracy (the teacher 80.0 %)" in said
 
 
-def test_what_was_not_measured_is_not_said():
+def test_unmeasured_values_are_not_mentioned():
     rows = tiny.report_record()["rows"]
     assert headline(rows[:2]) == "This record holds no student."
     assert headline([tiny.report_row(accuracy=0.5)]) == (

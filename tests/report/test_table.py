@@ -27,7 +27,7 @@ def test_students_are_compared_with_the_teacher():
     assert "  teacher" not in comparisons
 
 
-def test_less_than_all_is_not_shown_as_all():
+def test_less_than_100_percent_is_not_rounded_up():
     assert table([tiny.report_row(agreement=0.99999)]).count("99.99 %") == 1
 
 
@@ -49,7 +49,7 @@ def test_a_table_fits_100_columns_with_the_widest_values():
     assert "…" in text
 
 
-def test_a_name_cannot_steer_the_terminal():
+def test_control_characters_in_names_are_removed():
     text = table([tiny.report_row("student\x1b[2J\r\nfake")])
     assert text.isprintable() or set(text) - {"\n"} == {
         c for c in text if c.isprintable()

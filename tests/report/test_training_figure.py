@@ -17,7 +17,7 @@ def panels(history):
     }
 
 
-def test_the_terms_the_dial_and_the_scores_are_drawn():
+def test_losses_domain_accuracy_and_accuracies_are_drawn():
     history = tiny.report_record()["history"]
     found = panels(history)
     student = history["student"]
@@ -25,15 +25,15 @@ def test_the_terms_the_dial_and_the_scores_are_drawn():
     assert list(losses) == ["total", "label", "mimic", "align"]
     np.testing.assert_allclose(losses["total"], student["loss"])
     np.testing.assert_allclose(losses["align"], student["align"])
-    dial = found["domain accuracy"]
-    np.testing.assert_allclose(dial["in training"], [0.9, 0.6])
-    np.testing.assert_allclose(dial["0.5: aligned"], 0.5)
+    domain = found["domain accuracy"]
+    np.testing.assert_allclose(domain["in training"], [0.9, 0.6])
+    np.testing.assert_allclose(domain["0.5: aligned"], 0.5)
     scores = found["accuracy"]
     np.testing.assert_allclose(scores["validation"], [0.3, 0.6])
     np.testing.assert_allclose(scores["labels only"], [0.2, 0.4])
 
 
-def test_features_are_drawn_where_they_were_followed():
+def test_the_features_term_is_drawn():
     student = {**tiny.report_record()["history"]["student"]}
     student["features"] = [0.4, 0.3]
     losses = panels({"student": student})["loss and its terms"]
@@ -74,7 +74,7 @@ def test_the_picture_is_a_png_or_none():
 
 
 @pytest.mark.parametrize("align", [0.0, 0.3])
-def test_without_alignment_there_is_no_dial(align):
+def test_no_domain_accuracy_without_alignment(align):
     metrics = {"loss": [1.0], "align": [align], "domain_accuracy": [0.5]}
     found = panels({"student": metrics})
     assert ("domain accuracy" in found) == bool(align)

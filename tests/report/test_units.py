@@ -44,7 +44,7 @@ def test_numbers_by_hand(show, value, text):
         units.duration,
     ],
 )
-def test_what_is_missing_is_a_dash(show):
+def test_missing_values_are_a_dash(show):
     assert show(None) == "–"
 
 
@@ -61,5 +61,5 @@ def test_what_is_missing_is_a_dash(show):
         ("macs", None, None),
     ],
 )
-def test_ratios_in_words(key, times, text):
+def test_ratios_as_text(key, times, text):
     assert units.compared(key, times) == text

@@ -1,4 +1,4 @@
-"""Laws of files: whole or not at all, and nothing beside them."""
+"""Files are written completely or not at all."""
 
 import errno
 import os
@@ -41,7 +41,7 @@ def test_files_appear_together_and_in_order(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
-def test_an_error_leaves_what_was_there(tmp_path, error):
+def test_an_error_keeps_existing_files(tmp_path, error):
     (tmp_path / "a").write_text("before")
     with pytest.raises(error):
         with atomic_write(tmp_path / "a", tmp_path / "b") as (a, b):
@@ -61,7 +61,7 @@ def test_a_full_disk_is_named_and_leaves_nothing(tmp_path, number):
     assert names(tmp_path) == []
 
 
-def test_a_disk_that_is_full_at_the_last_moment(tmp_path, monkeypatch):
+def test_a_disk_that_is_full_at_the_last_write(tmp_path, monkeypatch):
     def full(descriptor):
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -87,7 +87,7 @@ def test_a_file_in_the_way_of_the_folder(tmp_path):
     assert (tmp_path / "file").read_text() == "x"
 
 
-def test_an_ending_is_kept_for_those_who_insist(tmp_path):
+def test_with_ending_keeps_the_required_ending(tmp_path):
     with atomic_write(tmp_path / "w") as (beside,):
         with with_ending(beside, ".weights.h5") as file:
             assert file.name.endswith(".weights.h5")
@@ -136,7 +136,7 @@ def test_only_temporary_files_are_removed(tmp_path):
     assert names(tmp_path) == sorted(kept)
 
 
-def test_what_others_may_be_writing_stays(tmp_path):
+def test_files_of_running_processes_are_kept(tmp_path):
     # The parent of this process lives.
     kept = [f".a.{MACHINE}-{os.getppid()}.tmp", ".a.elsewhere-1.tmp"]
     for name in (*kept, ".b.elsewhere-1.tmp"):

@@ -1,4 +1,4 @@
-"""Laws of identity: the same content is the same line, in any process."""
+"""Equal arguments have equal fingerprints, in any process."""
 
 import functools
 import json
@@ -29,7 +29,7 @@ def test_versions_name_python_and_every_package():
     assert all(isinstance(value, str) for value in found.values())
 
 
-def test_plain_values_stand_for_themselves():
+def test_plain_values_are_unchanged():
     for value in (None, True, 3, 0.5, "folder:photos"):
         assert fingerprint_of(value) is value
     assert fingerprint_of(np.float32(0.5)) == 0.5
@@ -38,7 +38,7 @@ def test_plain_values_stand_for_themselves():
     assert fingerprint_of(pathlib.Path("runs/x")) == "runs/x"
 
 
-def test_arrays_stand_for_their_content():
+def test_arrays_are_hashed():
     images = tiny.images()
     assert fingerprint_of(images) == fingerprint_of(images.copy())
     assert fingerprint_of(images) == fingerprint_of(np.asfortranarray(images))
@@ -52,7 +52,7 @@ def test_arrays_stand_for_their_content():
     assert fingerprint_of(images) != fingerprint_of(images.view("int32"))
 
 
-def test_objects_of_two_processes_read_alike():
+def test_fingerprints_are_equal_in_two_processes():
     things = [
         augment,
         lambda image, seed: image,
@@ -70,20 +70,20 @@ def test_objects_of_two_processes_read_alike():
     assert "augment" in fingerprint_of(augment)
 
 
-def test_objects_of_keras_stand_for_their_config():
+def test_keras_objects_are_described_by_their_config():
     decay = keras.optimizers.schedules.CosineDecay
     assert fingerprint_of(decay(0.1, 10)) == fingerprint_of(decay(0.1, 10))
     assert fingerprint_of(decay(0.1, 10)) != fingerprint_of(decay(0.2, 10))
     assert set(fingerprint_of(keras.losses.KLDivergence())) == {"KLDivergence"}
 
 
-def test_datasets_are_told_apart_by_their_elements():
+def test_datasets_are_described_by_their_elements():
     one = tf.data.Dataset.from_tensor_slices(tiny.images())
     two = tf.data.Dataset.from_tensor_slices(tiny.images(size=6))
     assert fingerprint_of(one) != fingerprint_of(two)
 
 
-def test_functions_are_told_apart_by_name_and_source_file():
+def test_functions_are_described_by_name_and_source_file():
     assert fingerprint_of(augment) == "augment in test_fingerprint.py"
     every = [augment, tiny.images, tiny.labels, lambda image, seed: image]
     assert len({fingerprint_of(one) for one in every}) == len(every)

@@ -1,4 +1,4 @@
-"""A fingerprint follows the model through files and tells others apart."""
+"""Fingerprints of models."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Laws of the run directory: one run, whole files, nothing mistaken."""
+"""The folder of a run."""
 
 import errno
 import json
@@ -24,7 +24,7 @@ def open_run(path, config=CONFIG, versions=None):
     return Workdir(path, config, versions or {"keras": "3"})
 
 
-def test_the_first_file_tells_config_and_versions(tmp_path):
+def test_config_json_holds_config_and_versions(tmp_path):
     run = open_run(tmp_path / "deep" / "run")
     there = json.loads((run.path / "config.json").read_text())
     assert there == {**CONFIG, "versions": {"keras": "3"}}
@@ -48,11 +48,11 @@ def test_another_config_is_refused_and_only_what_differs_is_named(tmp_path):
     with pytest.raises(ValueError, match="another workdir") as error:
         open_run(tmp_path, other)
     message = str(error.value)
-    assert message.endswith("training.epochs is 4, there 3; x is 1, there None")
+    assert message.endswith("training.epochs is 4, was 3; x is 1, was None")
 
 
 @pytest.mark.parametrize("content", ["", "not json", "[]", '{"seed": 0}', "3"])
-def test_a_config_file_of_someone_else_is_refused(tmp_path, content):
+def test_a_foreign_config_file_is_refused(tmp_path, content):
     (tmp_path / "config.json").write_text(content)
     with pytest.raises(ValueError, match="not of a run.*with config.json"):
         open_run(tmp_path)
@@ -60,9 +60,7 @@ def test_a_config_file_of_someone_else_is_refused(tmp_path, content):
 
 
 @pytest.mark.parametrize("name", RESULTS)
-def test_results_without_a_config_are_not_taken_for_the_runs_own(
-    tmp_path, name
-):
+def test_results_without_a_config_are_refused(tmp_path, name):
     (tmp_path / name).touch()
     with pytest.raises(ValueError, match=f"not of a run.*with {name}"):
         open_run(tmp_path)
@@ -81,7 +79,7 @@ def test_a_file_in_the_way_is_an_error(tmp_path):
             open_run(path)
 
 
-def test_what_a_killed_start_was_writing_is_cleared_away(tmp_path):
+def test_temporary_files_of_a_killed_run_are_deleted(tmp_path):
     run = open_run(tmp_path)
     (tmp_path / "training").mkdir()
     mark = f"{MACHINE}-{os.getpid()}.tmp"
@@ -124,7 +122,7 @@ def test_python_code_in_a_model_file_is_not_run(tmp_path):
 @pytest.mark.parametrize(
     "error", [OSError(errno.ENOSPC, "No space"), KeyboardInterrupt()]
 )
-def test_a_model_that_could_not_be_written_leaves_what_was_there(
+def test_a_failed_write_of_a_model_keeps_existing_files(
     tmp_path, monkeypatch, error
 ):
     file = tmp_path / "student.keras"
@@ -178,8 +176,8 @@ def test_seconds_are_kept_before_a_stage_ends(tmp_path, monkeypatch):
 def test_differences_name_leaves():
     one = {"a": {"b": 1, "c": [1]}, "d": None}
     assert diff(one, one) == []
-    assert diff(one, {"a": {"b": 2, "c": [1]}}) == ["a.b is 2, there 1"]
-    assert diff(one, {**one, "a": 3}) == ["a is 3, there {'b': 1, 'c': [1]}"]
+    assert diff(one, {"a": {"b": 2, "c": [1]}}) == ["a.b is 2, was 1"]
+    assert diff(one, {**one, "a": 3}) == ["a is 3, was {'b': 1, 'c': [1]}"]
 
 
 def test_a_json_file_is_made_once(tmp_path):
@@ -196,7 +194,7 @@ class Doubled(keras.layers.Layer):
         return 2 * x
 
 
-def test_layers_of_the_users_own_are_read_again(tmp_path):
+def test_custom_layers_are_loaded(tmp_path):
     net = tiny.plain_net()
     model = keras.Model(net.input, Doubled()(net.output))
     run = Workdir(tmp_path, {}, {}, custom_layers(model))

@@ -1,4 +1,4 @@
-"""Images in, batches out: sources, few-label splits and training batches."""
+"""Image sources, splits with few labels and training batches."""
 
 from tfdcu.data.augment.mix_partners import open_mix
 from tfdcu.data.batches import evaluation_batches

@@ -1,4 +1,4 @@
-"""Batches for `fit`: a few labeled images beside a long unlabeled pool."""
+"""Batches of labeled and unlabeled images for `fit` and `evaluate`."""
 
 import tensorflow as tf
 
@@ -13,9 +13,9 @@ from tfdcu.data.sources.source import check_ranges
 from tfdcu.data.sources.source import ending_at_once
 from tfdcu.data.targets import opened
 
-# Streams of random numbers that must not meet.
+# Numbers of the random streams, which must differ.
 _LABELED, _UNLABELED = 0, 1
-# Batches that are made ahead of the step.
+# Batches that are prefetched.
 _AHEAD = 2
 
 
@@ -40,53 +40,54 @@ def training_batches(
 ):
     """Batches `((image, label), unlabeled)` for `AlignedDistiller.fit`.
 
-    An epoch is one pass over the pool in a random order; a last batch that is
-    not full is dropped, and a pool smaller than a batch is repeated to fill
-    one. The labeled images are repeated beside it, reshuffled on every pass.
-    The view that `augment` and `mix` make is the only one in the batch, so
-    student and teacher see the same.
+    An epoch is one pass over the pool in a random order. An incomplete last
+    batch is dropped; a pool smaller than one batch is repeated to fill it. The
+    labeled images are repeated as needed and reshuffled on every pass. Student
+    and teacher see the same augmented image.
 
-    An order is a pure function of (seed, epoch), and a view of (seed, place of
-    the image in its source, number of the pass over the source), passes being
-    counted over all epochs. Sources with random access (arrays, folders,
-    digits) are shuffled whole; streams (TFDS, datasets, large `.npz`) in
-    windows of `source.SHUFFLE_LIMIT` bytes of undecoded records, so memory
-    stays bounded whatever the pool's size.
+    The order is a pure function of (seed, epoch), and a view of (seed, index
+    of the image in its source, number of the pass over the source), where
+    passes are counted over all epochs. Sources with random access (arrays,
+    folders, digits) are shuffled completely; streams (TFDS, datasets, large
+    `.npz` files) in windows of `source.SHUFFLE_LIMIT` bytes of undecoded
+    records, so memory use does not grow with the pool.
 
     Args:
         labeled: Anything `open_source` takes, with labels; or `None`.
         unlabeled: Anything `open_source` takes; labels are dropped.
-        batch_size: Unlabeled images a batch.
-        labeled_batch_size: Labeled images a batch. Default `batch_size`.
+        batch_size: Unlabeled images per batch.
+        labeled_batch_size: Labeled images per batch. Default `batch_size`.
         augment: `None`, `"flip_crop"`, `"shift"`, `"zoom"`, `"color"` or a
             callable from (image (height, width, channels), seed (2,)) to an
-            image of that shape, made of TensorFlow's stateless operations; or
-            a tuple of those, which are applied in order.
+            image of that shape that uses TensorFlow's stateless operations;
+            or a tuple of these, applied in order.
         mix: `None`, `"mixup"` (weighted means, Zhang et al. 2018) or
             `"cutmix"` (boxes, Yun et al. 2019) of pool images with partners:
-            views of the labeled images, or of the pool itself where there are
-            none. The teacher is asked about the mix; labeled images stay as
-            they are. Partner, weight and box are as pure as the views.
+            views of the labeled images, or of the pool without labeled images.
+            The teacher's logits are those of the mixed image. Labeled images
+            are not mixed. Partner, weight and box are pure functions of the
+            same values as the views.
         mix_share: Share of the pool images that are mixed, in (0, 1].
-        views: How many views each image has, taken in turn, a pass each; 0
-            for a fresh one in every pass.
-        labeled_views: How many each labeled image has; they are few and come
-            often, so more are worth while. Default `None`, as `views`.
-        targets: What `tfdcu.teacher_targets` made of these very sources, with
-            the same `augment`, `seed` and number of views, the pool's also
-            with `mix` and the labeled images as `partners`, or its paths: a
-            pair (of the labeled images, of the pool), or of the pool alone if
-            there are no labeled images. Where they are of mirror images too,
-            these come when all views had their turn. Default `None`.
-        epochs: `None` makes a dataset of one epoch, another one every time it
-            is iterated, as `fit(dataset, epochs=...)` does. A `range` makes
-            one long dataset of these very epochs: `range(3, 10)` is what was
-            left of `range(10)` after three. Pass `steps_per_epoch` to `fit`
-            with it. An integer stands for `range(epochs)`.
+        views: Number of views of each image, used in turn, one per pass; 0
+            for a new view in every pass.
+        labeled_views: Number of views of each labeled image. Labeled images
+            are repeated more often than the pool, so a larger number helps.
+            Default `None`, the same as `views`.
+        targets: Targets that `tfdcu.teacher_targets` made from the same
+            sources with the same `augment`, `seed` and number of views (for
+            the pool also the same `mix`, with the labeled images as
+            `partners`), or their paths: a pair (labeled images, pool), or the
+            pool's alone if there are no labeled images. If the targets include
+            mirror images, these follow after all views. Default `None`.
+        epochs: `None` makes a dataset of one epoch, a different one each time
+            it is iterated, for `fit(dataset, epochs=...)`. A `range` makes one
+            long dataset of exactly these epochs: `range(3, 10)` resumes
+            `range(10)` after three epochs; pass `steps_per_epoch` to `fit`
+            with it. An integer means `range(epochs)`.
         cache: Whether images are decoded once and kept in memory. `"auto"`
             does so up to `source.MEMORY_LIMIT` bytes of each source.
-        image_shape: (height, width, channels); `None` for the labeled
-            images' own, or the pool's.
+        image_shape: (height, width, channels); `None` for the shape of the
+            labeled images, or of the pool.
         value_range: (low, high) of the pixels, for sources opened here.
         data_dir: Where TFDS finds prepared data sets.
         seed: Integer from 0 to 2**30 - 1.
@@ -95,16 +96,16 @@ def training_batches(
         A `tf.data.Dataset` of known cardinality, prefetched. Elements are
         `((image, label), unlabeled)` with float32 images (batch, height,
         width, channels) and int32 labels (batch,); with `labeled=None` the
-        1-tuple `(unlabeled,)`. With `targets` there is a third part, float32
-        logits (batch, classes) of the images of each: `((image, label),
-        unlabeled, (logits, logits))`, or `((), unlabeled, (logits,))`.
+        1-tuple `(unlabeled,)`. With `targets` there is a third part with the
+        teacher's float32 logits (batch, classes): `((image, label), unlabeled,
+        (labeled_logits, logits))`, or `((), unlabeled, (logits,))`.
 
     Raises:
-        ValueError: For sources that cannot be used or do not fit together, a
-            batch size below 1, an unknown augmentation, mix or cache; for a
-            stream too large to pick partners from; with `epochs`, for a
-            dataset whose own order changes; for targets that are not
-            finished, or of other images, views or partners.
+        ValueError: If a source is invalid or the sources do not fit together,
+            a batch size is below 1, or `augment`, `mix` or `cache` is unknown;
+            if a stream is too large to pick partners from; with `epochs`, if a
+            dataset reshuffles; if targets are not finished, or were made from
+            other images, views or partners.
 
     Example:
 
@@ -118,25 +119,25 @@ def training_batches(
     labeled_batch_size = labeled_batch_size or batch_size
     if min(batch_size, labeled_batch_size) < 1:
         raise ValueError(
-            f"Batches must hold images. Expected sizes of at least 1. Received "
+            f"Invalid batch size. Expected: sizes of at least 1. Received: "
             f"batch_size={batch_size}, labeled_batch_size={labeled_batch_size}."
         )
     if cache not in (True, False, "auto"):
         raise ValueError(
-            "Images are kept in memory or they are not. Expected: cache=True, "
-            f"False or 'auto'. Received cache={cache!r}."
+            "Invalid value for `cache`. Expected: True, False or 'auto'. "
+            f"Received: cache={cache!r}."
         )
     if labeled_views is None:
         labeled_views = views
     if min(views, labeled_views) < 0:
         raise ValueError(
-            f"That is no number of views. Expected `views` of at least 1, or 0 "
-            f"for fresh ones. Received views={views}, "
+            f"Invalid number of views. Expected: at least 1, or 0 for new "
+            f"views in every pass. Received: views={views}, "
             f"labeled_views={labeled_views}."
         )
     if isinstance(epochs, int):
         epochs = range(epochs)
-    few_targets, pool_targets = _pair(targets, labeled)
+    labeled_targets, pool_targets = _pair(targets, labeled)
     options = {"value_range": value_range, "data_dir": data_dir, "seed": seed}
     if labeled is not None:
         labeled = open_source(labeled, image_shape=image_shape, **options)
@@ -145,8 +146,8 @@ def training_batches(
         unlabeled, labeled=False, image_shape=image_shape, **options
     )
     check_ranges({"labeled": labeled, "unlabeled": pool})
-    labeled = labeled and _held(labeled, cache, epochs)
-    pool = _held(pool, cache, epochs)
+    labeled = labeled and _cached(labeled, cache, epochs)
+    pool = _cached(pool, cache, epochs)
     mixed = open_mix(mix, mix_share, pool, labeled)
     steps = steps_per_epoch(pool, batch_size)
 
@@ -182,13 +183,19 @@ def training_batches(
 
     batches = stream(pool, batch_size, _UNLABELED, pool_targets, views, mixed)
     if labeled is not None:
-        few = stream(
-            labeled, labeled_batch_size, _LABELED, few_targets, labeled_views
+        labeled_batches = stream(
+            labeled,
+            labeled_batch_size,
+            _LABELED,
+            labeled_targets,
+            labeled_views,
         )
-        batches = tf.data.Dataset.zip(few, batches)
+        batches = tf.data.Dataset.zip(labeled_batches, batches)
     if targets is not None:
         batches = batches.map(
-            _beside if labeled is not None else lambda *pool: _beside((), pool)
+            _split_logits
+            if labeled is not None
+            else lambda *pool: _split_logits((), pool)
         )
     elif labeled is None:
         batches = batches.map(lambda images: (images,))
@@ -204,7 +211,7 @@ def evaluation_batches(source, batch_size=256, **options):
 
     Args:
         source: Anything `open_source` takes.
-        batch_size: Images a batch; the last one may hold fewer.
+        batch_size: Images per batch; the last batch may be smaller.
         **options: Passed on to `open_source`.
 
     Returns:
@@ -218,16 +225,16 @@ def evaluation_batches(source, batch_size=256, **options):
 
 
 def steps_per_epoch(unlabeled, batch_size):
-    """Batches of one pass over an open pool: full ones, at least one."""
+    """Number of full batches in one pass over an open pool, at least 1."""
     return max(1, unlabeled.num_images // batch_size)
 
 
-def _held(source, cache, epochs):
-    """A source in memory, if it is wanted there; its order is checked."""
+def _cached(source, cache, epochs):
+    """The source, in memory if `cache` says so; checks its order."""
     if epochs is not None:
-        source.check_order(f"its epochs, {epochs}, cannot be repeated")
+        source.check_order(f"the epochs {epochs} cannot be repeated")
     if cache is True or (
-        # A dataset that differs every time has a reason, e.g. views.
+        # A dataset that differs in each pass may augment its images.
         cache == "auto" and source.fixed_order and source.fits_in_memory()
     ):
         return source.in_memory()
@@ -249,20 +256,20 @@ def _stream_seed(seed, tag):
 
 
 def _pair(targets, labeled):
-    """The targets of the labeled images and of the pool, `None` for none."""
+    """The targets of the labeled images and of the pool, or `None`."""
     if targets is None:
         return None, None
     pair = targets if isinstance(targets, (tuple, list)) else (None, targets)
-    given = [one is not None for one in pair]
+    given = [part is not None for part in pair]
     if given != [labeled is not None, True]:
         raise ValueError(
-            f"There must be targets of all images or of none. Expected "
-            f"`targets` as a pair, of the labeled images and of the pool; of "
-            f"the pool alone only with labeled=None. Received {targets!r}."
+            f"`targets` must be given for all images or for none. Expected: a "
+            f"pair of targets (labeled images, pool), or the pool's alone with "
+            f"labeled=None. Received: {targets!r}."
         )
-    return [one and opened(one) for one in pair]
+    return [part and opened(part) for part in pair]
 
 
-def _beside(few, pool):
-    """Targets out of both parts of a batch, in a part of their own."""
-    return few[:2], pool[0], (*few[2:], *pool[1:])
+def _split_logits(labeled, pool):
+    """Moves the logits of both parts of a batch to a third part."""
+    return labeled[:2], pool[0], (*labeled[2:], *pool[1:])

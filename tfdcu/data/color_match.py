@@ -1,4 +1,4 @@
-"""The pool in the labeled images' light: one linear map for each channel."""
+"""Match the colors of a pool to the labeled images, channel by channel."""
 
 import dataclasses
 
@@ -9,30 +9,29 @@ from tfdcu.data.sample import sample_of
 from tfdcu.data.sources.open import open_source
 from tfdcu.data.sources.source import check_ranges
 
-# Images whose colors are measured, at most, and how many at once.
+# Largest number of images whose colors are measured, and the batch size.
 NUM_IMAGES = 2048
 SIZE = 64
-# A channel that varies less, as a share of the range, is not stretched.
+# A channel with a smaller deviation, as a share of the range, is not scaled.
 _FLAT = 1 / 255
 
 
 def in_colors_of(source, other):
-    """A source whose images have the colors of another one's.
+    """Matches the colors of a source to those of another one.
 
-    A pool that is lighter, fainter or of another tint than what the teacher
-    was trained on asks it about images that it cannot read; what it then says
-    is of no use to a student, and no alignment of features makes up for that.
-    Each channel of all images is scaled and shifted alike, so that its mean
-    and deviation over the source become those over the other, and clipped to
+    Use it for a pool that is brighter, paler or of another tint than the
+    images the teacher was trained on: the teacher's logits for such images are
+    unreliable, and aligning features does not correct them. Each channel is
+    scaled and shifted by the same numbers in all images, so that its mean and
+    standard deviation over `source` become those over `other`, and clipped to
     the range. Statistics as in Reinhard et al. 2001 (Color transfer between
-    images); one map for the whole source instead of one an image, in the
-    channels as they are, is ours. Both are measured on at most 2048 images.
+    images). They are measured on at most 2048 images of each source.
 
     Args:
-        source: Anything `open_source` takes; labels are those of a `Source`
-            that has some.
-        other: The same, of as many channels and the same `value_range`, such
-            as the few labeled images.
+        source: Anything `open_source` takes; a labeled `Source` stays
+            labeled.
+        other: The same, with the same number of channels and `value_range`,
+            such as the labeled images.
 
     Returns:
         A `Source` of the same records.
@@ -50,22 +49,25 @@ def in_colors_of(source, other):
     >>> pool = tfdcu.data.in_colors_of(pool, few)
     """
     source, other = (
-        one if hasattr(one, "labeled") else open_source(one, labeled=False)
-        for one in (source, other)
+        images
+        if hasattr(images, "labeled")
+        else open_source(images, labeled=False)
+        for images in (source, other)
     )
     check_ranges({"source": source, "other": other})
     if source.image_shape[-1] != other.image_shape[-1]:
         raise ValueError(
-            f"{source.name} and {other.name} have different channels. Expected "
-            f"as many in both. Received {source.image_shape[-1]} and "
-            f"{other.image_shape[-1]}."
+            f"{source.name} and {other.name} have different channels. "
+            f"Expected: the same number of channels. Received: "
+            f"{source.image_shape[-1]} and {other.image_shape[-1]}."
         )
     low, high = source.value_range
     mean, deviation = colors_of(source)
-    wanted_mean, wanted = colors_of(other)
+    other_mean, other_deviation = colors_of(other)
     varied = deviation >= _FLAT * (high - low)
-    gain = np.divide(wanted, deviation, out=np.ones_like(wanted), where=varied)
-    offset = tf.constant(wanted_mean - gain * mean, tf.float32)
+    gain = np.ones_like(deviation)
+    np.divide(other_deviation, deviation, out=gain, where=varied)
+    offset = tf.constant(other_mean - gain * mean, tf.float32)
     gain = tf.constant(gain, tf.float32)
 
     def decode(item):
@@ -75,7 +77,7 @@ def in_colors_of(source, other):
 
 
 def colors_of(source):
-    """Mean and deviation of each channel, over images and places.
+    """Mean and standard deviation of each channel over images and pixels.
 
     Args:
         source: A `Source`.
@@ -92,7 +94,7 @@ def colors_of(source):
 
 
 def color_levels(images):
-    """What `mean_and_deviation` is made from, for each image of a batch.
+    """Per-image statistics from which `mean_and_deviation` is computed.
 
     Args:
         images: Array (batch, height, width, channels).
@@ -108,11 +110,11 @@ def color_levels(images):
 
 
 def mean_and_deviation(level, power):
-    """Mean and deviation of each channel over all images.
+    """Mean and standard deviation of each channel over all images.
 
     Args:
-        level: Array (images, channels), of `color_levels`.
-        power: Array (images, channels), of the same.
+        level: Array (images, channels) from `color_levels`.
+        power: Array (images, channels) from `color_levels`.
 
     Returns:
         Two float64 arrays (channels,).

@@ -1,4 +1,4 @@
-"""Whether images, and the views of them, are the same as before."""
+"""Fingerprints of images and views, to detect changes."""
 
 import functools
 import hashlib
@@ -11,22 +11,22 @@ from tfdcu.data.augment.augment import view_seeds
 from tfdcu.data.sample import images_of
 from tfdcu.workdir.fingerprint import fingerprint_of
 
-# Images that are compared before anything starts.
+# Images that are compared before training starts.
 NUM_LOOKED_AT = 64
-# Images that views are tried on.
+# Random images whose views are hashed.
 _NUM_PROBES = 8
 
 
 def checksums(images):
-    """A number for each image that differs when any pixel does.
+    """A checksum of each image's pixels.
 
-    The pixels' bits, as 32-bit words, times odd numbers drawn for each place,
-    added up modulo 2**64: a multilinear hash (Carter & Wegman 1979), which
-    costs one pass over the pixels inside of a pipeline.
+    A multilinear hash (Carter & Wegman 1979): each pixel's bits as a 32-bit
+    word, times a random odd number for its position, summed modulo 2**64. It
+    costs one pass over the pixels and runs inside a `tf.data` pipeline.
 
     Args:
-        images: Float32 tensor (batch, height, width, channels), of known
-            shape but for the batch.
+        images: Float32 tensor (batch, height, width, channels); only the
+            batch size may be unknown.
 
     Returns:
         Int64 tensor (batch,).
@@ -38,13 +38,13 @@ def checksums(images):
 
 
 def some_images(source):
-    """A few images of a source, evenly spaced where they can be.
+    """At most 64 images: evenly spaced with random access, else the first.
 
     Args:
         source: A `Source`.
 
     Returns:
-        (int array of their places, float32 array of the images).
+        (int array of their indices, float32 array of the images).
     """
     num = min(NUM_LOOKED_AT, source.num_images)
     if source.lookup is not None:
@@ -55,40 +55,41 @@ def some_images(source):
 
 
 def describe_source(source):
-    """What tells a source from one of other images, decoding a few, as JSON.
+    """A fingerprint of a source as JSON; decodes only a few images.
 
     Args:
         source: A `Source`.
 
     Returns:
-        Dict of how many images it has and, where every process reads them in
-        the same order, a digest of the pixels of a few and one of all labels.
+        Dict with the number of images and, if every process reads them in the
+        same order, a digest of the pixels of a few and one of all labels.
     """
-    found = {"num_images": source.num_images}
+    description = {"num_images": source.num_images}
     if source.lasting:
         pixels = checksums(tf.constant(some_images(source)[1])).numpy()
-        found["digest"] = hashlib.sha256(pixels.tobytes()).hexdigest()[:16]
+        digest = hashlib.sha256(pixels.tobytes()).hexdigest()
+        description["digest"] = digest[:16]
         if source.labeled:
             labels = hashlib.sha256(source.labels().tobytes()).hexdigest()
-            found["labels"] = labels[:16]
-    return found
+            description["labels"] = labels[:16]
+    return description
 
 
 def describe_views(augment, views, seed, image_shape, value_range, mix=None):
-    """What makes views other views, as JSON.
+    """A fingerprint of the views that training uses, as JSON.
 
     Args:
         augment: As in `training_batches`.
-        views: How many views each image has.
-        seed: Their seed.
+        views: Number of views of each image.
+        seed: Seed of the views.
         image_shape: (height, width, channels).
         value_range: (low, high).
-        mix: What `open_mix` gave.
+        mix: What `open_mix` returned.
 
     Returns:
-        Dict. Its `digest` is that of a few views of random images, so it
-        tells another callable, or another release, of the same name. It holds
-        `mix` only where there is one.
+        Dict. Its `digest` is a hash of a few views of random images, so it
+        changes when a callable or a release of the same name gives other
+        views. It holds `mix` only if images are mixed.
     """
     view = resolve(augment, value_range)
     if view is None and mix is None:
@@ -109,12 +110,12 @@ def _digest_of(view, image_shape, value_range):
     low, high = value_range
     images = np.random.default_rng(0).random((_NUM_PROBES, *image_shape))
     images = (images * (high - low) + low).astype("float32")
-    # Where views are made, also beside an accelerator, which rounds otherwise.
+    # The pipeline computes views on the CPU; a GPU would round differently.
     with tf.device("CPU:0"):
         ids = tf.range(_NUM_PROBES, dtype=tf.int64)
         seeds = view_seeds(ids, 0 * ids, 0)
-        seen = view(tf.constant(images), seeds).numpy()
-    return hashlib.sha256(seen.tobytes()).hexdigest()[:16]
+        outputs = view(tf.constant(images), seeds).numpy()
+    return hashlib.sha256(outputs.tobytes()).hexdigest()[:16]
 
 
 @functools.lru_cache(8)

@@ -1,30 +1,26 @@
-"""Images that teach nothing: flat ones, noise, and copies of others.
-
-Three measures of an image, and the values at which it counts as junk. Both
-are ours; images are judged at the size at which they are read.
-"""
+"""Find useless images: flat images, noise and duplicates."""
 
 import numpy as np
 import tensorflow as tf
 
 from tfdcu.data.fingerprint import checksums
 
-# Pixels that deviate by less than this share of their range are flat.
+# An image is flat if its spread, as a share of the range, is smaller.
 FLAT = 0.02
-# Below this size, the correlation of neighboring pixels is that of noise.
+# An image is noise if the absolute correlation of its neighbors is smaller.
 NOISE = 0.1
 
 
 def junk_measures(images, value_range):
-    """What tells junk, for each image of a batch.
+    """Measures by which junk is detected, for each image of a batch.
 
     Args:
         images: Float32 array (batch, height, width, channels).
         value_range: (low, high) of the pixels.
 
     Returns:
-        Dict of arrays (batch,): `spread` and `correlation`, see there, and
-        `checksum`, equal for equal images.
+        Dict of arrays (batch,): `spread` and `correlation` (see the functions
+        of these names) and `checksum`, equal for equal images.
     """
     return {
         "spread": spread(images, value_range),
@@ -34,14 +30,14 @@ def junk_measures(images, value_range):
 
 
 def junk_kinds(measures):
-    """Which images are flat, noise or copies.
+    """Which images are flat, noise or duplicates.
 
-    An image is flat where its spread is below `FLAT`; noise where it is not
-    flat and its correlation lies between `-NOISE` and `NOISE`; a duplicate
-    where an earlier image has the same pixels.
+    An image is flat if its spread is below `FLAT`; noise if it is not flat
+    and its correlation is between `-NOISE` and `NOISE`; a duplicate if an
+    earlier image has the same pixels.
 
     Args:
-        measures: What `junk_measures` gave, for all images.
+        measures: The arrays of `junk_measures` for all images.
 
     Returns:
         Dict of bool arrays (num_images,): `flat`, `noise` and `duplicates`.
@@ -54,12 +50,12 @@ def junk_kinds(measures):
 
 
 def count_junk(measures):
-    """How many images are flat, noise or copies, and the share of all three.
+    """Counts flat images, noise and duplicates, and the share of all three.
 
-    One that is junk in two ways is counted in both, and once in the share.
+    An image of two kinds counts in both, and once in the share.
 
     Args:
-        measures: What `junk_measures` gave, for all images.
+        measures: The arrays of `junk_measures` for all images.
 
     Returns:
         Dict with the counts `flat`, `noise`, `duplicates` and `junk_share`,
@@ -72,14 +68,14 @@ def count_junk(measures):
 
 
 def spread(images, value_range):
-    """Standard deviation of the pixels around the mean of their channel.
+    """Standard deviation of the pixels of each image within a channel.
 
     Args:
         images: Array (batch, height, width, channels).
         value_range: (low, high) of the pixels.
 
     Returns:
-        Array (batch,), in shares of the range: 0 for an image of one color,
+        Array (batch,), as a share of the range: 0 for an image of one color,
         0.5 for one that is half `low`, half `high`.
     """
     variance = images.var((1, 2)).mean(-1)
@@ -87,14 +83,14 @@ def spread(images, value_range):
 
 
 def correlation(images):
-    """Correlation of each pixel with its right and its lower neighbor.
+    """Correlation of each pixel with its right and lower neighbors.
 
     Args:
         images: Array (batch, height, width, channels).
 
     Returns:
-        Array (batch,), from about 1 for a smooth image by 0 for noise to -1
-        for a checkerboard; 0 where there is nothing to compare.
+        Array (batch,): about 1 for a smooth image, 0 for noise, -1 for a
+        checkerboard; 0 for an image of one color.
     """
     rest = images - images.mean((1, 2), keepdims=True)
     right = rest[:, :, :-1], rest[:, :, 1:]

@@ -1,4 +1,4 @@
-"""Everything the corridor needs to know of the data, opened in one call."""
+"""Open all sources of a run and split them."""
 
 import dataclasses
 
@@ -12,22 +12,23 @@ from tfdcu.data.sources.source import check_ranges
 from tfdcu.data.splits import few_labels
 from tfdcu.data.splits import hold_out
 
-# Images of the pool that are held out at most, where nobody says how many.
+# Largest number of pool images that are held out by default.
 _HELD_OUT = 500
 
 
 @dataclasses.dataclass(frozen=True)
 class Splits:
-    """The parts of the data; those that were not asked for are `None`.
+    """The parts of the data; parts that were not given are `None`.
 
     Attributes:
         unlabeled: The pool to train on.
         labeled: The few labeled images.
-        validation: Labeled images to choose by, disjoint from `labeled`.
-        test: Labeled images to measure on, once, at the end.
+        validation: Labeled images for model selection, disjoint from
+            `labeled`.
+        test: Labeled images for the final evaluation.
         pool_validation: Part of the pool that is not trained on.
         classes: Tuple of class names, or `None`.
-        skipped: `{"file", "reason", "source"}` of every file left out.
+        skipped: `{"file", "reason", "source"}` of every skipped file.
     """
 
     unlabeled: Source
@@ -39,7 +40,7 @@ class Splits:
     skipped: tuple = ()
 
     def describe(self):
-        """What tells these images from others in the same places, as JSON."""
+        """A fingerprint of the images of each part, as JSON."""
         return {
             name: describe_source(part)
             for name, part in vars(self).items()
@@ -69,38 +70,39 @@ def prepare(
     value_range=(0.0, 1.0),
     data_dir=None,
 ):
-    """Opens the sources, draws the few labels and checks that they fit.
+    """Opens the sources, draws the labeled images and checks that they fit.
 
     Args:
         labeled: Anything `open_source` takes, or `None` for no labels at all.
         unlabeled: Anything `open_source` takes.
         num_classes: The teacher's number of classes.
-        image_shape: The (height, width, channels) the networks take.
-        validation: A labeled source of its own, instead of
+        image_shape: The networks' input shape, (height, width, channels).
+        validation: A separate labeled source, instead of
             `validation_per_class`.
         test: A labeled source, or `None`.
         labeled_split, unlabeled_split, validation_split, test_split: Splits of
-            the sources that have such.
-        labels_per_class: Labeled images of each class to train on; or
-        label_fraction: share of each class. With neither, all are used.
-        validation_per_class: Labeled images of each class, taken from
-            `labeled`, to choose by.
-        pool_validation: Unlabeled images (or a share below 1) taken from the
-            pool to validate by agreement with the teacher, and, in training,
-            by the mimic loss after each epoch. Defaults to `None`: a tenth of
-            the pool, at most 500 images; none of a dataset that reshuffles.
-        match_colors: Whether the pool's images are given the colors of the
-            labeled ones, see `in_colors_of`.
+            sources that have splits.
+        labels_per_class: Labeled images per class to train on.
+        label_fraction: Share of each class to train on, instead of
+            `labels_per_class`. With neither, all are used.
+        validation_per_class: Labeled images per class that are taken from
+            `labeled` for validation.
+        pool_validation: Number (or share below 1) of pool images held out to
+            measure agreement with the teacher and `val_mimic` after each
+            epoch. Defaults to `None`: a tenth of the pool, at most 500 images;
+            none of a dataset that reshuffles.
+        match_colors: Whether the pool's colors are matched to the labeled
+            images, see `in_colors_of`.
         classes: The teacher's class names, or `None` for those of the data.
         value_range: (low, high) of the pixels.
         data_dir: Where TFDS finds prepared data sets.
-        seed: Integer; draws the few labels and what is drawn.
+        seed: Integer; seed of all random draws.
 
     Returns:
-        `Splits`. Labeled, validation and test images are disjoint, and no
-        `test` or `validation` source is in the pool. Sources are told apart by
-        their place (split, file, folder, memory), not by their pixels. The
-        pool may be the labeled images' own source, labels dropped; images that
+        `Splits`. Labeled, validation and test images are disjoint, and the
+        pool contains no `test` or `validation` source. Overlap is detected by
+        location (split, file, folder, memory), not by pixels. The pool may be
+        the source of the labeled images, without labels; images that
         `validation_per_class` draws from it then stay in the pool.
 
     Raises:
@@ -109,19 +111,19 @@ def prepare(
     """
     if match_colors and labeled is None:
         raise ValueError(
-            "There are no colors to match. Expected `labeled` images, or "
-            "match_colors=False. Received labeled=None."
+            "There are no colors to match. Expected: labeled images, or "
+            "match_colors=False. Received: labeled=None."
         )
     if unlabeled is None:
         raise ValueError(
-            "There is no pool. Expected `unlabeled` images for the student to "
-            "follow the teacher on. Received None."
+            "There is no pool. Expected: `unlabeled` images to train the "
+            "student on. Received: None."
         )
     classes = names_of(classes)
     if classes is not None and len(classes) != num_classes:
         raise ValueError(
-            f"The class names do not fit the teacher. Expected {num_classes} "
-            f"names. Received {len(classes)}: {list(classes)}."
+            f"The class names do not fit the teacher. Expected: {num_classes} "
+            f"names. Received: {len(classes)}: {list(classes)}."
         )
     options = {
         "image_shape": image_shape,
@@ -137,11 +139,11 @@ def prepare(
         _check_classes(source, num_classes)
         return source
 
-    every = opened(labeled, labeled_split)
-    # Without a teacher's order of the classes, that of the labeled images.
-    classes = classes or (every and every.classes)
+    all_labeled = opened(labeled, labeled_split)
+    # If the teacher has no class names, take those of the labeled images.
+    classes = classes or (all_labeled and all_labeled.classes)
     own_validation, test = (
-        # These are read again and again, and compared.
+        # These are read repeatedly, in the same order.
         part and part.in_fixed_order()
         for part in (
             opened(validation, validation_split),
@@ -152,7 +154,7 @@ def prepare(
         unlabeled, split=unlabeled_split, labeled=False, **options
     )
     sources = {
-        "labeled": every,
+        "labeled": all_labeled,
         "validation": own_validation,
         "test": test,
         "unlabeled": pool,
@@ -166,16 +168,16 @@ def prepare(
         ("test", "unlabeled"),
     ):
         _check_disjoint(first, sources[first], second, sources[second])
-    few = None
-    if every is not None:
+    few_labeled = None
+    if all_labeled is not None:
         if validation is not None and validation_per_class:
             raise ValueError(
-                f"Two ways to validate. Expected a `validation` source or "
-                f"`validation_per_class`. Received {own_validation.name} and "
+                f"Two ways to validate. Expected: either `validation` or "
+                f"`validation_per_class`. Received: {own_validation.name} and "
                 f"{validation_per_class}."
             )
-        few, drawn = few_labels(
-            every,
+        few_labeled, drawn = few_labels(
+            all_labeled,
             per_class=labels_per_class,
             fraction=label_fraction,
             validation_per_class=validation_per_class,
@@ -184,25 +186,25 @@ def prepare(
         )
         own_validation = own_validation or drawn
     if match_colors:
-        pool = in_colors_of(pool, few)
-    held = None
+        pool = in_colors_of(pool, few_labeled)
+    held_out = None
     if pool_validation is None and pool.fixed_order:
         pool_validation = min(pool.num_images // 10, _HELD_OUT)
     if pool_validation:
-        pool, held = hold_out(pool, pool_validation, seed=seed)
-    named = [one for one in (every, test, own_validation) if one is not None]
+        pool, held_out = hold_out(pool, pool_validation, seed=seed)
+    parts = (all_labeled, test, own_validation)
     return Splits(
         unlabeled=pool,
-        labeled=few,
+        labeled=few_labeled,
         validation=own_validation,
         test=test,
-        pool_validation=held,
-        classes=next((s.classes for s in named if s.classes), classes),
+        pool_validation=held_out,
+        classes=next((s.classes for s in parts if s and s.classes), classes),
         skipped=tuple(
-            {"source": key, **one}
+            {"source": key, **file}
             for key, source in sources.items()
             if source is not None
-            for one in source.skipped
+            for file in source.skipped
         ),
     )
 
@@ -210,8 +212,8 @@ def prepare(
 def _check_classes(source, num_classes):
     if source.classes is not None and len(source.classes) != num_classes:
         raise ValueError(
-            f"{source.name} and the teacher have different classes. Expected "
-            f"{num_classes} classes. Received {len(source.classes)}: "
+            f"{source.name} and the teacher have different classes. Expected: "
+            f"{num_classes} classes. Received: {len(source.classes)}: "
             f"{list(source.classes)}."
         )
     check_label_range(source.name, source.labels(), num_classes)
@@ -223,9 +225,9 @@ def _check_disjoint(first_key, first, second_key, second):
     shared = _shared_place(first.spans, second.spans)
     if shared is not None:
         raise ValueError(
-            f"`{first_key}` and `{second_key}` share images. Expected disjoint "
-            f"sources or splits, such as 'train[:90%]' and 'train[90%:]'. "
-            f"Received {first.name} and {second.name}, both from {shared}."
+            f"`{first_key}` and `{second_key}` share images. Expected: "
+            f"disjoint sources or splits, 'train[:90%]' and 'train[90%:]'. "
+            f"Received: {first.name} and {second.name}, both from {shared}."
         )
 
 
@@ -250,7 +252,7 @@ def _nested(place, other):
 
 
 def _overlap(ranges, others):
-    """Whether half-open ranges, disjoint among themselves, meet others."""
+    """Whether any of these half-open ranges overlaps any of the others."""
     ordered = sorted(ranges + others)
     return any(
         following[0] < before[1]

@@ -1,15 +1,15 @@
-"""Some of many images: evenly spaced ones, or drawn from a seed."""
+"""Evenly spaced or random samples of a source."""
 
 import numpy as np
 
 
 def images_of(source, num=None, *, seed=None):
-    """Some images of a source as one array, e.g. to calibrate or to check.
+    """A sample of a source as one array, e.g. for calibration.
 
     Args:
         source: A `Source`.
-        num: How many; all of them if `None` or if there are fewer.
-        seed: `None` takes evenly spaced images, an integer random ones.
+        num: Number of images; all if `None` or if there are fewer.
+        seed: `None` for evenly spaced images, an integer for random ones.
 
     Returns:
         Float32 array (num, height, width, channels), in the source's order.
@@ -19,7 +19,7 @@ def images_of(source, num=None, *, seed=None):
 
 
 def sample_of(source, num=None, *, seed=None):
-    """The same images, as `images_of` takes them, not yet decoded.
+    """The images of `images_of` as a source, not decoded.
 
     Args:
         source: A `Source`.
@@ -27,7 +27,7 @@ def sample_of(source, num=None, *, seed=None):
         seed: As in `images_of`.
 
     Returns:
-        A `Source`, labeled if that is.
+        A `Source`, labeled if the given one is.
     """
     num = min(num or source.num_images, source.num_images)
     if seed is None:

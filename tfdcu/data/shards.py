@@ -1,4 +1,4 @@
-"""Arrays on disk in pieces, each of which is whole or not there."""
+"""Arrays on disk in shards, each written completely or not at all."""
 
 import functools
 import json
@@ -10,18 +10,18 @@ import tensorflow as tf
 from tfdcu.data.sources import source as source_lib
 from tfdcu.workdir.atomic import atomic_write
 
-# How many files may be open at once: a process may have 1024 by default.
+# Most files open at once; the default limit of a process is 1024.
 _NUM_OPEN = 512
 _FILE = re.compile(r"shard-(\d+)\..+")
 
 
 def write_shard(folder, number, mark, parts):
-    """Writes a piece; its record, which tells that it is whole, comes last.
+    """Writes a shard: its arrays, and last the record that it is complete.
 
     Args:
         folder: `Path`.
-        number: Which piece.
-        mark: String that says what it is a piece of.
+        number: Number of the shard.
+        mark: String that identifies what the shard belongs to.
         parts: Dict from name to array.
     """
     files = [_part_file(folder, number, name) for name in parts]
@@ -34,7 +34,7 @@ def write_shard(folder, number, mark, parts):
 
 
 def is_whole(folder, number, mark):
-    """Whether a piece is there, and of what `mark` says."""
+    """Whether a complete shard with this `mark` exists."""
     try:
         record = json.loads(_record_file(folder, number).read_text("utf-8"))
     except FileNotFoundError:
@@ -43,7 +43,7 @@ def is_whole(folder, number, mark):
 
 
 def read_shard(folder, number, names):
-    """The arrays of a piece, by memory map: dict from name to array."""
+    """The memory-mapped arrays of a shard: dict from name to array."""
     return {
         name: np.asarray(
             np.load(
@@ -57,9 +57,9 @@ def read_shard(folder, number, names):
 
 
 def remove_shards(folder, index, count):
-    """Deletes every piece the number of which is `index` modulo `count`.
+    """Deletes every shard whose number is `index` modulo `count`.
 
-    Records go first: a piece without its record is not taken for whole.
+    Records are deleted first: a shard without a record is not complete.
     """
     files = folder.glob("shard-*")
     for file in sorted(files, key=lambda file: file.suffix != ".json"):
@@ -69,21 +69,21 @@ def remove_shards(folder, index, count):
 
 
 def rows_of(folder, parts, num_views, num_images, size):
-    """A way to read single rows of all pieces inside of a pipeline.
+    """A function that reads single rows of all shards inside a pipeline.
 
-    Up to `source.MEMORY_LIMIT` bytes are read now and kept; more than that is
-    read from the files, batch by batch.
+    Up to `source.MEMORY_LIMIT` bytes are loaded at once; larger arrays are
+    read from the files batch by batch.
 
     Args:
-        folder: `Path` of pieces with arrays (num_views, images, ...).
+        folder: `Path` of shards with arrays (num_views, images, ...).
         parts: Dict from name to (dtype, shape of a row).
-        num_views: How many rows each image has.
-        num_images: Images of all pieces.
-        size: Images of a piece; the last one may have fewer.
+        num_views: Number of rows per image.
+        num_images: Number of images in all shards.
+        size: Images per shard; the last shard may have fewer.
 
     Returns:
-        Function from int64 tensors (batch,) of images and of views to a dict
-        from name to tensor (batch, ...).
+        Function from int64 tensors (batch,) of image and view indices to a
+        dict from name to tensor (batch, ...).
     """
     read = functools.partial(read_shard, folder, names=list(parts))
     row_bytes = sum(
@@ -93,10 +93,10 @@ def rows_of(folder, parts, num_views, num_images, size):
     if num_views * num_images * row_bytes > source_lib.MEMORY_LIMIT:
         num_open = _NUM_OPEN // len(parts)
         return _mapped(functools.lru_cache(num_open)(read), parts, size)
-    return _kept(read, parts, num_views, num_images, size)
+    return _in_memory(read, parts, num_views, num_images, size)
 
 
-def _kept(read, parts, num_views, num_images, size):
+def _in_memory(read, parts, num_views, num_images, size):
     arrays = {
         name: np.empty((num_views, num_images, *shape), dtype)
         for name, (dtype, shape) in parts.items()
@@ -104,7 +104,7 @@ def _kept(read, parts, num_views, num_images, size):
     for start in range(0, num_images, size):
         for name, rows in read(start // size).items():
             arrays[name][:, start : start + size] = rows
-    # On the host even where there is an accelerator: only batches go there.
+    # Kept on the CPU: only batches are copied to an accelerator.
     with tf.device("CPU:0"):
         tensors = {
             name: tf.constant(rows.reshape(-1, *rows.shape[2:]))
@@ -113,7 +113,7 @@ def _kept(read, parts, num_views, num_images, size):
 
     def rows(ids, views):
         index = views * num_images + ids
-        return {name: tf.gather(kept, index) for name, kept in tensors.items()}
+        return {name: tf.gather(rows, index) for name, rows in tensors.items()}
 
     return rows
 

@@ -1,4 +1,4 @@
-"""The order of an epoch: a pure function of a seed and the epoch's number."""
+"""Shuffle a source by a pure function of the seed and the epoch."""
 
 import tensorflow as tf
 
@@ -8,24 +8,23 @@ from tfdcu.data.sources import source as source_lib
 def epoch_batches(source, steps, size, epoch, seed):
     """The undecoded batches of one epoch, in a random order.
 
-    The source is passed as often as it takes, in another order each time.
+    The source is read as many times as needed, in another order each time.
     With random access the order of a pass is one pseudorandom permutation of
     all records (TensorFlow's `RandomIndexShuffle`), which needs no memory. A
-    stream is permuted in windows of `source.SHUFFLE_LIMIT` bytes: images of
-    different windows never change places, so a stream longer than that must
-    not be sorted on disk.
+    stream is shuffled within windows of `source.SHUFFLE_LIMIT` bytes, so a
+    longer stream must not be sorted by class.
 
     Args:
         source: A `Source`.
-        steps: How many batches.
-        size: Records a batch.
+        steps: Number of batches.
+        size: Records per batch.
         epoch: Scalar int64 tensor, below 2**32.
         seed: Integer, a multiple of 2**32.
 
     Returns:
-        A `tf.data.Dataset` of (ids, views, records): int64 (size,) places of
-        the images in the source; int64 (size,) numbers of the passes they are
-        read in, counted over all epochs; and their undecoded records.
+        A `tf.data.Dataset` of (ids, views, records): int64 (size,) indices of
+        the images in the source; int64 (size,) numbers of the passes, counted
+        over all epochs; and their undecoded records.
     """
     key = seed + epoch
     passes = -(-steps * size // source.num_images)
@@ -48,8 +47,8 @@ def epoch_batches(source, steps, size, epoch, seed):
 
 
 def _shuffled(index, num, key):
-    # The public wrapper, tf.random.experimental.index_shuffle, takes two
-    # 32-bit seeds; the kernel takes the three that are needed here.
+    # tf.random.experimental.index_shuffle takes two 32-bit seeds; three are
+    # needed here, which the raw op takes.
     passes = index // num
     ones = tf.ones_like(passes)
     return tf.raw_ops.RandomIndexShuffle(

@@ -1,4 +1,4 @@
-"""Disjoint parts of a source: a few labels, validation, a held-out pool."""
+"""Split a source: a few labeled images, validation, a held-out pool."""
 
 import numbers
 
@@ -17,35 +17,36 @@ def few_labels(
     num_classes=None,
     seed=0,
 ):
-    """Draws a class-balanced few labeled images, and others for validation.
+    """Draws a few labeled images, balanced by class, and a validation set.
 
-    Labels are read first and images decoded only when they are chosen, so a
-    large source costs little memory. What is chosen is kept in memory, decoded,
-    if it fits `source.MEMORY_LIMIT`.
+    Labels are read first and only the drawn images are decoded, so a large
+    source needs little memory. The drawn images are kept in memory, decoded,
+    if they fit `source.MEMORY_LIMIT`.
 
     Args:
         source: Anything `open_source` takes, with labels.
-        per_class: Images of each class; or
-        fraction: share of each class in (0, 1], rounded, at least one image.
-            With neither, all images that validation leaves.
-        validation_per_class: Images of each class for validation, none of
-            which is among the few.
-        num_classes: How many classes there must be. Default: the source's
-            `classes`, or the largest label + 1.
+        per_class: Images per class.
+        fraction: Share of each class in (0, 1], rounded, at least one image;
+            instead of `per_class`. With neither, all images that are not drawn
+            for validation.
+        validation_per_class: Images per class for validation, disjoint from
+            the others.
+        num_classes: Number of classes. Default: the source's `classes`, or the
+            largest label + 1.
         seed: Integer; the same seed draws the same images.
 
     Returns:
-        (few, validation): two `Source`s; validation is `None` if
+        (labeled, validation): two `Source`s; validation is `None` if
         `validation_per_class` is 0.
 
     Raises:
-        ValueError: If both or senseless numbers are given, a class has too few
-            images, a label is outside of the classes, or the source is a
-            dataset that reshuffles.
+        ValueError: If both numbers are given or one is invalid, a class has
+            too few images, a label is out of range, or the source is a dataset
+            that reshuffles.
     """
     source = open_source(source)
     _check_numbers(per_class, fraction, validation_per_class)
-    source.check_order("it cannot be parted")
+    source.check_order("it cannot be split")
     labels = source.labels()
     if num_classes is None:
         num_classes = len(source.classes or range(labels.max() + 1))
@@ -53,7 +54,7 @@ def few_labels(
     wanted = 1 if per_class is None else per_class
     _check_counts(source, labels, num_classes, wanted + validation_per_class)
     generator = np.random.default_rng(seed)
-    few, validation = [], []
+    labeled, validation = [], []
     for label in range(num_classes):
         members = generator.permutation(np.flatnonzero(labels == label))
         validation.extend(members[:validation_per_class])
@@ -61,14 +62,15 @@ def few_labels(
         num = per_class or len(rest)
         if fraction is not None:
             num = min(len(rest), max(1, round(fraction * len(members))))
-        few.extend(rest[:num])
-    return _part(source, few), _part(source, validation) if validation else None
+        labeled.extend(rest[:num])
+    held_out = _part(source, validation) if validation else None
+    return _part(source, labeled), held_out
 
 
 def hold_out(source, num, *, seed=0):
-    """Parts a source in two at random, e.g. to validate on unlabeled images.
+    """Splits a source in two at random, e.g. to validate on unlabeled images.
 
-    Nothing is decoded.
+    No image is decoded.
 
     Args:
         source: Anything `open_source` takes; labels, if any, are kept.
@@ -76,23 +78,23 @@ def hold_out(source, num, *, seed=0):
         seed: Integer.
 
     Returns:
-        (rest, held): two disjoint `Source`s that together are the whole.
+        (rest, held_out): two disjoint `Source`s with all images.
 
     Raises:
-        ValueError: If that leaves nothing, or the source is a dataset that
+        ValueError: If no image is left, or the source is a dataset that
             reshuffles.
     """
     if not hasattr(source, "labeled"):
         source = open_source(source, labeled=False)
-    source.check_order("it cannot be parted")
+    source.check_order("it cannot be split")
     received = num
     if isinstance(num, numbers.Real) and num < 1:
         num = round(num * source.num_images)
-    if not _is_whole(num) or not 0 < num < source.num_images:
+    if not _is_integer(num) or not 0 < num < source.num_images:
         raise ValueError(
-            f"Cannot hold out that many images of {source.name}. Expected more "
-            f"than 0 and fewer than its {source.num_images}. Received "
-            f"{received}."
+            f"Cannot hold out this number of images of {source.name}. "
+            f"Expected: more than 0 and fewer than {source.num_images}. "
+            f"Received: {received}."
         )
     order = np.random.default_rng(seed).permutation(source.num_images)
     return source.subset(order[num:]), source.subset(order[:num])
@@ -103,27 +105,27 @@ def _part(source, indices):
     return part.in_memory() if part.fits_in_memory() else part
 
 
-def _is_whole(num):
+def _is_integer(num):
     return isinstance(num, numbers.Integral)
 
 
 def _check_numbers(per_class, fraction, validation_per_class):
     if per_class is not None and fraction is not None:
         raise ValueError(
-            f"Two ways to say how many labels. Expected `per_class` or "
-            f"`fraction`. Received {per_class} and {fraction}."
+            f"The number of labels is given twice. Expected: `per_class` or "
+            f"`fraction`. Received: {per_class} and {fraction}."
         )
     wanted = (1 if per_class is None else per_class), validation_per_class
-    if not all(map(_is_whole, wanted)) or wanted[0] < 1 or wanted[1] < 0:
+    if not all(map(_is_integer, wanted)) or wanted[0] < 1 or wanted[1] < 0:
         raise ValueError(
-            f"Not a number of images. Expected whole numbers, per_class >= 1 "
-            f"and validation_per_class >= 0. Received {per_class} and "
+            f"Invalid number of images. Expected: integers, per_class >= 1 "
+            f"and validation_per_class >= 0. Received: {per_class} and "
             f"{validation_per_class}."
         )
     if fraction is not None and not 0 < fraction <= 1:
         raise ValueError(
-            f"Not a share of the labels. Expected a `fraction` in (0, 1]. "
-            f"Received {fraction}."
+            f"Invalid value for `fraction`. Expected: a number in (0, 1]. "
+            f"Received: {fraction}."
         )
 
 
@@ -132,8 +134,9 @@ def _check_counts(source, labels, num_classes, wanted):
     names = source.classes or range(num_classes)
     if len(names) != num_classes:
         raise ValueError(
-            f"{source.name} has other classes. Expected {num_classes}. "
-            f"Received {len(names)}: {list(names)}."
+            f"{source.name} has a different number of classes. Expected: "
+            f"{num_classes}. "
+            f"Received: {len(names)}: {list(names)}."
         )
     short = {
         str(name): int(count)
@@ -142,6 +145,6 @@ def _check_counts(source, labels, num_classes, wanted):
     }
     if short:
         raise ValueError(
-            f"{source.name} has too few images of some classes. Expected at "
-            f"least {wanted} of each, validation included. Received {short}."
+            f"{source.name} has too few images of some classes. Expected: at "
+            f"least {wanted} of each, validation included. Received: {short}."
         )

@@ -1,4 +1,4 @@
-"""The teacher's logits on disk, and what they are of."""
+"""Stored teacher logits, with a fingerprint of their images and views."""
 
 import hashlib
 import json
@@ -20,26 +20,26 @@ _FORMAT = 1
 
 
 class Targets:
-    """Logits of a teacher for every view of every image of a source.
+    """A teacher's logits for every view of every image of a source.
 
-    `tfdcu.teacher_targets` makes them, `training_batches(targets=...)` takes
-    them. The folder holds `targets.json`, the fingerprint, and shards of
-    `shard_size` images each: `shard-00000.logits.npy`, float16 (views, images,
-    classes), beside it a checksum of each image's pixels and, if only the
-    largest logits are kept, their classes and what remains for the others.
+    Made by `tfdcu.teacher_targets`, read by `training_batches(targets=...)`.
+    The folder holds the fingerprint, `targets.json`, and shards of
+    `shard_size` images: `shard-00000.logits.npy`, float16 (views, images,
+    classes), a checksum of each image's pixels and, if only the largest
+    logits are stored, their classes and the log-sum-exp of the others.
 
     Args:
         path: The folder.
 
     Attributes:
         path: `Path` of the folder.
-        fingerprint: Dict of what the logits are of: `teacher`, `mirror`,
-            `classes`, `top_k`, `shard_size`, `images` and `view`.
-        num_images: How many images the source has.
-        views: How many views each image has.
-        mirror: Whether a view's logits are those of its mirror image too.
-        classes: How many logits a view has.
-        num_shards: How many shards there are once it is finished.
+        fingerprint: Dict with `teacher`, `mirror`, `classes`, `top_k`,
+            `shard_size`, `images` and `view`.
+        num_images: Number of images of the source.
+        views: Number of views per image.
+        mirror: Whether a view's logits also apply to its mirror image.
+        classes: Number of logits per view.
+        num_shards: Number of shards when complete.
 
     Raises:
         ValueError: If the folder holds no targets.
@@ -55,8 +55,8 @@ class Targets:
             self.mirror = self.fingerprint["mirror"]
         except (OSError, ValueError, LookupError, TypeError) as error:
             raise ValueError(
-                f"There are no targets. Expected: a folder that "
-                f"`teacher_targets` wrote. Received: '{path}' ({error})"
+                f"There are no targets. Expected: a folder written by "
+                f"`teacher_targets`. Received: '{path}' ({error})"
             ) from error
         self.classes = self.fingerprint["classes"]
         self.shard_size = self.fingerprint["shard_size"]
@@ -66,7 +66,7 @@ class Targets:
         self.mark = hashlib.sha256(text.encode()).hexdigest()
 
     def missing(self, numbers=None):
-        """Those of these shards, or of all, that are not there yet."""
+        """The numbers of missing shards, of the given ones or of all."""
         if numbers is None:
             numbers = range(self.num_shards)
         return [
@@ -76,7 +76,7 @@ class Targets:
         ]
 
     def ids(self, numbers):
-        """Places in the source of the images of these shards: int64 array."""
+        """Indices in the source of the images of these shards: int64 array."""
         size, end = self.shard_size, self.num_images
         spans = [
             np.arange(number * size, min((number + 1) * size, end))
@@ -86,7 +86,7 @@ class Targets:
 
     def pixels(self, numbers):
         """Checksums of the images of these shards, in order: int64 array."""
-        # Copies: each memory map that is kept is an open file.
+        # Copied, because each memory map keeps a file open.
         found = [
             shards.read_shard(self.path, number, ["pixels"])["pixels"].copy()
             for number in numbers
@@ -94,18 +94,18 @@ class Targets:
         return np.concatenate([np.empty(0, "int64"), *found])
 
     def check(self, source, view):
-        """Raises unless these targets are whole, and of these views.
+        """Raises unless the targets are complete and match images and views.
 
-        The pixels of a few images are compared; `recall` compares all of them
-        as they come.
+        The pixels of a few images are compared; `recall` compares every image
+        during training.
 
         Args:
-            source: The `Source` that is trained on.
-            view: The views that are trained on, from `describe_views`.
+            source: The `Source` to train on.
+            view: Fingerprint of the views to train on, from `describe_views`.
 
         Raises:
-            ValueError: If the targets are not finished, or of other images or
-                views.
+            ValueError: If the targets are not finished, or were made from
+                other images or views.
         """
         self.check_whole()
         own = {key: self.fingerprint[key] for key in ("images", "view")}
@@ -119,34 +119,34 @@ class Targets:
                 found = [f"{changed.sum()} of {len(ids)} images differ"]
         if found:
             raise ValueError(
-                f"The targets in '{self.path}' are not of these batches. "
+                f"The targets in '{self.path}' do not match these batches. "
                 f"Expected: the images, image_shape, value_range, augment, "
                 f"views and seed that `teacher_targets` was given. Received: "
                 f"{source.name}: {'; '.join(found)}"
             )
 
     def check_whole(self):
-        """Raises unless all shards are there."""
+        """Raises unless all shards exist."""
         missing = self.missing()
         if missing:
             shown = ", ".join(map(str, missing[:10]))
             raise ValueError(
                 f"The targets in '{self.path}' are not finished. Expected: all "
-                f"{self.num_shards} shards; `teacher_targets` makes those that "
-                f"are missing when it is called again with the same arguments "
+                f"{self.num_shards} shards; call `teacher_targets` again with "
+                f"the same arguments to make the missing ones "
                 f"(with shard=(index, count), in each process). Received: "
                 f"{len(missing)} missing, numbers {shown}"
                 f"{', ...' if len(missing) > 10 else ''}"
             )
 
     def recall(self):
-        """A way to read targets inside of a pipeline.
+        """A function that reads targets inside a `tf.data` pipeline.
 
         Returns:
-            Function from int64 tensors (batch,) of images and of passes over
-            them, and the float32 images (batch, height, width, channels)
-            before they were augmented, to float32 logits (batch, classes). It
-            fails for an image that is not the one the targets are of.
+            Function from int64 tensors (batch,) of image indices and passes,
+            and the float32 images (batch, height, width, channels) before
+            augmentation, to float32 logits (batch, classes). It fails if an
+            image differs from the one the targets were made from.
         """
         rows = shards.rows_of(
             self.path, self.parts, self.views, self.num_images, self.shard_size
@@ -154,9 +154,9 @@ class Targets:
         with tf.device("CPU:0"):
             pixels = tf.constant(self.pixels(range(self.num_shards)))
         message = (
-            f"An image is not the one that its targets in '{self.path}' are "
-            "of. Expected: the images that `teacher_targets` read, in their "
-            "order. Received: other pixels for one of the images"
+            f"An image differs from the one its targets in '{self.path}' were "
+            "made from. Expected: the images that `teacher_targets` read, in "
+            "the same order. Received: other pixels for one of the images"
         )
 
         def logits(ids, numbers, images):
@@ -171,9 +171,9 @@ class Targets:
 
 
 def claim(path, fingerprint, *, renew=False, shard=(0, 1)):
-    """The targets of a folder, which are begun if there are none.
+    """Opens the targets of a folder, or creates them if there are none.
 
-    Any number of processes may do so at once.
+    Any number of processes may call this at the same time.
 
     Args:
         path: The folder.
@@ -185,8 +185,8 @@ def claim(path, fingerprint, *, renew=False, shard=(0, 1)):
         `Targets`.
 
     Raises:
-        ValueError: If the folder holds targets of something else, unless
-            `renew`; the message names what differs.
+        ValueError: If the folder holds targets with another fingerprint,
+            unless `renew`; the message names the differences.
     """
     path = Path(path)
     file = path / "targets.json"
@@ -197,9 +197,9 @@ def claim(path, fingerprint, *, renew=False, shard=(0, 1)):
         found = diff(Targets(path).fingerprint, fingerprint)
         if found:
             raise ValueError(
-                f"The targets in '{path}' are of something else. Expected: the "
-                f"same teacher, images and views, or another path; without the "
-                f"folder (or with renew=True) they are made anew. Received: "
+                f"The targets in '{path}' have another fingerprint. Expected: "
+                f"the same teacher, images and views, or another path; delete "
+                f"the folder or pass renew=True to make them again. Received: "
                 f"{'; '.join(found)}"
             )
         return Targets(path)
@@ -209,15 +209,15 @@ def claim(path, fingerprint, *, renew=False, shard=(0, 1)):
 
 
 def name_of(fingerprint, source):
-    """A name for targets, another one for those of something else.
+    """A name for targets, unique for their fingerprint and images.
 
     Args:
         fingerprint: Dict, see `Targets`.
         source: The `Source` of their images.
 
     Returns:
-        Sixteen letters and digits, of the fingerprint and of the pixels of
-        a few images.
+        Sixteen hexadecimal digits: a hash of the fingerprint and of the
+        pixels of a few images.
     """
     pixels = checksums(tf.constant(some_images(source)[1]))
     text = json.dumps(
@@ -227,8 +227,8 @@ def name_of(fingerprint, source):
 
 
 def describe_images(source):
-    """What makes images other images, but for their pixels, as JSON."""
-    source.check_order("targets cannot be told apart")
+    """Number, shape and range of a source's images, as JSON."""
+    source.check_order("targets cannot be stored for it")
     return {
         "num_images": source.num_images,
         "image_shape": list(source.image_shape),
@@ -237,7 +237,7 @@ def describe_images(source):
 
 
 def opened(targets):
-    """`Targets` as they are, or those of a path."""
+    """The given `Targets`, or those at a path."""
     is_path = isinstance(targets, (str, os.PathLike))
     return Targets(targets) if is_path else targets
 

@@ -1,4 +1,4 @@
-"""Logits in short: half precision, and of many classes only the largest."""
+"""Compact logits: float16, and optionally only the k largest."""
 
 import numpy as np
 import tensorflow as tf
@@ -7,11 +7,11 @@ _LARGEST = float(np.finfo("float16").max)
 
 
 def parts_of(classes, top_k=None):
-    """What is kept of an image's logits.
+    """Names, types and shapes of the stored parts of an image's logits.
 
     Args:
-        classes: How many classes there are.
-        top_k: How many of the largest logits are kept; `None` for all.
+        classes: Number of classes.
+        top_k: Number of largest logits that are stored; `None` for all.
 
     Returns:
         Dict from the name of a part to (dtype, shape).
@@ -27,15 +27,15 @@ def parts_of(classes, top_k=None):
 
 
 def packed(logits, ids, top_k=None):
-    """Logits as the parts that are kept of them.
+    """Packs logits into the parts that are stored.
 
-    With `top_k`, the k largest logits and the log-sum-exp of all others: the
-    probability that remains for them.
+    With `top_k`: the k largest logits, their classes, and the log-sum-exp of
+    all others.
 
     Args:
         logits: Float array (batch, classes).
-        ids: Integers (batch,), how the message names an image.
-        top_k: Below the number of classes; `None` keeps all.
+        ids: Integers (batch,), image indices for error messages.
+        top_k: Below the number of classes; `None` stores all logits.
 
     Returns:
         Dict from name to array (batch, ...), as in `parts_of`.
@@ -48,8 +48,8 @@ def packed(logits, ids, top_k=None):
     if bad.any():
         image, place = np.argwhere(bad)[0]
         raise ValueError(
-            f"The teacher's logits cannot be stored. Expected: finite numbers "
-            f"of at most {_LARGEST:.0f} either way, as float16 holds them. "
+            f"The teacher's logits cannot be stored as float16. Expected: "
+            f"finite numbers from -{_LARGEST:.0f} to {_LARGEST:.0f}. "
             f"Received: {logits[image, place]} for class {place} of image "
             f"{ids[image]}."
         )
@@ -69,13 +69,13 @@ def packed(logits, ids, top_k=None):
 
 
 def unpacked(parts, classes):
-    """Logits made again of what was kept of them.
+    """Restores logits from their stored parts.
 
-    What remains beside the k largest is spread evenly over the other classes.
+    The log-sum-exp of the other classes is spread evenly over them.
 
     Args:
         parts: Dict of tensors (batch, ...), as `packed` makes them.
-        classes: How many classes there are.
+        classes: Number of classes.
 
     Returns:
         Float32 tensor (batch, classes).

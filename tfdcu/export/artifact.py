@@ -1,4 +1,4 @@
-"""Keras models to LiteRT files, each checked before it is handed over."""
+"""Export Keras models to LiteRT files, each checked before it is saved."""
 
 import json
 import tempfile
@@ -36,56 +36,53 @@ def export_litert(
     num_images=256,
     seed=0,
 ):
-    """Writes a Keras classifier as a LiteRT file that is known to work.
+    """Exports a Keras classifier to a LiteRT file and checks the file.
 
-    Use it for the last step of a compression, or alone on any trained model.
-    The file is converted, run in the real ai-edge-litert interpreter and
-    compared with the Keras model (`check_litert`); only then it appears at
-    `path`, with `<stem>.json` (class names, value range, quantization, a
-    program that runs it) beside it. If anything fails, whatever lay there
-    before stays. The model is not changed: its weights, `trainable` flags and
-    compile state stay as they are. Models in mixed precision are converted in
-    float32; dropout and augmentation layers are off.
+    Use it as the last step of a compression, or on any trained model. The file
+    is converted, run in the ai-edge-litert interpreter and compared with the
+    Keras model (`check_litert`); only then is it written to `path`, with
+    `<stem>.json` (class names, value range, quantization, an example program)
+    beside it. If anything fails, existing files are unchanged. The model is
+    not changed. Models in mixed precision are converted in float32; dropout
+    and augmentation layers are off.
 
     The formats are LiteRT's post-training quantization
     (https://ai.google.dev/edge/litert/models/post_training_quantization);
-    weights are quantized by channel. Ours: the input's int8 scale always
-    covers the whole `value_range`, also when the calibration images do not
-    reach its ends (then one more calibration image has its corner pixels set
-    to them), so no bright or dark pixel saturates.
+    weights are quantized per channel. The int8 scale of the input always
+    covers all of `value_range`: if the calibration images do not, one
+    calibration image with both extremes is added, so that no pixel saturates.
 
     Args:
         model: A functional or Sequential `keras.Model`, input `(None, height,
             width, channels)` of fixed size, output `(None, classes)`.
-        path: Where to write, ending in `.tflite`. Folders are created.
+        path: File to write, ending in `.tflite`. Folders are created.
         quantization: `None` (float32 weights), `"float16"` (half the size,
             computed in float32 on CPUs), `"dynamic"` (int8 weights, float
             input and output, no images needed) or `"int8"` (everything int8,
-            input and output too; for microcontrollers and accelerators; an
-            operator without an int8 kernel stays float, with a warning).
+            including input and output; for microcontrollers and accelerators;
+            an operator without an int8 kernel stays float, with a warning).
         calibration: Unlabeled images for `"int8"`: an array `(n, height,
             width, channels)` or a `tf.data.Dataset` of images or batches, in
-            `value_range`; at most `num_images` are used, and from 100 on the
-            ranges are reliable. Labels are not needed.
+            `value_range`. At most `num_images` are used; use at least 100.
         sparse: Stores weights that are mostly zeros in LiteRT's sparse
             encoding: a smaller file before gzip, about the same after it, not
             faster. Not for `"dynamic"`. Defaults to `False`.
         images: Real images for the check, like `calibration`. Defaults to the
-            calibration images; without those, seeded noise and a warning.
+            calibration images; without these, random noise with a warning.
         classes: Class names in output order, for the JSON file.
         value_range: `(low, high)` of the pixels. Defaults to `(0.0, 1.0)`.
         min_agreement: See `check_litert`.
         max_difference: See `check_litert`.
-        num_images: How many images at most calibrate, and check. Defaults to
-            `256`.
-        seed: Seeds the noise. Defaults to `0`.
+        num_images: Largest number of images for calibration and for the check.
+            Defaults to `256`.
+        seed: Seed of the noise. Defaults to `0`.
 
     Returns:
         The `Path` of the file.
 
     Raises:
-        ValueError: If an argument does not suit, LiteRT cannot convert the
-            model, the folder cannot be written or the file fails its check.
+        ValueError: If an argument is invalid, LiteRT cannot convert the model,
+            the folder cannot be written or the file fails its check.
         OSError: If the disk fills up.
 
     Example:
@@ -128,19 +125,19 @@ def export_all(
     max_difference=None,
     num_images=256,
 ):
-    """Writes a Keras classifier in several LiteRT formats.
+    """Exports a Keras classifier to several LiteRT formats.
 
     As `export_litert` for each format, but the model is traced once. Arguments
     are checked for all formats before the first is converted.
 
     Args:
         model: See `export_litert`.
-        folder: Gets `<name>_<format>.tflite` and `.json`.
+        folder: Folder for `<name>_<format>.tflite` and `.json`.
         formats: Any of `"float32"`, `"float16"`, `"dynamic"`, `"int8"`.
             Defaults to all.
-        calibration: See `export_litert`; required when `"int8"` is asked for.
-        name: How the files' names begin. Defaults to `"student"`.
-        sparse: See `export_litert`; refused together with `"dynamic"`.
+        calibration: See `export_litert`; required for `"int8"`.
+        name: First part of the file names. Defaults to `"student"`.
+        sparse: See `export_litert`; not with `"dynamic"`.
         images: See `export_litert`.
         classes: See `export_litert`.
         value_range: See `export_litert`.
@@ -244,15 +241,15 @@ def _export(
 
 
 def check_formats(formats, sparse=False):
-    """Raises what `export_all` would raise for formats that do not suit.
+    """Checks formats as `export_all` does.
 
     Args:
         formats: Names of formats.
         sparse: See `export_litert`.
 
     Raises:
-        ValueError: If a format is unknown, there is none, or it cannot be
-            stored sparse.
+        ValueError: If a format is unknown, there is none, or one cannot be
+            combined with `sparse`.
     """
     unknown = [name for name in formats if name not in FORMATS]
     if unknown or not formats:
@@ -274,14 +271,14 @@ def _check_arguments(paths, calibration, sparse):
     check_formats(tuple(paths), sparse)
     if "int8" in paths and calibration is None:
         raise ValueError(
-            "int8 needs images to find the ranges of its activations. "
+            "int8 needs images to calibrate the ranges of its activations. "
             "Expected: `calibration`, unlabeled images as an array or a "
             "tf.data.Dataset. Received: None"
         )
     for path in paths.values():
         if path.suffix != ".tflite":
             raise ValueError(
-                "The file's name has the wrong ending. Expected: a path that "
+                "Invalid name of a LiteRT file. Expected: a path that "
                 f"ends in .tflite. Received: '{path}'"
             )
 
@@ -290,13 +287,13 @@ def _check_labels(classes, value_range, num_outputs):
     low, high = value_range
     if not -np.inf < low < high < np.inf:
         raise ValueError(
-            "The value range is not a range. Expected: (low, high) with low < "
+            "Invalid value for `value_range`. Expected: (low, high) with low < "
             f"high. Received: {value_range}"
         )
     if classes is not None and len(classes) != num_outputs:
         raise ValueError(
-            "The class names do not fit the model. Expected: "
-            f"{num_outputs} names, one an output. Received: {len(classes)}"
+            "Invalid value for `classes`. Expected: "
+            f"{num_outputs} names, one per output. Received: {len(classes)}"
         )
 
 
@@ -304,6 +301,6 @@ def _checked(file, path, reference, limits):
     try:
         return compare(file, reference, **limits)
     except ValueError as error:
-        # The temporary file's name means nothing to the caller.
+        # Show the path of the caller instead of the temporary file.
         message = str(error).replace(str(file), str(path))
         raise ValueError(message) from error.__cause__

@@ -1,4 +1,4 @@
-"""What an artifact must pass before it is handed over."""
+"""Compare LiteRT files with their Keras models."""
 
 import warnings
 
@@ -11,8 +11,8 @@ from tfdcu.export.interpreter import LiteRTModel
 from tfdcu.export.saved_model import as_float32
 from tfdcu.export.saved_model import check_model
 
-# The smallest share of images on which the artifact's first choice must be
-# the Keras model's.
+# Smallest share of images for which the file and the Keras model must predict
+# the same class.
 MIN_AGREEMENT = {
     "float32": 0.99,
     "float16": 0.98,
@@ -20,8 +20,8 @@ MIN_AGREEMENT = {
     "int8": 0.9,
 }
 
-# The largest difference between logits, as a share of the Keras model's
-# largest absolute logit.
+# Largest difference between logits, as a share of the Keras model's largest
+# absolute logit.
 MAX_DIFFERENCE = {
     "float32": 1e-3,
     "float16": 0.02,
@@ -41,29 +41,28 @@ def check_litert(
     num_images=256,
     seed=0,
 ):
-    """Runs a LiteRT file in the real interpreter and compares it with Keras.
+    """Runs a LiteRT file in the interpreter and compares it with Keras.
 
-    The file must load and run, hold no custom, Flex or random operator, take
-    one image and give one finite row of outputs, agree with the Keras model on
-    the first choice, and differ from its logits by little. `export_litert`
-    calls this on every file before handing it over; call it on files from
-    elsewhere.
+    The file must load and run, have no custom, Flex or random operators, map
+    one image to one finite row of outputs, predict the same classes as the
+    Keras model on most images, and have similar logits. `export_litert` checks
+    every file in this way; call this function for other files.
 
     Args:
         path: A `.tflite` file.
-        model: The `keras.Model` it was made from. One in mixed precision is
+        model: The `keras.Model` of the file. Mixed precision models are
             compared in float32.
-        images: Real images, as in `take_images`. Without any, seeded uniform
-            noise is used, a warning says so and agreement is measured but not
-            required: on noise a good model may waver between classes.
+        images: Real images, as in `take_images`. Without images, uniform noise
+            is used with a warning, and agreement is measured but not required,
+            since predictions on noise are arbitrary.
         value_range: `(low, high)` of the pixels. Defaults to `(0.0, 1.0)`.
-        min_agreement: Smallest share of equal first choices, in [0, 1], a
-            number or a dict by format. Defaults to `MIN_AGREEMENT`.
+        min_agreement: Smallest share of equal predictions, in [0, 1], a number
+            or a dict by format. Defaults to `MIN_AGREEMENT`.
         max_difference: Largest logit difference as a share of the Keras
             model's largest absolute logit, a number or a dict by format.
             Defaults to `MAX_DIFFERENCE`.
-        num_images: How many images at most. Defaults to `256`.
-        seed: Seeds the noise. Defaults to `0`.
+        num_images: Largest number of images. Defaults to `256`.
+        seed: Seed of the noise. Defaults to `0`.
 
     Returns:
         A dict: `format`, `agreement`, `min_agreement`, `max_difference` (in
@@ -71,7 +70,7 @@ def check_litert(
         `num_images`, `images` (`"given"` or `"noise"`), `operators`.
 
     Raises:
-        ValueError: If the file fails any of this.
+        ValueError: If the file fails any of these checks.
 
     Example:
 
@@ -90,7 +89,7 @@ def check_litert(
 
 
 def keras_reference(model, images, *, value_range, num_images, seed):
-    """The Keras side of the comparison, the same for every format.
+    """The images and Keras logits that all formats are compared with.
 
     Args:
         model: See `check_litert`.
@@ -101,7 +100,7 @@ def keras_reference(model, images, *, value_range, num_images, seed):
 
     Returns:
         A dict: `images`, float32 `(n, height, width, channels)`; `logits`,
-        float32 `(n, classes)`; `given`, whether the images are the caller's.
+        float32 `(n, classes)`; `given`, whether the caller passed the images.
     """
     shape, _ = check_model(model)
     given = images is not None
@@ -114,11 +113,11 @@ def keras_reference(model, images, *, value_range, num_images, seed):
 
 
 def compare(path, reference, min_agreement=None, max_difference=None):
-    """The LiteRT side: runs the file on the reference's images.
+    """Runs the file on the reference's images and compares the logits.
 
     Args:
         path: A `.tflite` file.
-        reference: What `keras_reference` returned.
+        reference: The dict from `keras_reference`.
         min_agreement: See `check_litert`.
         max_difference: See `check_litert`.
 
@@ -134,7 +133,7 @@ def compare(path, reference, min_agreement=None, max_difference=None):
     ends = images.shape[1:], expected.shape[1]
     if (artifact.input_shape, artifact.num_classes) != ends:
         raise ValueError(
-            f"'{path}' is not this model's. Expected: input {ends[0]}, "
+            f"'{path}' is not a file of this model. Expected: input {ends[0]}, "
             f"{ends[1]} outputs. Received: input {artifact.input_shape}, "
             f"{artifact.num_classes} outputs"
         )
@@ -157,29 +156,29 @@ def compare(path, reference, min_agreement=None, max_difference=None):
         "images": "given" if reference["given"] else "noise",
         "operators": operators,
     }
-    _check_measured(path, measured)
+    _check_limits(path, measured)
     return measured
 
 
 def first_choices(outputs, expected):
-    """The class of the largest score, by one output the side of the middle.
+    """Predicted classes: the argmax, or a threshold for a single output.
 
     Args:
-        outputs: Float (n, classes), or (n, 1) of a model of two classes.
-        expected: The Keras model's. Where all of them lie in [0, 1] the
-            middle is 0.5, that of probabilities, otherwise 0.
+        outputs: Float (n, classes), or (n, 1) for two classes.
+        expected: The Keras model's outputs. If all are in [0, 1], they are
+            probabilities and the threshold is 0.5, otherwise 0.
 
     Returns:
         Int or bool (n,).
     """
     if expected.shape[1] > 1:
         return outputs.argmax(-1)
-    shares = expected.min() >= 0 and expected.max() <= 1
-    return outputs[:, 0] > (0.5 if shares else 0.0)
+    probabilities = expected.min() >= 0 and expected.max() <= 1
+    return outputs[:, 0] > (0.5 if probabilities else 0.0)
 
 
 def limit(given, defaults, name):
-    """The limit of one format: the caller's number, or dict, or the default.
+    """The limit for a format, from a number, a dict or the defaults.
 
     Args:
         given: `None`, a number, or a dict from format to number.
@@ -202,7 +201,7 @@ def keras_logits(model, images, batch_size=64):
     Args:
         model: A `keras.Model`.
         images: float32 `(n, height, width, channels)`.
-        batch_size: Images in one call. Defaults to `64`.
+        batch_size: Images per call. Defaults to `64`.
 
     Returns:
         float32 `(n, classes)`.
@@ -214,8 +213,8 @@ def keras_logits(model, images, batch_size=64):
 
 def _noise(num, shape, value_range, seed):
     warnings.warn(
-        "No images were given, so the LiteRT file is checked on seeded noise "
-        "only: agreement on real images is not known. Pass `images`.",
+        "No images were given, so the LiteRT file is only checked on random "
+        "noise: agreement on real images is unknown. Pass `images`.",
         stacklevel=4,
     )
     low, high = value_range
@@ -228,9 +227,9 @@ def _check_operators(path):
     refused = facts["custom"] + [n for n in facts["operators"] if n in RANDOM]
     if refused:
         raise ValueError(
-            f"'{path}' holds operators that a device cannot run or that give "
-            "another result at every call. Expected: built-in, deterministic "
-            f"operators. Received: {', '.join(refused)}"
+            f"'{path}' holds operators that a device cannot run or that are "
+            "random. Expected: built-in, deterministic operators. Received: "
+            f"{', '.join(refused)}"
         )
     if facts["format"] == "int8" and facts["float_operators"]:
         warnings.warn(
@@ -243,10 +242,10 @@ def _check_operators(path):
     return facts["operators"]
 
 
-def _check_measured(path, measured):
+def _check_limits(path, measured):
     if not np.isfinite(measured["max_difference"]):
         raise ValueError(
-            f"'{path}' gives outputs that are not finite. Expected: finite "
+            f"'{path}' has outputs that are not finite. Expected: finite "
             "logits. Received: NaN or infinity"
         )
     name = measured["format"]
@@ -264,7 +263,7 @@ def _check_measured(path, measured):
     if measured["agreement"] < measured["min_agreement"]:
         raise ValueError(
             f"The {name} file agrees too rarely with the Keras model. "
-            "Expected: the same first choice on at least "
+            "Expected: the same prediction for at least "
             f"{measured['min_agreement']:.1%} of the images (`min_agreement`). "
             f"Received: {measured['agreement']:.1%} of "
             f"{measured['num_images']} images"

@@ -1,4 +1,4 @@
-"""From a SavedModel to the bytes of a LiteRT file."""
+"""Convert a SavedModel to a LiteRT file."""
 
 import re
 import warnings
@@ -8,15 +8,15 @@ import numpy as np
 from tfdcu.export.quiet import quiet
 from tfdcu.export.sparse import densify_fully_connected
 
-# Below this many images the int8 ranges hang on chance.
+# With fewer calibration images the int8 ranges are unreliable.
 FEW_IMAGES = 100
 
 
 def convert(saved_model, name, sparse, calibration, value_range):
     """Converts a SavedModel for single images to LiteRT in one format.
 
-    Only LiteRT's built-in operators are allowed, so no Flex operator can slip
-    in. Where one has no int8 kernel the int8 format keeps it in float.
+    Only LiteRT's built-in operators are allowed, no Flex operators. Operators
+    without an int8 kernel stay float in the int8 format.
 
     Args:
         saved_model: Folder of a SavedModel from `save_single_image`.
@@ -26,10 +26,10 @@ def convert(saved_model, name, sparse, calibration, value_range):
         value_range: `(low, high)` of the pixels.
 
     Returns:
-        The file's content as `bytes`.
+        The content of the file as `bytes`.
 
     Raises:
-        ValueError: If LiteRT cannot express the model in this format.
+        ValueError: If LiteRT cannot convert the model to this format.
     """
     import tensorflow as tf
 
@@ -57,19 +57,19 @@ def convert(saved_model, name, sparse, calibration, value_range):
                 content = densify_fully_connected(content)
             return content
     except Exception as error:
-        # The converter's error class is private; whatever it was is chained.
+        # The converter's error class is private.
         raise ValueError(
             f"LiteRT cannot convert the model to {name}. Expected: layers that "
-            "LiteRT's built-in operators can express. Received: "
-            f"{_blamed(str(error))}"
+            "LiteRT's built-in operators support. Received: "
+            f"{_unsupported(str(error))}"
         ) from error
 
 
 def _calibration_batches(calibration, value_range):
     if len(calibration) < FEW_IMAGES:
         warnings.warn(
-            f"int8 is calibrated on {len(calibration)} images only; its "
-            f"ranges are reliable from about {FEW_IMAGES} on.",
+            f"int8 is calibrated on only {len(calibration)} images; use at "
+            f"least {FEW_IMAGES} for reliable ranges.",
             stacklevel=6,
         )
     low, high = value_range
@@ -81,7 +81,7 @@ def _calibration_batches(calibration, value_range):
     return batches
 
 
-def _blamed(message):
-    """The operators that the converter names, else how its message begins."""
+def _unsupported(message):
+    """The operators in the converter's message, else its first characters."""
     operators = re.findall(r"'tf\.(\w+)' op is neither", message)
     return ", ".join(sorted(set(operators))) or message.strip()[:500]

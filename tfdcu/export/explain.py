@@ -1,32 +1,30 @@
-"""Why an artifact is not as small or as fast as one would expect."""
+"""Explain why a LiteRT file is not as small or as fast as expected."""
 
 from tfdcu.export.flatbuffer import inspect_litert
 
 _BYTES_PER_WEIGHT = {"float32": 4, "float16": 2, "dynamic": 1, "int8": 1}
 
-# A gain below this share of the promised one is explained too.
+# A gain below this share of the expected gain is explained.
 _SHORTFALL = 0.5
 
 
 def explain(row, teacher_row, path=None):
-    """Plain sentences on why a file is not smaller or faster than a teacher's.
+    """Explains why a file is not smaller or faster than the teacher's.
 
-    Use it under a table of results. It speaks when the file is not smaller or
-    not faster at all, and when the gain is less than half of what the number
-    of weights, their format or the multiply-accumulates promise. Each reason
-    is read off the two rows or the file; figures quoted in brackets were
-    measured with ai-edge-litert 2.3 on x86 with one thread.
+    Use it below a table of results. It explains files that are not smaller or
+    not faster, or whose gain is less than half of what follows from the number
+    of weights, their format or the macs. Numbers in parentheses were measured
+    with ai-edge-litert 2.3 on x86 with one thread.
 
     Args:
-        row: A row of `report.json` for the artifact: `name`, `format`,
-            `params`, `macs`, `bytes`, `latency_ms`, optionally
-            `nonzero_params`; `None` or missing where not known.
-        teacher_row: The teacher's row, best in a LiteRT format as well.
-        path: The artifact, to look into the file. Without it only the rows
-            are used.
+        row: Row of `report.json` for the file: `name`, `format`, `params`,
+            `macs`, `bytes`, `latency_ms`, optionally `nonzero_params`; `None`
+            or missing if unknown.
+        teacher_row: The teacher's row, preferably of a LiteRT file too.
+        path: The file, for more details. Without it only the rows are used.
 
     Returns:
-        A list of sentences, empty when there is nothing to explain.
+        A list of sentences, empty if there is nothing to explain.
 
     Raises:
         ValueError: If `path` is given and is not a LiteRT file.
@@ -46,31 +44,31 @@ def explain(row, teacher_row, path=None):
 
 def _on_size(row, teacher_row, facts):
     gain = _ratio(row, teacher_row, "bytes")
-    promised = _promised_size(row, teacher_row)
-    headline = _headline(row, gain, promised, "smaller", "its weights")
+    expected = _expected_size(row, teacher_row)
+    headline = _headline(row, gain, expected, "smaller", "its weights")
     if headline is None:
         return []
     sentences = [headline]
-    if promised is not None and promised <= 1:
+    if expected is not None and expected <= 1:
         sentences.append(
-            "It has no fewer weights than the teacher in no shorter format: "
-            "a file's size is the number of weights times their bytes."
+            "It has no fewer weights than the teacher and no smaller format: "
+            "the size of a file is the number of weights times their bytes."
         )
     zeros = facts.get("zero_share", 0)
     if zeros >= 0.3:
         sentences.append(
             f"{zeros:.0%} of its densely stored weights are zeros that take "
-            "as many bytes as other values: `sparse=True` stores them shorter "
-            "(1,414 kB became 404 kB at 80 % zeros), and gzip removes them "
-            "as well, so look at `gzip_bytes`."
+            "as many bytes as other values: `sparse=True` compresses them "
+            "(1,414 kB became 404 kB at 80 % zeros), and so does gzip (see "
+            "`gzip_bytes`)."
         )
     structure = facts.get("structure_bytes", 0)
     total = structure + facts.get("weight_bytes", 0)
     if not facts.get("sparse_tensors") and structure > 0.3 * total:
         sentences.append(
             f"{structure:,} of its {total:,} bytes are not weights but the "
-            "graph, names and quantization scales, which do not shrink with "
-            "the weights' format."
+            "graph, names and quantization scales, whose size does not depend "
+            "on the format."
         )
     return sentences
 
@@ -84,7 +82,7 @@ def _on_speed(row, teacher_row, facts):
     sentences = [headline]
     if macs is not None and macs <= 1:
         sentences.append(
-            "It needs as many multiply-accumulates as the teacher or more."
+            "It has as many multiply-accumulates as the teacher or more."
         )
     sentences += _on_format(row, facts) + _on_zeros(row, facts)
     return sentences + _on_shape(row, facts)
@@ -93,15 +91,15 @@ def _on_speed(row, teacher_row, facts):
 def _on_format(row, facts):
     if row.get("format") == "float16":
         return [
-            "float16 shortens the file only: on a CPU the weights are "
-            "unpacked when it is loaded and the arithmetic is float32."
+            "float16 makes only the file smaller: on a CPU the weights are "
+            "unpacked to float32 when it is loaded."
         ]
     if row.get("format") == "dynamic" and facts.get("macs", {}).get(
         "DEPTHWISE_CONV_2D"
     ):
         return [
-            "Dynamic-range quantization finds the ranges of the activations "
-            "anew in every run and is slow where depthwise convolutions are "
+            "Dynamic-range quantization computes the ranges of the activations "
+            "in every run and is slow for depthwise convolutions "
             "(MobileNetV2-0.35 at 96 pixels: float32 0.181 ms, dynamic 0.347, "
             "int8 0.116); use int8."
         ]
@@ -132,9 +130,9 @@ def _on_shape(row, facts):
         sentences.append(
             f"{len(odd)} of its {len(channels)} convolutions have a number of "
             f"channels that is not a multiple of 8 (such as {odd[0]}): kernels "
-            "compute whole groups of channels, so odd counts cost as much as "
-            "the next multiple (int8: 32 channels 0.147 ms, 33 0.251, 40 "
-            "0.248); prune with `round_to=8`."
+            "compute groups of 8 channels, so other counts cost as much as the "
+            "next multiple (int8: 32 channels 0.147 ms, 33 0.251, 40 0.248); "
+            "prune with `round_to=8`."
         )
     macs = facts.get("macs", {})
     depthwise = facts.get("operators", {}).get("DEPTHWISE_CONV_2D", 0)
@@ -143,26 +141,26 @@ def _on_shape(row, facts):
         sentences.append(
             f"{depthwise} of its operators are depthwise convolutions, with "
             f"{share:.0%} of the multiply-accumulates: they do little "
-            "arithmetic for each value they read, so memory sets their time."
+            "arithmetic per value read, so memory bandwidth limits them."
         )
     if (row.get("latency_ms") or 1) < 0.005:
         sentences.append(
-            "A run takes a few microseconds, of which about one is the call "
-            "itself and does not shrink."
+            "A run takes a few microseconds, about one of which is the "
+            "overhead of the call."
         )
     return sentences
 
 
-def _headline(row, gain, promised, word, source):
+def _headline(row, gain, expected, word, source):
     name = f"{row.get('name', 'The file')} ({row.get('format', '?')})"
     if gain is None:
         return None
     if gain <= 1:
         return f"{name} is not {word} than the teacher ({1 / gain:.2f} times)."
-    if promised is not None and gain < _SHORTFALL * promised:
+    if expected is not None and gain < _SHORTFALL * expected:
         return (
             f"{name} is {gain:.1f} times {word} than the teacher where "
-            f"{source} promise {promised:.1f} times."
+            f"{source} suggest {expected:.1f} times."
         )
     return None
 
@@ -172,7 +170,7 @@ def _ratio(row, teacher_row, key):
     return other / own if own and other else None
 
 
-def _promised_size(row, teacher_row):
+def _expected_size(row, teacher_row):
     params = _ratio(row, teacher_row, "params")
     own = _BYTES_PER_WEIGHT.get(row.get("format"), 4)
     other = _BYTES_PER_WEIGHT.get(teacher_row.get("format"), 4)

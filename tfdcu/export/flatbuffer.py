@@ -1,4 +1,4 @@
-"""What a LiteRT file holds, read from its bytes without running it."""
+"""Read the contents of a LiteRT file without running it."""
 
 import struct
 from collections import Counter
@@ -8,7 +8,7 @@ import numpy as np
 
 IDENTIFIER = b"TFL3"
 
-# Operators whose result differs from call to call.
+# Operators with random results.
 RANDOM = ("MULTINOMIAL", "RANDOM_STANDARD_NORMAL", "RANDOM_UNIFORM")
 
 _CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
@@ -17,9 +17,8 @@ _CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 def inspect_litert(path):
     """Reads operators, weights and number formats from a LiteRT file.
 
-    Use it to see why a file is as large or as slow as it is, or which
-    operators it needs. Nothing is executed and nothing is loaded into an
-    interpreter.
+    Use it to see why a file is large or slow, or which operators it needs.
+    Nothing is executed.
 
     Args:
         path: A `.tflite` file.
@@ -27,7 +26,7 @@ def inspect_litert(path):
     Returns:
         A dict:
         `format`: `"float32"`, `"float16"`, `"dynamic"` or `"int8"`;
-        `operators`: how often each operator occurs, by name;
+        `operators`: number of occurrences of each operator, by name;
         `custom`: names of custom and Flex operators, sorted;
         `float_operators`: names of operators that compute in float32;
         `weight_bytes`: bytes of the constants (weights, biases);
@@ -54,7 +53,7 @@ def inspect_litert(path):
 
 
 def read(path):
-    """The bytes of a file, after a look at its LiteRT identifier.
+    """Reads a file and checks its LiteRT identifier.
 
     Args:
         path: A `.tflite` file.
@@ -97,7 +96,7 @@ def _inspect(content):
         for position in range(graph.OperatorsLength()):
             operator = graph.Operators(position)
             code = model.OperatorCodes(operator.OpcodeIndex())
-            # Files of old writers keep the number in the first field only.
+            # Old files have the number in the deprecated field only.
             number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
             name = names[number]
             if name == "CUSTOM":
@@ -116,7 +115,7 @@ def _inspect(content):
             tensor = graph.Tensors(position)
             buffer = model.Buffers(tensor.Buffer())
             if buffer.DataLength():
-                # Tensors may share one buffer, which lies in the file once.
+                # Tensors may share a buffer.
                 constants[tensor.Buffer()] = (
                     types[tensor.Type()],
                     tensor.ShapeLength(),
@@ -150,7 +149,7 @@ def _names(enum):
 
 def _macs(name, kernel, output):
     if name == "DEPTHWISE_CONV_2D":
-        # kernel (1, h, w, channels): one filter a channel.
+        # kernel (1, h, w, channels): one filter per channel.
         return int(np.prod(output[1:]) * np.prod(kernel[1:3]))
     # kernel (out, h, w, in) or (out, in).
     return int(np.prod(output[1:]) * np.prod(kernel[1:]))

@@ -1,30 +1,29 @@
-"""A bounded number of checked images from an array or a dataset."""
+"""Take a limited number of images from an array or a dataset."""
 
 import numpy as np
 
 
 def take_images(images, num, shape, value_range=(0.0, 1.0)):
-    """At most `num` images as one array, checked.
+    """Takes at most `num` images as one array and checks them.
 
     Args:
         images: An array `(n, height, width, channels)`, of which `num` evenly
-            spaced images are taken (an array sorted by class is covered), or a
-            `tf.data.Dataset` of images, of image batches, or of tuples that
-            begin with one; of a dataset the first `num` images are taken, so
-            shuffle it if its order means something. No more than one batch
-            beyond `num` is held in memory.
-        num: The largest number of images.
-        shape: The expected `(height, width, channels)`.
-        value_range: `(low, high)` of the pixels. Values outside it by more
-            than a tenth of its span are an error; less is what resizing by
-            cubic interpolation leaves behind.
+            spaced images are taken; or a `tf.data.Dataset` of images, of image
+            batches, or of tuples that begin with one, of which the first `num`
+            images are taken, so shuffle it if it is sorted. At most one batch
+            more than `num` is in memory.
+        num: Largest number of images.
+        shape: Expected `(height, width, channels)`.
+        value_range: `(low, high)` of the pixels. Values outside by more than a
+            tenth of the range are an error; smaller deviations are allowed,
+            since cubic interpolation causes them.
 
     Returns:
         float32 images `(at most num, height, width, channels)`.
 
     Raises:
-        ValueError: If there is no image, or one of a wrong kind, shape or
-            value range, or with values that are not finite.
+        ValueError: If there are no images, or an image has a wrong type, shape
+            or value range, or values that are not finite.
 
     Example:
 
@@ -41,7 +40,7 @@ def take_images(images, num, shape, value_range=(0.0, 1.0)):
         taken = _from_array(images, num, shape)
     else:
         raise ValueError(
-            "The images cannot be read. Expected: an array (n, height, width, "
+            "Invalid type of images. Expected: an array (n, height, width, "
             "channels) or a tf.data.Dataset. Received: "
             f"{type(images).__name__}"
         )
@@ -93,13 +92,13 @@ def _check_values(images, value_range):
     slack = 0.1 * (high - low)
     if not np.isfinite(images).all():
         raise ValueError(
-            "The images hold values that are not finite. Expected: pixels in "
+            "The images have values that are not finite. Expected: pixels in "
             f"[{low}, {high}]. Received: "
             f"{np.count_nonzero(~np.isfinite(images))} NaN or infinite values"
         )
     if images.min() < low - slack or images.max() > high + slack:
         raise ValueError(
-            "The images are outside the value range. Expected: pixels in "
+            "The images have pixels out of range. Expected: pixels in "
             f"[{low}, {high}] (see `value_range`). Received: values from "
             f"{images.min():g} to {images.max():g}"
         )

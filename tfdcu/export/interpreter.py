@@ -1,4 +1,4 @@
-"""A LiteRT file as a function from images to logits."""
+"""Run LiteRT files as functions from images to logits."""
 
 import hashlib
 import json
@@ -12,12 +12,12 @@ from tfdcu.export.quiet import quiet
 
 
 class LiteRTModel:
-    """A `.tflite` classifier, run by the real ai-edge-litert interpreter.
+    """A `.tflite` classifier, run by the ai-edge-litert interpreter.
 
-    Use it to evaluate an artifact as a device would run it: one image at a
-    time, int8 inputs quantized and outputs dequantized with the file's own
-    parameters. Class names and value range come from the JSON file beside it,
-    if there is one that belongs to it.
+    Use it to evaluate a file as a device runs it: one image at a time, int8
+    inputs quantized and outputs dequantized with the parameters of the file.
+    Class names and value range come from the JSON file beside it, if there is
+    one for this file.
 
     Args:
         path: A `.tflite` file with one image input and one output
@@ -25,26 +25,26 @@ class LiteRTModel:
         num_threads: Threads of the interpreter, at least 1. Defaults to `1`.
 
     Call arguments:
-        images: `(n, height, width, channels)`, in the value range that the
-            Keras model takes. Any `n`, 0 included.
+        images: `(n, height, width, channels)`, in the value range of the Keras
+            model; `n` may be 0.
 
     Returns:
-        float32 outputs `(n, classes)`, logits when the Keras model's are.
+        float32 outputs `(n, classes)`: logits if the Keras model's are.
 
     Attributes:
         input_shape: `(height, width, channels)`.
-        num_classes: Length of a row of outputs.
+        num_classes: Number of outputs.
         classes: Names from the JSON file, or `None`.
         value_range: `(low, high)` from the JSON file, or `None`.
         format: `"float32"`, `"float16"`, `"dynamic"` or `"int8"`.
         quantization: `{"input": ..., "output": ...}`, each
-            `{"dtype", "scale", "zero_point"}`; scale 0 where not quantized.
-        sidecar: The JSON file's content, `{}` without one.
+            `{"dtype", "scale", "zero_point"}`; scale 0 if not quantized.
+        sidecar: Content of the JSON file, `{}` without one.
 
     Raises:
         ValueError: If the file is missing, not a LiteRT file, cannot be run
-            by the interpreter or is no image classifier; on a call, if the
-            images' shape is wrong or a pixel is not finite.
+            by the interpreter or is not an image classifier; in a call, if the
+            shape of the images is wrong or a pixel is not finite.
 
     Example:
 
@@ -61,8 +61,8 @@ class LiteRTModel:
         self.format = facts["format"]
         if facts["custom"]:
             raise ValueError(
-                f"'{path}' needs operators that LiteRT does not have built in. "
-                "Expected: built-in operators only. Received: "
+                f"'{path}' needs custom operators. "
+                "Expected: only built-in operators. Received: "
                 f"{', '.join(facts['custom'])}"
             )
         self._interpreter = _load(self.path, num_threads)
@@ -88,7 +88,7 @@ class LiteRTModel:
             )
         if not np.isfinite(images).all():
             raise ValueError(
-                "The images hold values that are not finite. Expected: finite "
+                "The images have values that are not finite. Expected: finite "
                 "pixels. Received: NaN or infinity"
             )
         logits = np.empty((len(images), self.num_classes), "float32")
@@ -99,7 +99,7 @@ class LiteRTModel:
         return logits
 
     def set_image(self, image):
-        """Quantizes one image if need be and hands it to the interpreter.
+        """Sets the input of the interpreter, quantized if the input is int8.
 
         Args:
             image: `(height, width, channels)`.
@@ -109,7 +109,7 @@ class LiteRTModel:
         self._interpreter.set_tensor(self._input["index"], tensor)
 
     def invoke(self):
-        """Runs the interpreter once: what `latency` times."""
+        """Runs the interpreter once; this is the call that `latency` times."""
         self._interpreter.invoke()
 
     def get_logits(self):
@@ -117,7 +117,7 @@ class LiteRTModel:
         tensor = self._interpreter.get_tensor(self._output["index"])
         if tensor.shape != (1, self.num_classes):
             raise ValueError(
-                f"'{self.path}' gives no row of outputs for an image. "
+                f"The output of '{self.path}' has a wrong shape. "
                 f"Expected: shape (1, {self.num_classes}). Received: "
                 f"{tensor.shape}"
             )
@@ -131,7 +131,7 @@ def _load(path, num_threads):
         with quiet():
             interpreter = Interpreter(str(path), num_threads=num_threads)
             for end in interpreter.get_input_details():
-                # Plain Keras exports leave the batch open.
+                # Files exported by Keras have an unknown batch size.
                 if end["shape_signature"][:1] == -1:
                     shape = [1, *end["shape"][1:]]
                     interpreter.resize_tensor_input(end["index"], shape)
@@ -139,7 +139,7 @@ def _load(path, num_threads):
     except (RuntimeError, ValueError) as error:
         raise ValueError(
             f"The LiteRT interpreter cannot run '{path}'. Expected: a file "
-            f"that it loads. Received: {error}"
+            f"that it can load. Received: {error}"
         ) from error
     return interpreter
 
@@ -157,9 +157,9 @@ def _ends(path, interpreter):
     for end in inputs + outputs:
         if np.dtype(end["dtype"]).kind in "iu" and not end["quantization"][0]:
             raise ValueError(
-                f"'{path}' takes or gives integers that stand for no numbers. "
+                f"'{path}' has an integer input or output without a scale. "
                 "Expected: float inputs and outputs, or integers with a scale. "
-                f"Received: {np.dtype(end['dtype'])} without one"
+                f"Received: {np.dtype(end['dtype'])} without a scale"
             )
     return inputs[0], outputs[0]
 

@@ -1,4 +1,4 @@
-"""How long one image takes, measured so that the candidates compare."""
+"""Measure the latency of LiteRT files."""
 
 import time
 from pathlib import Path
@@ -14,12 +14,12 @@ NUM_WARM_UP = 20
 def latency(models, *, runs=200, num_threads=1, images=None):
     """The median time of one inference of each model, in milliseconds.
 
-    Use it to compare a teacher's file with a student's. See `latency_runs` for
-    how it is measured, and for the single times when a spread is wanted.
+    Use it to compare the files of teacher and student. See `latency_runs` for
+    the method, and for the time of every run.
 
     Args:
         models: A dict from name to `.tflite` path (or `LiteRTModel`).
-        runs: Timed runs of each model, at least 1. Defaults to `200`.
+        runs: Timed runs per model, at least 1. Defaults to `200`.
         num_threads: Threads of each interpreter. Defaults to `1`.
         images: Optional images, as in `latency_runs`.
 
@@ -44,17 +44,17 @@ def latency(models, *, runs=200, num_threads=1, images=None):
 def latency_runs(models, *, runs=200, num_threads=1, images=None):
     """The time of every single run of each model, in milliseconds.
 
-    Batch 1. After a warm-up the models take turns, run by run, so that a
-    machine that slows down slows all of them alike. Before each timed run the
-    same model runs once untimed: otherwise it would pay for the cache that its
-    neighbor left behind. Only the interpreter's `invoke` is timed.
+    The batch size is 1. After a warm-up the models run in turn, so that a
+    slowdown of the machine affects all of them. Before each timed run the same
+    model runs once untimed, since the previous model has filled the cache.
+    Only the interpreter's `invoke` is timed.
 
     Args:
         models: A dict from name to `.tflite` path (or `LiteRTModel`).
-        runs: Timed runs of each model, at least 1. Defaults to `200`.
+        runs: Timed runs per model, at least 1. Defaults to `200`.
         num_threads: Threads of each interpreter. Defaults to `1`.
-        images: Images `(n, height, width, channels)` or a dataset that fits
-            every model; the first goes in. Without any, a mid-gray image:
+        images: Images `(n, height, width, channels)` or a dataset, suitable
+            for every model; the first image is used. Defaults to a gray image:
             the time of dense arithmetic does not depend on the pixels.
 
     Returns:

@@ -1,4 +1,4 @@
-"""How long a Keras model will take as a LiteRT file, whatever its weights."""
+"""Measure the latency of a Keras model as a LiteRT file."""
 
 import math
 import tempfile
@@ -16,19 +16,19 @@ NUM_IMAGES = 100
 def litert_latency(
     model, quantization=None, *, runs=200, num_threads=1, seed=0
 ):
-    """The median time of one image as a LiteRT file on this machine.
+    """The median time of one image for a model's LiteRT file.
 
-    Use it as the `measure` of a `latency` budget. The model is exported into
-    a temporary folder, without asking whether its answers are right: the time
-    of dense arithmetic depends on shapes alone, so an untrained or freshly cut
-    model can be timed, and noise calibrates `"int8"`.
+    Use it as the `measure` of a `latency` budget. The model is exported to a
+    temporary folder without checking its outputs: the time of dense arithmetic
+    depends only on shapes, so untrained or just pruned models can be timed.
+    `"int8"` is calibrated with noise.
 
     Args:
         model: A `keras.Model`, as in `export_litert`.
         quantization: As in `export_litert`. Defaults to `None`, float32.
         runs: Timed runs, at least 1. Defaults to `200`.
         num_threads: Threads of the interpreter. Defaults to `1`.
-        seed: Int, seeds the noise. Defaults to `0`.
+        seed: Seed of the noise. Defaults to `0`.
 
     Returns:
         Milliseconds, a float.

@@ -1,4 +1,4 @@
-"""Silence for the converter's and the interpreter's chatter."""
+"""Suppress log output of the LiteRT converter and interpreter."""
 
 import contextlib
 import logging
@@ -9,13 +9,13 @@ import warnings
 
 @contextlib.contextmanager
 def quiet():
-    """Keeps the converter's notes, warnings and log lines off the terminal.
+    """Suppresses warnings and log lines of the LiteRT converter.
 
-    The LiteRT converter and interpreter write straight to file descriptor 2,
-    past Python. All is held back while the block runs; if it ends in an
-    exception, what was held back is written out, so no error loses its
-    context. Other threads' file descriptor 2 is held back as well. Python's
-    `sys.stderr` stays as it is: a logger made inside the block keeps it.
+    The converter and the interpreter write directly to file descriptor 2,
+    which is redirected while the block runs, for other threads too. After an
+    exception the suppressed output is written, so that the error keeps its
+    context. `sys.stderr` is not replaced, so loggers made inside the block
+    keep working.
 
     Example:
 
@@ -42,7 +42,7 @@ def _hold_back_stderr():
     try:
         terminal = os.dup(2)
     except OSError:
-        # A process without stderr, such as a daemon, has nothing to silence.
+        # A process without stderr, such as a daemon.
         yield
         return
     with tempfile.TemporaryFile() as held:

@@ -1,4 +1,4 @@
-"""A Keras model as a float32 SavedModel for batches of one image."""
+"""Save Keras models as float32 SavedModels for single images."""
 
 import tempfile
 from pathlib import Path
@@ -8,15 +8,15 @@ import numpy as np
 
 
 def as_float32(model):
-    """The same function in float32, for models in another dtype policy.
+    """Converts a model with another dtype policy to float32.
 
     Args:
         model: A functional or Sequential `keras.Model`.
 
     Returns:
-        The model itself when all its layers compute in float32, else a copy
-        with the same weights whose layers all do. Mixed-precision policies
-        keep their weights in float32, so nothing is rounded.
+        The model itself if all its layers compute in float32, else a float32
+        copy with the same weights. Mixed-precision policies keep weights in
+        float32, so no weight is rounded.
 
     Example:
 
@@ -31,8 +31,8 @@ def as_float32(model):
         model, clone_function=_float32_layer, recursive=True
     )
     with tempfile.TemporaryDirectory() as folder:
-        # By a file, not by `set_weights`, which leaves a Normalization layer
-        # with the mean and variance it was built with.
+        # Not `set_weights`, which does not update the mean and variance that a
+        # Normalization layer has computed in `build`.
         weights = str(Path(folder) / "model.weights.h5")
         model.save_weights(weights)
         clone.load_weights(weights)
@@ -40,7 +40,7 @@ def as_float32(model):
 
 
 def _layers(model):
-    """The layers with arithmetic of a model and of the models inside it."""
+    """All layers, also of nested models, without models and input layers."""
     for layer in model.layers:
         if isinstance(layer, keras.Model):
             yield from _layers(layer)
@@ -53,7 +53,7 @@ def _float32_layer(layer):
 
 
 def _float32_config(config):
-    """Every dtype policy in a layer's config, at any depth, made float32."""
+    """Replaces every dtype policy in a layer's config by float32."""
     if isinstance(config, dict):
         if config.get("class_name") == "DTypePolicy":
             return "float32"
@@ -64,18 +64,18 @@ def _float32_config(config):
 
 
 def check_model(model):
-    """Raises if the model is not one image in, one row of outputs out.
+    """Raises unless the model maps images of a fixed size to rows of outputs.
 
     Args:
-        model: What the caller gave.
+        model: The model to check.
 
     Returns:
         `(input_shape, num_outputs)`: `(height, width, channels)` and the
-        length of one row of outputs.
+        number of outputs.
 
     Raises:
-        ValueError: If it is no built functional model with one image input of
-            fixed size and one output `(batch, classes)`, or if a weight is
+        ValueError: If it is not a built functional model with one image input
+            of fixed size and one output `(batch, classes)`, or if a weight is
             not finite.
     """
     if not isinstance(model, keras.Model) or not getattr(model, "inputs", None):
@@ -87,13 +87,13 @@ def check_model(model):
     outputs = [tuple(tensor.shape) for tensor in model.outputs]
     if len(inputs) != 1 or len(inputs[0]) != 4 or None in inputs[0][1:]:
         raise ValueError(
-            "The model's input does not suit. Expected: one image input "
+            "Invalid input of the model. Expected: one image input "
             "(None, height, width, channels) of fixed size. Received: inputs "
             f"of shapes {inputs}"
         )
     if len(outputs) != 1 or len(outputs[0]) != 2 or outputs[0][1] is None:
         raise ValueError(
-            "The model's output does not suit. Expected: one output (None, "
+            "Invalid output of the model. Expected: one output (None, "
             f"classes). Received: outputs of shapes {outputs}"
         )
     for variable in model.weights:
@@ -103,9 +103,8 @@ def check_model(model):
             and not np.isfinite(values.astype("float32")).all()
         ):
             raise ValueError(
-                "The model holds weights that are not finite, so its outputs "
-                "mean nothing. Expected: finite weights. Received: NaN or "
-                f"infinity in '{variable.path}'"
+                "The model has weights that are not finite. Expected: finite "
+                f"weights. Received: NaN or infinity in '{variable.path}'"
             )
     return inputs[0][1:], outputs[0][1]
 
@@ -113,13 +112,13 @@ def check_model(model):
 def save_single_image(model, folder):
     """Traces a model for one image, in inference mode, into a SavedModel.
 
-    `model.export(format="litert")` would do the same, but it traces the model
-    and writes the SavedModel again for every format, allows Flex operators and
-    names the output `output_0`. Tracing changes nothing about the model.
+    Unlike `model.export(format="litert")`, this traces the model once for all
+    formats, allows no Flex operators and names the output `logits`. The model
+    is not changed.
 
     Args:
         model: A float32 functional `keras.Model` with one image input.
-        folder: Where to write the SavedModel.
+        folder: Folder of the SavedModel.
     """
     import tensorflow as tf
 

@@ -1,4 +1,4 @@
-"""The JSON file beside an artifact: what the file itself cannot say."""
+"""The JSON file beside a LiteRT file: classes, value range and usage."""
 
 import hashlib
 from importlib import metadata
@@ -29,15 +29,15 @@ label = about["classes"][index] if about["classes"] else index
 
 
 def describe_artifact(path, content, artifact, classes, value_range, check):
-    """Everything a program needs to run an artifact, ready for JSON.
+    """Everything a program needs to run a LiteRT file, as a JSON-ready dict.
 
     Args:
-        path: Where the `.tflite` file will lie.
-        content: The file's bytes.
-        artifact: A `LiteRTModel` of it.
+        path: Final path of the `.tflite` file.
+        content: The bytes of the file.
+        artifact: A `LiteRTModel` of the file.
         classes: Class names in output order, or `None`.
         value_range: `(low, high)` of the pixels.
-        check: What `check_litert` measured.
+        check: The dict from `check_litert`.
 
     Returns:
         A dict: `file`, `format`, `sha256`, `bytes`, `classes`, `input_shape`
@@ -56,16 +56,16 @@ def describe_artifact(path, content, artifact, classes, value_range, check):
         "input_shape": [1, height, width, channels],
         "value_range": [low, high],
         "preprocessing": [
-            "turn the picture upright, as its EXIF orientation says",
-            f"scale it (bilinear, antialiased), proportions kept, until it "
-            f"just covers {height} x {width} pixels (height x width), and "
-            "crop the center",
+            "rotate the image as its EXIF orientation says",
+            f"resize it (bilinear, antialiased) with its aspect ratio "
+            f"preserved to cover {height} x {width} pixels (height x width), "
+            "and crop the center",
             f"{channels} channel(s) in the order of the training images, last",
             f"scale pixels to [{low}, {high}]; any other normalization is "
             "inside the file",
         ],
         "quantization": artifact.quantization,
-        "output": "one score a class, in the order of `classes`",
+        "output": "one value per class, in the order of `classes`",
         "check": check,
         "usage": _USAGE.format(
             json=path.with_suffix(".json").name,

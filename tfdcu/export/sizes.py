@@ -1,4 +1,4 @@
-"""What a file weighs, as it lies and as a store would send it."""
+"""File sizes, raw and gzipped."""
 
 import gzip
 from pathlib import Path
@@ -7,8 +7,8 @@ from pathlib import Path
 def file_sizes(path):
     """Bytes of a file, raw and gzipped.
 
-    The gzipped size is what an application's download grows by; zeros vanish
-    in it even where the file stores each one.
+    The gzipped size is what the file adds to the download of an application;
+    zero weights take almost no space in it.
 
     Args:
         path: Any file.
@@ -32,6 +32,6 @@ def file_sizes(path):
             f"file. Received: '{path}'"
         )
     content = path.read_bytes()
-    # A fixed time stamp: the same content weighs the same every day.
+    # A fixed time stamp, so that equal content has equal size.
     packed = gzip.compress(content, compresslevel=9, mtime=0)
     return {"bytes": len(content), "gzip_bytes": len(packed)}

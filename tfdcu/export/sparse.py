@@ -1,21 +1,21 @@
-"""A repair for int8 files whose fully connected weights are sparse."""
+"""Make sparse fully connected weights of int8 files dense again."""
 
 
 def densify_fully_connected(content):
     """Stores the weights of fully connected operators densely again.
 
-    In int8 files the sparse encoding is good for convolutions, but the
-    interpreter's default delegate refuses a fully connected operator behind
-    it ("failed to delegate FULLY_CONNECTED node"), so one sparse Dense layer
-    would spoil the whole file. The expanded weights are read from the
-    interpreter itself, without that delegate.
+    In int8 files the sparse encoding works for convolutions, but the default
+    delegate of the interpreter rejects fully connected operators with sparse
+    weights ("failed to delegate FULLY_CONNECTED node"), so that the file
+    cannot be loaded. The dense weights are computed by the interpreter without
+    this delegate.
 
     Args:
         content: The bytes of a LiteRT file with the sparse encoding.
 
     Returns:
-        The bytes of a file with the same function; `content` itself where no
-        fully connected operator has sparse weights.
+        The bytes of an equivalent file; `content` itself if no fully connected
+        operator has sparse weights.
     """
     from ai_edge_litert import schema_py_generated as schema
     from ai_edge_litert.tools import flatbuffer_utils
@@ -44,7 +44,7 @@ def densify_fully_connected(content):
         operator = densify[index]
         stored = graph.tensors[operator.inputs[0]]
         expanded = interpreter.get_tensor(index)
-        # The sparse tensor itself becomes the dense one; nothing is orphaned.
+        # The sparse tensor becomes dense in place.
         stored.sparsity = None
         model.buffers[stored.buffer].data = expanded.view("uint8").ravel()
         graph.operators.remove(operator)

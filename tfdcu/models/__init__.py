@@ -1,4 +1,4 @@
-"""Classifiers: built by name, loaded from files, told apart."""
+"""Build classifiers by name, load them from files, change their image size."""
 
 from tfdcu.models.build import build
 from tfdcu.models.load import custom_layers

@@ -1,4 +1,4 @@
-"""The models of `keras.applications`, on images in [0, 1], with logits."""
+"""Models of `keras.applications` from images in [0, 1] to logits."""
 
 import inspect
 
@@ -24,51 +24,55 @@ def application(
     weights=None,
     **options,
 ):
-    """A `keras.applications` model whose input is [0, 1] and output logits.
+    """A `keras.applications` model from images in [0, 1] to logits.
 
     Each family expects its own pixel range: [0, 255], [-1, 1], or ImageNet's
-    mean taken off, some in the order blue, green, red. Here one `Rescaling`
-    layer in front of the net does what the family's own `preprocess_input`
-    does to `255 * images`, read off that function itself; for
-    blue-green-red families (ResNet, VGG) the first kernel is turned over
-    instead of the image. So pretrained weights see what they were trained on.
+    mean subtracted, some in BGR order. A `Rescaling` layer at the input
+    applies the family's `preprocess_input` to `255 * images`; for BGR families
+    (ResNet, VGG) the first kernel is flipped instead of the image. So
+    pretrained weights see the input they were trained on.
 
     Args:
-        name: function name as Keras spells it, `"MobileNetV2"`.
+        name: Function name as Keras spells it, e.g. `"MobileNetV2"`.
         image_shape: `(height, width, channels)`.
-        num_classes: number of logits.
-        width: factor on the channel counts, the MobileNets' `alpha`; other
-            families accept 1 only.
-        weights: `None` (random), `"imagenet"` (downloaded by Keras), or a
+        num_classes: Number of logits.
+        width: Factor on the number of channels, the MobileNets' `alpha`; must
+            be 1 for other families.
+        weights: `None` (random), `"imagenet"` (downloaded by Keras), or the
             path of weights saved from the same architecture. With
-            `"imagenet"` and `num_classes` other than 1000 the head is a new
-            dense layer on globally averaged features.
-        **options: passed to the function, `dropout=`, `minimalistic=`, ...
+            `"imagenet"` and `num_classes` other than 1000, the head is a new
+            dense layer after global average pooling.
+        **options: Passed to the function: `dropout=`, `minimalistic=`, ...
 
     Returns:
         A functional `keras.Model`: float32 images in [0, 1],
         `(batch, height, width, channels)`, to logits `(batch, num_classes)`.
 
     Raises:
-        ValueError: `width` other than 1 for a family without it; an option
-            the function does not have.
+        ValueError: If `width` is not 1 for a family without it, or an option
+            is unknown.
     """
     function = getattr(keras.applications, name)
     known = inspect.signature(function).parameters
     if width != 1.0:
         if "alpha" not in known:
             raise ValueError(
-                f"keras.applications.{name} has one width only. "
-                "Expected width=1.0, or a MobileNet. "
+                f"keras.applications.{name} has only one width. "
+                "Expected: width=1.0, or a MobileNet. "
                 f"Received: width={width}"
             )
         options["alpha"] = width
-    ours = {"input_tensor", "input_shape", "classes", "classifier_activation"}
-    unknown = sorted(set(options) - (set(known) - ours))
+    reserved = {
+        "input_tensor",
+        "input_shape",
+        "classes",
+        "classifier_activation",
+    }
+    unknown = sorted(set(options) - (set(known) - reserved))
     if unknown:
         raise ValueError(
-            f"keras.applications.{name} does not take these options here. "
-            f"Expected some of: {', '.join(sorted(set(known) - ours))}. "
+            f"Unknown options for keras.applications.{name}. "
+            f"Expected: some of {', '.join(sorted(set(known) - reserved))}. "
             f"Received: {', '.join(unknown)}"
         )
     inputs = keras.Input(image_shape, name="image")
@@ -93,7 +97,7 @@ def application(
         **{**head, **options},
     )
     if swapped:
-        _turn_first_kernel(model)
+        _flip_first_kernel(model)
     outputs = model.output
     if new_head:
         outputs = layers.Dense(num_classes, dtype="float32", name="logits")(
@@ -107,7 +111,7 @@ def application(
 
 
 def _preprocessing(name):
-    """`preprocess_input(255 * image)` as scale, offset (RGB) and a swap."""
+    """`preprocess_input(255 * image)` as scale, offset and whether BGR."""
     module = inspect.getmodule(getattr(keras.applications, name))
     # black and each primary color, one pixel each, 0 to 255: (4, 1, 1, 3)
     probe = np.zeros((4, 1, 1, 3), "float32")
@@ -121,7 +125,7 @@ def _preprocessing(name):
     return np.diag(matrix), black, swapped
 
 
-def _turn_first_kernel(model):
+def _flip_first_kernel(model):
     conv = next(
         layer for layer in model.layers if isinstance(layer, layers.Conv2D)
     )

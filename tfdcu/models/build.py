@@ -1,4 +1,4 @@
-"""Models by name."""
+"""Build models by name."""
 
 import difflib
 import functools
@@ -26,32 +26,32 @@ def build(
     """A new classifier by name: images in [0, 1] to logits.
 
     Use it for a teacher to train, or for a student whose architecture
-    differs from the teacher's. The global random state is left as it was.
+    differs from the teacher's. Does not change the global random state.
 
     Args:
         name: `"digits"`, `"resnet20"`, `"resnet32"`, `"resnet56"`,
             `"resnet110"`, `"vgg16_bn"` (see `digits_net`, `resnet` and
-            `vgg16_bn` for layers and sources), or the name of any model
-            function of `keras.applications`. Case does not matter.
-        num_classes: number of logits, at least 1.
+            `vgg16_bn`), or the name of any model function of
+            `keras.applications`. Case-insensitive.
+        num_classes: Number of logits, at least 1.
         image_shape: `(height, width, channels)`. Defaults to `(8, 8, 1)` for
             `"digits"` and `(32, 32, 3)` for the CIFAR nets; required for
             `keras.applications`.
-        width: factor on every channel count, above 0. Defaults to 1.
-        seed: integer; the initial weights are then a pure function of the
-            arguments. `None` draws new ones at every call.
-        **options: for `keras.applications` only: `weights=` (`None`,
-            `"imagenet"` or a path; `None` by default) and what the model's
-            own function takes.
+        width: Factor on the number of channels, above 0. Defaults to 1.
+        seed: Integer that determines the initial weights. `None` draws new
+            weights at every call.
+        **options: For `keras.applications` only: `weights=` (`None`,
+            `"imagenet"` or a path; `None` by default) and other arguments of
+            the model function.
 
     Returns:
         A functional `keras.Model`: float32 images in [0, 1],
         `(batch, height, width, channels)`, to float32 logits
-        `(batch, num_classes)`. What pixel range the net itself works in is
-        settled by a layer inside.
+        `(batch, num_classes)`. A layer inside converts the images to the pixel
+        range of the network.
 
     Raises:
-        ValueError: unknown name, or an argument out of range.
+        ValueError: If the name is unknown or an argument is out of range.
 
     Example:
 
@@ -68,23 +68,23 @@ def build(
         raise ValueError(_unknown(name, key, applications))
     if not isinstance(num_classes, int) or num_classes < 1:
         raise ValueError(
-            "num_classes must be a positive integer. Expected at least 1. "
-            f"Received: num_classes={num_classes!r}"
+            "Invalid value for `num_classes`. Expected: an integer of at least "
+            f"1. Received: num_classes={num_classes!r}"
         )
     if not width > 0:
         raise ValueError(
-            "width must be a positive factor. Expected e.g. 0.5, 1 or 2. "
+            "Invalid value for `width`. Expected: a factor above 0. "
             f"Received: width={width!r}"
         )
     if image_shape is not None and len(tuple(image_shape)) != 3:
         raise ValueError(
-            "image_shape must have three sizes. Expected "
+            "Invalid value for `image_shape`. Expected: "
             f"(height, width, channels). Received: image_shape={image_shape!r}"
         )
     if key in OURS:
         if options:
             raise ValueError(
-                f"The model {key!r} has no further options. Expected only "
+                f"The model {key!r} has no other options. Expected: only "
                 "num_classes, image_shape, width and seed. Received: "
                 f"{', '.join(sorted(options))}"
             )
@@ -94,7 +94,7 @@ def build(
     else:
         if image_shape is None:
             raise ValueError(
-                "Models of keras.applications need an image_shape. Expected "
+                "Models of keras.applications need an `image_shape`. Expected: "
                 "e.g. image_shape=(224, 224, 3). Received: image_shape=None "
                 f"for {applications[key]!r}"
             )
@@ -109,14 +109,14 @@ def _unknown(name, key, applications):
     near = difflib.get_close_matches(key, [*OURS, *applications], n=3)
     near = ", ".join(applications.get(known, known) for known in near)
     return (
-        f"There is no model named {name!r}. Expected one of: "
+        f"There is no model named {name!r}. Expected: one of: "
         f"{', '.join([*OURS, *applications.values()])}. "
         f"Received: {name!r}" + (f"; nearest: {near}" if near else "")
     )
 
 
 class _seeded:
-    """Keras draws the seeds of unseeded initializers from `random`."""
+    """Seeds `random`, from which Keras seeds initializers, for a block."""
 
     def __init__(self, seed):
         self.seed = seed

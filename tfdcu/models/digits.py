@@ -1,4 +1,4 @@
-"""A small convolutional net for 8x8 scans of handwritten digits."""
+"""A small convolutional network for 8x8 images of digits."""
 
 import keras
 from keras import layers
@@ -7,15 +7,14 @@ from keras import layers
 def digits_net(image_shape=(8, 8, 1), num_classes=10, width=1.0):
     """Three convolutions with BatchNorm, pooling, logits.
 
-    The teacher of the embedded example. About 75,000 parameters at width 1,
-    channel counts 32, 64 and 96: a quarter of each is a multiple of 8, so a
-    student with a fifteenth of the weights comes out of channel pruning
-    without odd counts. The architecture is ours.
+    The teacher of the digits example. About 75,000 parameters at width 1, with
+    32, 64 and 96 channels: a quarter of each is a multiple of 8, for students
+    with a fifteenth of the weights.
 
     Args:
         image_shape: `(height, width, channels)`, at least 4x4.
-        num_classes: number of logits.
-        width: factor on every channel count.
+        num_classes: Number of logits.
+        width: Factor on the number of channels.
 
     Returns:
         A functional `keras.Model`: float32 images in [0, 1],

@@ -1,4 +1,4 @@
-"""Models from files, and live ones, in one shape: images to logits."""
+"""Load trained classifiers as functional models with logits."""
 
 import os
 import pathlib
@@ -11,30 +11,29 @@ SUFFIXES = (".keras", ".h5", ".hdf5")
 
 
 def load(source, *, custom_objects=None):
-    """Opens a trained classifier as a functional model with logits.
+    """Loads a trained classifier as a functional model with logits.
 
     Use it for the teacher. A file is read in Keras' safe mode and without
-    its optimizer: nothing in it is executed or unpickled, and a model that
-    holds Python code (a `Lambda` layer around a lambda) is refused. A softmax
-    or sigmoid at the end is taken off without retraining.
+    its optimizer: nothing in it is executed or unpickled, and a model with
+    Python code (a `Lambda` layer with a lambda) is refused. A softmax or
+    sigmoid at the end is removed without retraining.
 
     Args:
-        source: path of a `.keras`, `.h5` or `.hdf5` file that holds a whole
-            model, or a live `keras.Model`, which is not changed; the result
-            shares its layers and weights. Files of Keras 2 (`tf_keras`) in
-            the `.h5` form open if Keras 3 knows all their layers.
-        custom_objects: dict from name to class or function, for layers that
-            Keras does not know.
+        source: Path of a `.keras`, `.h5` or `.hdf5` file with a complete
+            model; or a `keras.Model`, which is not changed and shares its
+            layers and weights with the result. `.h5` files of Keras 2
+            (`tf_keras`) can be read if Keras 3 has all their layers.
+        custom_objects: Dict from name to class or function, for custom layers.
 
     Returns:
         A functional `keras.Model` with one image input,
         `(batch, height, width, channels)`, and logits `(batch, num_classes)`.
 
     Raises:
-        ValueError: the file is missing, is not a whole Keras model, holds
-            Python code or unknown layers; the model is subclassed and cannot
-            be taken apart, has several inputs or outputs, an input that is
-            not images or an output that is not `(batch, num_classes)`.
+        ValueError: If the file is missing, is not a complete Keras model, or
+            has Python code or unknown layers; if the model is subclassed, has
+            several inputs or outputs, an input that is not images or an output
+            that is not `(batch, num_classes)`.
 
     Example:
 
@@ -46,7 +45,7 @@ def load(source, *, custom_objects=None):
         return _classifier(source, f"the model {source.name!r}")
     if not isinstance(source, (str, os.PathLike)):
         raise ValueError(
-            "A model cannot be opened from this. Expected a path or a live "
+            "A model cannot be loaded from this object. Expected: a path or a "
             f"keras.Model. Received: {source!r} of type "
             f"{type(source).__name__}"
         )
@@ -54,7 +53,7 @@ def load(source, *, custom_objects=None):
 
 
 def custom_layers(model):
-    """The classes of a live model's layers that a file only names.
+    """The classes of a model's custom layers, to load it from a file.
 
     Args:
         model: A `keras.Model`.
@@ -75,7 +74,7 @@ def _classifier(model, source):
         shape = tuple(model.inputs[0].shape)
         if len(shape) != 4:
             raise ValueError(
-                f"The input of {source} is not a batch of images. Expected "
+                f"The input of {source} is not a batch of images. Expected: "
                 "shape (batch, height, width, channels). "
                 f"Received: shape {shape}"
             )
@@ -88,21 +87,20 @@ def _classifier(model, source):
 def _read(path, custom_objects):
     if not path.exists():
         raise ValueError(
-            f"There is no model file at {path}. Expected the path of a "
+            f"There is no model file at {path}. Expected: the path of a "
             f"{', '.join(SUFFIXES)} file. Received: {str(path)!r}"
         )
     if path.is_dir() or path.suffix.lower() not in SUFFIXES:
         kind = "a folder" if path.is_dir() else f"suffix {path.suffix!r}"
         raise ValueError(
-            f"{path} is not a model file of Keras 3. Expected a file ending "
-            f"in {', '.join(SUFFIXES)}; a SavedModel folder has to be saved "
-            f"again with model.save('model.keras'). Received: {kind}"
+            f"{path} is not a model file of Keras 3. Expected: a file ending "
+            f"in {', '.join(SUFFIXES)}; save a SavedModel again with "
+            f"model.save('model.keras'). Received: {kind}"
         )
     if path.name.lower().endswith(".weights.h5"):
         raise ValueError(
-            f"{path} holds weights only. Expected a whole model, as "
-            "model.save('model.keras') writes it. Received: a .weights.h5 "
-            "file"
+            f"{path} contains only weights. Expected: a complete model, saved "
+            "with model.save('model.keras'). Received: a .weights.h5 file"
         )
     known = {"DepthwiseConv2D": _DepthwiseOfKeras2} if _is_hdf5(path) else {}
     try:
@@ -121,7 +119,7 @@ def _is_hdf5(path):
 
 
 class _DepthwiseOfKeras2:
-    """Reads configs of Keras 2, which hold a `groups` that Keras 3 refuses."""
+    """Reads configs of Keras 2, whose key `groups` Keras 3 rejects."""
 
     @classmethod
     def from_config(cls, config):
@@ -130,30 +128,30 @@ class _DepthwiseOfKeras2:
 
 
 def _reason(path, message):
-    # Keras quotes the whole config; what went wrong stands at the end.
+    # Keras prints the whole config first; the error is at the end.
     message = message.rpartition("Exception encountered: ")[2]
     short = message.splitlines()[0][:300] if message else "no message"
     if "Lambda" in message or "safe_mode" in message:
         return (
-            f"{path} holds Python code (a Lambda layer), which is not run "
-            "from a file. Expected a model of named layers; rebuild it with "
-            "them in Python and pass the live keras.Model. "
+            f"{path} contains Python code (a Lambda layer), which is not run "
+            "from a file. Expected: a model without Lambda layers; or build "
+            "the model in Python and pass the keras.Model. "
             f"Received: {short}"
         )
     if "'module': 'tf_keras" in message or "src.engine" in message:
         return (
             f"{path} is a .keras file of Keras 2, which Keras 3 does not "
-            "read. Expected a .keras file of Keras 3, or the same model saved "
+            "read. Expected: a .keras file of Keras 3, or the same model saved "
             f"as .h5 by Keras 2. Received: {short}"
         )
     if "Could not locate" in message or "Unknown layer" in message:
         return (
-            f"{path} holds a layer that Keras does not know. Expected its "
+            f"{path} has a layer that Keras does not know. Expected: its "
             "class in custom_objects={'Name': Class}. "
             f"Received: {short}"
         )
     return (
-        f"{path} could not be read as a Keras model. Expected a whole model "
-        "saved by Keras 3 (.keras or .h5), or an .h5 of Keras 2 with layers "
-        f"that Keras 3 knows. Received: {short}"
+        f"{path} could not be read as a Keras model. Expected: a complete "
+        "model saved by Keras 3 (.keras or .h5), or an .h5 file of Keras 2 "
+        f"with layers that Keras 3 has. Received: {short}"
     )

@@ -1,4 +1,4 @@
-"""A model for images of any size, at the one size that it will see."""
+"""Copies of models, and models and images at a fixed size."""
 
 import keras
 import tensorflow as tf
@@ -39,11 +39,11 @@ def at_size(model, image_shape):
 
 
 def copy_of(model, image_shape=None):
-    """A model of the same layers with weights of its own, not compiled.
+    """An uncompiled copy of a model that does not share its weights.
 
     Args:
         model: A functional `keras.Model` with one image input.
-        image_shape: The copy's; by default the model's.
+        image_shape: Input shape of the copy; defaults to the model's.
 
     Returns:
         A functional `keras.Model`.
@@ -61,7 +61,7 @@ def copy_of(model, image_shape=None):
             )
         return made[id(layer)][1]
 
-    # What the model was compiled with need not be known to Keras.
+    # Without compile arguments, which Keras may not be able to clone.
     plain = keras.Model(given, model.outputs[0], name=model.name)
     copy = keras.models.clone_model(
         plain, input_tensors=images, clone_function=copied
@@ -74,7 +74,7 @@ def copy_of(model, image_shape=None):
 
 
 def resized(images, input_shape):
-    """Images at the height and width that a model was built for."""
+    """Resizes images to the height and width of a model's input."""
     size = input_shape[1:3]
     if len(input_shape) != 4 or None in size or images.shape[1:3] == size:
         return images

@@ -1,4 +1,4 @@
-"""Residual nets for 32-pixel images (He et al. 2016, section 4.2)."""
+"""CIFAR ResNets (He et al. 2016, section 4.2)."""
 
 import keras
 from keras import layers
@@ -12,10 +12,9 @@ def resnet(depth, image_shape=(32, 32, 3), num_classes=10, width=1.0):
 
     He et al. 2016 (arXiv:1512.03385, section 4.2): a 3x3 stem, three stages
     of n blocks with 16, 32 and 64 channels at full, half and quarter
-    resolution, global pooling, one dense layer. Ours: where a block changes
-    the shape, the shortcut is a 1x1 convolution with BatchNorm (their option
-    B) instead of padding with zeros, because padded channels cannot be
-    pruned.
+    resolution, global pooling, one dense layer. Where a block changes the
+    shape, the shortcut is a 1x1 convolution with BatchNorm (option B of the
+    paper), because zero-padded channels (option A) cannot be pruned.
 
     Layer names: `stem_{conv,bn,relu}`, then for every stage `s` and block `b`
     `stage{s}_block{b}_{1,2,shortcut}_{conv,bn}`, `..._1_relu`, `..._add`,
@@ -24,13 +23,13 @@ def resnet(depth, image_shape=(32, 32, 3), num_classes=10, width=1.0):
     Args:
         depth: 20, 32, 44, 56, 110 or any other 6n + 2.
         image_shape: `(height, width, channels)`.
-        num_classes: number of logits.
-        width: factor on every channel count.
+        num_classes: Number of logits.
+        width: Factor on the number of channels.
 
     Returns:
         A functional `keras.Model`: float32 images in [0, 1],
         `(batch, height, width, channels)`, to logits `(batch, num_classes)`.
-        A `Normalization` layer inside standardizes them.
+        A `Normalization` layer standardizes the images.
     """
     inputs = keras.Input(image_shape, name="image")
     x = normalize(image_shape[-1])(inputs)
@@ -47,7 +46,7 @@ def resnet(depth, image_shape=(32, 32, 3), num_classes=10, width=1.0):
 
 
 def normalize(channels):
-    """CIFAR-10's mean and deviation; for other channel counts, their mean."""
+    """Normalizes by CIFAR-10's statistics, or 0.5 and 0.25 if not RGB."""
     mean, std = CIFAR_MEAN, CIFAR_STD
     if channels != 3:
         mean, std = [0.5] * channels, [0.25] * channels

@@ -11,9 +11,9 @@ STAGES = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
 def vgg16_bn(image_shape=(32, 32, 3), num_classes=10, width=1.0):
     """Thirteen convolutions with BatchNorm and one dense layer.
 
-    The form of Simonyan and Zisserman 2015 (arXiv:1409.1556, configuration D)
-    usual for CIFAR: BatchNorm after every convolution, and one dense layer on
-    the pooled features where theirs has three. A plain chain, hence a good
+    The usual CIFAR variant of Simonyan and Zisserman 2015 (arXiv:1409.1556,
+    configuration D): BatchNorm after every convolution, and one dense layer on
+    the pooled features instead of three. It has no branches, so it is a good
     first model to prune.
 
     Layer names: `block{1..5}_{1..3}_{conv,bn,relu}`, `block{1..5}_pool`,
@@ -21,13 +21,13 @@ def vgg16_bn(image_shape=(32, 32, 3), num_classes=10, width=1.0):
 
     Args:
         image_shape: `(height, width, channels)`, at least 32x32.
-        num_classes: number of logits.
-        width: factor on every channel count.
+        num_classes: Number of logits.
+        width: Factor on the number of channels.
 
     Returns:
         A functional `keras.Model`: float32 images in [0, 1],
         `(batch, height, width, channels)`, to logits `(batch, num_classes)`.
-        A `Normalization` layer inside standardizes them.
+        A `Normalization` layer standardizes the images.
     """
     inputs = keras.Input(image_shape, name="image")
     x = normalize(image_shape[-1])(inputs)

@@ -1,4 +1,4 @@
-"""What came out of a run: one record, and all that is drawn from it."""
+"""The record of a run, and tables, figures and pages made from it."""
 
 from tfdcu.report.diagnosis import format_diagnosis
 from tfdcu.report.diagnosis import format_selection

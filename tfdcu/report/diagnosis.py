@@ -1,19 +1,20 @@
-"""The verdict on a pool: what stands out, and what to do about it."""
+"""Describe the diagnosis and the selection of a pool in sentences."""
 
 from tfdcu.report.units import percent
 
-# All of these are ours. A teacher is unsure where its median confidence is
-# below this part of the way from chance to certainty.
+# The teacher is unsure if its median confidence is less than this share of the
+# way from chance to 1.
 UNSURE = 0.5
-# Three images of four are told apart. In 150 draws of 10 labeled images from
-# a pool's own distribution, chance came no further than 0.71.
+# A-distance at which three of four images are classified correctly. In 150
+# draws of 10 labeled images from the distribution of the pool it was at most
+# 0.71.
 FAR = 1.0
-# Pixels of another light: means half a deviation apart, or one deviation half
-# as large again as the other. In 1,000 draws of 10 images of CIFAR-10, chance
-# made such means 17 times, and never such a deviation.
-LIGHTER = 0.5
-FAINTER = 1.5
-# A teacher that is right half as often as it is sure speaks of something else.
+# Colors differ if the means are half a standard deviation apart, or one
+# deviation is 1.5 times the other. In 1,000 draws of 10 images of CIFAR-10,
+# 17 had such means by chance, and none such a deviation.
+MEAN_SHIFT = 0.5
+DEVIATION_RATIO = 1.5
+# The labeled accuracy is too low if it is less than half the mean confidence.
 FEWEST_LABELED = 10
 RIGHT = 0.5
 JUNK = 0.05
@@ -21,14 +22,14 @@ MOST_NAMES = 10
 
 
 def format_diagnosis(diagnosis):
-    """What a diagnosis found, as sentences; says only what was measured.
+    """Describes a diagnosis in sentences.
 
     Args:
-        diagnosis: What `tfdcu.diagnose` returned.
+        diagnosis: The dict from `tfdcu.diagnose`.
 
     Returns:
-        List of strings: what the teacher makes of the pool, then a sentence
-        with what to do for all that stands out, or that nothing does.
+        List of strings: a summary, then a sentence with advice for each
+        problem, or that no problems were found.
 
     Example:
 
@@ -37,63 +38,64 @@ def format_diagnosis(diagnosis):
     """
     warnings = [
         sentence
-        for say in (wrong, unsure, scarce, colors, far, junk)
-        if (sentence := say(diagnosis))
+        for rule in (wrong, unsure, scarce, colors, far, junk)
+        if (sentence := rule(diagnosis))
     ]
-    return [summary(diagnosis), *(warnings or ["Nothing stands out."])]
+    return [summary(diagnosis), *(warnings or ["No problems were found."])]
 
 
 def summary(found):
-    """What was measured, without a judgment."""
-    beside, apart = "", "."
+    """The measured values in a sentence."""
+    labeled, ending = "", "."
     if found["num_labeled"]:
-        sure = found["labeled_confidence_mean"]
-        beside = f" ({sure:.2f} on {found['num_labeled']:,} labeled)"
+        confidence = found["labeled_confidence_mean"]
+        labeled = f" ({confidence:.2f} on {found['num_labeled']:,} labeled)"
     if found["a_distance"] is not None:
-        apart = f"; A-distance {found['a_distance']:.1f} of 2."
+        ending = f"; A-distance {found['a_distance']:.1f} of 2."
     if found["scarce_classes"] is None:
-        apart += (
-            " Which classes the pool lacks cannot be told by fewer than "
-            f"{found['enough_images']:,} images."
+        ending += (
+            " At least "
+            f"{found['enough_images']:,} images are needed to find classes "
+            "that are missing in the pool."
         )
     return (
         f"On {found['num_images']:,} images of the pool the teacher's mean "
-        f"confidence is {found['confidence_mean']:.2f}{beside}; its choices "
-        f"are as varied as {found['effective_classes']:.1f} classes of "
-        f"{found['num_classes']:,} in equal parts; "
-        f"{percent(found['junk_share'], 1)} are junk{apart}"
+        f"confidence is {found['confidence_mean']:.2f}{labeled}; the "
+        f"effective number of predicted classes is "
+        f"{found['effective_classes']:.1f} of {found['num_classes']:,}; "
+        f"{percent(found['junk_share'], 1)} are junk{ending}"
     )
 
 
 def wrong(found):
-    """A sentence where the teacher does not know the labeled images."""
+    """Advice if the teacher's accuracy on the labeled images is low."""
     accuracy = found["labeled_accuracy"]
     if found["num_labeled"] < FEWEST_LABELED:
         return None
     if accuracy >= RIGHT * found["labeled_confidence_mean"]:
         return None
     return (
-        f"The teacher is right about {percent(accuracy, 1)} of the labeled "
-        "images only. Either its classes come in another order (data.classes), "
-        "or it takes other pixels (data.value_range), or it is no teacher of "
-        "these images."
+        f"The teacher's accuracy on the labeled images is only "
+        f"{percent(accuracy, 1)}. Check the order of its classes "
+        "(data.classes), its pixel range (data.value_range), and that it was "
+        "trained for this task."
     )
 
 
 def unsure(found):
-    """A sentence where the teacher does not know most of the pool."""
+    """Advice if the teacher is unsure of most of the pool."""
     chance = 1 / found["num_classes"]
     median = found["confidence_median"]
     if median >= chance + UNSURE * (1 - chance):
         return None
     return (
         "The teacher is unsure of most of the pool (median confidence "
-        f"{median:.2f}): add images nearer to its classes, or label more."
+        f"{median:.2f}): add images more like its classes, or label more."
     )
 
 
 def scarce(found):
-    """A sentence on classes that the pool lacks."""
+    """Advice if classes are missing in the pool."""
     num, missing = found["num_classes"], found["scarce_classes"]
     if not missing:
         return None
@@ -102,79 +104,79 @@ def scarce(found):
     if len(missing) > MOST_NAMES:
         shown.append(f"and {len(missing) - MOST_NAMES:,} more")
     return (
-        f"{len(missing):,} of {num:,} classes are hardly in the pool, by the "
-        f"teacher's first choice: {', '.join(shown)}. Add images like them, "
-        "or label more of them."
+        f"{len(missing):,} of {num:,} classes are rare in the pool, by the "
+        f"teacher's predictions: {', '.join(shown)}. Add images of them, or "
+        "label more of them."
     )
 
 
 def colors(found):
-    """A sentence where the pool is of another light or tint."""
+    """Advice if the colors of the pool differ from the labeled images'."""
     if found["num_labeled"] < FEWEST_LABELED:
         return None
     pool = found["pixel_mean"], found["pixel_deviation"]
-    beside = found["labeled_pixel_mean"], found["labeled_pixel_deviation"]
-    if not any(map(apart, *pool, *beside)):
+    labeled = found["labeled_pixel_mean"], found["labeled_pixel_deviation"]
+    if not any(map(colors_differ, *pool, *labeled)):
         return None
     return (
-        "The pool is of another light or tint than the labeled images (mean "
-        f"{numbers(pool[0])} and deviation {numbers(pool[1])} of the pixels, "
-        f"{numbers(beside[0])} and {numbers(beside[1])} there): "
-        "data.match_colors=True brings it nearer."
+        "The colors of the pool differ from those of the labeled images (pixel "
+        f"mean {numbers(pool[0])}, labeled {numbers(labeled[0])}; deviation "
+        f"{numbers(pool[1])}, labeled {numbers(labeled[1])}): try "
+        "data.match_colors=True."
     )
 
 
-def apart(mean, deviation, other_mean, other):
-    """Whether a channel's pixels differ from others' in mean or deviation."""
+def colors_differ(mean, deviation, other_mean, other):
+    """Whether the means or deviations of two channels differ much."""
     small, large = sorted((deviation, other))
     return (
-        abs(mean - other_mean) >= LIGHTER * other > 0
-        or large >= FAINTER * small > 0
+        abs(mean - other_mean) >= MEAN_SHIFT * other > 0
+        or large >= DEVIATION_RATIO * small > 0
     )
 
 
 def numbers(values):
-    """[0.61, 0.5] as '0.61, 0.50'."""
+    """Formats [0.61, 0.5] as '0.61, 0.50'."""
     return ", ".join(f"{value:.2f}" for value in values)
 
 
 def far(found):
-    """A sentence where the pool and the labeled images look different."""
+    """Advice if the pool and the labeled images look different."""
     if found["a_distance"] is None or found["a_distance"] < FAR:
         return None
     return (
         "The pool and the labeled images look different in low-level features "
         f"(A-distance {found['a_distance']:.1f} of 2): add images more like "
-        "the labeled ones; alignment makes up for little of it."
+        "the labeled ones; alignment compensates only for little of it."
     )
 
 
 def junk(found):
-    """A sentence where much of the pool teaches nothing."""
+    """Advice if much of the pool is junk."""
     if found["junk_share"] < JUNK:
         return None
     return (
         f"{percent(found['junk_share'], 1)} of the pool is junk: "
         f"{found['flat']:,} flat images, {found['noise']:,} of noise and "
-        f"{found['duplicates']:,} copies among {found['num_images']:,}. Take "
-        "them out."
+        f"{found['duplicates']:,} duplicates of {found['num_images']:,}. "
+        "Remove them."
     )
 
 
 RULES = {
-    "confidence": "those of which the teacher is surest",
-    "balance": "as many of each class as there are, the surest of each",
-    "nnpu": "those most like the labeled images",
-    "diversity": "as many from each region of the features as there are",
-    "random": "drawn at random",
+    "confidence": "by the teacher's confidence",
+    "balance": "by the teacher's confidence, balanced by class",
+    "nnpu": "by similarity to the labeled images",
+    "diversity": "by diversity of the features",
+    "random": "at random",
 }
 
 
 def format_selection(found):
-    """What a selection kept of a pool, as sentences for the notes.
+    """Describes a selection of pool images in sentences.
 
     Args:
-        found: The dict that `tfdcu.select_pool` returned.
+        found: The dict from `tfdcu.select_pool`.
 
     Returns:
         List of strings.
@@ -191,11 +193,11 @@ def format_selection(found):
     rule = RULES.get(found["by"], f"by {found['by']}")
     dropped = ""
     if found["num_dropped"]:
-        dropped = f", after {found['num_dropped']:,} that were junk"
+        dropped = f", without {found['num_dropped']:,} junk images"
     return [
         f"{found['num_kept']:,} of {found['num_images']:,} images of the pool "
         f"({percent(found['share_kept'], 1)}) are kept, {rule}{dropped}: the "
-        f"teacher's mean confidence goes from {before[0]:.2f} to "
-        f"{after[0]:.2f}, and its choices are as varied as {after[1]:.1f} "
-        f"classes in equal parts, before {before[1]:.1f}."
+        f"teacher's mean confidence changes from {before[0]:.2f} to "
+        f"{after[0]:.2f}, the effective number of predicted classes from "
+        f"{before[1]:.1f} to {after[1]:.1f}."
     ]

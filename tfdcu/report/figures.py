@@ -1,4 +1,4 @@
-"""Pictures of a record's rows: what was gained, and at what price."""
+"""Figures of the rows of a record: accuracy and cost."""
 
 from tfdcu.report import style
 from tfdcu.report import units
@@ -7,7 +7,7 @@ from tfdcu.report.rows import is_teacher
 from tfdcu.report.rows import ratio
 from tfdcu.report.rows import title
 
-# Marker and size: files of equal size or speed lie on each other.
+# Marker and size: files may lie on the same point.
 MARKERS = {
     "float32": ("o", 10),
     "float16": ("s", 7),
@@ -27,16 +27,16 @@ BARS = {
 
 
 def accuracy_figure(rows):
-    """Accuracy against file size and against latency, one point a file.
+    """Plots accuracy against file size and latency, one point per file.
 
-    Keras models have no file to hand over and no latency of their own: they
-    stand as horizontal lines. Both horizontal axes are logarithmic.
+    Keras models have no file size and latency: they are horizontal lines. The
+    horizontal axes are logarithmic.
 
     Args:
         rows: The `rows` of a record, see `write_report`.
 
     Returns:
-        The bytes of a PNG file, or None where no file has an accuracy.
+        The bytes of a PNG file, or None if no file has an accuracy.
 
     Example:
 
@@ -46,13 +46,13 @@ def accuracy_figure(rows):
 
 
 def relative_figure(rows):
-    """Macs, parameters, file size and latency as bars beside the teacher's 1.
+    """Plots macs, parameters, size and latency relative to the teacher.
 
     Args:
         rows: The `rows` of a record, see `write_report`.
 
     Returns:
-        The bytes of a PNG file, or None where nothing can be compared.
+        The bytes of a PNG file, or None if nothing can be compared.
 
     Example:
 
@@ -62,7 +62,7 @@ def relative_figure(rows):
 
 
 def color(row):
-    """Blue for the student, dark for the teacher, orange for a baseline."""
+    """Black for the teacher, blue for the student, orange for others."""
     if is_teacher(row):
         return style.BLACK
     return style.BLUE if is_student(row) else style.ORANGE
@@ -126,7 +126,7 @@ def _draw_relative(new_figure, rows):
     panels = figure.subplots(1, len(shown), sharey=True, squeeze=False)[0]
     for axes, key in zip(panels, shown):
         most = max([1.0, *(times[key] or 0 for _, times in bars)])
-        # Room for the words behind the longest bar.
+        # Space for the text right of the longest bar.
         axes.set(title=BARS[key], xlim=(0, 2.1 * most), xlabel="teacher = 1")
         axes.axvline(1, color=style.BLACK, lw=1.1, ls="--")
         axes.grid(False)
@@ -151,7 +151,7 @@ def _bar(axes, place, key, times, tint, most):
         edgecolor="white",
         linewidth=0,
     )
-    # Behind the longest bar and the teacher's line, which cross no letter.
+    # Right of the longest bar and the line of the teacher.
     axes.text(1.05 * most, place, text, va="center", fontsize=8.5)
 
 

@@ -1,4 +1,4 @@
-"""The front of a search as a table and a picture."""
+"""The Pareto front of a search as a table and a figure."""
 
 import textwrap
 
@@ -23,10 +23,10 @@ def front_table(record):
     """The teacher and the fully trained students of a search, as Markdown.
 
     Args:
-        record: What `tfdcu.search` returned.
+        record: The dict from `tfdcu.search`.
 
     Returns:
-        An aligned Markdown table and a paragraph, without a last newline.
+        An aligned Markdown table and notes, without a final newline.
 
     Example:
 
@@ -54,15 +54,15 @@ def front_table(record):
 
 
 def front_figure(record):
-    """Quality against cost: all trials, the front, teacher and choice.
+    """Plots quality against cost: trials, front, teacher and chosen student.
 
-    Hollow points are trials as they were judged, perhaps after a short
-    training; filled ones are students trained in full, those on the front
-    joined by steps. The legend names the trials of the front from left to
-    right. The horizontal axis is logarithmic.
+    Hollow points are trials, possibly with short training; filled points are
+    fully trained students, those on the front connected by steps. The legend
+    lists the trials of the front from left to right. The horizontal axis is
+    logarithmic.
 
     Args:
-        record: What `tfdcu.search` returned.
+        record: The dict from `tfdcu.search`.
 
     Returns:
         The bytes of a PNG file.

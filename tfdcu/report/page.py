@@ -1,4 +1,4 @@
-"""The report of a run: a page with pictures, and the same as Markdown."""
+"""Write the report of a run as HTML and Markdown."""
 
 import base64
 import json
@@ -29,31 +29,29 @@ CAPTIONS = {
     "relative": "Cost relative to the teacher: networks against the Keras "
     "teacher, files against the teacher's float32 file.",
     "training": "Training of the student. At a domain accuracy of 0.5 the "
-    "labeled and unlabeled images cannot be told apart.",
-    "samples": "Some of the images the student learned from.",
+    "features of labeled and unlabeled images are aligned.",
+    "samples": "Some of the training images.",
 }
 
 
 def render(record, workdir, samples=None):
-    """Write `report.html`, `report.md` and `figures/` into a workdir.
+    """Writes `report.html`, `report.md` and `figures/` into a workdir.
 
-    Each file appears whole or not at all, the page last, and equal input gives
-    equal files.
-    The page needs no other file and runs no script; names and notes are
-    shown as text, whatever they hold.
+    Files are written atomically, the page last; equal input gives equal files.
+    The page is a single file without scripts; names and notes are escaped.
 
     Args:
-        record: A record as `write_report` takes it, or the path of one.
-        workdir: A folder, made if needed.
-        samples: Images to show, see `samples_figure`. None keeps the picture
-            of an earlier call in the same workdir.
+        record: A record, see `write_report`, or its path.
+        workdir: A folder, created if needed.
+        samples: Images to show, see `samples_figure`. None keeps the figure of
+            an earlier call in the same workdir.
 
     Returns:
         The path of the page, `workdir/report.html`.
 
     Raises:
-        ValueError: If the record or the samples cannot be used, or the
-            workdir cannot be written.
+        ValueError: If the record or the samples are invalid, or the workdir
+            cannot be written.
         OSError: If the disk fills up.
 
     Example:
@@ -75,7 +73,7 @@ def render(record, workdir, samples=None):
         for name, content in pictures.items()
     }
     contents[workdir / "report.md"] = markdown(record, pictures).encode()
-    # The last: where the page is, the rest is too.
+    # Last, so that if the page exists, the other files do too.
     page = workdir / "report.html"
     contents[page] = html(record, pictures).encode()
     with atomic_write(*contents) as files:
@@ -85,7 +83,7 @@ def render(record, workdir, samples=None):
 
 
 def html(record, pictures):
-    """One page that needs no other file.
+    """The report as a single HTML page.
 
     Args:
         record: A checked record.
@@ -98,7 +96,7 @@ def html(record, pictures):
 
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        # By name the default would take `.jinja` for a safe kind of file.
+        # The default would not escape in a `.jinja` file.
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -129,11 +127,11 @@ def html(record, pictures):
 
 
 def markdown(record, pictures):
-    """The same report as GitHub Markdown; pictures lie in `figures/`.
+    """The report as GitHub Markdown, with figures in `figures/`.
 
     Args:
         record: A checked record.
-        pictures: The names of the pictures, keys of `CAPTIONS`.
+        pictures: Names of the figures, keys of `CAPTIONS`.
 
     Returns:
         The text, a string.
@@ -173,18 +171,18 @@ def _cells(row, rows):
 
 
 def _sections(record):
-    """{heading: {fact: text}}; headings without facts are left out."""
+    """{heading: {name: text}}, without empty sections."""
     seconds = record.get("seconds", {})
     times = {stage: units.duration(value) for stage, value in seconds.items()}
     known = [value for value in seconds.values() if value is not None]
     if len(known) > 1:
-        times["together"] = units.duration(sum(known))
+        times["total"] = units.duration(sum(known))
     classes = record.get("classes", [])
     sections = {
         "Time by stage": times,
         "Channels": channels(record.get("channels", [])),
         "The pool": flat(record.get("diagnosis", {})),
-        "What is kept of the pool": flat(record.get("selection", {})),
+        "Selection of the pool": flat(record.get("selection", {})),
         "Config": flat(record.get("config", {})),
         "Versions": flat(record.get("versions", {})),
         "Skipped files": flat(record.get("skipped", {})),
@@ -196,7 +194,7 @@ def _sections(record):
 
 
 def channels(groups):
-    """What was cut of each group of channels, and why not more, as text."""
+    """Channels of each group before and after pruning, as text."""
     return {
         row["group"]: f"{row['before']} -> {row['after']} in {row['layers']} "
         f"layer{'s' * (row['layers'] != 1)}"
@@ -206,7 +204,7 @@ def channels(groups):
 
 
 def flat(tree, prefix=""):
-    """A nested dict as {"outer.inner": text}; long lists are cut and say so."""
+    """A nested dict as {"outer.inner": text}; long lists are shortened."""
     facts = {}
     for key, value in tree.items():
         if isinstance(value, dict) and value:

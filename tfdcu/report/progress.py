@@ -1,4 +1,4 @@
-"""Progress bars of training and of loops over images, drawn by tqdm."""
+"""Progress bars for training and loops over images, based on tqdm."""
 
 import sys
 
@@ -11,12 +11,12 @@ TEXT = "{n_fmt}/{total_fmt} {unit}, {remaining} left{postfix}"
 class ProgressBar(tqdm):
     """A bar on a terminal; in a log, a line at most every 30 seconds.
 
-    The time left follows from the mean pace so far.
+    The time left is estimated from the mean speed so far.
 
     Args:
-        name: What is being done; each line begins with it.
-        total: How many there are.
-        unit: What is counted. Defaults to `"images"`.
+        name: First part of each line.
+        total: Total number of items.
+        unit: Name of the items. Defaults to `"images"`.
         leave: Whether the finished bar stays on the terminal.
         **options: Other keywords of `tqdm`.
 
@@ -52,7 +52,7 @@ class ProgressBar(tqdm):
             self.print_line()
 
     def print_line(self):
-        """Print a line that stays, above the bar where there is one."""
+        """Prints a permanent line, above the bar if there is one."""
         own = {"bar_format": "{desc}: " + TEXT, "ncols": None}
         line = self.format_meter(**{**self.format_dict, **own})
         if self.is_live:
@@ -63,13 +63,13 @@ class ProgressBar(tqdm):
 
 
 class Progress(keras.callbacks.Callback):
-    """A bar over all epochs, and a line with all metrics at each one's end.
+    """A bar over all epochs, and a line with all metrics after each epoch.
 
-    Pass `verbose=0` to `fit` beside it. The time left counts validation, but
+    Pass `verbose=0` to `fit` with it. The time left includes validation, but
     not the first step, which compiles.
 
     Args:
-        name: What is being trained; each line begins with it.
+        name: First part of each line. Defaults to `"training"`.
 
     Example:
 
@@ -107,6 +107,6 @@ class Progress(keras.callbacks.Callback):
             )
         metrics = (f"{key} {value:.4g}" for key, value in (logs or {}).items())
         self.bar.set_postfix_str(", ".join(metrics), refresh=False)
-        # Not `update(done - n)`, which would add up rounding errors.
+        # Not `update(done - n)`, which would accumulate rounding errors.
         self.bar.n = done
         self.bar.update(0)

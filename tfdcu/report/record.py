@@ -1,4 +1,4 @@
-"""The record of a run, from which the table, pictures and page are made."""
+"""The record of a run, the input of tables, figures and pages."""
 
 import dataclasses
 import json
@@ -28,18 +28,18 @@ SECTIONS = {
 
 @dataclasses.dataclass(kw_only=True)
 class Row:
-    """A model or a file of a run; `None` stands for what does not apply.
+    """A model or a file of a run; `None` if a value does not apply.
 
     Args:
-        name: What it is called, such as `"student"`.
-        format: `"keras"` for a model; of a file `"float32"`, `"float16"`,
-            `"dynamic"` or `"int8"`.
-        accuracy: Fraction of the images that it classifies as labeled.
-        agreement: Fraction of the images of which a file predicts the class
-            that its Keras model does.
-        params, macs: Counts.
-        bytes, gzip_bytes: Sizes of the file.
-        latency_ms: Median time of one inference.
+        name: Name, such as `"student"`.
+        format: `"keras"` for a model; `"float32"`, `"float16"`, `"dynamic"` or
+            `"int8"` for a LiteRT file.
+        accuracy: Fraction of the images that are classified correctly.
+        agreement: Fraction of the images for which a file and its Keras model
+            predict the same class.
+        params, macs: Number of parameters and multiply-accumulates.
+        bytes, gzip_bytes: Size of the file, raw and gzipped.
+        latency_ms: Median time of one inference in milliseconds.
 
     Raises:
         ValueError: If a value is of the wrong type or out of range.
@@ -75,26 +75,25 @@ class Row:
 
 
 def write_report(path, record):
-    """Check a record and write it as JSON, the whole file or none.
+    """Checks a record and writes it as JSON.
 
-    The file is written beside its place and then renamed, so that a run
-    killed meanwhile leaves the old file or the new one. NaN and infinities
-    become null and NumPy numbers plain ones, because JSON knows neither.
+    The file is written atomically. NaN and infinity become null and NumPy
+    numbers become Python numbers.
 
     Args:
-        path: Where the record goes, usually `workdir/report.json`. Missing
-            folders are made.
+        path: File to write, usually `workdir/report.json`. Missing folders are
+            created.
         record: A dict. `rows` is required: a list of at least one flat dict
             with the fields of `Row`. `config`, `versions`, `seconds`,
             `history`, `channels`, `diagnosis`, `selection`, `notes`,
-            `skipped` and `classes` may stand beside it.
+            `skipped` and `classes` are optional.
 
     Returns:
-        The record as it was written: what `read_report(path)` gives back.
+        The record as `read_report(path)` returns it.
 
     Raises:
-        ValueError: If a key is missing or a value is not what it should be,
-            or if the folder cannot be written.
+        ValueError: If a key is missing, a value is invalid, or the folder
+            cannot be written.
         OSError: If the disk fills up.
 
     Example:
@@ -110,10 +109,10 @@ def write_report(path, record):
 
 
 def read_report(path):
-    """Read a record written by `write_report` and check it again.
+    """Reads and checks a record written by `write_report`.
 
     Args:
-        path: A JSON file, or the workdir that holds `report.json`.
+        path: A JSON file, or a workdir with a `report.json`.
 
     Returns:
         The record, a dict.
@@ -132,14 +131,14 @@ def read_report(path):
         record = json.loads(path.read_text("utf-8"))
     except (FileNotFoundError, ValueError) as error:
         raise ValueError(
-            f"The report {path} cannot be read. Expected: a JSON file that "
-            f"`write_report` wrote. Received: {error}"
+            f"The report {path} cannot be read. Expected: a JSON file written "
+            f"by `write_report`. Received: {error}"
         ) from error
     return check_record(plain(record))
 
 
 def check_record(record):
-    """Return the record, or raise a `ValueError` that names what is wrong."""
+    """Returns the record, or raises a `ValueError` if it is invalid."""
     _check(isinstance(record, dict), "a record", "a dict", record)
     rows = record.get("rows")
     _check(rows, "`rows` of a record", "a list of at least one dict", rows)
@@ -170,7 +169,7 @@ def _check(valid, name, expected, received):
 
 
 def plain(value):
-    """The same value in the types of JSON; NaN and infinities become None."""
+    """Converts a value to JSON types; NaN and infinity become None."""
     if isinstance(value, dict):
         return {plain(str(key)): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -178,7 +177,7 @@ def plain(value):
     if hasattr(value, "tolist"):
         return plain(value.tolist())
     if isinstance(value, str):
-        # Names of files need not be UTF-8.
+        # File names may not be UTF-8.
         return value.encode("utf-8", "backslashreplace").decode("utf-8")
     if value is None or isinstance(value, bool):
         return value

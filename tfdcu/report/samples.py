@@ -1,4 +1,4 @@
-"""A picture of the images a run learned from: one band a kind."""
+"""A figure of sample images."""
 
 import numpy as np
 
@@ -9,21 +9,21 @@ ROWS = 2
 
 
 def samples_figure(samples, classes=()):
-    """A few images of each kind, side by side: does the pool look right?
+    """Shows a few labeled and unlabeled images, to check the pool by eye.
 
     Args:
-        samples: Dict of a title and images, for example {"labeled": (images,
-            labels), "unlabeled": images}. Images: (num, height, width,
-            channels), of which the first three are shown, or the first;
-            floats in [0, 1] are shown as they are, any other range is
-            stretched to it. The first 24 are shown. Labels: class indices.
-        classes: Names of the classes, written over labeled images.
+        samples: Dict from title to images, e.g. {"labeled": (images, labels),
+            "unlabeled": images}. Images: (num, height, width, channels), of
+            which the first 24 are shown, with the first three channels or the
+            first one; values outside [0, 1] are rescaled. Labels: class
+            indices.
+        classes: Class names, shown above labeled images.
 
     Returns:
-        The bytes of a PNG file, or None where there are no images.
+        The bytes of a PNG file, or None if there are no images.
 
     Raises:
-        ValueError: If images do not have the shape said above.
+        ValueError: If images have another shape.
 
     Example:
 
@@ -41,7 +41,7 @@ def samples_figure(samples, classes=()):
 def _pictures(title, images):
     if len(images) and images.ndim != 4:
         raise ValueError(
-            f"The samples '{title}' cannot be shown. Expected images of shape "
+            f"The samples '{title}' cannot be shown. Expected: images of shape "
             f"(num, height, width, channels). Received: shape {images.shape}."
         )
     images = images[..., : 3 if images.shape[-1] >= 3 else 1]
@@ -56,7 +56,7 @@ def _draw(new_figure, bands, classes):
     if not bands:
         return None
     heights = [
-        # Inches: a title, then rows of images, each with its class or without.
+        # In inches: the title, and rows of images with or without labels.
         0.45 + -(-len(images) // COLUMNS) * (0.85 if labels is None else 1.0)
         for _, images, labels in bands
     ]
@@ -81,7 +81,7 @@ def _draw_band(part, band, classes):
             cmap="gray" if gray else None,
             vmin=0,
             vmax=1,
-            # Pixels of small images as they are, large images smoothed.
+            # Small images unsmoothed, so that pixels are visible.
             interpolation="nearest" if len(image) < 100 else "antialiased",
         )
         if labels is not None:

@@ -1,22 +1,22 @@
-"""A picture of how much each group of channels matters."""
+"""A figure of the sensitivity of each group of channels."""
 
 from tfdcu.report import style
 
 
 def sensitivity_figure(record, most=60):
-    """One row a group: how far the outputs move when it alone is cut.
+    """Plots the change of the outputs when a single group is pruned.
 
-    The horizontal axis is the divergence from the model's own outputs, in
-    nats, logarithmic; one dot for each share that was cut. Groups stand in
-    the order of the model, from the top.
+    One row per group, in the order of the model, from the top. The horizontal
+    axis is the divergence from the outputs of the model, in nats, logarithmic;
+    one point for each share of pruned channels.
 
     Args:
-        record: What `tfdcu.pruning.sensitivity` returned, or its file.
-        most: Of more groups than this, those that matter most are shown.
-            Default 60.
+        record: The dict from `tfdcu.pruning.sensitivity`.
+        most: Largest number of groups; if there are more, the most sensitive
+            ones are shown. Defaults to 60.
 
     Returns:
-        The bytes of a PNG file, or None where there are no groups.
+        The bytes of a PNG file, or None if there are no groups.
 
     Example:
 
@@ -25,12 +25,12 @@ def sensitivity_figure(record, most=60):
     return style.draw(_draw, record, most)
 
 
-# Below this a divergence is rounding, not an effect.
+# Smaller divergences are rounding errors.
 FLOOR = 1e-7
 
 
 def shown(record, most):
-    """The groups of the picture, in the model's order."""
+    """The groups to show, in the order of the model."""
     rows = record["groups"]
     ranked = sorted(rows, key=lambda row: max(row["divergence"]), reverse=True)
     names = {row["group"] for row in ranked[:most]}

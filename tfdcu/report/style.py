@@ -1,9 +1,9 @@
-"""One look for all pictures: colors, sizes, and how they become PNG."""
+"""The common style of all figures."""
 
 import io
 
-# Okabe and Ito's palette, told apart with any kind of color vision; the
-# pictures also differ in marker or dash, so that they survive gray printing.
+# The colorblind-safe palette of Okabe and Ito. Lines also differ in marker or
+# dash, for grayscale prints.
 BLACK = "#333333"
 BLUE = "#0072B2"
 ORANGE = "#E69F00"
@@ -41,13 +41,13 @@ SETTINGS = {
 
 
 def draw(function, *args):
-    """Call a function that draws, in this style, and return PNG bytes.
+    """Calls a function that draws a figure, and returns PNG bytes.
 
     Args:
-        function: `function(new_figure, *args)` draws on the figure that
-            `new_figure(width, height)`, in inches, returns. It may return
-            None to say that there is nothing to draw.
-        *args: Passed on.
+        function: `function(new_figure, *args)` makes a figure with
+            `new_figure(width, height)`, in inches, draws on it and returns it,
+            or returns None if there is nothing to draw.
+        *args: Arguments of `function`.
 
     Returns:
         The bytes of a PNG file, or None. Equal input gives equal bytes.
@@ -65,7 +65,7 @@ def draw(function, *args):
         figure = function(new_figure, *args)
         if figure is None:
             return None
-        # What stands around the axes finds its place in two rounds.
+        # The constrained layout needs two passes.
         figure.draw_without_rendering()
         content = io.BytesIO()
         figure.savefig(content, format="png", metadata={"Software": None})
@@ -73,7 +73,7 @@ def draw(function, *args):
 
 
 def plain_log(axis, span):
-    """Show 30 instead of 3x10^1 on a logarithmic axis.
+    """Shows 30 instead of 3x10^1 on a logarithmic axis.
 
     Args:
         axis: `axes.xaxis` or `axes.yaxis`, set to a logarithmic scale.

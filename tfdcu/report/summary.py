@@ -1,4 +1,4 @@
-"""The run in one sentence, with nothing chosen by its result on the test."""
+"""The result of a run in one or two sentences."""
 
 from tfdcu.report import units
 from tfdcu.report.rows import is_student
@@ -8,12 +8,12 @@ from tfdcu.report.rows import teacher_row
 
 
 def headline(rows):
-    """What the student keeps and what it saves, in one or two sentences.
+    """The accuracy and the savings of the student in one or two sentences.
 
-    It speaks of the student's smallest file, and all its numbers are of that
-    one file; without a file, of the Keras student. Size and latency are
-    compared with the teacher's float32 file. Where there is a labels-only
-    baseline, a second sentence says what it reached.
+    All numbers are of the student's smallest file, which is not chosen by its
+    test accuracy; without a file, of the Keras student. Size and latency are
+    compared with the teacher's float32 file. A second sentence gives the
+    accuracy of the labels-only baseline, if there is one.
 
     Args:
         rows: The `rows` of a record, see `write_report`.
@@ -28,7 +28,7 @@ def headline(rows):
     """
     students = [row for row in rows if is_student(row)]
     if not students:
-        return "This record holds no student."
+        return "This record has no student."
     files = [
         row for row in students if row["bytes"] and row["format"] != "keras"
     ]
@@ -37,7 +37,7 @@ def headline(rows):
     subject = "The student" + ("" if kind == "keras" else f"'s {kind} file")
     clauses = [*_accuracy(student, rows), *_savings(student, rows)]
     if not clauses:
-        return f"{subject} was made; nothing about it was measured."
+        return f"{subject} was made, but not measured."
     sentences = [f"{subject} {_join(clauses)}."]
     for row in rows:
         if not is_student(row) and not is_teacher(row) and row["accuracy"]:

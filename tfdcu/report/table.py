@@ -1,4 +1,4 @@
-"""The rows of a record as text: for a terminal and for GitHub Markdown."""
+"""The rows of a record as plain text and as a GitHub Markdown table."""
 
 import re
 
@@ -23,16 +23,16 @@ COMPARED = ("macs", "params", "bytes", "latency_ms")
 def table(rows):
     """Rows of a record as aligned plain text, at most 100 columns wide.
 
-    For the end of a run on a terminal. Under the table stands, for each row
-    that is not the teacher's, how it compares with the teacher: Keras models
-    with the Keras teacher, LiteRT files with the teacher's float32 file.
+    For a terminal. Below the table each row is compared with the teacher:
+    Keras models with the Keras teacher, LiteRT files with the teacher's
+    float32 file.
 
     Args:
         rows: The `rows` of a record, see `write_report`.
 
     Returns:
-        The text, several lines without a last newline. Names that do not fit
-        are cut with an ellipsis.
+        The text, without a final newline. Long names are shortened with an
+        ellipsis.
 
     Example:
 
@@ -59,13 +59,13 @@ def table(rows):
 
 
 def markdown_table(rows):
-    """Rows of a record as a GitHub Markdown table, the comparisons inside.
+    """Rows of a record as a GitHub Markdown table with comparisons.
 
     Args:
         rows: The `rows` of a record, see `write_report`.
 
     Returns:
-        The table, several lines without a last newline.
+        The table, without a final newline.
 
     Example:
 
@@ -79,7 +79,7 @@ def markdown_table(rows):
 
 
 def joined_cells(row, rows):
-    """Each cell of a row behind its name, with its comparison in brackets."""
+    """The cells of a row, with comparisons in parentheses."""
     against = comparison(row, rows)
     cells = []
     for key, (_, show) in COLUMNS.items():
@@ -89,7 +89,7 @@ def joined_cells(row, rows):
 
 
 def comparison(row, rows):
-    """{key: words such as '4.1x smaller'} of one row against the teacher."""
+    """{key: text such as '4.1x smaller'} of a row relative to the teacher."""
     if is_teacher(row):
         return {}
     said = {key: units.compared(key, ratio(row, rows, key)) for key in COMPARED}
@@ -97,7 +97,7 @@ def comparison(row, rows):
 
 
 def escape(text):
-    """Text that Markdown shows as it is: no markup, no link, one line."""
+    """Escapes text for Markdown: no markup, no links, one line."""
     text = " ".join(str(text).split())
     text = re.sub(r"([\\`*_{}\[\]#!|~$]|:(?=//))", r"\\\1", text)
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,4 +1,4 @@
-"""Pictures of a record's history: how the training went."""
+"""A figure of the training history of a record."""
 
 from tfdcu.report import style
 
@@ -15,25 +15,24 @@ SCORES = {
     "val_agreement": ("agreement", style.GREEN, "-."),
     "accuracy": ("in training", style.BLUE, ":"),
 }
-DIALS = {
+DOMAIN = {
     "domain_accuracy": ("in training", style.PURPLE, "-"),
     "val_domain_accuracy": ("validation", style.BLACK, "--"),
 }
 
 
 def training_figure(history):
-    """The loss and its terms, the domain classifier's dial, the scores.
+    """Plots the loss and its terms, the domain accuracy and the accuracies.
 
-    The dial is the domain classifier's accuracy: at 0.5 it cannot tell the
-    two pools apart, they are aligned. Epochs without a value are gaps.
+    At a domain accuracy of 0.5 the features of labeled and unlabeled images
+    are aligned. Epochs without a value are gaps.
 
     Args:
-        history: The `history` of a record: {"student": {metric: [value an
-            epoch]}, "baseline": {...}}, each of them optional. Metrics that
-            are not there are left out.
+        history: The `history` of a record: {"student": {metric: [one value per
+            epoch]}, "baseline": {...}}; all keys are optional.
 
     Returns:
-        The bytes of a PNG file, or None where there is nothing to draw.
+        The bytes of a PNG file, or None if there is nothing to draw.
 
     Example:
 
@@ -49,7 +48,7 @@ def _draw(new_figure, history):
         (draw, lines)
         for draw, lines in (
             (_draw_losses, _found(student, TERMS)),
-            (_draw_dial, _found(student, DIALS)),
+            (_draw_domain, _found(student, DOMAIN)),
             (_draw_scores, _scores(student, baseline)),
         )
         if lines
@@ -62,13 +61,13 @@ def _draw(new_figure, history):
     ):
         for values, name, color, dash in lines:
             _draw_line(axes, values, name, color, dash)
-        _whole_epochs(axes)
+        _set_epoch_ticks(axes)
         draw(axes, lines)
     return figure
 
 
 def _curves(metrics):
-    """Metrics as lists of floats, null as NaN; those all NaN are dropped."""
+    """Metrics as lists of floats with NaN for None, without all-NaN ones."""
     nan = float("nan")
     floats = {
         name: [nan if value is None else float(value) for value in values]
@@ -82,14 +81,14 @@ def _curves(metrics):
 
 
 def _aligned(curves):
-    """The curves, but not those of an alignment that there was not.
+    """Drops the curves of alignment if it was off.
 
-    Its loss is then 0 throughout, and the dial stands at 0.5.
+    The align loss is 0 then, and the domain accuracy 0.5.
     """
     if any(curves.get("align", [1.0])):
         return curves
-    unread = {"align", *DIALS}
-    return {key: curve for key, curve in curves.items() if key not in unread}
+    unused = {"align", *DOMAIN}
+    return {key: curve for key, curve in curves.items() if key not in unused}
 
 
 def _found(curves, wanted):
@@ -109,7 +108,7 @@ def _scores(student, baseline):
 
 def _draw_line(axes, values, name, color, dash):
     epochs = range(1, len(values) + 1)
-    # A single epoch has no line to see.
+    # A single epoch needs a marker to be visible.
     marker = "o" if len(values) == 1 else None
     look = {"linestyle": dash, "color": color, "marker": marker}
     axes.plot(epochs, values, label=name, **look)
@@ -124,7 +123,7 @@ def _draw_losses(axes, lines):
     _legend(axes)
 
 
-def _draw_dial(axes, lines):
+def _draw_domain(axes, lines):
     axes.axhline(0.5, color=style.GRAY, lw=1.2, ls="--", label="0.5: aligned")
     low = min([0.4, *(v for line in lines for v in line[0] if v == v)])
     axes.set(ylim=(max(low - 0.02, 0), 1.02))
@@ -137,7 +136,7 @@ def _draw_scores(axes, lines):
     _legend(axes)
 
 
-def _whole_epochs(axes):
+def _set_epoch_ticks(axes):
     from matplotlib.ticker import MaxNLocator
 
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
@@ -145,7 +144,7 @@ def _whole_epochs(axes):
 
 
 def _legend(axes):
-    """Under the axes, where no curve can run through it."""
+    """Puts the legend below the axes, where it hides no curve."""
     axes.legend(
         loc="upper center",
         bbox_to_anchor=(0.5, -0.2),

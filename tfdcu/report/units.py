@@ -1,4 +1,4 @@
-"""Numbers as people read them: units, per cent, and times the teacher."""
+"""Format numbers with units, as percentages and as ratios."""
 
 MISSING = "–"
 COMPARED = {
@@ -11,7 +11,7 @@ COMPARED = {
 
 
 def percent(fraction, digits=2):
-    """0.9817 as '98.17 %'; never rounds what is below 1 up to 100 %."""
+    """Formats 0.9817 as '98.17 %'; rounds numbers below 1 to below 100 %."""
     if fraction is None:
         return MISSING
     value = round(100 * fraction, digits)
@@ -21,11 +21,11 @@ def percent(fraction, digits=2):
 
 
 def count(value):
-    """1234567 as '1.23 M': three significant digits and k, M, G or T."""
+    """Formats 1234567 as '1.23 M': three digits and k, M, G or T."""
     if value is None:
         return MISSING
     for unit in ("", " k", " M", " G"):
-        # 999.5 would show as 1000 with three digits.
+        # 999.5 would be rounded to 1000.
         if value < 999.5:
             return _three_digits(value, whole=not unit) + unit
         value /= 1000
@@ -33,7 +33,7 @@ def count(value):
 
 
 def size(num_bytes):
-    """1234567 as '1,235 kB', of 1000 bytes each."""
+    """Formats 1234567 as '1,235 kB', with 1000 bytes per kB."""
     if num_bytes is None:
         return MISSING
     value = num_bytes / 1000
@@ -41,12 +41,12 @@ def size(num_bytes):
 
 
 def milliseconds(value):
-    """0.1234 as '0.123 ms'."""
+    """Formats 0.1234 as '0.123 ms'."""
     return MISSING if value is None else f"{_three_digits(value)} ms"
 
 
 def duration(seconds):
-    """75 as '1 min 15 s'; hours show minutes, less than 10 s one decimal."""
+    """Formats 75 as '1 min 15 s', 3660 as '1 h 1 min', 1.23 as '1.2 s'."""
     if seconds is None:
         return MISSING
     if seconds < 9.95:
@@ -59,7 +59,7 @@ def duration(seconds):
 
 
 def compared(key, times):
-    """A ratio to the teacher in words: 0.25 of its bytes is '4.0x smaller'."""
+    """Formats a ratio to the teacher: 0.25 of `bytes` as '4.0x smaller'."""
     if times is None:
         return None
     less, more, same = COMPARED[key]
@@ -70,7 +70,7 @@ def compared(key, times):
 
 
 def multiple(factor):
-    """4.13 as '4.1x', 15.97 as '16x', 1.04 as '1.04x'."""
+    """Formats 4.13 as '4.1x', 15.97 as '16x', 1.04 as '1.04x'."""
     if factor >= 9.95:
         return f"{factor:,.0f}x"
     return f"{factor:.2f}x" if factor < 1.095 else f"{factor:.1f}x"

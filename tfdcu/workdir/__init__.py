@@ -1,1 +1,1 @@
-"""The folder of a run: whole files, resuming, and what tells runs apart."""
+"""The folder of a run: atomic files, resuming and fingerprints."""

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Atomic writes: files appear complete or not at all."""
 
 import errno
 import os
@@ -8,25 +8,24 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
-# `.<name>.<machine>-<process>.tmp`, perhaps with an ending.
+# `.<name>.<machine>-<process>.tmp`, with an optional ending.
 TEMPORARY = re.compile(r"\..+\.(\w*)-(\d+)\.tmp(\.[a-z0-9.]+)?")
 MACHINE = re.sub(r"\W", "_", platform.node())
-# A writer of which nothing is known has this long, in seconds, for a file.
+# Age in seconds at which files of other machines count as left behind.
 PATIENCE = 3600
 
 
 @contextmanager
 def atomic_write(*paths):
-    """Writes files beside their places and renames them together at the end.
+    """Writes temporary files and renames them together at the end.
 
-    Inside the block every path has a temporary file in its folder. When the
-    block ends well the temporary files are renamed in order, so the presence of
-    the last path means that the others are there too. When it ends in any
-    error, `KeyboardInterrupt` included, the temporary files are deleted and
-    whatever lay at the paths before is as it was.
+    Inside the block every path has a temporary file in its folder. At the end
+    of the block the temporary files are renamed in order, so if the last path
+    exists, the others do too. After any error, `KeyboardInterrupt` included,
+    the temporary files are deleted and existing files are unchanged.
 
     Args:
-        *paths: The files to write; missing folders are created.
+        *paths: Files to write; missing folders are created.
 
     Yields:
         The temporary files as a list of `Path`, in the order of `paths`.
@@ -59,8 +58,8 @@ def atomic_write(*paths):
             raise
         raise OSError(
             error.errno,
-            f"The disk filled up while '{paths[-1]}' was written; nothing was "
-            "left behind. Expected: enough free space for the whole file. "
+            f"The disk filled up while '{paths[-1]}' was written; no partial "
+            "file is left. Expected: enough free space for the file. "
             f"Received: {error}",
         ) from error
     finally:
@@ -70,15 +69,15 @@ def atomic_write(*paths):
 
 @contextmanager
 def with_ending(temporary, ending):
-    """A temporary file for those who insist on how a file's name ends.
+    """A temporary file with an ending that a writer requires.
 
     Args:
         temporary: One of the temporary files of `atomic_write`.
-        ending: How the name must end, such as `".weights.h5"`.
+        ending: Required end of the name, such as `".weights.h5"`.
 
     Yields:
-        The `Path` to write; it takes the place of `temporary` when the block
-        ends well, and is deleted otherwise.
+        The `Path` to write. It replaces `temporary` at the end of the block,
+        and is deleted after an error.
     """
     named = temporary.with_name(f"{temporary.name}{ending}")
     try:
@@ -89,13 +88,13 @@ def with_ending(temporary, ending):
 
 
 def remove_temporary(folder):
-    """Delete what killed writers of `atomic_write` left under a folder.
+    """Deletes temporary files left by killed processes under a folder.
 
-    What another process may still be writing stays: one that lives, or, on
-    another machine, one that wrote within the last hour.
+    Files that another process may still write are kept: those of a running
+    process, or, on another machine, those changed within the last hour.
 
     Args:
-        folder: Path; this process is not writing in it.
+        folder: Path to which this process is not writing.
     """
     for path in Path(folder).rglob(".*.tmp*"):
         found = TEMPORARY.fullmatch(path.name)
@@ -104,16 +103,16 @@ def remove_temporary(folder):
 
 
 def _may_be_written(path, machine, process):
-    # Elsewhere signal 0 is not one that does nothing.
+    # Only on POSIX does signal 0 do nothing.
     if machine == MACHINE and os.name == "posix":
-        return process != os.getpid() and _lives(process)
+        return process != os.getpid() and _is_running(process)
     try:
         return time.time() - path.stat().st_mtime < PATIENCE
     except FileNotFoundError:
         return False
 
 
-def _lives(process):
+def _is_running(process):
     try:
         os.kill(process, 0)
     except ProcessLookupError:
@@ -140,5 +139,5 @@ def _remove(temporary):
     try:
         temporary.unlink(missing_ok=True)
     except NotADirectoryError:
-        # A parent is a file: nothing was created there.
+        # A parent is a file, so no temporary file was created.
         return

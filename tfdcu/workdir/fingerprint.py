@@ -1,4 +1,4 @@
-"""What makes a run another run: its sources, its models, its versions."""
+"""Fingerprints of arguments and models, and versions of packages."""
 
 import hashlib
 import json
@@ -23,7 +23,7 @@ PACKAGES = (
 
 
 def versions():
-    """Dict from package to its installed version, Python's own included."""
+    """Dict from package to installed version, including Python's."""
     found = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
@@ -34,14 +34,13 @@ def versions():
 
 
 def fingerprint_of(value):
-    """Anything a run is given, as JSON that is the same for the same content.
+    """Describes any argument of a run as JSON; equal content is equal JSON.
 
-    Numbers and strings stand for themselves, arrays for their content. What
-    can only be known by reading it through, such as a live dataset, is named
-    by its type and shape; functions by their name and the name of their source
-    file, objects by their name and config, if they have one. So a function
-    that was edited, or given other values by a closure, counts as the same:
-    give it another name when it does something else.
+    Numbers and strings are kept, arrays are hashed. Datasets are described by
+    their element spec, functions by their name and the name of their source
+    file, objects by their class and config if they have one. So a function
+    that was edited or has other values in its closure counts as the same:
+    rename it when it changes.
     """
     if isinstance(value, np.generic):
         value = value.item()
@@ -64,24 +63,24 @@ def fingerprint_of(value):
         array = np.ascontiguousarray(value)
         digest = hashlib.sha256(array.tobytes()).hexdigest()
         return f"array {array.shape} {array.dtype} {digest[:16]}"
-    # An address is another in each process.
+    # Addresses differ between processes.
     return re.sub(r" at 0x[0-9a-f]+", "", str(value))
 
 
-# Numbers and build notes that Keras writes per object and per process.
+# Keys of a Keras config that differ between objects and processes.
 VOLATILE = {"shared_object_id", "build_config", "compile_config"}
 
 
 def fingerprint(model):
     """SHA-256 over a model's architecture and weights.
 
-    Use it to tell whether two runs, or two stages of one, speak of the same
-    model. It is the same after saving and loading, in another process and
-    whether or not the model is compiled, and differs when a layer, its
-    name, or a bit of a weight differs. The optimizer does not count.
+    Use it to check whether two runs, or two stages of one, use the same model.
+    It does not change by saving and loading, in another process or by
+    compiling, and changes with any layer, layer name or bit of a weight. The
+    optimizer is ignored.
 
     Args:
-        model: a built `keras.Model` with a config.
+        model: A built `keras.Model` with a config.
 
     Returns:
         64 hexadecimal digits.
@@ -94,7 +93,9 @@ def fingerprint(model):
     """
     config = keras.saving.serialize_keras_object(model)
     digest = hashlib.sha256()
-    digest.update(json.dumps(_steady(config), sort_keys=True).encode())
+    digest.update(
+        json.dumps(_without_volatile(config), sort_keys=True).encode()
+    )
     for variable in model.weights:
         value = np.ascontiguousarray(variable.numpy())
         digest.update(f"{value.dtype}{value.shape}".encode())
@@ -102,13 +103,13 @@ def fingerprint(model):
     return digest.hexdigest()
 
 
-def _steady(value):
+def _without_volatile(value):
     if isinstance(value, dict):
         return {
-            str(key): _steady(item)
+            str(key): _without_volatile(item)
             for key, item in value.items()
             if key not in VOLATILE
         }
     if isinstance(value, (list, tuple)):
-        return [_steady(item) for item in value]
+        return [_without_volatile(item) for item in value]
     return value

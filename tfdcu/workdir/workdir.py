@@ -1,4 +1,4 @@
-"""The run directory: what run it holds, what is done, how long it took."""
+"""The folder of one run: its config, results and times."""
 
 import contextlib
 import json
@@ -11,7 +11,7 @@ from tfdcu.workdir.atomic import atomic_write
 from tfdcu.workdir.atomic import remove_temporary
 from tfdcu.workdir.atomic import with_ending
 
-# What a run leaves that a later start takes up.
+# Results that a resumed run reuses.
 RESULTS = (
     "pruned.keras",
     "student.keras",
@@ -26,30 +26,30 @@ RESULTS = (
 
 
 class Workdir:
-    """A folder that holds one run, and knows which.
+    """The folder of one run.
 
-    The first file in it is `config.json`, with the run's config and the
-    versions it started under; a folder that holds another run, or results
-    without a config, is refused. Every file appears whole or not at all; what
-    a killed start was about to write is cleared away.
+    Its first file, `config.json`, holds the config and the package versions
+    with which the run was started. A folder with another run, or with results
+    but no config, is refused. Files are written atomically; temporary files of
+    a killed run are deleted.
 
     Args:
-        path: The folder; created when missing.
-        config: Dict that can be written as JSON; what makes a run another.
+        path: The folder; created if missing.
+        config: Dict that can be written as JSON; identifies the run.
         versions: Dict from package to version.
-        custom_objects: Dict from name to class, of layers in the run's models
-            that Keras does not know. Defaults to `None`, no such layers.
+        custom_objects: Dict from name to class, for custom layers of the run's
+            models. Defaults to `None`.
 
     Raises:
-        ValueError: If the folder cannot be written, holds a run of another
-            config (the message names the fields that differ) or results that
-            are not of a run.
+        ValueError: If the folder cannot be written, or holds a run with
+            another config (the message names the fields that differ) or files
+            that are not of a run.
 
     Attributes:
         path: `Path` of the folder.
-        config: The config, as it is in JSON.
-        versions: Dict of the versions the run was started under.
-        keep_time: Function that writes what the stage has taken so far.
+        config: The config as read back from JSON.
+        versions: Dict of the versions with which the run was started.
+        keep_time: Function that saves the seconds of the current stage so far.
     """
 
     def __init__(self, path, config, versions, custom_objects=None):
@@ -59,7 +59,7 @@ class Workdir:
         self.versions = self.claim(self.config, versions)
 
     def claim(self, config, versions):
-        """Write `config.json`, or compare with the one that is there."""
+        """Writes `config.json`, or compares `config` with the existing file."""
         file = self.path / "config.json"
         if not file.exists():
             self.refuse_foreign([r for r in RESULTS if self.holds(r)])
@@ -73,7 +73,7 @@ class Workdir:
         fields = diff(there, config)
         if fields:
             raise ValueError(
-                "The workdir holds a run of another config. Expected: the "
+                "The workdir holds a run with another config. Expected: the "
                 f"same config as in {file}, or another workdir. Received: "
                 + "; ".join(fields)
             )
@@ -81,7 +81,7 @@ class Workdir:
         return started_under
 
     def refuse_foreign(self, found):
-        """Raise if there are files that no run of this folder wrote."""
+        """Raises if there are files that are not of a run."""
         if found:
             raise ValueError(
                 "The workdir holds files that are not of a run. Expected: an "
@@ -90,16 +90,16 @@ class Workdir:
             )
 
     def holds(self, name):
-        """Whether a file or folder of that name is there."""
+        """Whether a file or folder of this name exists."""
         return (self.path / name).exists()
 
     def write_json(self, name, value):
-        """Write a JSON file into the folder."""
+        """Writes a JSON file into the folder."""
         with atomic_write(self.path / name) as (beside,):
             beside.write_text(json.dumps(value, indent=2) + "\n", "utf-8")
 
     def read_json(self, name, default=None):
-        """A JSON file of the folder, or `default` when it is not there."""
+        """Reads a JSON file of the folder; `default` if it does not exist."""
         file = self.path / name
         if not file.exists():
             return default
@@ -121,20 +121,20 @@ class Workdir:
         self.write_json(name, value)
 
     def cached_json(self, name, make):
-        """A JSON file of the folder, made by `make()` unless it is there."""
+        """Reads a JSON file; writes `make()` first if it does not exist."""
         if not self.holds(name):
             self.write_json(name, make())
         return self.read_json(name)
 
     def model(self, name, make):
-        """The model `<name>.keras`, made and saved unless it is there.
+        """Loads `<name>.keras`; makes and saves the model if it is missing.
 
         Args:
-            name: File name without its end.
+            name: File name without its suffix.
             make: Function without arguments that returns the model.
 
         Returns:
-            A `keras.Model`, always read from the file.
+            A `keras.Model`, always loaded from the file.
         """
         file = self.path / f"{name}.keras"
         if not file.exists():
@@ -148,10 +148,10 @@ class Workdir:
 
     @contextlib.contextmanager
     def stage(self, name):
-        """Add the seconds inside the block to `seconds.json`.
+        """Adds the seconds spent in the block to `seconds.json`.
 
-        They are written at its end, and inside it by `keep_time`, for a kill
-        lets nothing come to its end.
+        Written at the end of the block, and inside it by `keep_time`, in case
+        the process is killed.
         """
         before, start = self.seconds(), time.monotonic()
 
@@ -166,26 +166,26 @@ class Workdir:
             keep_time()
 
     def seconds(self):
-        """Dict from stage to seconds, over all starts of the run.
+        """Dict from stage to seconds, summed over all starts of the run.
 
-        Of a start that was killed, up to its last `keep_time`.
+        A killed start counts up to its last `keep_time`.
         """
         return self.read_json("seconds.json", {})
 
 
 def save_model(model, path):
-    """Save a `.keras` file, whole or not at all."""
+    """Saves a `.keras` file atomically."""
     with atomic_write(path) as (beside,), with_ending(beside, ".keras") as file:
         model.save(file)
 
 
 def diff(first, second, prefix=""):
-    """Sentences naming the leaves in which two nested dicts differ."""
-    found = []
+    """Messages that name the leaves in which two nested dicts differ."""
+    messages = []
     for key in sorted({*first, *second}):
-        one, two = first.get(key), second.get(key)
-        if isinstance(one, dict) and isinstance(two, dict):
-            found += diff(one, two, f"{prefix}{key}.")
-        elif one != two:
-            found.append(f"{prefix}{key} is {two!r}, there {one!r}")
-    return found
+        old, new = first.get(key), second.get(key)
+        if isinstance(old, dict) and isinstance(new, dict):
+            messages += diff(old, new, f"{prefix}{key}.")
+        elif old != new:
+            messages.append(f"{prefix}{key} is {new!r}, was {old!r}")
+    return messages

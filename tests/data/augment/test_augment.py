@@ -30,7 +30,7 @@ EVERY = pytest.mark.parametrize(
 
 
 @EVERY
-def test_a_pure_function_of_the_id_the_number_and_the_seed(name):
+def test_pure_function_of_id_number_and_seed(name):
     first = views(name, 1, 2)
     np.testing.assert_array_equal(first, views(name, 1, 2))
     assert not np.array_equal(first, views(name, 1, 3))
@@ -48,7 +48,7 @@ def test_each_image_of_a_callable_has_a_seed_of_its_own():
     assert len(np.unique(views(noise)[:, 0, 0, 0])) == 200
 
 
-def test_seeds_of_views_do_not_meet():
+def test_seeds_of_views_differ():
     ids, numbers = np.int64([0, 1, 2**40]), np.int64([0, 1, 2**32 - 1])
     seeds = {
         tuple(pair)
@@ -71,7 +71,7 @@ def test_unknown_name():
     assert augment.resolve(None) is None
 
 
-def test_several_are_applied_in_order_each_with_its_own_seeds():
+def test_augmentations_are_applied_in_order_with_own_seeds():
     ids = tf.range(200, dtype=tf.int64)
     seeds = augment.view_seeds(ids, ids, 3)
     names = ["flip_crop", "flip_crop", "color"]
@@ -86,7 +86,7 @@ def test_several_are_applied_in_order_each_with_its_own_seeds():
     np.testing.assert_array_equal(views(("flip_crop",)), alone)
 
 
-def test_streams_of_seeds_do_not_meet():
+def test_streams_of_seeds_differ():
     ids = np.arange(50)
     seeds = augment.view_seeds(ids, ids * 0 + 1, 2)
     every = [augment.stream(seeds, number).numpy() for number in range(-3, 5)]
@@ -94,7 +94,7 @@ def test_streams_of_seeds_do_not_meet():
     np.testing.assert_array_equal(every[3], seeds)
 
 
-def test_colors_know_the_range():
+def test_colors_use_the_value_range():
     wide = augment.resolve("color", (-3.0, 5.0))
     ids = tf.range(200, dtype=tf.int64)
     seeds = augment.view_seeds(ids, ids, 0)
@@ -105,7 +105,7 @@ def test_colors_know_the_range():
 @pytest.mark.parametrize(
     "name", ["colr", (), ("shift", "mixup"), ("shift", None), 3, (("shift",),)]
 )
-def test_what_is_no_augmentation_is_refused(name):
+def test_unknown_augmentations_are_refused(name):
     known = "'color', 'flip_crop', 'shift'"
     with pytest.raises(ValueError, match=f"Unknown.*{known}.*tuple.*Received"):
         augment.resolve(name)

@@ -1,4 +1,4 @@
-"""Colors: the affine map by hand, and the same bits in any batch."""
+"""Color jitter: the affine map, and the same bits in any batch."""
 
 import numpy as np
 import pytest
@@ -53,7 +53,7 @@ def test_brightness_contrast_saturation_and_hue(channels, value_range):
     assert (changed > 0.01 * span).all()
 
 
-def test_gray_stays_gray_and_black_without_contrast_black():
+def test_gray_stays_gray_and_black_stays_black():
     gray = np.repeat(tiny.images(40, size=12), 3, -1)
     views = colored(gray)
     np.testing.assert_allclose(views, views[..., :1] + 0 * views, atol=1e-6)

@@ -1,4 +1,4 @@
-"""Moves: each view is one of all that there may be."""
+"""Shifts, flips and zooms compared with NumPy."""
 
 import numpy as np
 
@@ -25,7 +25,7 @@ def test_flip_crop_gives_shifted_mirrored_reflections():
         assert any(np.array_equal(view, one) for one in found)
 
 
-def test_shift_gives_shifts_on_the_papers_color():
+def test_shift_fills_with_the_background():
     for image, view in zip(IMAGES, views("shift"), strict=True):
         paper = {"constant_values": image.min()}
         found = candidates(image, 2, "constant", False, **paper)
@@ -53,7 +53,7 @@ def test_zoom_stretches_both_axes_alike_about_the_center():
     assert abs(logs - np.linspace(-1, 1, 2000)).max() < 0.08
 
 
-def test_zoom_reflects_at_the_border_and_knows_no_left_and_right():
+def test_zoom_reflects_at_the_border_and_commutes_with_flips():
     seen = views("zoom")
     assert seen.min() >= IMAGES.min() and seen.max() <= IMAGES.max()
     flipped = views("zoom", images=IMAGES[:, :, ::-1])

@@ -1,4 +1,4 @@
-"""Mixes of known images by hand."""
+"""Mixup and CutMix computed by hand."""
 
 import numpy as np
 import pytest
@@ -43,7 +43,7 @@ def test_cutmix_fills_a_box(draws, box):
     np.testing.assert_array_equal(views, expected)
 
 
-def test_the_share_of_the_box_is_uniform_but_for_the_border():
+def test_the_area_of_the_box_is_uniform_before_clipping():
     draws = np.random.default_rng(1).random((20_000, 4)).astype("float32")
     # In the middle no box meets the border.
     draws[:, 2:] = 0.5

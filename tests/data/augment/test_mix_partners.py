@@ -1,4 +1,4 @@
-"""Partners: picked purely, at hand, and told apart."""
+"""Partners of mixed images, and fingerprints of mixes."""
 
 import numpy as np
 import pytest
@@ -36,7 +36,7 @@ def opened(name="mixup", share=1.0, partners=PARTNERS):
 
 @pytest.mark.parametrize("name", MIXES)
 @pytest.mark.parametrize("augment", [None, "shift", ("flip_crop", "color")])
-def test_a_mix_of_views_by_hand(name, augment):
+def test_mix_of_views_by_hand(name, augment):
     ids = tf.range(60, dtype=tf.int64)
     seeds = view_seeds(ids, 0 * ids + 3, 5)
     draws = uniform(stream(seeds, -1), 6).numpy()
@@ -52,7 +52,7 @@ def test_a_mix_of_views_by_hand(name, augment):
 
 
 @pytest.mark.parametrize("name", MIXES)
-def test_a_pure_function_of_the_id_the_number_and_the_seed(name):
+def test_pure_function_of_id_number_and_seed(name):
     mix = opened(name)
     first = mixes(mix)
     order = [40, 3, 59, 3, 17]
@@ -75,7 +75,7 @@ def test_only_a_share_is_mixed():
     np.testing.assert_allclose(seen, [0.25, 0.5, 1.0], atol=0.06)
 
 
-def test_the_images_themselves_are_partners_where_there_are_no_others():
+def test_images_are_their_own_partners_by_default():
     alone = data.open_mix("mixup", 1.0, pool())
     same = data.open_mix("mixup", 1.0, pool(), pool())
     np.testing.assert_array_equal(mixes(alone), mixes(same))
@@ -106,7 +106,7 @@ def test_a_stream_is_kept_in_memory_if_it_fits(monkeypatch):
     np.testing.assert_array_equal(mixes(kept), expected)
 
 
-def test_mixes_are_told_apart():
+def test_different_mixes_have_different_fingerprints():
     changed = PARTNERS.copy()
     changed[6, 3, 3] += 1e-3
     every = [
@@ -132,7 +132,7 @@ def test_mixes_are_told_apart():
         ({"partners": PARTNERS[:, :4]}, "same image_shape.*(4, 8, 1)"),
     ],
 )
-def test_what_cannot_be_mixed_is_refused(options, message):
+def test_invalid_mixes_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
         opened(**options)
 

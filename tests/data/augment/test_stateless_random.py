@@ -1,4 +1,4 @@
-"""Draws are uniform and independent, whatever small numbers they are of."""
+"""Draws are uniform and independent, also for consecutive seeds."""
 
 import numpy as np
 import pytest
@@ -55,7 +55,7 @@ def test_another_view_or_seed_of_the_same_images_is_unrelated():
                 assert abs(related) < 4.5 / np.sqrt(NUM)
 
 
-def test_the_two_numbers_of_a_seed_do_not_change_places():
+def test_the_order_of_the_two_numbers_of_a_seed_matters():
     assert not np.array_equal(drawn([3], [5]), drawn([5], [3]))
 
 

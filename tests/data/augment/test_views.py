@@ -1,4 +1,4 @@
-"""Views on their way into a batch."""
+"""Views in a `tf.data` pipeline."""
 
 import numpy as np
 import tensorflow as tf
@@ -15,11 +15,11 @@ def seen(view, places=slice(None)):
     return view(tf.constant(IMAGES[places]), IDS[places], NUMBERS[places])
 
 
-def test_nothing_is_done_to_images_that_are_not_viewed():
+def test_no_augmentation_changes_no_image():
     np.testing.assert_array_equal(seen(viewing(None, (0.0, 1.0), 3)), IMAGES)
 
 
-def test_views_are_those_of_any_other_batch_also_in_a_pipeline():
+def test_views_do_not_depend_on_the_batch_or_the_pipeline():
     pool = data.open_source(IMAGES, labeled=False)
     mix = data.open_mix("mixup", 0.5, pool)
     view = viewing(("flip_crop", "color"), (0.0, 1.0), 3, mix)

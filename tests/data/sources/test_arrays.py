@@ -5,7 +5,7 @@ from tests.support import tiny
 from tfdcu import data
 
 
-def test_shapes_types_and_labels_that_are_taken():
+def test_valid_shapes_types_and_labels():
     images = np.arange(32, dtype="uint8").reshape(2, 4, 4)
     source = data.open_source((images, np.array([[0], [1]])))
     assert source.image_shape == (4, 4, 1)
@@ -33,17 +33,17 @@ def test_the_arrays_are_not_changed():
         (["a"] * 16, "do not fit"),
         (np.full(16, 0.5), "whole numbers"),
         (np.full(16, np.nan), "whole numbers"),
-        (np.full(16, -1), "outside of the classes.*-1"),
-        (np.full(16, 4), "from 0 to 3 for 4 classes.*16 others.*4"),
+        (np.full(16, -1), "out of range.*-1"),
+        (np.full(16, 4), "from 0 to 3 for 4 classes.*16 other labels.*4"),
     ],
 )
-def test_labels_that_are_none(labels, message):
+def test_invalid_labels(labels, message):
     with pytest.raises(ValueError, match=message):
         data.open_source((tiny.images(), labels), classes=list("abcd"))
 
 
-def test_images_that_are_none():
-    with pytest.raises(ValueError, match=r"no image shape.*\(3, 4\)"):
+def test_invalid_images():
+    with pytest.raises(ValueError, match=r"Invalid shape.*\(3, 4\)"):
         data.open_source(np.zeros((3, 4)), labeled=False)
     with pytest.raises(ValueError, match="empty"):
         data.open_source(np.zeros((0, 4, 4, 1)), labeled=False)

@@ -9,7 +9,7 @@ def rows(source):
     return {image.tobytes() for image in data.images_of(source)}
 
 
-def test_the_splits_are_all_scans_once():
+def test_the_splits_cover_all_scans_once():
     train = data.open_source("digits")
     test = data.open_source("digits", split="test")
     every = data.open_source("digits", split="all")

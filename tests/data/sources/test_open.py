@@ -7,7 +7,7 @@ from tests.support import tiny
 from tfdcu import data
 
 
-def test_unknown_sources_are_told_the_known_ones():
+def test_unknown_sources_list_the_known_ones():
     with pytest.raises(ValueError, match="'digits', 'folder', 'npz', 'prin"):
         data.open_source("mnist")
     with pytest.raises(ValueError, match="not labeled images.*ndarray"):
@@ -16,7 +16,7 @@ def test_unknown_sources_are_told_the_known_ones():
         data.open_source(None, labeled=False)
 
 
-def test_a_source_is_returned_as_it_is():
+def test_a_source_is_returned_unchanged():
     source = data.open_source("digits")
     assert data.open_source(source) is source
     assert data.open_source(source, image_shape=[8, 8, 1]) is source
@@ -39,7 +39,7 @@ def test_labels_follow_the_teachers_order_of_classes(tmp_path):
     assert [int(label) for _, label in source.dataset] == [1, 1, 2, 2, 0, 0]
 
 
-def test_classes_that_differ_are_named(tmp_path):
+def test_different_classes_are_named(tmp_path):
     files.class_folder(tmp_path, ("ant", "bee"), num=1)
     with pytest.raises(ValueError, match=r"missing \['cow'\], unkn.*\['bee'\]"):
         data.open_source(
@@ -49,7 +49,7 @@ def test_classes_that_differ_are_named(tmp_path):
         )
 
 
-def test_arrays_take_the_teachers_names():
+def test_arrays_get_the_teachers_class_names():
     arrays = (tiny.images(), tiny.labels())
     assert data.open_source(arrays, classes=list("abcd")).classes == tuple(
         "abcd"
@@ -57,23 +57,23 @@ def test_arrays_take_the_teachers_names():
 
 
 @pytest.mark.parametrize("shape", [(8, 8), (0, 8, 1), (8, 8, 1, 1)])
-def test_image_shapes_that_are_none(shape):
-    with pytest.raises(ValueError, match="no image shape"):
+def test_invalid_image_shapes(shape):
+    with pytest.raises(ValueError, match="value for `image_shape`"):
         data.open_source("digits", image_shape=shape)
 
 
-def test_value_ranges_that_are_none():
+def test_invalid_value_ranges():
     with pytest.raises(ValueError, match="low < high"):
         data.open_source("digits", value_range=(1, 0))
 
 
-def test_two_images_are_not_taken_for_a_pair():
+def test_two_images_are_not_a_pair_of_images_and_labels():
     source = data.open_source(np.zeros((2, 4, 4, 1)), labeled=False)
     assert source.num_images == 2
 
 
 @pytest.mark.parametrize("source", ["printed", "arrays", "dataset", "source"])
-def test_a_source_without_splits_has_none(source):
+def test_split_of_a_source_without_splits_is_refused(source):
     live = {
         "arrays": tiny.images(),
         "dataset": tf.data.Dataset.from_tensor_slices(tiny.images()),
@@ -83,7 +83,7 @@ def test_a_source_without_splits_has_none(source):
         data.open_source(live.get(source, source), split="test", labeled=False)
 
 
-def test_a_folder_has_no_splits_but_folders(tmp_path):
+def test_split_of_a_folder_is_refused(tmp_path):
     files.class_folder(tmp_path / "test", ("ant", "bee"), num=1)
     options = {"image_shape": (8, 8, 3)}
     with pytest.raises(ValueError, match="'folder:photos/test'"):
@@ -91,13 +91,13 @@ def test_a_folder_has_no_splits_but_folders(tmp_path):
     assert data.open_source(f"folder:{tmp_path}/test", **options).num_images
 
 
-def test_an_empty_split_is_none(tmp_path):
+def test_an_empty_split_is_the_default(tmp_path):
     files.class_folder(tmp_path, ("ant", "bee"), num=1)
     options = {"image_shape": (8, 8, 3)}
     assert data.open_source(f"folder:{tmp_path}", split="", **options).labeled
     assert data.open_source("digits", split="").num_images == 1297
 
 
-def test_class_names_in_one_text_are_refused():
-    with pytest.raises(ValueError, match="names are one text.*'cat,dog'"):
+def test_class_names_as_a_string_are_refused():
+    with pytest.raises(ValueError, match="list of names.*'cat,dog'"):
         data.open_source("digits", classes="cat,dog")

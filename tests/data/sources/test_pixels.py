@@ -37,7 +37,7 @@ def test_channels():
 
 
 @pytest.mark.parametrize("value_range", [(0.0, 1.0), (-1.0, 1.0)])
-def test_alpha_is_laid_over_white(value_range):
+def test_alpha_is_blended_with_white(value_range):
     low, high = value_range
     image = np.array([[[0, 0, 0, 0], [0, 0, 0, 255], [0, 0, 0, 51]]], "uint8")
     received = converted(image, (1, 3, 3), value_range)
@@ -77,7 +77,7 @@ def test_resizing_keeps_the_mean_and_the_range():
     np.testing.assert_allclose(received.mean(), image.mean() / 255, atol=0.01)
 
 
-def test_a_batch_is_its_images():
+def test_a_batch_is_converted_as_its_images():
     images = np.random.default_rng(0).integers(0, 256, (3, 9, 7, 3), "uint8")
     together = converted(images, (4, 6, 1))
     for image, received in zip(images, together, strict=True):
@@ -86,7 +86,7 @@ def test_a_batch_is_its_images():
         )
 
 
-def test_orientation_equals_pillows():
+def test_orientation_equals_that_of_pillow():
     from PIL import Image
     from PIL import ImageOps
 
@@ -119,10 +119,10 @@ def test_check_values_of_the_range():
 
 
 def test_check_values_of_the_type():
-    with pytest.raises(ValueError, match="hold no pixels"):
+    with pytest.raises(ValueError, match="invalid dtype"):
         pixels.check_values(np.array([["a"]]), (0, 1))
 
 
-def test_two_channels_cannot_be_made():
+def test_conversion_to_two_channels_is_refused():
     with pytest.raises(ValueError, match="grayscale or color only"):
         converted(np.zeros((2, 2, 3), "uint8"), (2, 2, 2))

@@ -5,7 +5,7 @@ from tfdcu import data
 from tfdcu.data.sources import printed
 
 
-def test_the_pool_has_the_form_of_the_scans_and_none_of_them():
+def test_the_pool_has_the_format_of_the_scans_and_contains_none():
     pool = data.open_source("printed:300", labeled=False)
     assert pool.num_images == 300 and pool.image_shape == (8, 8, 1)
     images = data.images_of(pool)
@@ -21,7 +21,7 @@ def test_default_number():
     assert data.open_source("printed", labeled=False).num_images == 6000
 
 
-def test_a_pure_function_of_the_seed():
+def test_pure_function_of_the_seed():
     first = printed.draw_characters(20, seed=3)
     np.testing.assert_array_equal(first, printed.draw_characters(20, seed=3))
     assert not np.array_equal(first, printed.draw_characters(20, seed=4))
@@ -38,5 +38,5 @@ def test_errors():
     with pytest.raises(ValueError, match="no labels"):
         data.open_source("printed")
     for name in ("printed:0", "printed:many", "printed:-3"):
-        with pytest.raises(ValueError, match="Not a number"):
+        with pytest.raises(ValueError, match="Invalid number"):
             data.open_source(name, labeled=False)

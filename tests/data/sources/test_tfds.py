@@ -52,7 +52,7 @@ def test_a_prepared_data_set_is_read_without_its_code(prepared):
     np.testing.assert_array_equal(source.labels()[order], np.arange(9) % 3)
 
 
-def test_splits_know_where_they_lie(prepared):
+def test_spans_of_splits(prepared):
     directory, _ = prepared
 
     def spans(split):

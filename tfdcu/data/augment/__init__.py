@@ -1,1 +1,1 @@
-"""Random views of images, and mixes of them."""
+"""Data augmentation: random views and mixes of images."""

@@ -1,4 +1,4 @@
-"""Random views, each a pure function of an image, its number and a seed."""
+"""Random views as pure functions of image, view number and seed."""
 
 import functools
 
@@ -10,17 +10,17 @@ from tfdcu.data.augment.geometry import shift
 from tfdcu.data.augment.geometry import zoom
 from tfdcu.data.augment.stateless_random import mixed
 
-# Known views by name; `None` is the image itself.
+# Augmentations by name; `None` leaves the image unchanged.
 AUGMENTATIONS = {"flip_crop": flip_crop, "shift": shift, "zoom": zoom}
-# More of them, which also need to know the range of the pixels.
+# Augmentations that also need the value range of the pixels.
 COLORS = {"color": color}
 
 
 def view_seeds(ids, views, seed):
-    """The seed of each image's view; every (id, view, seed) has its own.
+    """A seed for each image's view, different for every (id, view, seed).
 
     Args:
-        ids: Int64 tensor (batch,), places of the images in their source.
+        ids: Int64 tensor (batch,), indices of the images in their source.
         views: Int64 tensor (batch,), numbers of the views, modulo 2**32.
         seed: Integer from 0 to 2**31 - 1.
 
@@ -31,64 +31,64 @@ def view_seeds(ids, views, seed):
 
 
 def stream(seeds, number):
-    """Other seeds made of seeds, for what must be drawn apart from the rest.
+    """Derives new seeds, for an independent stream of random numbers.
 
     Args:
         seeds: Int64 tensor (batch, 2).
-        number: Integer; 0 leaves the seeds as they are. Seeds that differ stay
-            different under the same number.
+        number: Number of the stream; 0 returns the seeds unchanged. Seeds that
+            differ stay different in the same stream.
 
     Returns:
         Int64 tensor (batch, 2).
     """
     if number == 0:
         return seeds
-    # Bijections of the first word; another multiple of the odd number each.
+    # A bijection of the first word, with another odd multiple per stream.
     added = tf.constant(number * 0x9E3779B97F4A7C15 % 2**64, tf.uint64)
     words = mixed(tf.cast(seeds[:, 0], tf.uint64) + added)
     return tf.stack([tf.cast(words, tf.int64), seeds[:, 1]], 1)
 
 
 def resolve(augment, value_range=(0.0, 1.0)):
-    """A function (images, seeds) -> views of a batch, or `None`.
+    """The function (images, seeds) -> views that `augment` stands for.
 
     Args:
         augment: `None`; a name in `AUGMENTATIONS` or `COLORS`; a callable
-            (image, seed) -> image of one image, which gets its own of the
-            `view_seeds`; or several names and callables, applied in order,
-            each with a `stream` of the seeds to itself.
+            (image, seed) -> image for one image and its `view_seeds`; or a
+            tuple of names and callables, applied in order, each with its own
+            `stream` of seeds.
         value_range: (low, high) of the pixels.
 
     Returns:
         The function, or `None`.
 
     Raises:
-        ValueError: For anything else.
+        ValueError: If the augmentation is unknown.
     """
     if augment is None:
         return None
     if callable(augment):
         return _each(augment)
     if isinstance(augment, (tuple, list)) and len(augment):
-        return _in_turn([_named(one, augment, value_range) for one in augment])
+        return _chain([_named(name, augment, value_range) for name in augment])
     return _named(augment, augment, value_range)
 
 
-def _named(one, augment, value_range):
-    if callable(one):
-        return _each(one)
-    if isinstance(one, str) and one in AUGMENTATIONS:
-        return AUGMENTATIONS[one]
-    if isinstance(one, str) and one in COLORS:
-        return functools.partial(COLORS[one], value_range=value_range)
+def _named(name, augment, value_range):
+    if callable(name):
+        return _each(name)
+    if isinstance(name, str) and name in AUGMENTATIONS:
+        return AUGMENTATIONS[name]
+    if isinstance(name, str) and name in COLORS:
+        return functools.partial(COLORS[name], value_range=value_range)
     raise ValueError(
-        f"Unknown augmentation. Expected None, one of "
+        f"Unknown augmentation. Expected: None, one of "
         f"{sorted({*AUGMENTATIONS, *COLORS})}, a callable (image, seed) -> "
-        f"image or a tuple of those. Received {augment!r}."
+        f"image or a tuple of those. Received: {augment!r}."
     )
 
 
-def _in_turn(parts):
+def _chain(parts):
     def views(images, seeds):
         for number, part in enumerate(parts):
             images = part(images, stream(seeds, number))
@@ -98,7 +98,7 @@ def _in_turn(parts):
 
 
 def _each(augment):
-    # A user's own may have control flow on tensors.
+    # A user's function may have control flow on tensors.
     augment = tf.function(augment)
 
     def views(images, seeds):
@@ -112,21 +112,21 @@ def _each(augment):
 
 
 def viewing(augment, value_range, seed, mix=None):
-    """A pure function from images, and which they are, to their views.
+    """A pure function from images and their indices to views.
 
-    Stored targets lean on it: whoever calls it with the same ids and numbers
-    gets the same bits, in whatever batch.
+    Stored targets rely on it: the same ids and numbers give bit-identical
+    views in any batch.
 
     Args:
         augment: As in `training_batches`.
         value_range: (low, high) of the pixels.
         seed: Integer from 0 to 2**31 - 1.
-        mix: What `open_mix` gave.
+        mix: What `open_mix` returned.
 
     Returns:
         Function from float32 images (batch, height, width, channels), int64
-        ids (batch,) and int64 numbers of their views (batch,) to the views,
-        of the same shape.
+        ids (batch,) and int64 view numbers (batch,) to views of the same
+        shape.
 
     Raises:
         ValueError: If the augmentation is unknown.

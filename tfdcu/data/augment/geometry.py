@@ -1,25 +1,25 @@
-"""Views by geometry: shifts, mirror images, zooms."""
+"""Geometric augmentation: shifts, flips and zooms."""
 
 import tensorflow as tf
 
 from tfdcu.data.augment.stateless_random import uniform
 
-# How far images are moved, as a share of their size, but at least a pixel.
+# Largest shift, as a share of the image size; at least one pixel.
 _SHARE = 1 / 8
-# How much larger or smaller images become.
+# Largest zoom factor.
 _ZOOM = 1.3
 
 
 def flip_crop(images, seeds):
-    """Mirrors half of the images and moves each by up to an eighth.
+    """Flips half of the images and shifts each by up to an eighth.
 
     The usual augmentation of CIFAR and photos (He et al. 2016, section 4.2:
-    4 pixels of padding at 32 pixels, and flips). The border is filled by
-    reflection, which is ours: black borders are foreign to BatchNorm.
+    random crops of 32 pixels with 4 pixels of padding, and flips). The border
+    is filled by reflection, since black borders change BatchNorm statistics.
 
     Args:
         images: Float tensor (batch, height, width, channels).
-        seeds: Int64 tensor (batch, 2), one an image.
+        seeds: Int64 tensor (batch, 2), one per image.
 
     Returns:
         Views of the same shape.
@@ -33,14 +33,15 @@ def flip_crop(images, seeds):
 
 
 def shift(images, seeds):
-    """Moves each image by up to an eighth, at least by one pixel, no flips.
+    """Shifts each image by up to an eighth, or one pixel; no flips.
 
-    For digits and whatever must not be mirrored. What comes in at the border
-    has the image's smallest value: the paper of white ink on black.
+    For digits and other images that must not be flipped. New pixels at the
+    border get the smallest value of the image, the background of white on
+    black.
 
     Args:
         images: Float tensor (batch, height, width, channels).
-        seeds: Int64 tensor (batch, 2), one an image.
+        seeds: Int64 tensor (batch, 2), one per image.
 
     Returns:
         Views of the same shape.
@@ -55,21 +56,20 @@ def shift(images, seeds):
         tf.equal(rows, inside_rows)[:, :, None],
         tf.equal(columns, inside_columns)[:, None, :],
     )  # (batch, height, width)
-    paper = tf.reduce_min(images, (1, 2, 3), keepdims=True)
-    return tf.where(inside[..., None], moved, paper)
+    background = tf.reduce_min(images, (1, 2, 3), keepdims=True)
+    return tf.where(inside[..., None], moved, background)
 
 
 def zoom(images, seeds):
-    """Makes what each image shows larger or smaller by a factor up to 1.3.
+    """Zooms each image in or out by a factor up to 1.3, about its center.
 
-    The factor's logarithm is drawn evenly, the centers stay, the border is
-    filled by reflection. Pixels are means of their neighbors (bilinear), so
-    that a pool that is sharper than the labeled images loses some of it: a
-    view for few labels and many foreign images. Ours.
+    The logarithm of the factor is uniform; the border is filled by reflection.
+    Bilinear interpolation blurs slightly, which brings a pool that is sharper
+    than the labeled images closer to them.
 
     Args:
         images: Float tensor (batch, height, width, channels).
-        seeds: Int64 tensor (batch, 2), one an image.
+        seeds: Int64 tensor (batch, 2), one per image.
 
     Returns:
         Views of the same shape.
@@ -92,7 +92,7 @@ def zoom(images, seeds):
 
 
 def mirrored(images, which):
-    """Exchanges left and right of some images.
+    """Flips some images left to right.
 
     Args:
         images: Float tensor (batch, height, width, channels).
@@ -105,7 +105,7 @@ def mirrored(images, which):
 
 
 def _moved(size, draws):
-    """For each draw in [0, 1) where every place of an axis comes from."""
+    """Source index of each position of an axis, for each draw in [0, 1)."""
     by = max(1, round(size * _SHARE))
     start = tf.cast(tf.floor(draws * (2 * by + 1)), tf.int32) - by
     return start[:, None] + tf.range(size)  # (batch, size)

@@ -1,4 +1,4 @@
-"""Mixes of two images: a mean of both, or a box of one in the other."""
+"""Mixup and CutMix of two batches of images."""
 
 import tensorflow as tf
 
@@ -6,7 +6,7 @@ import tensorflow as tf
 def mixup(images, partners, draws):
     """Weighted means of images and their partners (Zhang et al. 2018).
 
-    arXiv:1710.09412, with Beta(1, 1), so that any weight is as likely.
+    arXiv:1710.09412, with Beta(1, 1): the weight is uniform.
 
     Args:
         images: Float32 tensor (batch, height, width, channels).
@@ -22,18 +22,18 @@ def mixup(images, partners, draws):
 
 
 def cutmix(images, partners, draws):
-    """Images with a box cut out and filled by the partner (Yun et al. 2019).
+    """Replaces a box of each image by its partner's (Yun et al. 2019).
 
-    arXiv:1905.04899, section 3.1: the box has the image's proportions, any
-    center, and ends at the border; its share of the image before that is as
-    likely to be any (Beta(1, 1)). The side, a root of the share, is drawn as
-    the larger of two draws, which has the same distribution.
+    arXiv:1905.04899, section 3.1: the box has the image's proportions and any
+    center, and is clipped at the border; its area before clipping is uniform
+    (Beta(1, 1)). The side, the square root of the area, is computed as the
+    larger of two uniform draws, which has the same distribution.
 
     Args:
         images: Float32 tensor (batch, height, width, channels).
         partners: Tensor of the same shape.
-        draws: Float32 tensor (batch, 4) from [0, 1): two for the side as a
-            share of the image's, row and column of the center.
+        draws: Float32 tensor (batch, 4) from [0, 1): two for the side, as a
+            share of the image's; row and column of the center.
 
     Returns:
         Mixes of the same shape.
@@ -45,15 +45,15 @@ def cutmix(images, partners, draws):
     return tf.where(box[..., None], partners, images)
 
 
-# Known mixes by name; `None` mixes nothing.
+# Mixes by name.
 MIXES = {"mixup": mixup, "cutmix": cutmix}
 
 
 def _within(size, side, center):
-    """For each box which places of an axis are in it: bool (batch, size)."""
+    """Which positions of an axis are inside each box: bool (batch, size)."""
     center = tf.cast(center * size, tf.int32)
     half = tf.cast(side * size, tf.int32) // 2
-    # A draw next to 1 may be rounded up to the size, beyond the last place.
+    # A draw close to 1 may be rounded up to the size, past the last index.
     center = tf.minimum(center, size - 1)
     places = tf.range(size)
     return tf.logical_and(

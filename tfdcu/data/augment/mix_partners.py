@@ -1,4 +1,4 @@
-"""Which images are mixed with which: a pure function of image and seed."""
+"""Pick a partner for each mixed image, as a pure function of its seed."""
 
 import dataclasses
 import hashlib
@@ -13,23 +13,23 @@ from tfdcu.data.fingerprint import checksums
 from tfdcu.data.sources import source as source_lib
 from tfdcu.data.sources.source import Source
 
-# Streams of a view's seeds; the parts of an augmentation have 0, 1, ...
+# Streams of a view's seeds; the parts of an augmentation use 0, 1, ...
 _MIX, _PARTNER = -1, -2
-# Whether there is a mix, with which partner, and four for how.
+# Draws per image: whether to mix, which partner, and four for the mix.
 _NUM_DRAWS = 6
-# Images that mixes are tried on.
+# Random images whose mixes are hashed.
 _NUM_PROBES = 8
 
 
 @dataclasses.dataclass(frozen=True)
 class Mix:
-    """How images are mixed, and with what.
+    """How images are mixed, and with which partners.
 
     Attributes:
         name: A name in `MIXES`.
-        share: The share of the images that are mixed, in (0, 1].
+        share: Share of the images that are mixed, in (0, 1].
         partners: `Source` without labels, with random access.
-        own: Whether these are the very images that are mixed.
+        own: Whether the partners are the mixed images themselves.
     """
 
     name: str
@@ -38,10 +38,10 @@ class Mix:
     own: bool
 
     def __call__(self, view, images, seeds):
-        """The views of images, some of them mixed with a partner's.
+        """Mixes a share of the views with a partner's view.
 
         Args:
-            view: What `resolve` gave.
+            view: What `resolve` returned.
             images: Views, float32 (batch, height, width, channels).
             seeds: Their `view_seeds`, int64 (batch, 2).
 
@@ -50,7 +50,7 @@ class Mix:
         """
         draws = uniform(stream(seeds, _MIX), _NUM_DRAWS)
         num = self.partners.num_images
-        # In double precision: no draw below 1 is rounded up to all of them.
+        # In float64, so that no draw below 1 is rounded up to `num`.
         places = tf.cast(draws[:, 1], tf.float64) * num
         items = self.partners.lookup(tf.cast(places, tf.int64))
         partners = self.partners.decode_batch(items)
@@ -61,52 +61,52 @@ class Mix:
         return tf.where(chosen, mixes, images)
 
     def describe(self):
-        """What makes these mixes other mixes, as JSON.
+        """A fingerprint of the mixes, as JSON.
 
-        The pixels of all partners are part of it, but where they are the very
-        images that are mixed: whoever keeps those compares them anyway.
+        It includes the pixels of all partners, unless these are the mixed
+        images themselves, which are compared separately.
         """
         random = np.random.default_rng(0).random
         images = random((2, _NUM_PROBES, *self.partners.image_shape))
         draws = random((_NUM_PROBES, 4)).astype("float32")
         with tf.device("CPU:0"):
             images = tf.constant(images.astype("float32"))
-            seen = MIXES[self.name](*images, tf.constant(draws)).numpy()
+            outputs = MIXES[self.name](*images, tf.constant(draws)).numpy()
         return {
             "name": self.name,
             "share": self.share,
-            "digest": _digest(seen),
+            "digest": _digest(outputs),
             "partners": "own" if self.own else _pixels(self.partners),
         }
 
 
 def open_mix(mix, share, images, partners=None):
-    """A `Mix`, or `None` where nothing is mixed.
+    """Opens a `Mix`; `None` if nothing is mixed.
 
     Args:
         mix: `None` or a name in `MIXES`.
-        share: The share of the images that are mixed, in (0, 1].
+        share: Share of the images that are mixed, in (0, 1].
         images: `Source` of the images that are mixed.
-        partners: `Source` of what they are mixed with, labels are dropped; by
-            default `images`.
+        partners: `Source` of the partners; labels are dropped. Defaults to
+            `images`.
 
     Returns:
         A `Mix` or `None`.
 
     Raises:
-        ValueError: If the name is unknown, the share out of range, or the
-            partners have another size or range, or are a stream too large to
-            be kept in memory.
+        ValueError: If the name is unknown, the share is out of range, or the
+            partners have another shape or value range or are a stream too
+            large for memory.
     """
     if mix is not None and (not isinstance(mix, str) or mix not in MIXES):
         raise ValueError(
-            f"Unknown mix. Expected None or one of {sorted(MIXES)}. Received "
+            f"Unknown mix. Expected: None or one of {sorted(MIXES)}. Received: "
             f"mix={mix!r}."
         )
     if not 0 < share <= 1:
         raise ValueError(
-            f"That is no share of the images. Expected 0 < mix_share <= 1, "
-            f"and mix=None to mix none. Received mix_share={share!r}."
+            f"Invalid value for `mix_share`. Expected: 0 < mix_share <= 1, or "
+            f"mix=None to mix no images. Received: mix_share={share!r}."
         )
     if mix is None:
         return None
@@ -116,14 +116,15 @@ def open_mix(mix, share, images, partners=None):
         wanted, received = getattr(images, key), getattr(partners, key)
         if wanted != received:
             raise ValueError(
-                f"{images.name} cannot be mixed with {partners.name}. Expected "
-                f"partners of the same {key}, {wanted}. Received {received}."
+                f"{images.name} cannot be mixed with {partners.name}. "
+                f"Expected: partners of the same {key}, {wanted}. Received: "
+                f"{received}."
             )
-    return Mix(mix, share, _at_hand(partners), own)
+    return Mix(mix, share, _with_random_access(partners), own)
 
 
-def _at_hand(source):
-    """A source whose images can be had in any order, at little cost."""
+def _with_random_access(source):
+    """The source with fast random access to its images."""
     if source.lookup is not None and source.decodes_batches:
         return source
     if source.fits_in_memory():
@@ -133,10 +134,10 @@ def _at_hand(source):
     if source.num_images * source.record_bytes <= source_lib.MEMORY_LIMIT:
         return source.with_records_in_memory()
     raise ValueError(
-        f"{source.name} is a stream, too large to be kept, so no partners can "
-        f"be picked from it. Expected labeled images, which then are the "
+        f"{source.name} is a stream too large to be kept in memory, so no "
+        f"partners can be picked from it. Expected: labeled images as "
         f"partners; a source with random access, such as a folder or arrays; "
-        f"or mix=None. Received a stream of {source.num_images} images of "
+        f"or mix=None. Received: a stream of {source.num_images} images of "
         f"{source.record_bytes} bytes."
     )
 

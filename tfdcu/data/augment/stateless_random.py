@@ -1,4 +1,4 @@
-"""Random numbers that are pure functions of whole numbers, a row at a time."""
+"""Stateless random numbers, one independent row per seed."""
 
 import tensorflow as tf
 
@@ -8,21 +8,21 @@ _FIRST, _SECOND = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
 
 
 def uniform(seeds, num):
-    """Draws in [0, 1) for many seeds at once, without a loop over them.
+    """Uniform draws in [0, 1) for many seeds at once.
 
-    TensorFlow's stateless generators take one seed a call. This is SplitMix64
-    (Steele, Lea & Flood 2014) with a state hashed out of each seed, which is
-    ours; nothing in it depends on TensorFlow's version, on the batch or on
-    the machine.
+    TensorFlow's stateless generators take one seed per call. This is
+    SplitMix64 (Steele, Lea & Flood 2014) with a state hashed from each seed.
+    The result does not depend on TensorFlow's version, the batch or the
+    machine.
 
     Args:
         seeds: Int64 tensor (batch, 2).
-        num: Draws for each seed.
+        num: Draws per seed.
 
     Returns:
         Float32 tensor (batch, num), multiples of 2**-24.
     """
-    # Odd factors: two seeds that differ in one number never share a state.
+    # Odd factors: two seeds that differ in one number have different states.
     words = tf.cast(seeds, tf.uint64) * _word([_FIRST, _STEP])
     state = mixed(tf.reduce_sum(words, 1, keepdims=True))  # (batch, 1)
     steps = tf.cast(tf.range(1, num + 1), tf.uint64) * _word(_STEP)
@@ -31,7 +31,7 @@ def uniform(seeds, num):
 
 
 def mixed(words):
-    """SplitMix64's bijection of 64 bits: every bit moves about half of all.
+    """SplitMix64's mixing function, a bijection of 64 bits.
 
     Args:
         words: Uint64 tensor of any shape.

@@ -1,1 +1,1 @@
-"""Where images come from."""
+"""Image sources: folders, TFDS, .npz files, arrays and datasets."""

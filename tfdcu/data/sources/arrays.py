@@ -9,7 +9,7 @@ import numpy as np
 from tfdcu.data.sources import pixels
 from tfdcu.data.sources.source import from_arrays
 
-# By `id`, arrays that own memory in which images lie, while they live.
+# Numbers of live arrays that own image memory, by `id`.
 _numbers = {}
 _next_number = itertools.count(1)
 
@@ -24,23 +24,24 @@ def open_arrays(
     classes=None,
     spans=None,
 ):
-    """A source over an array of images and, if any, an array of labels.
+    """A source over an array of images and an optional array of labels.
 
     Args:
-        name: What messages call it.
+        name: Name for messages.
         images: (num, height, width) or (num, height, width, channels); uint8,
             uint16, bool, integers from 0 to 255, or floats in `value_range`.
         labels: Integers of shape (num,) or (num, 1), or `None`.
-        image_shape: Wanted (height, width, channels); `None` keeps the shape.
+        image_shape: (height, width, channels); `None` keeps the shape.
         value_range: (low, high) of the decoded pixels.
         classes: Class names in the order of the labels, or `None`.
-        spans: See `Source`; by default the memory that the array covers.
+        spans: See `Source`; defaults to the memory of the array.
 
     Returns:
         A `Source`.
 
     Raises:
-        ValueError: For shapes, types or values that are no images or labels.
+        ValueError: If shapes, types or values are not those of images or
+            labels.
     """
     images = np.asarray(images)
     if not images.dtype.isnative:
@@ -61,48 +62,48 @@ def open_arrays(
 
 
 def check_shape(name, shape):
-    """Raises unless (num, height, width, channels) is a batch of images."""
+    """Raises unless the shape is (num, height, width, channels)."""
     if len(shape) != 4 or not 1 <= shape[3] <= 4 or 0 in shape[1:3]:
         raise ValueError(
-            f"The images of {name} have no image shape. Expected (num, height, "
+            f"Invalid shape of the images of {name}. Expected: (num, height, "
             f"width) or (num, height, width, channels) with 1 to 4 channels. "
-            f"Received shape {tuple(shape)}."
+            f"Received: shape {tuple(shape)}."
         )
     if shape[0] == 0:
         raise ValueError(
-            f"{name} is empty. Expected at least one image. Received 0."
+            f"{name} is empty. Expected: at least one image. Received: 0."
         )
 
 
 def check_labels(name, labels, num_images, classes=None):
-    """Labels as int32 (num,), or an error that says what is wrong with them.
+    """Checks labels and converts them to int32 (num,).
 
     Args:
-        name: What messages call the source.
+        name: Name of the source for messages.
         labels: Array-like.
-        num_images: How many images there are.
-        classes: Class names, to check the labels' range, or `None`.
+        num_images: Number of images.
+        classes: Class names, to check the range of the labels, or `None`.
 
     Returns:
         Int32 array of shape (num_images,).
 
     Raises:
-        ValueError: For another shape, labels that are no whole numbers, are
-            negative, or lie beyond the classes.
+        ValueError: If the shape is wrong, or labels are not whole numbers or
+            out of range.
     """
     labels = np.asarray(labels)
-    received = f"Received dtype {labels.dtype} and shape {labels.shape}."
+    received = f"Received: dtype {labels.dtype} and shape {labels.shape}."
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.shape != (num_images,) or labels.dtype.kind not in "iuf":
         raise ValueError(
-            f"The labels of {name} do not fit its images. Expected one class "
+            f"The labels of {name} do not fit its images. Expected: one class "
             f"index per image, shape ({num_images},); take argmax of one-hot "
             f"labels first. {received}"
         )
     if not np.array_equal(labels, np.floor(labels)):
         raise ValueError(
-            f"The labels of {name} are no class indices. Expected whole "
+            f"The labels of {name} are not class indices. Expected: whole "
             f"numbers. {received}"
         )
     check_label_range(name, labels, classes and len(classes))
@@ -110,7 +111,7 @@ def check_labels(name, labels, num_images, classes=None):
 
 
 def check_label_range(name, labels, num_classes=None):
-    """Raises for labels below 0 or not below `num_classes` (if given)."""
+    """Raises unless labels are in [0, num_classes), or >= 0 for `None`."""
     largest = np.inf if num_classes is None else num_classes - 1
     bad = (labels < 0) | (labels > largest)
     if bad.any():
@@ -120,8 +121,8 @@ def check_label_range(name, labels, num_classes=None):
             else f"labels from 0 to {largest} for {num_classes} classes"
         )
         raise ValueError(
-            f"{name} holds labels outside of the classes. Expected {expected}. "
-            f"Received {int(bad.sum())} others: "
+            f"{name} has labels out of range. Expected: {expected}. "
+            f"Received: {int(bad.sum())} other labels: "
             f"{sorted({int(label) for label in labels[bad]})[:10]}."
         )
 
@@ -129,8 +130,8 @@ def check_label_range(name, labels, num_classes=None):
 def memory_spans(array):
     """The bytes that a contiguous array covers, else an empty tuple.
 
-    The place is the array that owns them, numbered, since what lies at an
-    address changes as soon as its owner is gone.
+    The place is a number of the array that owns the memory, since an address
+    is reused once its owner is deleted.
     """
     if not array.flags["C_CONTIGUOUS"]:
         return ()

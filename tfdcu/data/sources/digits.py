@@ -1,27 +1,27 @@
-"""The embedded example's labeled images: scikit-learn's handwritten digits."""
+"""Source of scikit-learn's handwritten digits."""
 
 import numpy as np
 
 from tfdcu.data.sources import arrays
 
-# Of the 1,797 scans, as many as the customary 1,297 / 500 split leaves.
+# Of the 1,797 scans.
 NUM_TEST = 500
 
 
 def open_digits(name, *, split, labeled, image_shape, value_range, seed):
     """The 8x8 scans of handwritten digits that ship with scikit-learn.
 
-    1,797 real scans of ten digits, gray values 0 to 16 (brought to
-    `value_range`), white ink on black. They have no split of their own; ours
-    is stratified, fixed and the same for every `seed`, so that no seed ever
-    tests on what another trained on.
+    1,797 scans of ten digits, gray values 0 to 16 (scaled to `value_range`),
+    white on black. scikit-learn defines no split; the one used here is
+    stratified and the same for every `seed`, so that test images are never
+    used for training.
 
     Args:
         name: `"digits"`.
         split: `"train"` (1,297 scans, the default), `"test"` (500) or
             `"all"`.
         labeled: Whether to keep the labels.
-        image_shape: Wanted shape; `None` for (8, 8, 1).
+        image_shape: (height, width, channels); `None` for (8, 8, 1).
         value_range: (low, high) of the pixels.
         seed: Not used.
 
@@ -29,7 +29,7 @@ def open_digits(name, *, split, labeled, image_shape, value_range, seed):
         A `Source`.
 
     Raises:
-        ValueError: For another split.
+        ValueError: If the split is unknown.
     """
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
@@ -49,8 +49,8 @@ def open_digits(name, *, split, labeled, image_shape, value_range, seed):
     }
     if split not in parts:
         raise ValueError(
-            f"Unknown split of {name!r}. Expected one of {sorted(parts)}. "
-            f"Received split={split!r}."
+            f"Unknown split of {name!r}. Expected: one of {sorted(parts)}. "
+            f"Received: split={split!r}."
         )
     chosen = parts[split]
     low, high = value_range

@@ -1,4 +1,4 @@
-"""Sources from a folder of image files, decoded while they are read."""
+"""Sources from folders of image files."""
 
 import functools
 import os
@@ -12,53 +12,52 @@ from tfdcu.data.sources.folder_scan import scan_files
 from tfdcu.data.sources.source import Source
 from tfdcu.data.sources.source import with_lookup
 
-# Ways to decode a file, by number: whole, JPEG shrunk, in Python.
+# Numbers of the decoders; 1 to 3 are JPEG at a reduced size.
 _ROUTES = {"tensorflow": 0, "jpeg": 0, "pillow": 4}
 _JPEG_RATIOS = {1: 2, 2: 4, 3: 8}
-# Images that cover the wanted size so many times over are strips and spacers.
+# Images of more extreme aspect ratio, relative to the target, are skipped.
 _LONG = 64
 
 
 def open_folder(name, *, labeled, image_shape, value_range):
     """Reads the JPEG, PNG, BMP, GIF and WebP files under a folder.
 
-    Labeled: one subfolder a class, its name the class, files at any depth in
-    it; classes are in the order of `sorted`. Unlabeled: any nesting. Names
-    that begin with a dot are ignored. Every file is decoded once, in threads,
-    while the folder is opened; what cannot be read (truncated, empty, no image
-    of these formats, animated, not in a class) or is 64 times as long as wide,
-    beside what is wanted, is left out and listed in `skipped`. Nothing outside
-    of the folder is read: symbolic links to folders are not followed, those to
-    files only if the file lies inside, and both are listed as skipped
-    otherwise. Images are turned upright by their EXIF orientation and
-    converted by `pixels.convert`; large JPEG files are shrunk by 2, 4 or 8
-    while they are decoded, to no less than twice the wanted size. Of a class
-    name that is not UTF-8 the bytes are spelled.
+    Labeled: one subfolder per class, named after it, with files at any depth;
+    classes are sorted by name. Unlabeled: any nesting. Names that begin with a
+    dot are ignored. Every file is decoded once, in threads, when the folder is
+    opened; files that cannot be read (truncated, empty, another format,
+    animated, not in a class folder) or are 64 times as long as wide, relative
+    to `image_shape`, are skipped and listed in `skipped`. Nothing outside the
+    folder is read: symbolic links to folders and to files outside are skipped
+    and listed. Images are rotated by their EXIF orientation and converted by
+    `pixels.convert`; large JPEG files are reduced by 2, 4 or 8 while decoding,
+    to at least twice the target size. In class names that are not UTF-8,
+    invalid bytes are escaped.
 
     Args:
         name: `"folder:<path>"`.
         labeled: Whether the subfolders are classes.
-        image_shape: Wanted (height, width, channels).
+        image_shape: (height, width, channels).
         value_range: (low, high) of the decoded pixels.
 
     Returns:
         A `Source` with random access; it holds paths, not images.
 
     Raises:
-        ValueError: If the folder is missing, or no image in it can be read, or
-            `image_shape` is missing.
+        ValueError: If the folder does not exist, no image in it can be read,
+            or `image_shape` is missing.
     """
     root = Path(name.removeprefix("folder:")).expanduser()
     if not root.is_dir():
         raise ValueError(
-            f"There is no such folder. Expected an existing folder with "
-            f"images. Received {name!r}."
+            f"The folder does not exist. Expected: an existing folder with "
+            f"images. Received: {name!r}."
         )
     if image_shape is None:
         raise ValueError(
-            f"The images of {name} may have any size. Expected an "
+            f"The images of {name} may have any size. Expected: an "
             f"`image_shape` (height, width, channels) to convert them to. "
-            f"Received None."
+            f"Received: None."
         )
     root = root.resolve()
     files, skipped = _list_files(root)
@@ -85,23 +84,23 @@ def open_folder(name, *, labeled, image_shape, value_range):
     ]
     found = [file for file in found if not _is_long(file, image_shape)]
     skipped = tuple(
-        {**one, "file": os.fsencode(one["file"]).decode("utf-8", "replace")}
-        for one in sorted(skipped, key=lambda one: one["file"])
+        {**file, "file": os.fsencode(file["file"]).decode("utf-8", "replace")}
+        for file in sorted(skipped, key=lambda file: file["file"])
     )
     if not found:
         raise ValueError(
-            f"{name} holds no image that can be read. Expected JPEG, PNG, BMP, "
+            f"{name} has no readable images. Expected: JPEG, PNG, BMP, "
             f"GIF or WebP files{' in class folders' if labeled else ''}. "
-            f"Received {len(skipped)} files that were skipped"
+            f"Received: {len(skipped)} files that were skipped"
             f"{_examples(skipped)}."
         )
     labels = None
     if labeled:
-        index = {one: label for label, one in enumerate(classes)}
+        index = {folder: label for label, folder in enumerate(classes)}
         labels = [index[file.path.split(os.sep)[0]] for file in found]
         classes = tuple(
-            os.fsencode(one).decode("utf-8", "backslashreplace")
-            for one in classes
+            os.fsencode(folder).decode("utf-8", "backslashreplace")
+            for folder in classes
         )
     return _source(
         name, root, found, labels, classes, skipped, image_shape, value_range
@@ -112,7 +111,7 @@ def _source(
     name, root, found, labels, classes, skipped, image_shape, value_range
 ):
     with tf.device("CPU:0"):
-        # Bytes, because names need not be UTF-8.
+        # Bytes, since file names may not be UTF-8.
         paths = tf.constant(
             [os.fsencode(os.path.join(root, file.path)) for file in found]
         )
@@ -120,7 +119,7 @@ def _source(
         chosen = [_route(file, image_shape) for file in found]
         routes = tf.constant(chosen, tf.int32)
         kept = None if labels is None else tf.constant(labels, tf.int32)
-    # Graphs with a call into Python in them cannot be moved or saved.
+    # Only if needed: graphs that call Python cannot be saved.
     needs_pillow = any(file.decoder == "pillow" for file in found)
 
     def lookup(index):
@@ -159,7 +158,7 @@ def _source(
 
 
 def _is_long(file, image_shape):
-    """Whether an image, made to cover the wanted size, would be far larger."""
+    """Whether an image's aspect ratio is too far from the target's."""
     height, width = image_shape[:2]
     if file.orientation >= 5:
         height, width = width, height
@@ -168,9 +167,12 @@ def _is_long(file, image_shape):
 
 
 def _route(file, image_shape):
-    """Large JPEG files are shrunk while decoding, which is several times as
-    fast, yet not below twice the wanted size: the smaller one has whole pixels
-    as well, and of those that are left, too few tell where its edges were."""
+    """The number of a file's decoder.
+
+    Decoding a large JPEG file at a reduced size is several times as fast. At
+    least twice the target size is kept: the reduced size is rounded to whole
+    pixels, which would shift the image visibly if few were left.
+    """
     route = _ROUTES[file.decoder]
     wanted = image_shape[:2]
     if file.orientation >= 5:

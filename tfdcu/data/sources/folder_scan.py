@@ -1,32 +1,33 @@
-"""Looks at every file of a folder once: which are images, how to read them."""
+"""Check which files of a folder are images, and how to decode them."""
 
 import dataclasses
 import io
 import os
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
-import keras
 import numpy as np
 import tensorflow as tf
+from tqdm import tqdm
 
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP")
-# A progress bar appears for folders of at least this many files.
+# Folders of at least this many files show a progress bar.
 NUM_FILES_WITH_BAR = 2000
-# Larger images are taken for decompression bombs (Pillow's own limit).
+# Larger images count as decompression bombs (Pillow's limit).
 MAX_PIXELS = 178_956_970
 _EXIF_ORIENTATION = 0x0112
 
 
 @dataclasses.dataclass(frozen=True)
 class File:
-    """A file that decodes.
+    """An image file that can be decoded.
 
     Attributes:
-        path: Below the folder.
-        orientation: EXIF's, 1 to 8.
+        path: Relative to the folder.
+        orientation: EXIF orientation, 1 to 8.
         size: (height, width) as stored.
-        decoder: `"tensorflow"`, `"jpeg"` (TensorFlow's, which can shrink) or
-            `"pillow"`.
+        decoder: `"tensorflow"`, `"jpeg"` (TensorFlow's, at a reduced size if
+            useful) or `"pillow"`.
     """
 
     path: str
@@ -38,9 +39,9 @@ class File:
 def scan_files(root, paths):
     """Decodes every file once, in threads.
 
-    Reading all of every file is what makes training safe from a truncated one
-    hours later. JPEG files are decoded at an eighth of their size, which reads
-    as much of them at a third of the cost.
+    Every file is read completely, so that a truncated one is found before
+    training. JPEG files are decoded at an eighth of their size, which also
+    reads all of the file, at a third of the cost.
 
     Args:
         root: The folder.
@@ -51,21 +52,19 @@ def scan_files(root, paths):
         of `{"file", "reason"}`.
     """
     found, skipped = [], []
-    bar = None
-    if len(paths) >= NUM_FILES_WITH_BAR:
-        bar = keras.utils.Progbar(len(paths), unit_name="file")
     with ThreadPoolExecutor(os.cpu_count()) as threads:
-        results = threads.map(lambda path: _look(root, path), paths)
-        for number, result in enumerate(results, start=1):
+        results = threads.map(lambda path: _check(root, path), paths)
+        for result in _with_bar(results, len(paths)):
             (found if isinstance(result, File) else skipped).append(result)
-            if bar is not None:
-                bar.update(number)
     return found, skipped
 
 
 def pillow_image(encoded):
-    """Decodes what TensorFlow does not, or not rightly, as uint8 with 3 or 4
-    channels: GIF, bitmaps, WebP with alpha."""
+    """Decodes to uint8 with 3 or 4 channels, with Pillow.
+
+    For formats that TensorFlow does not decode correctly: GIF, BMP and WebP
+    with alpha.
+    """
     from PIL import Image
 
     with Image.open(io.BytesIO(encoded)) as image:
@@ -73,7 +72,20 @@ def pillow_image(encoded):
         return np.asarray(image.convert("RGBA" if alpha else "RGB"))
 
 
-def _look(root, path):
+def _with_bar(results, total):
+    # On a terminal a bar; in a log a line every 30 seconds.
+    return tqdm(
+        results,
+        desc="reading files",
+        total=total,
+        unit=" files",
+        file=sys.stdout,
+        mininterval=0.1 if sys.stdout.isatty() else 30,
+        disable=total < NUM_FILES_WITH_BAR,
+    )
+
+
+def _check(root, path):
     full = os.path.join(root, path)
     try:
         if not os.path.isfile(full):
@@ -107,7 +119,7 @@ def _examine(path, encoded):
             decoder = _decoder(image)
     except UnidentifiedImageError:
         return skip("not an image")
-    # Pillow lets errors of many types out of damaged headers.
+    # Pillow raises errors of many types for damaged headers.
     except Exception as error:
         return skip(f"damaged: {error}")
     if orientation not in range(1, 9):
@@ -122,10 +134,10 @@ def _examine(path, encoded):
 
 
 def _decoder(image):
-    # TensorFlow 2.21 reads the indices of palette bitmaps as gray values and
-    # the empty byte of others as alpha, drops WebP's alpha and the one color
-    # that a PNG without alpha may call transparent, and leaves a GIF's
-    # transparency undefined.
+    # TensorFlow 2.21 decodes palette indices of BMP files as gray values and
+    # the padding byte of others as alpha, ignores WebP's alpha and the
+    # transparent color of PNG files without alpha, and leaves transparent GIF
+    # pixels undefined.
     if image.format in ("JPEG", "MPO"):
         return "jpeg"
     opaque = not image.has_transparency_data

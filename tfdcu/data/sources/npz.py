@@ -1,4 +1,4 @@
-"""Sources from `.npz` files; large uncompressed ones stay on disk."""
+"""Sources from `.npz` files."""
 
 import dataclasses
 import os
@@ -16,7 +16,7 @@ from tfdcu.data.sources.source import Source
 
 IMAGE_KEYS = ("images", "image", "x", "arr_0")
 LABEL_KEYS = ("labels", "label", "y", "arr_1")
-# What `tf.io.decode_raw` knows, of what may be pixels.
+# Pixel types that `tf.io.decode_raw` supports.
 _DECODED = (
     *("uint8", "uint16", "int8", "int16", "int32", "int64", "bool"),
     *("float16", "float32", "float64"),
@@ -25,19 +25,19 @@ _DAMAGED = (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error)
 
 
 def open_npz(name, *, split, labeled, image_shape, value_range, classes):
-    """Reads images, and labels if wanted, from a NumPy archive.
+    """Reads images, and optionally labels, from a NumPy archive.
 
-    The images' key is one of `images`, `image`, `x`, `arr_0`, the labels' one
-    of `labels`, `label`, `y`, `arr_1`; with a split, `x_train`, `train_x`,
-    `train_images` and so on. Nothing is unpickled and nothing is unpacked to
-    disk. Images over `source.MEMORY_LIMIT` bytes that `np.savez` wrote
-    uncompressed are streamed from the file, others are held in memory.
+    The key of the images is one of `images`, `image`, `x`, `arr_0`, that of
+    the labels one of `labels`, `label`, `y`, `arr_1`; with a split, `x_train`,
+    `train_x`, `train_images` and so on. Nothing is unpickled or extracted to
+    disk. Uncompressed images (`np.savez`) of more than `source.MEMORY_LIMIT`
+    bytes are streamed from the file, others are loaded into memory.
 
     Args:
         name: `"npz:<path>"`.
         split: Part of the keys, such as `"train"`, or `None`.
-        labeled: Whether labels are wanted.
-        image_shape: Wanted (height, width, channels); `None` keeps the shape.
+        labeled: Whether labels are read.
+        image_shape: (height, width, channels); `None` keeps the shape.
         value_range: (low, high) of the decoded pixels.
         classes: Class names, or `None`.
 
@@ -45,8 +45,8 @@ def open_npz(name, *, split, labeled, image_shape, value_range, classes):
         A `Source`.
 
     Raises:
-        ValueError: For a file that is missing or no archive, keys that are not
-            there, pickled objects, or arrays that are no images or labels.
+        ValueError: If the file is missing or not an archive, a key is missing,
+            an array holds pickled objects or is not images or labels.
     """
     path = Path(name.removeprefix("npz:")).expanduser()
     try:
@@ -55,8 +55,8 @@ def open_npz(name, *, split, labeled, image_shape, value_range, classes):
     # np.load returns a bare array, without `files`, for an .npy file.
     except (*_DAMAGED, AttributeError) as error:
         raise ValueError(
-            f"The file cannot be read. Expected an .npz archive as np.savez "
-            f"writes it. Received {name!r} ({error})."
+            f"The file cannot be read. Expected: an .npz archive written by "
+            f"np.savez. Received: {name!r} ({error})."
         ) from error
     with archive:
         image_key = _find(name, keys, IMAGE_KEYS, split)
@@ -88,17 +88,17 @@ def open_npz(name, *, split, labeled, image_shape, value_range, classes):
     return dataclasses.replace(streamed, classes=classes, spans=spans)
 
 
-def _find(name, keys, usual, split):
-    wanted = usual
+def _find(name, keys, known_keys, split):
+    wanted = known_keys
     if split is not None:
-        wanted = [f"{key}_{split}" for key in usual]
-        wanted += [f"{split}_{key}" for key in usual]
+        wanted = [f"{key}_{split}" for key in known_keys]
+        wanted += [f"{split}_{key}" for key in known_keys]
     for key in wanted:
         if key in keys:
             return key
     raise ValueError(
-        f"{name} has no such array. Expected one of the keys {list(wanted)}; "
-        f"`split` chooses among keys such as 'x_train'. Received keys "
+        f"{name} has no such array. Expected: one of the keys {list(wanted)}; "
+        f"`split` chooses among keys such as 'x_train'. Received: keys "
         f"{sorted(keys)}."
     )
 
@@ -108,16 +108,16 @@ def _read(name, archive, key):
         return archive[key]
     except _DAMAGED as error:
         raise ValueError(
-            f"Array {key!r} of {name} cannot be read. Expected plain numbers; "
+            f"Array {key!r} of {name} cannot be read. Expected: plain numbers; "
             f"pickled objects are refused. Received: {error}"
         ) from error
 
 
 def _map(path, key):
-    """The array as a memory map if it is large and stored as it is."""
+    """A memory map of a large uncompressed array, else `None`."""
     with zipfile.ZipFile(path) as archive:
         names = archive.namelist()
-        # NumPy reads members of either name.
+        # NumPy accepts members with and without the suffix.
         name = f"{key}.npy" if f"{key}.npy" in names else key
         member = archive.getinfo(name)
         if (
@@ -140,7 +140,7 @@ def _map(path, key):
     with open(path, "rb") as file:
         file.seek(member.header_offset)
         local = file.read(30)
-    # The local header repeats the name and may have another extra field.
+    # The local header repeats the name; its extra field may differ.
     start = member.header_offset + 30 + header_bytes
     start += int.from_bytes(local[26:28], "little")
     start += int.from_bytes(local[28:30], "little")

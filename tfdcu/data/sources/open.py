@@ -1,4 +1,4 @@
-"""Opens anything that holds images: the one door of the data room."""
+"""Open images by name, from files, arrays or a dataset."""
 
 import dataclasses
 
@@ -15,8 +15,8 @@ from tfdcu.data.sources.source import Source
 from tfdcu.data.sources.source import with_lookup
 from tfdcu.data.sources.tfds import open_tfds
 
-# How to open a source string, by what stands before its colon, and which of
-# `open_source`'s options that reads.
+# The function for each prefix of a source string, and the options of
+# `open_source` that it takes.
 SOURCES = {
     "digits": (open_digits, ("split", "labeled", "seed")),
     "printed": (open_printed, ("labeled", "seed")),
@@ -39,12 +39,12 @@ def open_source(
 ):
     """Opens images by name, from files, arrays or a dataset.
 
-    All functions of the library that take images call it, so a source string
-    or live data can be given to any of them. Images are converted to
-    `image_shape` and `value_range` by the rules of `convert` in
-    `tfdcu.data.sources.pixels`: a changed size covers the wanted one with the
-    proportions kept and is cropped around the center; channels are repeated,
-    averaged or laid over white.
+    Every function of the library that takes images calls it, so all of them
+    accept source strings, arrays and datasets. Images are converted to
+    `image_shape` and `value_range` as in `tfdcu.data.sources.pixels.convert`:
+    resized to cover the target size with the aspect ratio preserved, then
+    cropped at the center; channels are repeated or averaged, alpha is blended
+    with white.
 
     Args:
         source: One of
@@ -52,31 +52,30 @@ def open_source(
             `"printed"` or `"printed:<num>"`: printed characters, 8x8, drawn
             from `seed`, never labeled;
             `"tfds:<name>[/<config>]"` with `split` and `data_dir`;
-            `"folder:<path>"`: JPEG, PNG, BMP, GIF, WebP; labeled ones in a
-            subfolder a class;
+            `"folder:<path>"`: JPEG, PNG, BMP, GIF, WebP; if labeled, one
+            subfolder per class;
             `"npz:<path>"`: keys images/labels, x/y, x_train/y_train, ...;
             an array of images, or a tuple (images, labels);
             a finite `tf.data.Dataset` of images or (image, label), batched or
             not;
-            a `Source`, which is returned as it is.
-        split: Part of a source that has parts: `"digits"`, `"tfds:..."`,
-            `"npz:..."`. Default its own.
-        labeled: Whether labels are wanted; if not, any labels are dropped.
-        image_shape: (height, width, channels). `None` keeps the source's own.
-        value_range: (low, high) of the pixels. Float sources must be in it.
+            a `Source`, which is returned unchanged.
+        split: Split of a source that has splits: `"digits"`, `"tfds:..."`,
+            `"npz:..."`. Default: the source's default.
+        labeled: Whether labels are required; if False, labels are dropped.
+        image_shape: (height, width, channels). `None` keeps the shape.
+        value_range: (low, high) of the pixels. Float images must be within it.
         data_dir: Where TFDS finds prepared data sets.
-        classes: The teacher's class names. A source with names of its own
-            must have the same ones, in any order: its labels are renumbered.
-            Without names its labels must be below `len(classes)`.
-        seed: Seed of what is drawn.
+        classes: The teacher's class names. A source with class names must have
+            the same ones, in any order: its labels are renumbered. The labels
+            of other sources must be below `len(classes)`.
+        seed: Seed of all random draws.
 
     Returns:
         A `Source`.
 
     Raises:
-        ValueError: For an unknown source, an empty one, one whose images or
-            labels cannot be used, or one without the labels or the splits
-            that are wanted.
+        ValueError: If the source is unknown or empty, its images or labels are
+            invalid, or it has no labels or no such split.
 
     Example:
 
@@ -89,14 +88,14 @@ def open_source(
         print(image.shape)
     ```
     """
-    # A flag takes a config's split back with an empty one.
+    # An empty string on the command line means no split.
     split = split or None
     if image_shape is not None:
         image_shape = _shape(image_shape)
     classes = names_of(classes)
     if isinstance(source, Source):
         _check_split(split, source.name)
-        opened = _as_wanted(source, labeled, image_shape)
+        opened = _check_source(source, labeled, image_shape)
     else:
         opened = _open(
             source,
@@ -118,24 +117,24 @@ def names_of(classes):
     """The teacher's class names as a tuple, or `None`."""
     if isinstance(classes, str):
         raise ValueError(
-            "The class names are one text. Expected a list of names, such as "
-            f"['cat', 'dog']. Received classes={classes!r}."
+            "Invalid value for `classes`. Expected: a list of names, such as "
+            f"['cat', 'dog']. Received: the string {classes!r}."
         )
     return None if classes is None else tuple(classes)
 
 
 def match_classes(source, classes):
-    """A labeled source renumbered to the order of the teacher's classes.
+    """Renumbers labels to the order of the teacher's classes.
 
     Args:
         source: A labeled `Source`.
-        classes: The teacher's class names, or `None` for no check.
+        classes: The teacher's class names; `None` checks nothing.
 
     Returns:
-        A `Source` whose `classes` are these.
+        A `Source` with these `classes`.
 
     Raises:
-        ValueError: If the source has names of its own and they differ.
+        ValueError: If the source has other class names.
     """
     if classes is None or source.classes == tuple(classes):
         return source
@@ -145,8 +144,8 @@ def match_classes(source, classes):
     extra = sorted(set(source.classes) - set(classes))
     if missing or extra:
         raise ValueError(
-            f"The classes of {source.name} are not the teacher's. Expected "
-            f"{list(classes)}. Received {list(source.classes)}: missing "
+            f"The classes of {source.name} are not the teacher's. Expected: "
+            f"{list(classes)}. Received: {list(source.classes)}: missing "
             f"{missing}, unknown {extra}."
         )
     order = tf.constant([classes.index(name) for name in source.classes])
@@ -158,7 +157,7 @@ def match_classes(source, classes):
 
 
 def relabel(source, function, **changes):
-    """A labeled source whose labels go through `function`, a pure one."""
+    """Applies a pure function to the labels of a source."""
 
     def relabeled(item, label):
         return item, function(label)
@@ -178,16 +177,16 @@ def _open(source, *, labeled, image_shape, value_range, options):
         kind = source.split(":")[0]
         if kind not in SOURCES:
             raise ValueError(
-                f"Unknown source of images. Expected a string that begins with "
-                f"one of {sorted(SOURCES)}, such as 'folder:photos', or arrays "
-                f"or a tf.data.Dataset. Received {source!r}."
+                f"Unknown source of images. Expected: a string that begins "
+                f"with one of {sorted(SOURCES)}, such as 'folder:photos', "
+                f"arrays or a tf.data.Dataset. Received: {source!r}."
             )
         function, names = SOURCES[kind]
         if "split" not in names:
             _check_split(options["split"], source)
         wanted = {name: options[name] for name in names}
         return function(source, **common, **wanted)
-    _check_split(options["split"], "live data")
+    _check_split(options["split"], "arrays or datasets")
     if isinstance(source, tf.data.Dataset):
         return open_stream("the dataset", source, labeled=labeled, **common)
     images, labels = source, None
@@ -195,9 +194,9 @@ def _open(source, *, labeled, image_shape, value_range, options):
         images, labels = source
     if labeled and labels is None or not hasattr(images, "shape"):
         raise ValueError(
-            f"These are not {'labeled ' if labeled else ''}images. Expected a "
+            f"These are not {'labeled ' if labeled else ''}images. Expected: a "
             f"source string, a tf.data.Dataset, an array of images"
-            f"{', as (images, labels)' if labeled else ''}. Received "
+            f"{', as (images, labels)' if labeled else ''}. Received: "
             f"{type(source).__name__}."
         )
     return open_arrays(
@@ -212,22 +211,22 @@ def _open(source, *, labeled, image_shape, value_range, options):
 def _check_split(split, name):
     if split is not None:
         raise ValueError(
-            f"There are no splits of {name}. Expected split=None, or a source "
-            "of the wanted part alone, such as 'folder:photos/test'. "
+            f"There are no splits of {name}. Expected: split=None, or a source "
+            "with only that split, such as 'folder:photos/test'. "
             f"Received: split={split!r}."
         )
 
 
-def _as_wanted(source, labeled, image_shape):
+def _check_source(source, labeled, image_shape):
     if labeled and not source.labeled:
         raise ValueError(
-            f"{source.name} has no labels. Expected a labeled source. Received "
-            f"one opened with labeled=False."
+            f"{source.name} has no labels. Expected: a labeled source. "
+            f"Received: a source opened with labeled=False."
         )
     if image_shape not in (None, source.image_shape):
         raise ValueError(
-            f"{source.name} is opened at another size. Expected images of "
-            f"shape {image_shape}. Received {source.image_shape}."
+            f"{source.name} was opened at another size. Expected: images of "
+            f"shape {image_shape}. Received: {source.image_shape}."
         )
     return source if labeled else source.without_labels()
 
@@ -239,8 +238,8 @@ def _shape(image_shape):
         shape = ()
     if len(shape) != 3 or min(shape) < 1:
         raise ValueError(
-            f"`image_shape` is no image shape. Expected (height, width, "
-            f"channels). Received {image_shape}."
+            f"Invalid value for `image_shape`. Expected: (height, width, "
+            f"channels). Received: {image_shape}."
         )
     return shape
 
@@ -252,7 +251,7 @@ def _range(value_range):
         low, high = 0.0, 0.0
     if not low < high:
         raise ValueError(
-            f"`value_range` is no range. Expected (low, high) with low < high. "
-            f"Received {value_range}."
+            f"Invalid value for `value_range`. Expected: (low, high) with "
+            f"low < high. Received: {value_range}."
         )
     return low, high

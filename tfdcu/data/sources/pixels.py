@@ -1,4 +1,4 @@
-"""One form for every image: float32, a fixed shape, a stated value range."""
+"""Convert images to float32 of a fixed shape and value range."""
 
 import functools
 
@@ -10,32 +10,32 @@ _LUMA = (0.2989, 0.5870, 0.1140)
 
 
 def convert(image, image_shape, value_range=(0.0, 1.0)):
-    """Turns an image of any size, depth and channels into the house form.
+    """Converts an image to float32 of a given shape and value range.
 
-    Every source passes its images through this function, so that the labeled
-    images, the pool and the test set look alike to the networks. The rules:
+    Every source calls this function, so that labeled images, pool and test set
+    are preprocessed alike. The rules:
 
     - Integers are mapped linearly so that black (0) becomes `value_range[0]`
       and the largest value of the type (255 or 65535; 1 for booleans) becomes
       `value_range[1]`. `int32` and `int64` count as 0 to 255. Floats are taken
-      to be in `value_range` already and keep their values.
+      to be in `value_range` already and are not scaled.
     - Grayscale to color repeats the channel; color to grayscale is the luma
-      0.2989 R + 0.5870 G + 0.1140 B. An alpha channel (2 or 4 channels where
-      1 or 3 are wanted) is laid over white.
-    - An image of another size is resized (bilinear, antialiased) so that it
-      just covers the wanted height and width with its proportions kept, then
-      cropped around the center.
+      0.2989 R + 0.5870 G + 0.1140 B. An alpha channel (2 or 4 channels,
+      converted to 1 or 3) is blended with white.
+    - An image of another size is resized (bilinear, antialiased) to cover the
+      target height and width with its aspect ratio preserved, then cropped at
+      the center.
 
     Args:
-        image: Tensor of shape (height, width, channels), 1 to 4 channels, any
-            of which may be unknown while tracing; or a batch of such images,
-            whose number of channels is known.
-        image_shape: The (height, width, channels) wanted; channels is 1 or 3
-            unless the image has that very number of channels.
+        image: Tensor (height, width, channels) with 1 to 4 channels; each size
+            may be unknown while tracing. Or a batch of such images with a
+            known number of channels.
+        image_shape: Target (height, width, channels); channels is 1 or 3, or
+            the number of channels of the image.
         value_range: (low, high) of the result.
 
     Returns:
-        Float32 tensor of shape `image_shape`, or a batch of that.
+        Float32 tensor of shape `image_shape`, or a batch of these.
     """
     height, width, channels = image_shape
     image = _scale(image, value_range)
@@ -45,52 +45,52 @@ def convert(image, image_shape, value_range=(0.0, 1.0)):
 
 
 def check_values(images, value_range, what="The images"):
-    """Raises if pixels are NaN, infinite or outside of their range.
+    """Raises if pixels are NaN, infinite or out of range.
 
     Args:
         images: NumPy array or memory map of any shape. Float arrays are
-            checked against `value_range`, wide integers against 0 to 255.
+            checked against `value_range`, int32 and int64 against 0 to 255.
         value_range: (low, high), both included.
-        what: How the message names the images.
+        what: Name of the images for messages.
 
     Raises:
-        ValueError: For a type that holds no pixels, NaN, infinity, or a value
-            out of range.
+        ValueError: If the type is invalid, or a value is NaN, infinite or out
+            of range.
     """
     kind = np.dtype(images.dtype)
     if kind in (np.uint8, np.uint16, np.bool_):
         return
     if kind.kind not in "iuf":
         raise ValueError(
-            f"{what} hold no pixels. Expected numbers (uint8, uint16, bool, "
-            f"float or integers from 0 to 255). Received dtype {kind}."
+            f"{what} have an invalid dtype. Expected: uint8, uint16, bool, "
+            f"float, or integers from 0 to 255. Received: dtype {kind}."
         )
     low, high = value_range if kind.kind == "f" else (0, 255)
     slack = 1e-4 * (high - low) if kind.kind == "f" else 0
-    # Pieces, so that a memory-mapped file is never held as a whole.
+    # In pieces, so that a memory-mapped file is not loaded at once.
     per_piece = max(1, 2**24 // max(1, int(np.prod(images.shape[1:]))))
     for start in range(0, len(images), per_piece):
         piece = np.asarray(images[start : start + per_piece])
         if not np.isfinite(piece).all():
             bad = ~np.isfinite(piece.reshape(len(piece), -1)).all(axis=1)
             raise ValueError(
-                f"{what} hold pixels that are NaN or infinite. Expected finite "
-                f"values in [{low}, {high}]. Received such pixels in "
+                f"{what} have pixels that are NaN or infinite. Expected: "
+                f"finite values in [{low}, {high}]. Received: such pixels in "
                 f"{int(bad.sum())} images, the first at index "
                 f"{start + int(bad.argmax())}."
             )
         smallest, largest = piece.min(), piece.max()
         if smallest < low - slack or largest > high + slack:
             raise ValueError(
-                f"{what} hold pixels out of range. Expected values in "
+                f"{what} have pixels out of range. Expected: values in "
                 f"[{low}, {high}] (`value_range` for floats, 0 to 255 for "
-                f"integers); scale them, or state their `value_range`. "
-                f"Received values from {smallest} to {largest}."
+                f"integers); scale the images, or pass their `value_range`. "
+                f"Received: values from {smallest} to {largest}."
             )
 
 
 def orient(image, orientation):
-    """Applies an EXIF orientation (1 to 8; anything else means upright)."""
+    """Applies an EXIF orientation, 1 to 8; other numbers change nothing."""
 
     def turned(transpose, axes):
         def branch():
@@ -128,15 +128,15 @@ def _with_channels(image, channels, value_range):
         return image
     if channels not in (1, 3):
         raise ValueError(
-            "Images can be converted to grayscale or color only. Expected an "
-            f"`image_shape` of 1 or 3 channels, or as many as the images have. "
-            f"Received {channels} wanted channels for {received}."
+            "Images can be converted to grayscale or color only. Expected: an "
+            f"`image_shape` with 1 or 3 channels, or as many as the images. "
+            f"Received: {channels} channels for images with {received}."
         )
     if received is not None:
         return _from_channels(image, received, channels, value_range)
 
     def branch(count):
-        # Untaken branches are traced as well: state the count they expect.
+        # All branches are traced, so each states the number of channels.
         known = tf.ensure_shape(image, (None, None, count))
         return _from_channels(known, count, channels, value_range)
 
@@ -147,7 +147,7 @@ def _with_channels(image, channels, value_range):
 def _from_channels(image, received, channels, value_range):
     if received in (2, 4) and received != channels:
         low, high = value_range
-        # `_scale` took alpha along with the colors: bring it back to [0, 1].
+        # `_scale` scaled alpha too: bring it back to [0, 1].
         color, alpha = image[..., :-1], (image[..., -1:] - low) / (high - low)
         on_white = color * alpha + high * (1 - alpha)
         return _from_channels(on_white, received - 1, channels, value_range)

@@ -1,4 +1,4 @@
-"""The embedded example's pool: printed characters, digits among letters."""
+"""Source of printed characters, the unlabeled pool of the digits example."""
 
 import math
 import string
@@ -9,7 +9,7 @@ import numpy as np
 from tfdcu.data.sources import arrays
 
 NUM_IMAGES = 6000
-# Half of the pool is digits; the letters are what biases it.
+# Share of digits; the letters belong to no class of the task.
 DIGITS_SHARE = 0.5
 FONTS = (
     "DejaVuSans",
@@ -28,27 +28,26 @@ FONTS = (
     "cmss10",
     "cmtt10",
 )
-# The scans were made the same way: 32x32 dots, counted in blocks of 4x4.
+# As the scans: 32x32 black or white dots, counted in blocks of 4x4.
 _CELLS = 8
 _DOTS = 4
 _CANVAS = 64
 
 
 def open_printed(name, *, labeled, image_shape, value_range, seed):
-    """Draws printed characters in the form of the handwritten digits.
+    """Draws printed characters in the format of the handwritten digits.
 
-    Half of them digits and half Latin letters of both cases, in 15 of the
-    fonts that ship with matplotlib, each at its own size, width, slant,
-    rotation, place, weight of stroke and contrast. Like the scans they are
-    drawn on 32x32 dots and reduced to 8x8 gray values. The pool is biased on
-    purpose: it is print where the task is handwriting, and half of it belongs
-    to no class. The scans have no part in the drawing. It takes about a second
-    and caches nothing.
+    Half of them are digits and half Latin letters of both cases, in 15 of the
+    fonts that ship with matplotlib, with random size, width, slant, rotation,
+    position, stroke width and contrast. Like the scans they are drawn on 32x32
+    dots and reduced to 8x8 gray values. The pool is biased on purpose: printed
+    instead of handwritten, and half of it belongs to no class. No scan is
+    used. Takes about a second; nothing is cached.
 
     Args:
-        name: `"printed"`, or `"printed:<num>"` for another number than 6,000.
+        name: `"printed"` for 6,000 characters, or `"printed:<num>"`.
         labeled: Must be False.
-        image_shape: Wanted shape; `None` for (8, 8, 1).
+        image_shape: (height, width, channels); `None` for (8, 8, 1).
         value_range: (low, high) of the pixels.
         seed: The same seed draws the same characters.
 
@@ -56,12 +55,12 @@ def open_printed(name, *, labeled, image_shape, value_range, seed):
         A `Source` in memory.
 
     Raises:
-        ValueError: If labels are wanted, or the number is not one.
+        ValueError: If `labeled` is True, or the number is invalid.
     """
     if labeled:
         raise ValueError(
-            f"Printed characters have no labels. Expected {name!r} as the "
-            f"unlabeled pool. Received labeled=True."
+            f"{name!r} has no labels. Expected: labeled=False, or a labeled "
+            f"source. Received: labeled=True."
         )
     images = draw_characters(_number(name), seed)
     low, high = value_range
@@ -110,7 +109,7 @@ def _draw(generator, glyphs):
 def _place(glyph, size, angle, slant, shift, side):
     from PIL import Image
 
-    # Pillow wants the way back: from a place on the dots to one on the glyph.
+    # Pillow takes the inverse map, from the dots to the glyph.
     cos, sin = math.cos(angle), math.sin(angle)
     forward = np.array([[cos, -sin], [sin, cos]]) @ [[1.0, slant], [0.0, 1.0]]
     forward = forward * (size[0] / glyph.width, size[1] / glyph.height)
@@ -128,7 +127,7 @@ def _place(glyph, size, angle, slant, shift, side):
 
 
 def _glyph(character, font):
-    """The character alone, cut to its ink, as a Pillow image."""
+    """The character, cropped to its bounding box, as a Pillow image."""
     import matplotlib
     from PIL import Image
     from PIL import ImageDraw
@@ -139,7 +138,7 @@ def _glyph(character, font):
     face = ImageFont.truetype(str(path), _CANVAS)
     canvas = Image.new("L", (3 * _CANVAS, 3 * _CANVAS))
     ImageDraw.Draw(canvas).text((_CANVAS, _CANVAS), character, 255, face)
-    # The blur is what gives the threshold a stroke to thicken or thin.
+    # Blurred, so that the threshold can thicken or thin the stroke.
     return canvas.crop(canvas.getbbox()).filter(ImageFilter.BoxBlur(2))
 
 
@@ -149,7 +148,7 @@ def _number(name):
         return NUM_IMAGES
     if not text.isdecimal() or int(text) == 0:
         raise ValueError(
-            f"Not a number of characters. Expected 'printed' or "
-            f"'printed:<num>' with num >= 1. Received {name!r}."
+            f"Invalid number of characters. Expected: 'printed' or "
+            f"'printed:<num>' with num >= 1. Received: {name!r}."
         )
     return int(text)

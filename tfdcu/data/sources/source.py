@@ -1,4 +1,4 @@
-"""What every source becomes: cheap records in a fixed order, and a decoder."""
+"""The `Source` class: undecoded records in a fixed order, and a decoder."""
 
 import dataclasses
 import functools
@@ -9,30 +9,30 @@ import tensorflow as tf
 
 from tfdcu.data.sources import pixels
 
-# For functions of a pipeline that have no control flow on tensors: reading
-# and rewriting them, as TensorFlow otherwise does, takes a second or more.
+# For pipeline functions without control flow on tensors: AutoGraph would take
+# a second or more to convert them.
 as_written = tf.autograph.experimental.do_not_convert
 
-# Decoded images up to this many bytes may be kept in memory.
+# Decoded images of up to this many bytes are kept in memory.
 MEMORY_LIMIT = 256 * 2**20
-# Undecoded records that a shuffle may hold at once, in bytes; TensorFlow takes
-# up to three times as much for them.
+# Largest window of undecoded records for shuffling, in bytes; TensorFlow needs
+# up to three times as much memory.
 SHUFFLE_LIMIT = 32 * 2**20
 
 
 def ending_at_once(dataset):
-    """A dataset whose iterators are gone as soon as nobody holds them.
+    """Turns off autotuning, so that iterators are deleted without delay.
 
-    TensorFlow 2.21's tuner of pipelines sleeps for ever longer spells, and
-    sometimes is not woken when its iterator ends: the program then stands
-    still for about as long again as it has run. Without the tuner `AUTOTUNE`
-    is a fixed number of TensorFlow's own.
+    The autotuning thread of TensorFlow 2.21 sleeps for longer and longer
+    intervals and sometimes is not woken when its iterator ends: the program
+    then hangs for about as long as it has run. Without autotuning, `AUTOTUNE`
+    is a fixed number.
 
     Args:
         dataset: A `tf.data.Dataset`.
 
     Returns:
-        The dataset without it; what is made of it has none either.
+        The dataset without autotuning; datasets made from it have none either.
     """
     options = tf.data.Options()
     options.autotune.enabled = False
@@ -41,37 +41,36 @@ def ending_at_once(dataset):
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """Images, labeled or not, that are decoded only when they are asked for.
+    """Labeled or unlabeled images that are decoded when they are read.
 
-    `open_source` makes one of anything it understands; the other functions of
-    this room take and return them. A source holds no decoded image unless it
-    was made from arrays. `dataset` is the plain way to read one.
+    Made by `open_source`. A source holds no decoded images unless it was made
+    from arrays. Read it by its `dataset`.
 
     Attributes:
-        name: What messages call the source, e.g. `"folder:photos"`.
-        num_images: How many images it holds.
+        name: Name for messages, e.g. `"folder:photos"`.
+        num_images: Number of images.
         image_shape: (height, width, channels) of the decoded images.
         value_range: (low, high) of the decoded pixels.
-        labeled: Whether the images carry labels.
+        labeled: Whether the images have labels.
         classes: Tuple of class names in the order of the labels, or `None`.
-        skipped: Tuple of `{"file", "reason"}` of what could not be read.
+        skipped: Tuple of `{"file", "reason"}` of files that were skipped.
         records: `tf.data.Dataset` of undecoded elements in a fixed order:
             `item`, or `(item, label)` with an int32 label if labeled.
         decode: Pure function from an `item` (tensors) to one image, a float32
             tensor of shape `image_shape`.
-        lookup: Pure function from an int64 index to that record, or from a
-            vector of indices to a batch of records, for sources with random
-            access; else `None`.
-        streams: Whether reading in order goes by `records`, although there is
-            a `lookup`.
-        decodes_batches: Whether `decode` takes a batch of items as well.
-        record_bytes: About how many bytes a record holds in memory.
-        fixed_order: False if reading twice gives another order, as with a
-            user's dataset that reshuffles.
-        lasting: False if another process may read it in another order, as a
-            user's dataset that was shuffled without a seed.
-        spans: Tuple of (place, first, last), half open: where the images lie,
-            to tell whether two sources share some. Empty if unknown.
+        lookup: For sources with random access, pure function from an int64
+            index to its record, or from a vector of indices to a batch of
+            records; else `None`.
+        streams: Whether images are read in order by `records` although there
+            is a `lookup`.
+        decodes_batches: Whether `decode` also takes a batch of items.
+        record_bytes: Approximate bytes of a record in memory.
+        fixed_order: False if the order changes when it is read again, as in a
+            dataset that reshuffles.
+        lasting: False if the order may differ in another process, as in a
+            dataset shuffled without a seed.
+        spans: Tuple of (place, start, stop): where the images are stored, to
+            detect whether two sources overlap. Empty if unknown.
     """
 
     name: str
@@ -105,7 +104,7 @@ class Source:
         )
 
     def batches(self, size):
-        """Decoded batches in order, the last one perhaps smaller."""
+        """Decoded batches in order; the last batch may be smaller."""
 
         @as_written
         def decoded(*record):
@@ -117,7 +116,7 @@ class Source:
         )
 
     def decode_batch(self, items):
-        """Images (batch, height, width, channels) of a batch of items."""
+        """Decodes a batch of items: (batch, height, width, channels)."""
         if self.decodes_batches:
             return self.decode(items)
         return tf.map_fn(
@@ -127,14 +126,14 @@ class Source:
         )
 
     def labels(self):
-        """Every label in order: int32 (num_images,); decodes no image."""
+        """All labels in order: int32 (num_images,). Decodes no image."""
 
         @as_written
         def label_of(item, label):
             return label
 
         if self.lookup is None or self.streams:
-            # A record may hold a whole image: no batches of them are made.
+            # Not batched first, since a record may contain the image.
             batches = ending_at_once(self.records.map(label_of).batch(4096))
         else:
             batches = self._record_batches(4096).map(label_of)
@@ -153,7 +152,7 @@ class Source:
         return ending_at_once(starts.map(batch))
 
     def subset(self, indices):
-        """The images at these indices, in their order, still undecoded.
+        """The images at these indices, in the order of the source.
 
         Args:
             indices: Distinct integers in [0, num_images).
@@ -187,7 +186,7 @@ class Source:
         )
 
     def without_labels(self):
-        """The same images with their labels dropped."""
+        """The same images without labels."""
         if not self.labeled:
             return self
         lookup = self.lookup
@@ -199,7 +198,7 @@ class Source:
         )
 
     def in_memory(self):
-        """The same source with every image decoded now and kept."""
+        """Decodes all images now and keeps them in memory."""
         per_batch = 256
         images = np.empty((self.num_images, *self.image_shape), "float32")
         labels = np.empty(self.num_images, "int32") if self.labeled else None
@@ -222,44 +221,44 @@ class Source:
         )
 
     def in_fixed_order(self):
-        """The same images in an order that stays, for what reads them twice.
+        """The same images in a fixed order, loaded into memory if needed.
 
         Raises:
-            ValueError: If the order changes and the images do not fit into
+            ValueError: If the order changes and the images do not fit in
                 memory.
         """
         if not self.fixed_order and self.fits_in_memory():
             return self.in_memory()
-        self.check_order("it cannot be compared, nor is it kept in memory")
+        self.check_order("it must fit in memory, and does not")
         return self
 
     def check_order(self, consequence):
-        """Raises if places in the source are not those of the same images.
+        """Raises if the order changes when the source is read again.
 
         Args:
-            consequence: What then cannot be done, for the message.
+            consequence: What fails in this case, for the message.
 
         Raises:
             ValueError: If reading twice gives another order.
         """
         if not self.fixed_order:
             raise ValueError(
-                f"{self.name} comes in another order whenever it is read, so "
+                f"{self.name} has another order each time it is read, so "
                 f"{consequence}. Expected: a dataset of fixed order, e.g. "
-                "shuffle(..., reshuffle_each_iteration=False). Received: one "
-                "that reshuffles."
+                "shuffle(..., reshuffle_each_iteration=False). Received: a "
+                "dataset that reshuffles."
             )
 
     def with_records_in_memory(self):
-        """The same source with random access, and so whole shuffles.
+        """The same source with random access, so it is shuffled completely.
 
-        Its records, still encoded, are read and kept when one is first looked
-        up; whoever only reads them in order keeps none.
+        Its encoded records are read into memory at the first lookup, but not
+        if they are only read in order.
         """
 
         @functools.cache
         def kept():
-            # Also when it is a pipeline being traced that asks first.
+            # Eagerly, even if the first lookup is in a traced function.
             with tf.init_scope(), tf.device("CPU:0"):
                 return tf.nest.map_structure(
                     lambda *parts: tf.concat(parts, 0),
@@ -291,10 +290,10 @@ def _spans_of(source, indices):
 
 
 def check_ranges(sources):
-    """Raises if sources that are used together differ in their pixels' range.
+    """Raises if sources that are used together differ in `value_range`.
 
     Args:
-        sources: Dict from what messages call it to `Source` or `None`.
+        sources: Dict from a name for messages to `Source` or `None`.
 
     Raises:
         ValueError: If there is more than one `value_range`.
@@ -302,13 +301,13 @@ def check_ranges(sources):
     ranges = {n: s.value_range for n, s in sources.items() if s is not None}
     if len(set(ranges.values())) > 1:
         raise ValueError(
-            "The sources have pixels of different ranges. Expected one "
-            f"`value_range` for all of them. Received {ranges}."
+            "The sources have pixels of different ranges. Expected: one "
+            f"`value_range` for all of them. Received: {ranges}."
         )
 
 
 def with_lookup(source, lookup, **changes):
-    """A copy of a source whose records are `lookup(0)`, `lookup(1)`, ..."""
+    """A copy of the source whose records are `lookup(0)`, `lookup(1)`, ..."""
     num_images = changes.get("num_images", source.num_images)
     records = tf.data.Dataset.range(num_images).map(as_written(lookup))
     return dataclasses.replace(
@@ -317,10 +316,10 @@ def with_lookup(source, lookup, **changes):
 
 
 def from_arrays(name, images, labels, image_shape, value_range):
-    """A source over arrays; their own type is kept until images are read.
+    """A source over arrays, converted to float32 when images are read.
 
     Args:
-        name: What messages call it.
+        name: Name for messages.
         images: Array (num, height, width, channels).
         labels: Integer array (num,) or `None`.
         image_shape: (height, width, channels) to convert to.
@@ -329,7 +328,7 @@ def from_arrays(name, images, labels, image_shape, value_range):
     Returns:
         A `Source` with random access.
     """
-    # On the host even where there is an accelerator: only batches go there.
+    # Kept on the CPU: only batches are copied to an accelerator.
     with tf.device("CPU:0"):
         pixels_kept = tf.convert_to_tensor(images)
         labels_kept = None if labels is None else tf.constant(labels, tf.int32)

@@ -1,4 +1,4 @@
-"""Sources from TensorFlow Datasets, offline when they are prepared."""
+"""Sources from TensorFlow Datasets."""
 
 import tensorflow as tf
 
@@ -6,33 +6,33 @@ from tfdcu.data.sources import pixels
 from tfdcu.data.sources import source as source_lib
 from tfdcu.data.sources.source import Source
 
-# Bytes that are read ahead of a file. TFDS' own 8 MiB are taken for each of
-# several files at once, and make memory follow their number.
+# Read buffer per file, in bytes. TFDS' default of 8 MiB, for several files at
+# once, would make memory grow with the number of files.
 _READ_AHEAD = 2**20
 
 
 def open_tfds(name, *, split, labeled, image_shape, value_range, data_dir):
-    """Reads `tfds:<name>[/<config>][:<version>]`, still encoded.
+    """Opens `tfds:<name>[/<config>][:<version>]`.
 
-    Nothing is downloaded when the data set is prepared in `data_dir`, also if
-    TFDS does not know its name; otherwise TFDS downloads and prepares it there.
+    A data set prepared in `data_dir` is read without a download, even if TFDS
+    does not know its name; otherwise TFDS downloads and prepares it there.
 
     Args:
         name: The source string.
         split: A TFDS split such as `"train"` or `"train[:10%]"`. `None` means
-            `"train"`, or the only split there is.
-        labeled: Whether labels are wanted.
-        image_shape: Wanted (height, width, channels); `None` keeps the data
-            set's own, if all its images have one.
+            `"train"`, or the only split.
+        labeled: Whether labels are read.
+        image_shape: (height, width, channels); `None` keeps the shape, if it
+            is the same for all images.
         value_range: (low, high) of the decoded pixels.
         data_dir: TFDS' directory; `None` for its default.
 
     Returns:
-        A `Source` that streams from disk; up to `source.MEMORY_LIMIT` bytes of
-        encoded images it has random access, for which it keeps those.
+        A `Source` that streams from disk. Up to `source.MEMORY_LIMIT` bytes of
+        encoded images it has random access and keeps them in memory.
 
     Raises:
-        ValueError: For a data set, split or feature that is not there.
+        ValueError: If the data set, split or feature does not exist.
     """
     import tensorflow_datasets as tfds
 
@@ -44,12 +44,12 @@ def open_tfds(name, *, split, labeled, image_shape, value_range, data_dir):
         part = info.splits[split]
     except (ValueError, KeyError) as error:
         raise ValueError(
-            f"Unknown split of {name}. Expected one of {sorted(info.splits)} "
-            f"or a slice of it. Received split={split!r}."
+            f"Unknown split of {name}. Expected: one of {sorted(info.splits)} "
+            f"or a slice of it. Received: split={split!r}."
         ) from error
     if part.num_examples == 0:
         raise ValueError(
-            f"{name} is empty. Expected at least one image. Received 0 in "
+            f"{name} is empty. Expected: at least one image. Received: 0 in "
             f"split {split!r}."
         )
     image_key = _feature_key(name, info, tfds.features.Image, "image")
@@ -62,8 +62,8 @@ def open_tfds(name, *, split, labeled, image_shape, value_range, data_dir):
     image_shape = image_shape or feature.shape
     if None in image_shape:
         raise ValueError(
-            f"The images of {name} have no common size. Expected an "
-            f"`image_shape` to convert them to. Received None."
+            f"The images of {name} have no common size. Expected: an "
+            f"`image_shape` to convert them to. Received: None."
         )
     encoded = builder.as_dataset(
         split=split,
@@ -71,7 +71,7 @@ def open_tfds(name, *, split, labeled, image_shape, value_range, data_dir):
             {key: info.features[key] for key in (image_key, label_key) if key},
             decoders={image_key: tfds.decode.SkipDecoding()},
         ),
-        # One fixed order: the batches shuffle for themselves.
+        # A fixed order: `training_batches` shuffles.
         shuffle_files=False,
         read_config=tfds.ReadConfig(
             interleave_cycle_length=1,
@@ -113,8 +113,8 @@ def _builder(name, data_dir):
         return tfds.builder(name.removeprefix("tfds:"), data_dir=data_dir)
     except (tfds.core.DatasetNotFoundError, ValueError) as error:
         raise ValueError(
-            f"TensorFlow Datasets has no such data set. Expected a name it "
-            f"knows or one prepared in data_dir={data_dir!r}. Received "
+            f"TensorFlow Datasets has no such data set. Expected: a name it "
+            f"knows or one prepared in data_dir={data_dir!r}. Received: "
             f"{name!r} ({_first_line(error)})."
         ) from error
 
@@ -147,21 +147,22 @@ def _only_split(name, info):
     if len(splits) == 1:
         return splits[0]
     raise ValueError(
-        f"{name} has no split 'train'. Expected `split`, one of {splits}. "
-        f"Received None."
+        f"{name} has no split 'train'. Expected: `split`, one of {splits}. "
+        f"Received: None."
     )
 
 
-def _feature_key(name, info, kind, usual):
-    keys = [key for key, one in info.features.items() if isinstance(one, kind)]
-    if usual in keys:
-        return usual
+def _feature_key(name, info, kind, default):
+    features = info.features.items()
+    keys = [key for key, feature in features if isinstance(feature, kind)]
+    if default in keys:
+        return default
     if len(keys) == 1:
         return keys[0]
     raise ValueError(
-        f"{name} has no single {usual} feature. Expected one "
-        f"{kind.__name__} feature, or one named {usual!r}. Received features "
-        f"{ {key: type(one).__name__ for key, one in info.features.items()} }."
+        f"{name} has no single {default} feature. Expected: one "
+        f"{kind.__name__} feature, or one named {default!r}. Received: "
+        f"features { {key: type(value).__name__ for key, value in features} }."
     )
 
 
