@@ -33,9 +33,8 @@ def get_config():
     config.data.unlabeled_split = placeholder(str)
     config.data.validation_split = placeholder(str)
     config.data.test_split = placeholder(str)
-    # Labeled images a class, or a share of each class; neither: all.
+    # Labeled images a class; all when not set.
     config.data.labels_per_class = placeholder(int)
-    config.data.label_fraction = placeholder(float)
     config.data.validation_per_class = 0
     # Pool images kept from training, to measure the student on after each
     # epoch: a number, or a share below 1; none: a tenth, at most 500.

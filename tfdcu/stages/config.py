@@ -48,6 +48,7 @@ RENAMED = {
     "channels.scope": "nothing; scores are compared across all layers, and "
     "channels.per_layer sets the share of one",
     "channels.tolerance": "nothing; what is below the budget is taken",
+    "data.label_fraction": "data.labels_per_class",
     "data.match_colours": "data.match_colors",
     "select.layer": "nothing; `tfdcu.select_pool(by=)` takes a function",
     "transfer.align_schedule": "nothing; alignment grows as DANN's does",
