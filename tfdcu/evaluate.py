@@ -8,6 +8,7 @@ import numpy as np
 from tfdcu import data
 from tfdcu import export
 from tfdcu import models
+from tfdcu.graph.inference import compiled
 from tfdcu.models.resize import resized
 
 
@@ -123,7 +124,7 @@ def as_function(model):
         interpreter = export.LiteRTModel(model)
         return interpreter, interpreter.input_shape
     model = models.load(model)
-    return lambda images: model(images, training=False), model.input_shape[1:]
+    return compiled(model), model.input_shape[1:]
 
 
 def is_litert(model):

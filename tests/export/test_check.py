@@ -12,7 +12,6 @@ from tfdcu.export import check_litert
 from tfdcu.export.check import MAX_DIFFERENCE
 from tfdcu.export.check import MIN_AGREEMENT
 from tfdcu.export.check import first_choices
-from tfdcu.export.check import keras_logits
 from tfdcu.export.check import smallest_agreement
 
 
@@ -114,16 +113,6 @@ def test_min_agreement_is_a_number_a_dict_or_the_default():
     assert (
         smallest_agreement({"int8": 0.5}, "float16")
         == (MIN_AGREEMENT["float16"])
-    )
-
-
-def test_keras_logits_do_not_depend_on_the_batch(model, images):
-    np.testing.assert_allclose(
-        keras_logits(model, images, 7),
-        keras_logits(model, images),
-        rtol=1e-5,
-        # Logits near 0 are sums of terms near 1: float32's rounding of those.
-        atol=1e-6,
     )
 
 

@@ -177,11 +177,11 @@ def test_finished_shards_of_other_images_stop_the_pipeline(given, beam_module):
         (lambda: {"images": IMAGES}, "`images` cannot be sent.*ndarray"),
         (
             lambda: {"images": tf.data.Dataset.from_tensor_slices(IMAGES)},
-            "`images` does not travel.*Dataset",
+            "`images` cannot be sent.*Dataset",
         ),
         (
             lambda: {"mix": "mixup", "partners": data.open_source("digits")},
-            "`partners` does not travel.*Source",
+            "`partners` cannot be sent.*Source",
         ),
         (lambda: {"path": "gs://bucket/targets"}, "object stores.*gs://"),
         (lambda: {"num_shares": 0}, "num_shares=0"),

@@ -218,7 +218,7 @@ def test_teacher_and_random_state_are_left_alone():
                     smooth(9)
                 ).shuffle(9)
             },
-            "another order whenever it is read",
+            "another order each time it is read",
         ),
         (
             {"teacher": constant_net([0.0, np.nan, 0.0, 0.0])},

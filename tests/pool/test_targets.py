@@ -171,7 +171,9 @@ def test_an_image_that_changed_stops_the_training_it_comes_to(tmp_path):
     changed = IMAGES.copy()
     changed[1] += 0.001
     batches = data.training_batches(None, changed, targets=made, batch_size=130)
-    with pytest.raises(tf.errors.InvalidArgumentError, match="not the one"):
+    with pytest.raises(
+        tf.errors.InvalidArgumentError, match="differs from the one its targets"
+    ):
         list(batches)
 
 

@@ -34,8 +34,8 @@ def test_a_student_better_than_the_teacher():
 
 def test_unmeasured_values_are_not_mentioned():
     rows = tiny.report_record()["rows"]
-    assert headline(rows[:2]) == "This record holds no student."
+    assert headline(rows[:2]) == "This record has no student."
     assert headline([tiny.report_row(accuracy=0.5)]) == (
         "The student reaches 50.0 % accuracy."
     )
-    assert "nothing about it was measured" in headline([tiny.report_row()])
+    assert "made, but not measured" in headline([tiny.report_row()])

@@ -7,9 +7,11 @@ import numpy as np
 import tensorflow as tf
 
 from tfdcu.data import sample_of
-from tfdcu.distill.teacher_outputs import teacher_function
 from tfdcu.distill.two_pools import all_images
 from tfdcu.distill.two_pools import split_pools
+from tfdcu.graph.inference import compiled
+from tfdcu.graph.logits import as_logits
+from tfdcu.models.resize import resized
 
 # Ratio of `val_mimic` to `mimic` above which the student counts as overfitting.
 # The training loss is lower in any case, as it includes labeled images: on
@@ -46,7 +48,7 @@ class Validation(keras.callbacks.Callback):
             name: source.without_labels() for name, source in sources.items()
         }
         self.teacher, self.mirror = teacher, mirror
-        self.targets = None
+        self.targets = self.student = None
 
     def on_epoch_end(self, epoch, logs=None):
         logs.update(self.measure(self.model))
@@ -55,11 +57,12 @@ class Validation(keras.callbacks.Callback):
         """Dict of the logged values for an `AlignedDistiller`."""
         if self.targets is None:
             self.targets = self.teacher_logits()
-        logs = {}
+            self.student = compiled(model.student)
+        size, logs = model.student.input_shape, {}
         for name, source in self.sources.items():
             logits = np.concatenate(
                 [
-                    model.predict_on_batch(batch).astype("float32")
+                    np.asarray(self.student(resized(batch, size)), "float32")
                     for batch in source.batches(BATCH_SIZE)
                 ]
             )  # (images, classes)
@@ -73,17 +76,15 @@ class Validation(keras.callbacks.Callback):
 
     def teacher_logits(self):
         """Dict from names of sources to arrays (images, classes)."""
-        compute = tf.function(
-            teacher_function(self.teacher),
-            autograph=False,
-            reduce_retracing=True,
-        )
+        compute = compiled(as_logits(self.teacher))
 
         def logits(images):
+            images = resized(images, self.teacher.input_shape)
+            values = np.asarray(compute(images), "float32")
             if not self.mirror:
-                return compute(images).numpy()
-            flipped = compute(images[:, :, ::-1]).numpy()
-            return (compute(images).numpy() + flipped) / 2
+                return values
+            flipped = np.asarray(compute(images[:, :, ::-1]), "float32")
+            return (values + flipped) / 2
 
         return {
             name: np.concatenate(

@@ -10,6 +10,7 @@ from tfdcu.export.images import take_images
 from tfdcu.export.interpreter import LiteRTModel
 from tfdcu.export.saved_model import as_float32
 from tfdcu.export.saved_model import check_model
+from tfdcu.graph.inference import compiled
 
 # Smallest share of images for which the file and the Keras model must predict
 # the same class.
@@ -186,20 +187,17 @@ def smallest_agreement(min_agreement, name):
     return float((min_agreement or {}).get(name, MIN_AGREEMENT[name]))
 
 
-def keras_logits(model, images, batch_size=64):
-    """A Keras model's outputs in inference mode, batch by batch.
+def keras_logits(model, images):
+    """A Keras model's outputs in inference mode.
 
     Args:
         model: A `keras.Model`.
         images: float32 `(n, height, width, channels)`.
-        batch_size: Images per call. Defaults to `64`.
 
     Returns:
         float32 `(n, classes)`.
     """
-    batches = np.split(images, range(batch_size, len(images), batch_size))
-    outputs = [np.asarray(model(batch, training=False)) for batch in batches]
-    return np.concatenate(outputs).astype("float32")
+    return np.asarray(compiled(model)(images), "float32")
 
 
 def _noise(num, shape, value_range, seed):

@@ -30,24 +30,53 @@ def execute(graph, inputs, call, before=None):
     return [executor.values[id(tensor)] for tensor in graph.outputs]
 
 
+def execute_part(graph, values, start, stop):
+    """Runs some operations of the flattened graph.
+
+    Args:
+        graph: A `Graph`.
+        values: List of the values of `tensors_between(graph, start)`.
+        start: Number of the first node to run.
+        stop: Number of the node to stop before.
+
+    Returns:
+        List of the values of `tensors_between(graph, stop)`.
+    """
+    part = Executor(graph, values, start)
+    for node in graph.nodes[start:stop]:
+        part.advance(node)
+    return [part.values[id(t)] for t in tensors_between(graph, stop)]
+
+
+def tensors_between(graph, index):
+    """The tensors that must be known to go on from the node of this number."""
+    known = list(graph.inputs)
+    for node in graph.nodes[:index]:
+        known += node.outputs
+    used = {id(t) for node in graph.nodes[index:] for t in node.inputs}
+    used |= {id(tensor) for tensor in graph.outputs}
+    return [tensor for tensor in known if id(tensor) in used]
+
+
 class Executor:
     """Runs a graph one operation at a time and frees values after use.
 
     Args:
         graph: A `Graph`.
         inputs: The model's inputs, an array or a list.
+        start: Number of the first node, default 0; `inputs` are then the
+            values of `tensors_between(graph, start)`.
 
     Attributes:
         values: Dict from `id(tensor)` to value, for `Tensor`s that are still
             needed and for the graph's outputs.
     """
 
-    def __init__(self, graph, inputs):
+    def __init__(self, graph, inputs, start=0):
+        known = tensors_between(graph, start) if start else graph.inputs
         self.values = {
             id(tensor): ops.convert_to_tensor(value, tensor.dtype)
-            for tensor, value in zip(
-                graph.inputs, tree.flatten(inputs), strict=True
-            )
+            for tensor, value in zip(known, tree.flatten(inputs), strict=True)
         }
         self.last_use = {
             id(tensor): node for node in graph.nodes for tensor in node.inputs

@@ -109,7 +109,7 @@ def _unknown(name, key, applications):
     near = difflib.get_close_matches(key, [*OURS, *applications], n=3)
     near = ", ".join(applications.get(known, known) for known in near)
     return (
-        f"There is no model named {name!r}. Expected: one of: "
+        f"There is no model named {name!r}. Expected: one of "
         f"{', '.join([*OURS, *applications.values()])}. "
         f"Received: {name!r}" + (f"; nearest: {near}" if near else "")
     )

@@ -9,6 +9,7 @@ from tfdcu.data import color_levels
 from tfdcu.data import junk_measures
 from tfdcu.data import open_source
 from tfdcu.graph.graph import read_graph
+from tfdcu.graph.inference import compiled
 from tfdcu.models.resize import resized
 
 _BATCH_SIZE = 128
@@ -87,11 +88,11 @@ def output_function(teacher, **taps):
     outputs = {"logits": teacher.output}
     outputs |= {name: tensor for name, (tensor, _) in taps.items()}
     # An unnamed model would change the automatic names of later models.
-    model = keras.Model(teacher.input, outputs, name="outputs")
+    run = compiled(keras.Model(teacher.input, outputs, name="outputs"))
 
     def compute(images):
         images = resized(images, teacher.input_shape)
-        values = model(images, training=False)
+        values = run(images)
         for name, (_, function) in taps.items():
             values[name] = function(tf.cast(values[name], tf.float32))
         return {key: np.asarray(x, "float32") for key, x in values.items()}

@@ -9,10 +9,10 @@ from tfdcu.pruning.groups import Groups
 from tfdcu.pruning.rebuild import rebuild
 
 BUDGETS = (*COSTS, "latency")
-# How far below a budget is near enough, as a share of it: nothing closer is
-# looked for. Of two measured times the difference is mostly noise.
+# A cost this far below the budget, as a share of it, is close enough. Measured
+# times need a larger margin: they are noisy.
 NEAR, NEAR_IN_TIME = 0.02, 0.05
-# Models built and measured at most to meet a latency.
+# Maximum number of models that are built and timed to meet a latency.
 NUM_MEASURED = 12
 
 
@@ -68,13 +68,13 @@ def check_size(name, value, full):
 
 
 def meet_budget(groups, selection, name, value, measure, original):
-    """The units to keep so that a budget is met.
+    """Selects the units to keep so that the budget is met.
 
     Args:
         groups: The `Groups` of the model.
         selection: A `Selection` of them.
-        name: "macs", "params", "ratio" or "latency".
-        value: The most that the cost may be: a share up to 1, or a number.
+        name: "macs", "params" or "latency".
+        value: Maximum cost: a share if at most 1, else a number.
         measure: Function model -> milliseconds, for "latency".
         original: The `Groups` of the model before pruning, which shares in
             the error message refer to.
@@ -178,7 +178,7 @@ def _select(groups, selection, cost, budget, tolerance):
 
 
 def _by_time(groups, selection, budget, measure):
-    """Bisection over macs; each step builds a model and measures it.
+    """Meets a latency by bisection over macs, building and timing models.
 
     Returns the slowest selection within the budget and its time; the fastest
     one if none is within.
@@ -209,10 +209,11 @@ def _by_time(groups, selection, budget, measure):
 
 def _budget_message(name, value, budget, reached, full):
     return (
-        f"The budget {name}={value:.6g} cannot be met. Expected a result of "
-        f"at most {_format(budget)}; the nearest that can be reached is "
-        f"{_format(reached)}, {name}={reached / full:.4f}. A "
-        "layer keeps a tenth of its channels; fewer exclusions reach more. "
+        f"The budget {name}={value:.6g} cannot be met. "
+        f"Expected: at most {_format(budget)}; the nearest that can "
+        f"be reached is {_format(reached)}, {name}={reached / full:.4f}. "
+        "A layer keeps a tenth of its channels; fewer excluded layers may "
+        "help. "
         f"Received: {name}={value:.6g} of a model with {_format(full)}."
     )
 

@@ -67,8 +67,8 @@ def prune_channels(
         model: A built functional or sequential `keras.Model`; several
             inputs, nested models and shared layers are supported.
         macs: Maximum multiply-accumulates of the result: a share of the
-            model's own if at most 1, else a number; the result is at most 2 %
-            below it where the widths allow it. Give exactly one of `macs`,
+            model's own if at most 1, else a number. The result is within 2 %
+            below it if the layer widths allow. Give exactly one of `macs`,
             `params`, `ratio` and `latency`; 0 counts as not given.
         params: Maximum number of parameters, as a share or a number.
         ratio: Maximum number of channels in the prunable groups, as a share
