@@ -33,9 +33,8 @@ def get_config():
     config.data.unlabeled_split = placeholder(str)
     config.data.validation_split = placeholder(str)
     config.data.test_split = placeholder(str)
-    # Labeled images a class, or a share of each class; neither: all.
+    # Labeled images a class; all when not set.
     config.data.labels_per_class = placeholder(int)
-    config.data.label_fraction = placeholder(float)
     config.data.validation_per_class = 0
     # Pool images kept from training, to measure the student on after each
     # epoch: a number, or a share below 1; none: a tenth, at most 500.
@@ -66,16 +65,14 @@ def get_config():
     config.batches.cache = placeholder(object)
     config.batches.cache = "auto"
 
-    # tfdcu.select_pool: "confidence", "balance", "nnpu", "diversity", "random";
-    # the whole pool when not set.
+    # tfdcu.select_pool: "confidence", "balance" or "nnpu"; the whole pool when
+    # not set.
     config.select = ConfigDict()
     config.select.by = placeholder(str)
     # A share of the pool or a number of images; found when not set.
     config.select.keep = placeholder(object)
     # Whether flat images, noise and copies are left out.
     config.select.drop_junk = True
-    # Whose output, averaged over places, is compared; none: the last but one.
-    config.select.layer = placeholder(str)
 
     # tfdcu.prune_channels; exactly one of macs, params, ratio and latency. A
     # flag takes the config's own one back with 0: --config.channels.macs=0.
@@ -88,9 +85,8 @@ def get_config():
     # How a channel's worth is told; none: "taylor", from images of the pool and
     # the labeled ones, whose labels are not used.
     config.channels.importance = placeholder(str)
-    # Kept channels are multiples of this, at least this share of them.
+    # Kept channels are multiples of this.
     config.channels.round_to = 8
-    config.channels.min_channels = 0.1
     # Layers that stay whole: names, or patterns such as "stem*".
     config.channels.exclude = ()
     # Shares of the channels that layers keep: a dict from names or patterns.
@@ -100,8 +96,6 @@ def get_config():
     config.channels.reconstruct = placeholder(bool)
     # BatchNorm statistics computed anew on them after the cut.
     config.channels.reestimate = False
-    # How far below the budget the result may be, as a share of it.
-    config.channels.tolerance = 0.02
     # Rounds, each of which scores and reconstructs what the one before left;
     # found when not set.
     config.channels.rounds = placeholder(int)
@@ -118,7 +112,6 @@ def get_config():
     # Logits kept of each view, all when not set.
     config.targets.top_k = placeholder(int)
     config.targets.batch_size = 256
-    config.targets.shard_size = 2048
     # A folder that runs of the same teacher and pool share.
     config.targets.shared = placeholder(str)
 
@@ -170,7 +163,6 @@ def get_config():
     config.training.weight_decay = 1e-4
     config.training.clipnorm = placeholder(float)
     config.training.jit_compile = False
-    config.training.steps_per_execution = 1
 
     # BatchNorm's statistics computed anew when training ends, of these images:
     # "labeled" or "pool"; none: the moving averages stay.
@@ -185,7 +177,6 @@ def get_config():
     config.export.sparse = False
     # Checks: a number, or a dict by format; found when not set.
     config.export.min_agreement = placeholder(object)
-    config.export.max_difference = placeholder(object)
     # Pool images that check the files; as many labeled ones, where there are
     # 100, calibrate int8, else they and these.
     config.export.num_images = 256

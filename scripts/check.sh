@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Lint and the tests; `--slow` runs the slow tests, other arguments go to pytest.
+# Lint and the tests; `--slow` runs the slow tests, those of Apache Beam in an
+# environment of their own, .venv-beam; other arguments go to pytest.
 set -euo pipefail
 source "$(dirname "$0")/venv.sh" ".[dev]"
 
@@ -7,6 +8,11 @@ export TF_CPP_MIN_LOG_LEVEL=${TF_CPP_MIN_LOG_LEVEL:-2}
 if [ "${1:-}" = "--slow" ]; then
   shift
   set -- -m slow "$@"
+  (
+    # Beam holds other packages back.
+    VENV=.venv-beam source scripts/venv.sh ".[beam,dev]"
+    .venv-beam/bin/python -m pytest -m "slow or not slow" tests/pool/test_beam.py
+  )
 fi
 .venv/bin/ruff check .
 .venv/bin/ruff format --check .

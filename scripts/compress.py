@@ -28,9 +28,11 @@ def main(argv):
         )
     config = keywords_of(CONFIG.value)
     try:
-        tfdcu.compress(**config, workdir=WORKDIR.value)
+        record = tfdcu.compress(**config, workdir=WORKDIR.value)
     except (ValueError, FloatingPointError, OSError) as error:
         raise SystemExit(f"Stopped: {error}") from error
+    if record["failed"]:
+        raise SystemExit(f"Left out: {', '.join(record['failed'])}")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
-# Sourced by the two doors: goes to the root, makes .venv and installs into it.
-# Usage: source venv.sh <what pip installs>
+# Sourced by the shell scripts: goes to the root, makes .venv and installs into it.
+# Usage: source venv.sh <what pip installs>, with another folder as VENV=...
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -17,11 +17,12 @@ command -v "$python" >/dev/null ||
   missing "The venv module" "python3 with venv and pip" python3-venv
 
 # The mark names what was installed, so that a changed setup.py installs anew.
-mark=".venv/installed-$(echo "$1" | cat - setup.py | cksum | cut -d' ' -f1)"
+venv=${VENV:-.venv}
+mark="$venv/installed-$(echo "$1" | cat - setup.py | cksum | cut -d' ' -f1)"
 if [ ! -e "$mark" ]; then
-  echo "Installing into .venv (about 3 GB, some minutes) ..."
-  [ -x .venv/bin/python ] || "$python" -m venv .venv
-  .venv/bin/python -m pip install --quiet --disable-pip-version-check -e "$1"
-  rm -f .venv/installed-*
+  echo "Installing into $venv (about 3 GB, some minutes) ..."
+  [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
+  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -e "$1"
+  rm -f "$venv"/installed-*
   touch "$mark"
 fi

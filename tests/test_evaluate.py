@@ -30,7 +30,7 @@ def files(tmp_path_factory):
 
 
 @pytest.mark.parametrize("kind", ["live", ".keras", ".h5"])
-def test_accuracy_is_the_share_of_right_first_choices(files, kind):
+def test_accuracy_is_the_share_of_correct_classes(files, kind):
     expected = np.mean(by_hand(files["live"]) == LABELS)
     assert tfdcu.evaluate(files[kind], (IMAGES, LABELS)) == {
         "accuracy": pytest.approx(expected),
@@ -39,7 +39,7 @@ def test_accuracy_is_the_share_of_right_first_choices(files, kind):
     }
 
 
-def test_agreement_is_the_share_of_equal_first_choices(files):
+def test_agreement_is_the_share_of_equal_classes(files):
     other = tiny.linear_net(seed=9)
     scores = tfdcu.evaluate(files["live"], IMAGES, against=other, labeled=False)
     expected = np.mean(by_hand(files["live"]) == by_hand(other))
@@ -116,7 +116,7 @@ def test_an_opened_source_is_resized_for_the_model(files):
     assert scores["accuracy"] == pytest.approx(expected)
 
 
-def test_an_opened_source_has_the_order_of_classes_that_is_stated(files):
+def test_an_opened_source_has_the_order_of_classes_of_the_model(files):
     source = open_source((IMAGES, LABELS), classes=list("abcd"))
     scores = tfdcu.evaluate(files["live"], source, classes=list("dcba"))
     expected = np.mean(by_hand(files["live"]) == 3 - LABELS)
@@ -131,7 +131,9 @@ def test_an_opened_source_has_the_order_of_classes_that_is_stated(files):
         ({"value_range": (0, 255)}, "another range.*0.0, 255.0.*0.0, 1.0"),
     ],
 )
-def test_what_does_not_fit_an_opened_source_is_refused(files, options, message):
+def test_options_that_do_not_fit_an_opened_source_are_refused(
+    files, options, message
+):
     source = open_source((IMAGES, LABELS), classes=list("abcd"))
     with pytest.raises(ValueError, match=message):
         tfdcu.evaluate(files["live"], source, **options)
@@ -170,7 +172,7 @@ def test_share_equal_by_hand():
         (3, (IMAGES, LABELS), "Received: 3 of type int"),
     ],
 )
-def test_what_cannot_be_evaluated_is_refused(files, model, source, message):
+def test_invalid_models_and_sources_are_refused(files, model, source, message):
     with pytest.raises(ValueError, match=message):
         tfdcu.evaluate(files.get(model, model), source)
 
@@ -180,11 +182,13 @@ def test_two_models_are_not_compared_on_images_that_reshuffle(files):
     expected = np.mean(by_hand(files["live"]) == LABELS)
     scores = tfdcu.evaluate(files["live"], pairs)
     assert scores["accuracy"] == pytest.approx(expected)
-    with pytest.raises(ValueError, match="two models do not see the same"):
+    with pytest.raises(
+        ValueError, match="two models would see different images"
+    ):
         tfdcu.evaluate(files["live"], pairs, against=files[".h5"])
 
 
-def test_a_model_of_any_size_takes_the_size_that_is_said():
+def test_a_model_of_any_size_takes_image_shape():
     images = keras.Input((None, None, 1))
     x = keras.layers.Conv2D(4, 3)(images)
     model = keras.Model(images, keras.layers.GlobalMaxPooling2D()(x))
@@ -195,12 +199,12 @@ def test_a_model_of_any_size_takes_the_size_that_is_said():
     tfdcu.evaluate(model, (IMAGES, LABELS))
 
 
-def test_a_file_with_one_output_has_no_choices(tmp_path):
+def test_a_file_with_one_output_is_refused(tmp_path):
     model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten()])
     model.add(keras.layers.Dense(1, activation="sigmoid"))
     second = model.predict(IMAGES, verbose=0)[:, 0] > 0.5
     scores = tfdcu.evaluate(model, (IMAGES, second.astype("int32")))
     assert scores["accuracy"] == 1.0
     path = tfdcu.export_litert(model, tmp_path / "one.tflite")
-    with pytest.raises(ValueError, match="a score for each.*one output"):
+    with pytest.raises(ValueError, match="one logit per class.*one output"):
         tfdcu.evaluate(path, (IMAGES, LABELS))

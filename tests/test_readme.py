@@ -5,7 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
+
+from tests.support import tiny
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -29,8 +33,12 @@ prune.ROUNDS = 1
 """
 
 
-def run_blocks(page, folder):
-    program = "\n".join(blocks("python", page))
+# The block of README that takes files of the reader's own.
+OWN = '"my_model.keras"'
+
+
+def run_blocks(page, folder, own=False):
+    program = "\n".join(b for b in blocks("python", page) if (OWN in b) == own)
     assert "import tfdcu" in program
     program = SMALL + program
     run = subprocess.run(
@@ -46,6 +54,28 @@ def test_python_blocks_run(tmp_path):
     run_blocks(README, tmp_path)
     assert (tmp_path / "student.tflite").exists()
     assert (tmp_path / "runs" / "mine" / "report.html").exists()
+
+
+def test_the_block_for_a_model_and_photos_of_ones_own_runs(tmp_path):
+    tiny.plain_net(width=32, channels=3, num_classes=2).save(
+        tmp_path / "my_model.keras"
+    )
+    generator = np.random.default_rng(0)
+    for name, num in (
+        ("labeled/cat", 4),
+        ("labeled/dog", 4),
+        ("pool", 40),
+        ("test/cat", 4),
+        ("test/dog", 4),
+    ):
+        folder = tmp_path / name
+        folder.mkdir(parents=True)
+        for index in range(num):
+            pixels = generator.integers(0, 256, (12, 15, 3), "uint8")
+            Image.fromarray(pixels).save(folder / f"{index}.jpg")
+    run_blocks(README, tmp_path, own=True)
+    assert (tmp_path / "runs" / "mine" / "report.html").exists()
+    assert (tmp_path / "runs" / "mine" / "student_int8.tflite").exists()
 
 
 @pytest.mark.parametrize("page", ["channels"])

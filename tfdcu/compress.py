@@ -75,15 +75,15 @@ def compress(
         test: Optional labeled source, read once, at the end.
         data: Keywords of `tfdcu.data.prepare`: splits, number of labels ...
         batches: Keywords of `tfdcu.data.training_batches`.
-        select: `by`, how images of the pool are chosen to train on; `keep`,
-            `drop_junk` and `layer` as in `select_pool`. Images held out of
-            the pool are not chosen from, and an epoch is of the chosen alone.
-            Defaults to `None`, the whole pool, as does no `by`.
+        select: `by`, how images of the pool are chosen to train on; `keep`
+            and `drop_junk` as in `select_pool`. Images held out of the pool
+            are not chosen from, and an epoch is of the chosen alone. Defaults
+            to `None`, the whole pool, as does no `by`.
         channels: Keywords of `prune_channels`. Defaults to `{"macs": 0.5}`.
         targets: `views`, how many views of each image the teacher is asked
             about once, before training, instead of in every step;
             `labeled_views`, how many of each labeled image; `mirror`,
-            `top_k`, `batch_size` and `shard_size` as in `teacher_targets`;
+            `top_k` and `batch_size` as in `teacher_targets`;
             `shared`, a folder whose answers several runs share. Views that
             come again in several epochs are soon learned by heart. Defaults to
             0 views: the teacher is asked in every step.

@@ -1,5 +1,6 @@
 """The steps: what each one is trained with, as changes of one config."""
 
+from benchmarks.accuracy.pools import drawn
 from benchmarks.accuracy.pools import far
 from benchmarks.accuracy.pools import in_haze
 from benchmarks.accuracy.pools import near
@@ -99,7 +100,6 @@ ABLATIONS = {
     "select confidence": {"select": {"by": "confidence"}},
     "select balance": {"select": {"by": "balance"}},
     "select nnpu": {"select": {"by": "nnpu"}},
-    "select diversity": {"select": {"by": "diversity"}},
     "fresh views": {
         "targets": {"views": 0, "labeled_views": None, "mirror": False}
     },
@@ -125,11 +125,13 @@ ABLATIONS = {
 # Rows of options that did not earn their place and are gone; the tables keep
 # them.
 REMOVED = (
+    "trained between rounds",
     "align coral x10",
     "align mmd x10",
     "align at full strength throughout",
     "align against a linear classifier",
     "ema 0.99",
+    "select diversity",
 )
 # Pools that are farther from the labeled images.
 FAR = {"select": {"by": far, "keep": 0.5}}
@@ -162,7 +164,7 @@ PLACES = {
     "far half": FAR,
     "far half, no alignment": [FAR, NO_ALIGNMENT],
     "near half": {"select": {"by": near, "keep": 0.5}},
-    "quarter": {"select": {"by": "random", "keep": 0.25}},
+    "quarter": {"select": {"by": drawn, "keep": 0.25}},
     "quarter by confidence": {"select": {"by": "confidence", "keep": 0.25}},
     "quarter by nnpu": {"select": {"by": "nnpu", "keep": 0.25}},
     "30 % junk": JUNK,

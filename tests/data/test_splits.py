@@ -29,11 +29,8 @@ def test_few_labels_are_balanced_disjoint_and_correct():
             assert known[image.tobytes()] == label
 
 
-def test_few_labels_by_fraction_and_all():
+def test_without_a_number_all_labels_are_used():
     images, labels = tiny.images(40), np.repeat([0, 1, 2], [28, 10, 2])
-    few, validation = data.few_labels((images, labels), fraction=0.1)
-    assert np.bincount(few.labels()).tolist() == [3, 1, 1]
-    assert validation is None
     every, validation = data.few_labels(
         (images, labels), validation_per_class=1
     )
@@ -76,16 +73,11 @@ def test_few_labels_errors():
         data.few_labels(arrays(), per_class=1, num_classes=5)
     with pytest.raises(ValueError, match="out of range.*0 to 2"):
         data.few_labels(arrays(), per_class=1, num_classes=3)
-    with pytest.raises(ValueError, match="given twice"):
-        data.few_labels(arrays(), per_class=1, fraction=0.5)
     with pytest.raises(ValueError, match="integers.*5.0"):
         data.few_labels(arrays(), per_class=5.0)
     named = data.open_source(arrays(), classes=list("abcd"))
     with pytest.raises(ValueError, match="different number of classes.*5.*4: "):
         data.few_labels(named, per_class=1, num_classes=5)
-    for fraction in (0, 1.5):
-        with pytest.raises(ValueError, match="value for `fraction`"):
-            data.few_labels(arrays(), fraction=fraction)
     with pytest.raises(ValueError, match="Invalid number of images"):
         data.few_labels(arrays(), per_class=0)
     shuffled = tf.data.Dataset.from_tensor_slices(arrays()).shuffle(40)
@@ -120,11 +112,3 @@ def test_held_out_images_depend_on_the_seed():
     assert held[0] == held[1] != held[2]
     first = {image.tobytes() for image in tiny.images(40)[:10]}
     assert first not in held
-
-
-def test_a_fraction_is_of_the_class_before_validation():
-    few, validation = data.few_labels(
-        arrays(), fraction=0.5, validation_per_class=4
-    )
-    assert np.bincount(few.labels()).tolist() == [5] * 4
-    assert np.bincount(validation.labels()).tolist() == [4] * 4

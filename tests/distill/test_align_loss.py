@@ -1,4 +1,4 @@
-"""Laws of the ways to align: what is felt, what is logged, who looks on."""
+"""Laws of the align loss: gradients, logs and the domain classifier."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ def classifier():
 
 
 def mean_apart(labeled, unlabeled):
-    """A distance of one's own: the squared difference of the means."""
+    """A user's function: the squared difference of the means."""
     return tf.square(tf.reduce_mean(labeled) - tf.reduce_mean(unlabeled))
 
 
@@ -56,7 +56,7 @@ def test_the_distance_falls_along_the_gradient_times_the_scale():
     assert after < before
 
 
-def test_the_observer_learns_as_an_adversary_does():
+def test_the_classifier_is_trained_as_with_adversarial():
     domain = classifier()
     _, seen, _, own = slopes(mean_apart, 1.0, domain)
     _, accuracy, _, expected = slopes("adversarial", 1.0, domain)
@@ -65,7 +65,7 @@ def test_the_observer_learns_as_an_adversary_does():
         np.testing.assert_allclose(one, two, rtol=1e-5, atol=1e-8)
 
 
-def test_no_gradient_leaves_the_observer():
+def test_the_classifier_passes_no_gradient_to_the_student():
     def blind(labeled, unlabeled):
         return 0.0 * tf.reduce_sum(labeled)
 
@@ -73,12 +73,12 @@ def test_no_gradient_leaves_the_observer():
     np.testing.assert_array_equal(down, tf.zeros_like(FEATURES))
 
 
-def test_a_distance_that_is_not_heard_has_no_gradient():
+def test_at_scale_zero_a_distance_has_no_gradient():
     down = slopes(mean_apart, 0.0, classifier())[2]
     np.testing.assert_array_equal(down, tf.zeros_like(FEATURES))
 
 
-def test_a_distance_that_is_not_heard_trains_the_student_of_none(monkeypatch):
+def test_at_scale_zero_a_distance_does_not_change_the_student(monkeypatch):
     without, _ = trained(align_weight=0.0)
     at_strength(monkeypatch, 0.0)
     deaf, history = trained(align_weight=0.7, align=mean_apart)
@@ -86,7 +86,7 @@ def test_a_distance_that_is_not_heard_trains_the_student_of_none(monkeypatch):
     tiny.assert_same_weights(tiny.weights(without), tiny.weights(deaf))
 
 
-def test_alone_it_brings_the_pools_together_and_the_sum_holds():
+def test_a_distance_alone_brings_the_pools_together():
     options = {**ALONE, "align": mean_apart}
     _, history = trained(epochs=30, **options)
     assert history["align"][-1] < 0.7 * history["align"][0]

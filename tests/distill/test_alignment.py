@@ -36,7 +36,7 @@ def test_schedule_by_hand():
     np.testing.assert_allclose(received, expected, atol=1e-6)
 
 
-def test_domain_classifier_sees_statistics_not_places():
+def test_domain_classifier_ignores_positions():
     features = tf.random.stateless_normal((4, 6, 6, 3), (1, 2))
     domain = DomainClassifier()
     domain.build(features.shape)

@@ -28,7 +28,7 @@ def test_the_mean_over_the_pool_is_one_and_the_scale_does_not_matter(power):
     np.testing.assert_allclose(counts, weights, rtol=1e-6)
 
 
-def test_a_class_that_is_hardly_there_weighs_as_one_of_a_tenth():
+def test_small_shares_are_clipped_at_a_tenth():
     weights = class_weights([0.98, 0.02, 0.0, 0.0], 1.0, 4)
     np.testing.assert_allclose(weights[1:], weights[1])
     # 10 for the scarce ones, 1 / (4 * 0.98) for the first.
@@ -46,7 +46,7 @@ def test_a_class_that_is_hardly_there_weighs_as_one_of_a_tenth():
         ([1, np.nan, 1], 0.5, "class_shares"),
     ],
 )
-def test_what_are_no_shares_is_refused(shares, power, message):
+def test_invalid_shares_are_refused(shares, power, message):
     with pytest.raises(ValueError, match=message):
         class_weights(shares, power, 3)
 
@@ -67,22 +67,22 @@ def test_each_image_weighs_by_the_class_that_its_targets_put_first():
     )
 
 
-def test_a_function_is_weighed_too_unless_it_gives_one_number():
+def test_a_function_is_weighted_unless_it_returns_a_scalar():
     weights = class_weights(SHARES, 1.0, 3)
     targets = np.eye(3, dtype="float32")[[0, 0, 2]]
     of_images = resolve_mimic(lambda t, s: tf.ones(3), 1.0, weights)
     expected = weights[[0, 0, 2]].mean()
     np.testing.assert_allclose(of_images(targets, targets), expected, 1e-6)
     of_all = resolve_mimic(lambda t, s: tf.reduce_mean(t), 1.0, weights)
-    with pytest.raises(ValueError, match="cannot be weighed.*mimic_balance=0"):
+    with pytest.raises(ValueError, match="does not support.*mimic_balance=0"):
         of_all(targets, targets)
 
 
-def test_a_keras_loss_cannot_be_weighed():
+def test_a_keras_loss_cannot_be_weighted():
     import keras
 
     loss = keras.distillation.LogitsDistillation(
         loss=keras.losses.KLDivergence()
     )
-    with pytest.raises(ValueError, match="cannot be weighed.*Logits"):
+    with pytest.raises(ValueError, match="does not support.*Logits"):
         resolve_mimic(loss, None, class_weights(SHARES, 1.0, 3))

@@ -1,4 +1,4 @@
-"""What a batch holds is told apart by its structure."""
+"""The parts of a batch by its structure."""
 
 import keras
 import numpy as np

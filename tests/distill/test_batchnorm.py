@@ -1,4 +1,4 @@
-"""Laws of how BatchNormalization meets the two pools."""
+"""Laws of BatchNormalization on two pools."""
 
 import keras
 import numpy as np
@@ -19,7 +19,7 @@ def net():
 
 
 def moving(model):
-    """The statistics that inference will use."""
+    """The moving averages."""
     return {
         v.path: v.numpy().copy() for v in model.variables if "moving" in v.path
     }
@@ -48,7 +48,7 @@ def test_split_is_the_labeled_pass_and_then_the_pools():
     assert_close(moving(expected), moving(received))
 
 
-def test_labeled_only_remembers_the_labeled_pass_alone():
+def test_labeled_only_updates_averages_by_the_labeled_pass():
     expected, received = net(), net()
     expected(LABELED, training=True)
     output = BATCHNORMS["labeled_only"](received, BOTH, 6)["logits"]
@@ -75,7 +75,7 @@ def test_frozen_is_inference_whose_scales_can_still_be_learned():
 
 
 @pytest.mark.parametrize("name", sorted(set(BATCHNORMS) - {"frozen"}))
-def test_without_labels_the_ways_to_normalize_a_batch_are_one(name):
+def test_without_labels_all_training_modes_are_equal(name):
     expected = net()(POOL, training=True)["logits"]
     received = BATCHNORMS[name](net(), POOL, None)["logits"]
     np.testing.assert_allclose(received, expected, atol=1e-5)

@@ -24,7 +24,7 @@ def test_progress_counts_steps_of_the_whole_run():
     np.testing.assert_allclose(seen, np.arange(8) / 8, atol=1e-6)
 
 
-def test_a_resumed_run_keeps_time():
+def test_a_resumed_run_has_the_same_progress():
     whole = epochs(Clock(), steps=5, first=0, last=3, total=3)
     resumed = epochs(Clock(), steps=5, first=2, last=3, total=3)
     assert resumed == whole[10:]

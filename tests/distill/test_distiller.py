@@ -1,4 +1,4 @@
-"""Laws of AlignedDistiller: the equation, and what it leaves alone."""
+"""Laws of AlignedDistiller: the loss, and what is not changed."""
 
 import warnings
 
@@ -75,12 +75,12 @@ def test_a_balanced_mimic_term_weighs_images_by_class():
 
 
 def at_strength(monkeypatch, schedule):
-    """Alignment by a constant, or a function of progress, in DANN's place."""
+    """Replace DANN's schedule by a constant or a function of progress."""
     function = schedule if callable(schedule) else lambda progress: schedule
     monkeypatch.setattr("tfdcu.distill.distiller.dann_schedule", function)
 
 
-def test_alignment_at_strength_zero_trains_the_student_of_none(monkeypatch):
+def test_alignment_at_scale_zero_does_not_change_the_student(monkeypatch):
     without, _ = trained(align_weight=0.0)
     at_strength(monkeypatch, 0.0)
     deaf, history = trained(align_weight=0.7)
@@ -100,7 +100,7 @@ def test_the_schedule_follows_the_run(monkeypatch):
     np.testing.assert_allclose(seen, [0, 0.25, 0.5, 0.75])
 
 
-def test_alignment_is_heard_more_and_more(monkeypatch):
+def test_alignment_grows_over_the_run(monkeypatch):
     deaf, _ = trained(align_weight=0.0)
     heard, _ = trained(align_weight=0.7)
     at_strength(monkeypatch, 1.0)
@@ -203,7 +203,7 @@ def test_teacher_is_bit_identical_afterwards():
     assert not any("plain/" in w.path for w in distiller.domains[0].weights)
 
 
-def test_call_predict_evaluate_and_validation_speak_of_the_student():
+def test_call_predict_evaluate_and_validation_use_the_student():
     student = tiny.plain_net()
     model = AlignedDistiller(student, teacher())
     model.compile("sgd", metrics=["accuracy"])
@@ -253,7 +253,7 @@ def test_labels_of_any_kind_may_come_after_none():
     assert guess == pytest.approx(np.mean(choices == labels))
 
 
-def test_labels_may_come_after_none_and_nothing_is_warned_of():
+def test_labels_may_come_after_none_without_a_warning():
     model = AlignedDistiller(tiny.plain_net(), tiny.plain_net(seed=1))
     model.compile(keras.optimizers.Adam(1e-2))
     (domain,) = model.domains
@@ -283,7 +283,7 @@ def test_students_and_teachers_of_other_input_sizes():
 
 
 @pytest.mark.parametrize(("size", "expected"), [(6, False), (8, True)])
-def test_images_are_resized_out_of_xla(size, expected, monkeypatch):
+def test_resizing_turns_xla_off(size, expected, monkeypatch):
     # As where there is a GPU.
     monkeypatch.setattr(
         keras.Model, "_resolve_auto_jit_compile", lambda _: True
@@ -340,7 +340,7 @@ def test_compiled_by_xla_or_not_is_the_same_student(batchnorm):
 
 
 def no_teacher(images):
-    raise AssertionError("The teacher was asked")
+    raise AssertionError("The teacher was run")
 
 
 def with_targets(data):
@@ -380,10 +380,12 @@ def test_stored_targets_of_no_labels_at_all():
     assert history["mimic"] == pytest.approx(expected["mimic"], rel=1e-5)
 
 
-def test_neither_a_teacher_nor_targets_is_an_error_of_the_first_step():
+def test_neither_a_teacher_nor_targets_is_an_error():
     model = AlignedDistiller(tiny.plain_net(), None)
     model.compile("sgd")
-    with pytest.raises(ValueError, match="There is nothing to follow"):
+    with pytest.raises(
+        ValueError, match="There is no teacher and there are no targets"
+    ):
         model.fit(batches(), verbose=0)
 
 
@@ -494,21 +496,21 @@ def test_bad_options_are_refused(options, message):
         AlignedDistiller(tiny.plain_net(), teacher(), **options)
 
 
-def test_other_classes_and_what_cannot_be_asked_are_refused():
+def test_other_classes_and_other_teachers_are_refused():
     with pytest.raises(ValueError, match="4 logits.*a student with 5"):
         AlignedDistiller(tiny.plain_net(num_classes=5), teacher())
-    with pytest.raises(ValueError, match="The teacher cannot be asked"):
+    with pytest.raises(ValueError, match="Invalid value for `teacher`"):
         AlignedDistiller(tiny.plain_net(), 3)
 
 
 class Subclassed(keras.Model):
-    """A teacher that hides its layers."""
+    """A subclassed teacher, whose layers are not accessible."""
 
     def call(self, images):
         return images[:, 0, :4, 0]
 
 
-def test_teachers_that_are_no_classifiers_are_told_what_they_are():
+def test_teachers_that_are_not_classifiers_are_refused():
     student, net = tiny.plain_net(), teacher()
     both = keras.Model(net.input, [net.output, net.get_layer("pool").output])
     for other, told in ((both, "2 outputs"), (Subclassed(), "taken apart")):
@@ -524,16 +526,18 @@ def test_a_student_with_nothing_to_train_is_refused(options):
     for layer in student.layers:
         layer.trainable = "head" in options and layer.name == "logits"
     model = AlignedDistiller(student, teacher(), **options)
-    with pytest.raises(ValueError, match="nothing to train.*'plain', none of"):
+    with pytest.raises(
+        ValueError, match="no trainable weights.*'plain', none of"
+    ):
         model.compile("sgd")
 
 
-def test_what_cannot_be_trained_on_is_refused():
+def test_class_weight_and_batches_without_a_pool_are_refused():
     model = AlignedDistiller(tiny.plain_net(), teacher())
     model.compile("sgd")
     with pytest.raises(ValueError, match="sample_weight.*Received: class_weig"):
         model.fit(batches(), class_weight={0: 2.0}, verbose=0)
-    with pytest.raises(ValueError, match="There is no pool to learn from"):
+    with pytest.raises(ValueError, match="has no unlabeled images"):
         model.fit(*LABELED, verbose=0)
 
 

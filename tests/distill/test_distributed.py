@@ -1,4 +1,4 @@
-"""Two processes train the student that one process trains.
+"""Training in two processes equals training in one process.
 
 Run as a program, this file is one of the two workers:
 `TF_CONFIG=... python -m tests.distill.test_distributed folder case ...`.
@@ -21,7 +21,7 @@ import tensorflow as tf
 from tests.support import tiny
 from tfdcu.data import training_batches
 from tfdcu.distill.distiller import AlignedDistiller
-from tfdcu.distill.distributed import outputs_of_share
+from tfdcu.distill.distributed import predict_share
 from tfdcu.distill.distributed import shared_batches
 from tfdcu.training.checkpoint import Checkpoint
 
@@ -81,7 +81,7 @@ def train(model, batches, epochs=2, **options):
     return {**history, **tiny.weights(model.student)}
 
 
-def asked(strategy, folder=None):
+def live(strategy, folder=None):
     model = distiller(strategy, teacher())
     results = train(model, batches())
     # Of the last of these batches the second worker has no image.
@@ -95,7 +95,7 @@ def stored(strategy, folder=None):
 
 
 def stored_shares(strategy, folder=None):
-    """As `stored`, but each worker's program takes its share itself."""
+    """As `stored`, but each worker creates its own share."""
 
     def share(context):
         rows = slice(
@@ -125,7 +125,7 @@ def unbroken(strategy, folder=None):
 
 
 def resumed(strategy, folder):
-    """As `unbroken`, but a new model goes on after the first epoch."""
+    """As `unbroken`, but a new model resumes after the first epoch."""
     for done in (0, 1):
         model = distiller(strategy, teacher())
         checkpoint = Checkpoint(folder / "checkpoint")
@@ -157,7 +157,7 @@ def refused(strategy, folder=None):
 
 
 def work(folder, *cases):
-    """What one worker does: these cases, the results of each in a file."""
+    """The program of a worker: runs the cases and saves their results."""
     strategy = tf.distribute.MultiWorkerMirroredStrategy()
     for case in cases:
         results = globals()[case](strategy, Path(folder))
@@ -173,7 +173,7 @@ def free_ports(num):
 
 
 def start(index, ports, folder, cases):
-    """One worker, in a process of its own, without accelerators."""
+    """Start one worker in its own process, without accelerators."""
     config = {
         "cluster": {"worker": [f"localhost:{port}" for port in ports]},
         "task": {"type": "worker", "index": index},
@@ -190,7 +190,7 @@ def start(index, ports, folder, cases):
 
 
 def wait(workers):
-    """Exit codes, once all are done, one has failed or patience is over."""
+    """Exit codes, once all are done, one has failed, or on timeout."""
     end = time.monotonic() + PATIENCE
     codes = [None]
     while None in codes and not any(codes) and time.monotonic() < end:
@@ -200,7 +200,7 @@ def wait(workers):
 
 
 def two_workers(folders, *cases):
-    """The folders, where two workers now left their results."""
+    """The folders, with the results of two workers."""
     ports = free_ports(2)
     workers = [start(i, ports, f, cases) for i, f in enumerate(folders)]
     try:
@@ -217,7 +217,7 @@ def two_workers(folders, *cases):
 @pytest.fixture(scope="module")
 def quick(tmp_path_factory):
     folders = [tmp_path_factory.mktemp("quick") for _ in range(2)]
-    return two_workers(folders, "asked", "refused")
+    return two_workers(folders, "live", "refused")
 
 
 @pytest.fixture(scope="module")
@@ -244,7 +244,7 @@ def assert_trains_as_one(folders, name, case):
 
 
 def test_workers_train_the_student_of_one_process(quick):
-    assert_trains_as_one(quick, "asked", asked)
+    assert_trains_as_one(quick, "live", live)
 
 
 @pytest.mark.slow
@@ -257,9 +257,7 @@ def test_workers_train_the_student_of_one_process(quick):
         ("resumed", unbroken),
     ],
 )
-def test_shares_batchnorm_and_restarts_are_those_of_one_process(
-    more, name, case
-):
+def test_shares_batchnorm_and_restarts_equal_one_process(more, name, case):
     assert_trains_as_one(more, name, case)
 
 
@@ -297,7 +295,7 @@ def test_batches_that_turn_out_not_to_divide_are_refused():
 @pytest.mark.parametrize("num", [0, 1, 2])
 def test_an_empty_share_has_no_outputs_and_others_have_their_own(num):
     net, images = tiny.plain_net(), tiny.images(num)
-    outputs = tf.function(outputs_of_share)(net, tf.constant(images))
+    outputs = tf.function(predict_share)(net, tf.constant(images))
     assert outputs.shape == (num, 4)
     if num:
         expected = net(images, training=False)

@@ -1,4 +1,4 @@
-"""Laws of what is tapped: the layer before the pooling, and what pairs."""
+"""Laws of the feature layers: the default layer, and pairs of layers."""
 
 import keras
 import numpy as np
@@ -8,7 +8,7 @@ from keras import layers
 from tests.support import tiny
 from tfdcu import AlignedDistiller
 from tfdcu.distill.alignment import layers_to_align
-from tfdcu.distill.feature_layers import check_alike
+from tfdcu.distill.feature_layers import check_shapes
 from tfdcu.distill.feature_layers import default_feature_layer
 from tfdcu.distill.feature_layers import feature_pairs
 from tfdcu.distill.feature_layers import kept_channels
@@ -33,7 +33,7 @@ def test_the_default_is_the_last_layer_before_the_pooling(net, name):
     assert default_feature_layer(net()) == name
 
 
-def test_maps_of_a_single_place_come_after_the_pooling():
+def test_maps_of_size_one_come_after_the_pooling():
     inputs = keras.Input((8, 8, 3))
     x = layers.Conv2D(8, 3, name="conv")(inputs)
     x = layers.GlobalAveragePooling2D(keepdims=True)(x)
@@ -66,8 +66,8 @@ def test_layers_are_paired_by_name_or_as_told(given, expected):
     pairs = feature_pairs(STUDENT, TEACHER, given)
     assert [(one.student, one.teacher) for one in pairs] == expected
     for one in pairs:
-        assert one.own is STUDENT.get_layer(one.student).output
-        assert one.theirs is TEACHER.get_layer(one.teacher).output
+        assert one.student_output is STUDENT.get_layer(one.student).output
+        assert one.teacher_output is TEACHER.get_layer(one.teacher).output
 
 
 def twice_called():
@@ -91,10 +91,10 @@ def twice_called():
         ),
         (twice_called(), TEACHER, "shared", "called once"),
         (STUDENT, None, None, "`keras.Model`, or features=None.*None"),
-        (STUDENT, lambda images: images, None, "shows no features"),
+        (STUDENT, lambda images: images, None, "needs a teacher with layers"),
     ],
 )
-def test_what_cannot_be_tapped_is_named(student, teacher, given, message):
+def test_invalid_layers_are_refused(student, teacher, given, message):
     with pytest.raises(ValueError, match=message):
         AlignedDistiller(
             student,
@@ -114,28 +114,28 @@ def test_kept_channels_are_the_teachers():
             kept_channels(pair(), {"relu2": wrong})
 
 
-def test_sizes_must_agree_where_they_are_compared():
+def test_shapes_must_agree_where_they_are_compared():
     wide = pair()
-    check_alike("mse", wide, range(32))
-    check_alike("attention", wide)
-    check_alike("relation", pair(tiny.plain_net(size=6)))
+    check_shapes("mse", wide, range(32))
+    check_shapes("attention", wide)
+    check_shapes("relation", pair(tiny.plain_net(size=6)))
     with pytest.raises(ValueError, match=r"channels.*8, 32\).*8, 48\)"):
-        check_alike("mse", wide)
+        check_shapes("mse", wide)
     with pytest.raises(ValueError, match=r"8, 32\).*8, 31\)"):
-        check_alike("mse", wide, range(31))
+        check_shapes("mse", wide, range(31))
     small = pair(tiny.plain_net(size=6))
     for name in ("mse", "attention"):
         with pytest.raises(ValueError, match=r"6, 6, 32\).*8, 8, 32\)"):
-            check_alike(name, small, range(32))
+            check_shapes(name, small, range(32))
     with pytest.raises(ValueError, match=r"height and width.*\(None, 48\)"):
-        check_alike("attention", pair(layer="pool"))
+        check_shapes("attention", pair(layer="pool"))
 
 
-def test_images_of_any_size_cannot_be_told_apart_before():
+def test_unknown_sizes_are_not_compared():
     inputs = keras.Input((None, None, 1))
     x = layers.Conv2D(32, 3, name="relu2")(inputs)
     x = layers.Dense(4)(layers.GlobalAveragePooling2D()(x))
-    check_alike("mse", pair(keras.Model(inputs, x)), range(32))
+    check_shapes("mse", pair(keras.Model(inputs, x)), range(32))
 
 
 def test_layers_to_align_are_of_the_student():

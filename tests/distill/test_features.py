@@ -1,4 +1,4 @@
-"""Laws of the term of features: values by hand, what follows what, when."""
+"""Laws of the feature losses: values by hand, layers and training."""
 
 import keras
 import numpy as np
@@ -64,14 +64,14 @@ def test_values_by_hand(name):
 
 
 @pytest.mark.parametrize("name", ["attention", "relation"])
-def test_widths_need_not_agree(name):
+def test_numbers_of_channels_can_differ(name):
     expected = BY_HAND[name](THEIRS.numpy(), NARROW.numpy())
     received = resolve_features(name)(THEIRS, NARROW)
     assert float(received) == pytest.approx(expected, rel=1e-4)
 
 
 def test_far_pairs_count_by_their_distance():
-    """Close for one side and far for the other: Huber's straight arm."""
+    """Errors above 1, in the linear part of the Huber loss."""
     theirs = tf.constant([[0.0], [1.0], [100.0]])
     own = tf.constant([[0.0], [100.0], [1.0]])
     # Distances 1, 100, 99 and 100, 1, 99, over their mean 200 / 3.
@@ -81,7 +81,7 @@ def test_far_pairs_count_by_their_distance():
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_equal_features_are_no_loss_and_have_no_slope(name):
+def test_equal_features_have_no_loss_and_no_gradient(name):
     with tf.GradientTape() as tape:
         tape.watch(THEIRS)
         loss = resolve_features(name)(tf.identity(THEIRS) * 1.0, THEIRS)
@@ -91,7 +91,7 @@ def test_equal_features_are_no_loss_and_have_no_slope(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_scale_of_a_layer_does_not_decide(name):
+def test_the_loss_does_not_depend_on_the_scale(name):
     loss = resolve_features(name)
     np.testing.assert_allclose(
         loss(7.0 * THEIRS, 7.0 * OWN), loss(THEIRS, OWN), rtol=1e-4
@@ -99,7 +99,7 @@ def test_the_scale_of_a_layer_does_not_decide(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_dead_features_and_equal_images_stay_finite(name):
+def test_zero_features_and_equal_images_are_finite(name):
     loss, zeros = resolve_features(name), tf.zeros_like(THEIRS)
     same = tf.repeat(THEIRS[:1], 5, axis=0)
     for theirs, own in ((zeros, zeros), (zeros, OWN), (THEIRS, zeros)):
@@ -111,7 +111,7 @@ def test_dead_features_and_equal_images_stay_finite(name):
             assert np.isfinite(tape.gradient(value, side)).all()
 
 
-def test_a_student_of_zeros_has_the_whole_loss_of_mse():
+def test_a_student_of_zeros_has_mse_one():
     loss = resolve_features("mse")(THEIRS, tf.zeros_like(THEIRS))
     assert float(loss) == pytest.approx(1.0)
 
@@ -154,7 +154,7 @@ def test_functions_and_keras_losses_get_the_features_themselves():
         (keras.distillation.LogitsDistillation(), "losses.KLDivergence"),
     ],
 )
-def test_what_is_no_loss_of_features_is_refused(features, message):
+def test_invalid_feature_losses_are_refused(features, message):
     with pytest.raises(ValueError, match=message):
         resolve_features(features)
     with pytest.raises(ValueError, match=message):
@@ -208,7 +208,7 @@ def test_the_term_is_of_all_images_and_part_of_the_sum(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_alone_it_draws_the_student_to_the_teacher(name):
+def test_alone_it_brings_the_student_closer_to_the_teacher(name):
     model = AlignedDistiller(
         tiny.plain_net(norm=False),
         tiny.plain_net(norm=False, seed=7),
@@ -249,24 +249,24 @@ def test_several_layers_weigh_alike():
 
 
 def cut_student():
-    """(teacher, student, kept): half of the first convolution is gone."""
+    """(teacher, student, kept): half of the first convolution pruned."""
     of = tiny.plain_net(norm=False)
     plan = plan_channels(of, ratio=0.84, exclude="conv2", importance="l1")
     return of, plan.apply(), plan.kept_channels()
 
 
 @pytest.mark.parametrize("layer", ["conv1", "relu1"])
-def test_of_a_layer_that_was_cut_like_is_compared_with_like(layer):
+def test_a_pruned_layer_is_compared_with_the_kept_channels(layer):
     of, student, kept = cut_student()
     options = {"feature_layers": layer, **ALONE}
     assert len(kept[layer]) < 16
     _, history, _ = fitted(student, of=of, kept=kept, **options)
     assert history["features"] == [0.0, 0.0]
-    with pytest.raises(ValueError, match=r"`kept` says.*8, 8, 16\)"):
+    with pytest.raises(ValueError, match=r"`kept` gives.*8, 8, 16\)"):
         fitted(cut_student()[1], of=of, **options)
 
 
-def test_others_are_compared_by_what_all_channels_see():
+def test_attention_and_relation_compare_all_channels():
     of, student, kept = cut_student()
     images = all_images()
     sides = [after(model, "relu1", images) for model in (of, student)]
@@ -298,7 +298,7 @@ def test_a_function_sees_the_kept_channels():
     assert history["features"] == [0.0, 0.0]
 
 
-def test_off_is_the_student_of_before():
+def test_without_weight_the_student_does_not_change():
     plain, expected = trained(epochs=1)
     ways = [
         {"features": "mse", "feature_weight": 0.0},
@@ -323,7 +323,7 @@ def test_batches_with_and_without_targets_are_the_same_student():
     )
 
 
-def test_without_labels_the_pool_is_followed():
+def test_without_labels_the_pool_is_used():
     options = {"features": "mse", "feature_layers": "conv1"}
     student, of = (tiny.plain_net(norm=False, seed=s) for s in (0, 7))
     expected = by_hand_mse(
@@ -337,7 +337,7 @@ def test_without_labels_the_pool_is_followed():
 
 
 @pytest.mark.parametrize("batchnorm", ["split", "labeled_only", "frozen"])
-def test_images_stand_in_the_order_of_the_teachers(batchnorm):
+def test_images_are_in_the_order_of_the_teacher(batchnorm):
     twin = tiny.plain_net(norm=False)
     _, history, _ = fitted(
         twin, of=tiny.plain_net(norm=False), batchnorm=batchnorm, **ALONE
@@ -385,7 +385,7 @@ def test_the_teacher_is_not_changed_and_not_trained():
     assert not own & {id(variable) for variable in of.variables}
 
 
-def test_evaluation_speaks_of_the_student_alone():
+def test_evaluation_uses_the_student_alone():
     _, history, model = fitted()
     scores = model.evaluate(*next(iter(batches()))[0], verbose=0)
     logged = model.fit(

@@ -1,4 +1,4 @@
-"""Laws of the head: the teacher's own, which stays while the body follows."""
+"""Laws of the head: copied from the teacher and fixed."""
 
 import keras
 import numpy as np
@@ -24,19 +24,19 @@ def same(one, other):
 
 
 def cut():
-    """(student, kept): half of what the teacher's head takes is gone."""
+    """(student, kept): half of the inputs of the head are pruned."""
     plan = plan_channels(teacher(), ratio=0.5, importance="l1")
     return plan.apply(), plan.kept_channels()
 
 
-def test_the_teachers_head_stays_and_the_body_is_trained():
+def test_the_head_is_fixed_and_the_body_is_trained():
     before = body(tiny.plain_net(width=24))
     student, _ = trained(tiny.plain_net(width=24), head="teacher")
     assert same(head(student), head(teacher()))
     assert not np.allclose(body(student), before)
 
 
-def test_of_what_was_cut_the_head_takes_what_was_kept():
+def test_the_head_takes_the_kept_channels():
     student, kept = cut()
     tiny.shake(student, 3)
     student, _ = trained(student, head="teacher", kept=kept)
@@ -72,10 +72,10 @@ def headless():
     ("student", "of", "options", "message"),
     [
         (tiny.plain_net, teacher, {"head": "own"}, "'trained', 'teacher'.*own"),
-        (tiny.plain_net, lambda: None, {}, "shows no head.*teacher=None"),
+        (tiny.plain_net, lambda: None, {}, "needs a Keras.*teacher=None"),
         (tiny.plain_net, teacher, {}, r"does not fit.*\(32, 4\).*\(48, 4\)"),
-        (cut, teacher, {}, r"does not fit.*`kept` says"),
-        (headless, teacher, {}, "The student has no head.*'norm'"),
+        (cut, teacher, {}, r"does not fit.*`kept` gives"),
+        (headless, teacher, {}, "The student has no suit.*'norm'"),
     ],
 )
 def test_bad_heads_are_refused_and_nothing_is_changed(

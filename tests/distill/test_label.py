@@ -1,4 +1,4 @@
-"""Laws of the term of the labels: a mean over images, whatever the loss."""
+"""Laws of the label term: a mean over images for every loss."""
 
 import keras
 import numpy as np
@@ -36,7 +36,9 @@ def test_images_may_weigh_and_may_be_absent():
 
 
 def test_several_weights_an_image_are_refused():
-    with pytest.raises(ValueError, match=r"one weight.*Received: shape \(6, 4"):
+    with pytest.raises(
+        ValueError, match=r"one weight per image.*Received: shape \(6, 4"
+    ):
         label_term(resolve_label(), LABELS, LOGITS, LOGITS)
 
 

@@ -1,4 +1,4 @@
-"""Laws of what "follow the teacher" may mean."""
+"""Laws of the mimic losses."""
 
 import keras
 import numpy as np
@@ -19,7 +19,7 @@ def test_a_name_is_the_mean_over_images(name):
     np.testing.assert_allclose(received, expected, rtol=1e-6)
 
 
-def test_keras_own_divergence_agrees_when_it_is_whole():
+def test_the_keras_divergence_agrees():
     loss = keras.distillation.LogitsDistillation(
         temperature=4.0, loss=keras.losses.KLDivergence()
     )

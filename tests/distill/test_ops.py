@@ -85,7 +85,7 @@ def test_domain_loss_by_hand():
     np.testing.assert_allclose(received, expected, rtol=1e-6)
 
 
-def test_a_blind_domain_classifier_scores_log_2_and_one_half():
+def test_a_domain_classifier_at_chance_has_loss_log_2():
     labeled, unlabeled = (
         np.zeros((3, 1), "float32"),
         np.zeros((9, 1), "float32"),

@@ -1,4 +1,4 @@
-"""One program on two devices trains the student of one device."""
+"""Training on two devices equals training on one device."""
 
 import subprocess
 import sys
@@ -28,7 +28,7 @@ def answered(labeled, unlabeled):
 
 
 def asked(images):
-    raise AssertionError("The teacher was asked")
+    raise AssertionError("The teacher was run")
 
 
 def train(strategy, teacher=ask, batches=batches):

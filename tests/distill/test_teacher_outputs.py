@@ -7,9 +7,9 @@ import tensorflow as tf
 
 from tests.support import tiny
 from tfdcu.distill.teacher_outputs import check_classes
-from tfdcu.distill.teacher_outputs import other_size
-from tfdcu.distill.teacher_outputs import teacher_answers
+from tfdcu.distill.teacher_outputs import different_size
 from tfdcu.distill.teacher_outputs import teacher_function
+from tfdcu.distill.teacher_outputs import teacher_outputs
 from tfdcu.models.resize import resized
 
 IMAGES = tiny.images(5)
@@ -43,8 +43,8 @@ def test_a_function_gets_the_images_as_they_are():
     assert logits.dtype == tf.float32
 
 
-def test_what_cannot_be_asked_is_refused():
-    with pytest.raises(ValueError, match="The teacher cannot be asked.*3"):
+def test_other_teachers_are_refused():
+    with pytest.raises(ValueError, match="Invalid value for `teacher`.*3"):
         teacher_function(3)
 
 
@@ -59,7 +59,7 @@ class Counter(keras.layers.Layer):
 
 
 def counted_net():
-    """(A net whose head is counted, the two counters)."""
+    """(A net that counts calls of its body and head, the two counters)."""
     inputs = keras.Input((8, 8, 1))
     body, head = Counter(name="body"), Counter(name="head")
     x = body(keras.layers.Conv2D(3, 3, name="conv")(inputs))
@@ -78,9 +78,9 @@ def counted_net():
         (("conv", "body"), True, (1, 0)),
     ],
 )
-def test_a_teacher_is_asked_no_more_than_needed(layers, stored, expected):
+def test_a_teacher_is_run_no_more_than_needed(layers, stored, expected):
     model, body, head = counted_net()
-    answers = teacher_answers(model, 4, layers)
+    answers = teacher_outputs(model, 4, layers)
     body.num_calls = head.num_calls = 0
     rows = (tf.ones((2, 4)), tf.zeros((3, 4))) if stored else None
     logits, features = answers(tf.constant(IMAGES), rows)
@@ -100,7 +100,7 @@ def test_a_teacher_of_other_sizes_and_a_softmax_shows_its_features():
     model = tiny.plain_net(size=6)
     softmax = keras.Model(model.input, keras.layers.Softmax()(model.output))
     images = tf.constant(IMAGES)
-    logits, (features,) = teacher_answers(softmax, 4, ["relu2"])(images, None)
+    logits, (features,) = teacher_outputs(softmax, 4, ["relu2"])(images, None)
     small = resized(images, model.input_shape)
     np.testing.assert_allclose(logits, model(small, training=False), atol=1e-6)
     tap = keras.Model(model.input, model.get_layer("relu2").output)
@@ -109,14 +109,14 @@ def test_a_teacher_of_other_sizes_and_a_softmax_shows_its_features():
     )
 
 
-def test_where_there_is_no_teacher_its_answers_must_be_stored():
+def test_without_a_teacher_targets_are_needed():
     rows = tf.ones((5, 4))
-    answers = teacher_answers(None, 4)
+    answers = teacher_outputs(None, 4)
     np.testing.assert_array_equal(answers(IMAGES, (rows,))[0], rows)
-    with pytest.raises(ValueError, match="nothing to follow.*teacher=None"):
+    with pytest.raises(ValueError, match="no teacher and.*teacher=None"):
         answers(IMAGES, None)
     with pytest.raises(ValueError, match=r"5 logits.*shape \(5, 4\)"):
-        teacher_answers(None, 5)(IMAGES, (rows,))
+        teacher_outputs(None, 5)(IMAGES, (rows,))
 
 
 def test_other_classes_are_refused():
@@ -126,14 +126,14 @@ def test_other_classes_are_refused():
         check_classes(tiny.plain_net(), tiny.plain_net(num_classes=5))
 
 
-def test_a_teacher_of_another_size_is_known():
+def test_different_size():
     student = tiny.plain_net()
-    assert other_size(tiny.plain_net(size=6), student)
-    assert not other_size(tiny.plain_net(width=24), student)
-    assert not other_size(lambda images: images, student)
+    assert different_size(tiny.plain_net(size=6), student)
+    assert not different_size(tiny.plain_net(width=24), student)
+    assert not different_size(lambda images: images, student)
 
 
-def test_a_smaller_image_sees_every_pixel():
+def test_resizing_uses_every_pixel():
     dots = np.zeros((1, 9, 9, 1), "float32")
     dots[:, 1::3, 1::3] = 1
     small = resized(tf.constant(dots), (None, 3, 3, 1))

@@ -1,4 +1,4 @@
-"""Laws of how a student is measured before, during and after training."""
+"""Laws of validation before, during and after training."""
 
 import warnings
 
@@ -29,7 +29,7 @@ def trained(callback, epochs=2):
 
 
 @pytest.mark.parametrize("mirror", [False, True])
-def test_it_is_the_mimic_loss_of_the_last_weights_and_moves_none(mirror):
+def test_val_mimic_is_of_the_last_weights_and_changes_none(mirror):
     source = data.open_source(HELD_OUT, labeled=False)
     student, history = trained(Validation({"pool": source}, teacher(), mirror))
     targets = teacher()(HELD_OUT, training=False)
@@ -47,15 +47,15 @@ def test_it_is_the_mimic_loss_of_the_last_weights_and_moves_none(mirror):
     tiny.assert_same_weights(tiny.weights(alone), tiny.weights(student))
 
 
-def test_what_is_overfit_warning_is_said():
+def test_overfitting_is_warned_of():
     (sentence,) = overfit_warning({"mimic": [1, 0.071], "val_mimic": [1, 0.13]})
-    assert "0.071 there and 0.13 on" in sentence
+    assert "0.071 in training and 0.13 on" in sentence
     assert "`targets.views`" in sentence
     assert not overfit_warning({"mimic": [0.1], "val_mimic": [0.15]})
     assert not overfit_warning({"mimic": [0.1]})
 
 
-def test_a_student_in_float16_is_asked_as_well():
+def test_a_student_in_float16_is_validated_as_well():
     keras.config.set_dtype_policy("mixed_float16")
     try:
         model = AlignedDistiller(tiny.plain_net(), teacher())
@@ -108,7 +108,7 @@ def test_validation_takes_no_image_of_the_test_nor_too_many():
     }
 
 
-def test_a_student_that_got_worse_is_named_with_both_figures():
+def test_a_worse_student_is_reported_with_both_figures():
     start = {"val_mimic": 3.0, "agreement_pool": 0.8, "agreement_labeled": 0.9}
     worse = {"val_mimic": 1.0, "agreement_pool": 0.1, "agreement_labeled": 1.0}
     (sentence,) = training_harmed(start, worse)
@@ -121,7 +121,7 @@ def test_a_student_that_got_worse_is_named_with_both_figures():
 @pytest.mark.parametrize(
     ("start", "end", "harmed"),
     [
-        # By heart: won on what is trained on, lost elsewhere.
+        # Overfitting: gains on training images, losses elsewhere.
         ({"pool": 0.5, "labeled": 0.6}, {"pool": 0.4, "labeled": 1.0}, True),
         # Statistics of a foreign pool.
         ({"pool": 0.5, "labeled": 0.9}, {"pool": 0.6, "labeled": 0.7}, True),
@@ -135,9 +135,7 @@ def test_a_student_that_got_worse_is_named_with_both_figures():
         ({"training": 0.5}, {"training": 0.4}, True),
     ],
 )
-def test_what_is_won_on_images_that_are_trained_on_does_not_count(
-    start, end, harmed
-):
+def test_gains_on_training_images_do_not_count(start, end, harmed):
     start, end = (
         {f"agreement_{name}": share for name, share in one.items()}
         for one in (start, end)

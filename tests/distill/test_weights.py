@@ -1,4 +1,4 @@
-"""Laws of the weights: none below nothing, each named."""
+"""Laws of the weights of the loss terms."""
 
 import pytest
 
@@ -10,11 +10,11 @@ def test_weights_in_range_pass():
 
 
 @pytest.mark.parametrize("value", [-0.1, float("nan")])
-def test_a_weight_below_nothing_is_named(value):
+def test_a_negative_weight_is_refused(value):
     with pytest.raises(ValueError, match=f"Received: second={value}"):
         check_weights(1.0, first=0.0, second=value)
 
 
-def test_a_temperature_must_divide():
+def test_a_temperature_of_zero_is_refused():
     with pytest.raises(ValueError, match="> 0. Received: temperature=0"):
         check_weights(0)

@@ -184,7 +184,7 @@ def test_sparse_encoding_keeps_the_function(quantization, images, tmp_path):
 
 def test_sparse_and_dynamic_are_refused_before_any_work(model, tmp_path):
     with pytest.raises(ValueError, match="failed to delegate CONV_2D"):
-        export_all(model, tmp_path, ("float32", "dynamic"), sparse=True)
+        export_all(model, tmp_path, formats=("float32", "dynamic"), sparse=True)
     assert not list(tmp_path.iterdir())
 
 

@@ -9,10 +9,10 @@ import pytest
 from tests.export.test_convert import inverse_net
 from tests.support import tiny
 from tfdcu.export import check_litert
+from tfdcu.export.check import MAX_DIFFERENCE
 from tfdcu.export.check import MIN_AGREEMENT
 from tfdcu.export.check import first_choices
-from tfdcu.export.check import keras_logits
-from tfdcu.export.check import limit
+from tfdcu.export.check import smallest_agreement
 
 
 def test_agreement_and_difference_by_hand(model, images, paths):
@@ -46,16 +46,21 @@ def test_another_models_file_is_refused(images, paths):
         check_litert(paths["float32"], tiny.residual_net(seed=1), images)
 
 
-def test_rare_agreement_is_refused(images, paths):
+@pytest.fixture
+def any_difference(monkeypatch):
+    monkeypatch.setitem(MAX_DIFFERENCE, "float32", 1e9)
+
+
+def test_rare_agreement_is_refused(images, paths, any_difference):
     other = tiny.residual_net(seed=1)
     with pytest.raises(ValueError, match="agrees too rarely"):
-        check_litert(paths["float32"], other, images, max_difference=1e9)
+        check_litert(paths["float32"], other, images)
 
 
-def test_agreement_on_noise_is_measured_but_not_required(paths):
+def test_agreement_on_noise_is_measured_but_not_required(paths, any_difference):
     other = tiny.residual_net(seed=1)
     with pytest.warns(UserWarning, match="No images were given"):
-        measured = check_litert(paths["float32"], other, max_difference=1e9)
+        measured = check_litert(paths["float32"], other)
     assert measured["agreement"] < MIN_AGREEMENT["float32"]
     assert measured["images"] == "noise"
 
@@ -101,33 +106,29 @@ def test_one_output_is_thresholded():
     assert first_choices(both, both).tolist() == [1, 0]
 
 
-def test_limit_takes_a_number_a_dict_or_the_default():
-    assert limit(None, MIN_AGREEMENT, "int8") == MIN_AGREEMENT["int8"]
-    assert limit(0.5, MIN_AGREEMENT, "int8") == 0.5
-    assert limit({"int8": 0.5}, MIN_AGREEMENT, "int8") == 0.5
+def test_min_agreement_is_a_number_a_dict_or_the_default():
+    assert smallest_agreement(None, "int8") == MIN_AGREEMENT["int8"]
+    assert smallest_agreement(0.5, "int8") == 0.5
+    assert smallest_agreement({"int8": 0.5}, "int8") == 0.5
     assert (
-        limit({"int8": 0.5}, MIN_AGREEMENT, "float16")
+        smallest_agreement({"int8": 0.5}, "float16")
         == (MIN_AGREEMENT["float16"])
     )
 
 
-def test_keras_logits_do_not_depend_on_the_batch(model, images):
-    np.testing.assert_allclose(
-        keras_logits(model, images, 7),
-        keras_logits(model, images),
-        rtol=1e-5,
-        # Logits near 0 are sums of terms near 1: float32's rounding of those.
-        atol=1e-6,
-    )
-
-
 @pytest.mark.parametrize("name", ["float16", "dynamic", "int8"])
-def test_every_format_of_another_model_is_refused(name, images, paths):
+def test_every_format_of_another_model_is_refused(
+    name, images, paths, monkeypatch
+):
     other = tiny.residual_net(seed=1)
-    with pytest.raises(ValueError, match="agrees too rarely"):
-        check_litert(paths[name], other, images, max_difference=1e9)
     with pytest.raises(ValueError, match="differs too much"):
-        check_litert(paths[name], other, images, min_agreement=0.0)
+        check_litert(paths[name], other, images, min_agreement=0.01)
+    # At 0 agreement and difference are only measured.
+    measured = check_litert(paths[name], other, images, min_agreement=0.0)
+    assert measured["agreement"] < MIN_AGREEMENT[name]
+    monkeypatch.setitem(MAX_DIFFERENCE, name, 1e9)
+    with pytest.raises(ValueError, match="agrees too rarely"):
+        check_litert(paths[name], other, images)
 
 
 def test_only_int8_warns_about_float_operators(model, images, paths):

@@ -1,4 +1,4 @@
-"""Laws of a graph that is run operation by operation."""
+"""Running a graph operation by operation."""
 
 import keras
 import numpy as np
@@ -13,7 +13,7 @@ from tfdcu.graph.execute import with_scaled_weights
 from tfdcu.graph.graph import read_graph
 
 
-def test_what_runs_as_it_is_gives_the_models_outputs():
+def test_execute_gives_the_outputs_of_the_model():
     inputs = keras.Input((8, 8, 3))
     x = layers.Conv2D(4, 3)(inputs)
     # An output that is used further on, and one that is given twice.
@@ -31,7 +31,7 @@ def test_inputs_are_converted_as_keras_does():
     np.testing.assert_allclose(received, model(images), rtol=1e-5)
 
 
-def test_a_walk_forgets_what_is_used_up():
+def test_the_executor_frees_values_after_use():
     model, images = tiny.residual_net(), tiny.images(2, channels=3)
     graph = read_graph(model)
     walk, most = Executor(graph, images), 0
@@ -43,7 +43,7 @@ def test_a_walk_forgets_what_is_used_up():
     assert most == 2
 
 
-def test_every_input_is_asked_for_with_its_operation():
+def test_before_is_called_for_every_input():
     model, images = tiny.residual_net(), tiny.images(2, channels=3)
     graph, asked = read_graph(model), []
 
@@ -58,7 +58,7 @@ def test_every_input_is_asked_for_with_its_operation():
     assert asked == expected
 
 
-def test_scaled_weights_are_for_one_call_and_have_gradients():
+def test_scaled_weights_hold_for_one_call_and_have_gradients():
     layer, images = layers.Conv2D(4, 3), tiny.images(2, channels=3)
     expected = layer(images)
     before = layer.get_weights()

@@ -1,4 +1,4 @@
-"""Laws of the forward pass: Keras' function, gradients and memory."""
+"""`Forward` equals Keras in outputs, gradients and statistics."""
 
 import keras
 import numpy as np
@@ -24,7 +24,7 @@ def called_norms(function, images, monkeypatch):
 
 
 def tapped():
-    """Outputs at a convolution, which then is not its norm's alone."""
+    """A model with an output between convolution and normalization."""
     model = tiny.plain_net()
     return keras.Model(
         model.input,
@@ -39,7 +39,7 @@ def tapped():
 
 
 def awkward():
-    """Norms that cannot be folded, and a shared layer that can, twice."""
+    """Norms that cannot be folded, and a shared layer that can be, twice."""
     inputs = keras.Input((8, 8, 3))
     x = layers.Conv2D(8, 3, activation="relu", name="active")(inputs)
     x = layers.BatchNormalization(name="after_relu")(x)
@@ -91,7 +91,7 @@ NETS = [tiny.plain_net, tiny.residual_net, tiny.depthwise_net, tapped, awkward]
 
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("net", NETS)
-def test_values_gradients_and_statistics_are_those_of_keras(net, training):
+def test_outputs_gradients_and_statistics_equal_keras(net, training):
     channels = net().input_shape[-1]
     images = tf.constant(tiny.images(6, channels=channels))
     assert_like_keras(net, training, images)
@@ -107,7 +107,7 @@ def test_values_gradients_and_statistics_are_those_of_keras(net, training):
         (awkward, ["rows", "flat"], ["after_relu", "rows"]),
     ],
 )
-def test_what_fits_is_not_run_by_keras(net, fused, folded, monkeypatch):
+def test_supported_norms_are_fused_or_folded(net, fused, folded, monkeypatch):
     model = net()
     images = tf.constant(tiny.images(6, channels=model.input_shape[-1]))
     forward = Forward(model)
@@ -118,7 +118,7 @@ def test_what_fits_is_not_run_by_keras(net, fused, folded, monkeypatch):
         assert called == left
 
 
-def test_an_image_of_one_place_has_no_variance_to_correct():
+def test_batchnorm_of_a_single_pixel_equals_keras():
     def net():
         inputs = keras.Input((1, 1, 3))
         x = layers.BatchNormalization()(layers.Conv2D(4, 1)(inputs))
@@ -139,7 +139,7 @@ class Hidden(layers.Layer):
         return self.dropout(x)
 
 
-def test_a_pass_in_training_is_one_for_layers_within_layers():
+def test_training_argument_reaches_inner_layers():
     inputs = keras.Input((8, 8, 3))
     model = keras.Model(inputs, Hidden()(layers.Identity()(inputs)))
     images = tf.ones((2, 8, 8, 3))
@@ -147,7 +147,7 @@ def test_a_pass_in_training_is_one_for_layers_within_layers():
     np.testing.assert_array_equal(Forward(model)(images), images)
 
 
-def test_a_layers_own_argument_gives_way_as_in_keras():
+def test_training_argument_of_the_pass_wins_as_in_keras():
     def net():
         inputs = keras.Input((8, 8, 3))
         x = layers.Conv2D(4, 3)(inputs)
@@ -158,7 +158,7 @@ def test_a_layers_own_argument_gives_way_as_in_keras():
         assert_like_keras(net, training, tf.constant(tiny.images(4, 8, 3)))
 
 
-def test_losses_of_layers_are_those_of_the_last_pass():
+def test_layer_losses_are_those_of_the_last_pass():
     inputs = keras.Input((8, 8, 3))
     x = layers.Conv2D(4, 3, activity_regularizer="l2")(inputs)
     model = keras.Model(inputs, layers.BatchNormalization()(x))
@@ -171,7 +171,7 @@ def test_losses_of_layers_are_those_of_the_last_pass():
 
 
 class Unwritten(layers.Layer):
-    """A layer that cannot be written down."""
+    """A layer that cannot be serialized."""
 
     def __init__(self, factor):
         super().__init__()
@@ -181,7 +181,7 @@ class Unwritten(layers.Layer):
         return self.factor * x
 
 
-def test_a_model_that_cannot_be_taken_apart_runs_as_it_is():
+def test_a_model_that_cannot_be_taken_apart_runs_in_keras():
     inputs = keras.Input((8, 8, 1))
     x = layers.BatchNormalization()(Unwritten(2.0)(inputs))
     model = keras.Model(inputs, {"logits": x})
@@ -191,14 +191,14 @@ def test_a_model_that_cannot_be_taken_apart_runs_as_it_is():
     )
 
 
-def test_the_structure_of_outputs_is_the_models():
+def test_outputs_have_the_structure_of_the_model():
     model = tapped()
     images = tiny.images(2)
     keras.tree.assert_same_structure(Forward(model)(images), model(images))
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_mixed_precision_is_left_to_keras(training, monkeypatch):
+def test_mixed_precision_runs_in_keras(training, monkeypatch):
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
         model, other = tiny.plain_net(), tiny.plain_net()
@@ -217,7 +217,7 @@ def test_mixed_precision_is_left_to_keras(training, monkeypatch):
 
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_outputs_tell_of_images_and_weights_that_are_not_finite(bad, training):
+def test_non_finite_images_and_weights_give_nan(bad, training):
     model, images = tiny.plain_net(), tiny.images(4)
     forward = tf.function(Forward(model), autograph=False)
     assert np.isfinite(forward(tf.constant(images), training=training)).all()
@@ -246,7 +246,7 @@ def partly_frozen(model):
 
 
 @pytest.mark.parametrize("change", [low_ranked, in_int8, partly_frozen])
-def test_kernels_that_are_not_their_own_are_those_of_keras(change):
+def test_lora_quantized_and_frozen_layers_equal_keras(change):
     inputs = keras.Input((6,))
     x = layers.BatchNormalization()(layers.Dense(8, name="wide")(inputs))
     model = tiny.shake(keras.Model(inputs, layers.Dense(4)(x)))
@@ -260,7 +260,7 @@ def test_kernels_that_are_not_their_own_are_those_of_keras(change):
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("dtype", ["uint8", "float16", "float64"])
 def test_images_are_cast_as_keras_does(dtype, training):
-    # Their sum is more than float16 can hold.
+    # Their sum overflows float16.
     images = tf.cast(3000 * tiny.images(4), dtype)
     np.testing.assert_allclose(
         Forward(tiny.plain_net())(images, training=training),
@@ -269,7 +269,7 @@ def test_images_are_cast_as_keras_does(dtype, training):
     )
 
 
-def test_an_island_of_float32_is_cast_for_as_keras_does():
+def test_a_float32_layer_in_a_float16_model_equals_keras():
     inputs = keras.Input((8, 8, 1))
     x = layers.Conv2D(4, 3, dtype="mixed_float16")(inputs)
     x = layers.BatchNormalization()(layers.Conv2D(4, 3)(x))

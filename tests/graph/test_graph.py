@@ -1,4 +1,4 @@
-"""A model taken apart says what it is."""
+"""`read_graph` and `walk` on nested, shared and multi-input models."""
 
 import keras
 import numpy as np
@@ -52,7 +52,7 @@ def test_nested_models_are_taken_apart():
     assert nodes[-1].path.startswith("end/")
 
 
-def test_flags_of_a_call_are_no_inputs_of_a_nested_model():
+def test_flags_are_not_inputs_of_a_nested_model():
     inner = keras.Sequential([keras.Input((3,)), layers.Dropout(0.5)])
     inputs = keras.Input((3,))
     model = keras.Model(inputs, inner(inputs, training=False))

@@ -1,4 +1,4 @@
-"""The logits of a classifier are its own."""
+"""`as_logits` keeps the classifier's function and weights."""
 
 import keras
 import numpy as np
@@ -52,8 +52,8 @@ def test_softmax_of_the_logits_is_the_model(kind, model):
     assert logits.name == model.name
 
 
-def test_the_logarithm_of_probabilities_is_called_alike_each_time(tmp_path):
-    """Models are told apart by their config, names included."""
+def test_added_operations_have_fixed_names(tmp_path):
+    """Fingerprints of models include layer names."""
     one = tiny.plain_net()
     softmax = layers.Softmax()(one.output)
     mean = layers.Average()([softmax, softmax])
@@ -67,7 +67,7 @@ def test_the_logarithm_of_probabilities_is_called_alike_each_time(tmp_path):
 
 
 @pytest.mark.parametrize("kind,model", list(_classifiers()))
-def test_who_trains_the_logits_trains_the_model(kind, model, tmp_path):
+def test_training_the_logits_trains_the_model(kind, model, tmp_path):
     logits = as_logits(model)
     assert [id(w) for w in logits.weights] == [id(w) for w in model.weights]
     trained = logits.trainable_weights
@@ -98,7 +98,7 @@ def test_a_frozen_model_can_be_trained_again():
     ]
 
 
-def test_what_lora_adds_is_kept():
+def test_lora_weights_are_kept():
     inputs = keras.Input((6,))
     dense = layers.Dense(3, activation="softmax")
     model = keras.Model(inputs, dense(inputs))
@@ -109,7 +109,7 @@ def test_what_lora_adds_is_kept():
     np.testing.assert_allclose(received, model(x), rtol=0, atol=1e-6)
 
 
-def test_sigmoid_is_taken_off():
+def test_sigmoid_is_removed():
     inputs = keras.Input((6,))
     model = keras.Model(inputs, layers.Dense(2, activation="sigmoid")(inputs))
     x = np.random.default_rng(0).normal(size=(8, 6)).astype("float32")
@@ -146,7 +146,7 @@ def test_one_probability_becomes_the_logits_of_two_classes(model):
     assert logits.get_config() == as_logits(model).get_config()
 
 
-def test_one_score_is_the_logit_of_the_second_class(tmp_path):
+def test_a_single_logit_is_that_of_the_second_class(tmp_path):
     inputs = keras.Input((6,))
     model = keras.Model(inputs, layers.Dense(1)(inputs))
     logits = as_logits(model)
@@ -161,7 +161,7 @@ def test_one_score_is_the_logit_of_the_second_class(tmp_path):
 @pytest.mark.parametrize(
     "softmax", [tf.nn.softmax, lambda x: ops.softmax(x)], ids=["tf", "own"]
 )
-def test_a_softmax_is_known_by_what_it_gives(softmax):
+def test_a_softmax_function_is_detected(softmax):
     inputs = keras.Input((6,))
     end = layers.Dense(3, activation=softmax)
     model = keras.Model(inputs, end(inputs))
@@ -170,7 +170,7 @@ def test_a_softmax_is_known_by_what_it_gives(softmax):
     np.testing.assert_allclose(received, model(x), rtol=0, atol=1e-6)
 
 
-def test_logits_stay_as_they_are():
+def test_logits_are_returned_unchanged():
     model = tiny.plain_net()
     assert as_logits(model) is model
     pooled = layers.GlobalAveragePooling2D()
@@ -179,7 +179,7 @@ def test_logits_stay_as_they_are():
     assert as_logits(plain) is plain
 
 
-def test_classifiers_have_one_input_and_one_flat_output():
+def test_models_that_are_not_classifiers_are_errors():
     a, b = keras.Input((3,)), keras.Input((3,))
     with pytest.raises(ValueError, match="one input"):
         as_logits(keras.Model([a, b], a + b))

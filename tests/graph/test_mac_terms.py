@@ -1,4 +1,4 @@
-"""Multiply-accumulates of products of tensors, by hand."""
+"""`MacTerm`s of `keras.ops` products against counts by hand."""
 
 import keras
 import numpy as np
@@ -36,6 +36,6 @@ def test_products_with_constants_by_hand():
         assert total_macs(keras.Model(x, product)) == macs
 
 
-def test_sizes_that_are_not_known_count_as_one():
+def test_unknown_sizes_count_as_one():
     tensor = Tensor((None, 5))
     assert MacTerm(3, ((tensor, 0), (tensor, 1))).count() == 3 * 5

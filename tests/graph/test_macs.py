@@ -77,7 +77,7 @@ def test_attention_by_hand():
     assert macs == 10 * 32 * (32 + 16 + 16 + 32) + 2 * 10 * 10 * 32
 
 
-def test_a_gate_is_one_more_projection():
+def test_gated_attention_has_one_more_projection():
     inputs = keras.Input((5, 8))
     x = layers.MultiHeadAttention(2, 4, use_gate=True)(inputs, inputs)
     macs = total_macs(keras.Model(inputs, x))
@@ -87,7 +87,7 @@ def test_a_gate_is_one_more_projection():
     assert macs == 5 * 8 * (16 + 8 + 8 + 16 + 16) + 2 * 5 * 5 * 16
 
 
-def test_scores_are_counted_along_the_axes_of_attention():
+def test_attention_scores_are_counted_along_attention_axes():
     inputs = keras.Input((3, 5, 8))
     x = layers.MultiHeadAttention(2, 4, attention_axes=2)(inputs, inputs)
     macs = total_macs(keras.Model(inputs, x))
@@ -113,13 +113,13 @@ def test_convolutions_of_ops_are_counted_like_layers(op, shapes, expected):
     assert total_macs(keras.Model(inputs, op(inputs, *kernels))) == expected
 
 
-def test_attention_of_ops_is_scores_and_a_sum_of_values():
+def test_attention_of_ops_by_hand():
     query, key = keras.Input((5, 2, 4)), keras.Input((7, 2, 4))
     x = ops.dot_product_attention(query, key, key)
     assert total_macs(keras.Model([query, key], x)) == 2 * 5 * 7 * 2 * 4
 
 
-def test_a_layer_that_shares_a_name_with_an_operation_is_no_product():
+def test_a_layer_named_like_an_operation_counts_nothing():
     class Einsum(layers.Layer):
         def call(self, inputs):
             return inputs

@@ -1,4 +1,4 @@
-"""Laws of the parts of a batch: the whole's values, and who is not cut."""
+"""A batch split into parts gives the same values as the whole."""
 
 import keras
 import numpy as np
@@ -43,7 +43,7 @@ def test_parts_are_nearly_equal_not_empty_and_come_back_in_order(three, num):
     assert max(sizes) - min(sizes) <= 1 <= min(sizes)
 
 
-def test_run_eagerly_a_batch_stays_whole(three):
+def test_a_batch_is_not_split_in_eager_mode(three):
     images = tf.constant(tiny.images(6))
     assert parallel.in_parts(lambda x: x, images) is images
 
@@ -52,15 +52,13 @@ def test_run_eagerly_a_batch_stays_whole(three):
     ("cores", "threads", "expected"),
     [(2, "1", 2), (8, "4", 2), (3, "1", 3), (1, "1", 1), (2, "4", 1)],
 )
-def test_each_part_has_an_operations_threads(
-    monkeypatch, cores, threads, expected
-):
+def test_num_parts_is_cores_over_threads(monkeypatch, cores, threads, expected):
     monkeypatch.setattr(parallel, "num_cores", lambda: cores)
     monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", threads)
     assert parallel.num_parts() == expected
 
 
-def test_a_program_that_chose_no_threads_cuts_nothing(monkeypatch):
+def test_a_batch_is_not_split_without_a_thread_setting(monkeypatch):
     monkeypatch.setattr(parallel, "num_cores", lambda: 64)
     monkeypatch.delenv("TF_NUM_INTRAOP_THREADS")
     assert parallel.num_parts() == 1
@@ -70,7 +68,7 @@ def test_a_program_that_chose_no_threads_cuts_nothing(monkeypatch):
     ("cores", "chosen", "expected"),
     [(8, None, [4]), (1, None, [1]), (8, "2", [])],
 )
-def test_half_of_the_cores_unless_threads_were_chosen(
+def test_halve_threads_unless_threads_are_set(
     monkeypatch, cores, chosen, expected
 ):
     threads = []
@@ -87,7 +85,7 @@ def test_half_of_the_cores_unless_threads_were_chosen(
     assert threads == expected
 
 
-def test_once_tensorflow_runs_its_threads_stay(monkeypatch):
+def test_threads_cannot_change_after_tensorflow_started(monkeypatch):
     tf.constant(1.0).numpy()
     monkeypatch.setattr(parallel, "num_cores", lambda: 64)
     monkeypatch.delenv("TF_NUM_INTRAOP_THREADS")
@@ -95,7 +93,7 @@ def test_once_tensorflow_runs_its_threads_stay(monkeypatch):
     assert parallel.num_parts() == 1
 
 
-def test_a_gpu_gets_whole_batches(monkeypatch):
+def test_a_batch_is_not_split_on_a_gpu(monkeypatch):
     monkeypatch.setattr(parallel, "num_cores", lambda: 64)
     monkeypatch.setattr(
         tf.config, "get_visible_devices", lambda kind: [f"{kind}:0"]
@@ -103,13 +101,13 @@ def test_a_gpu_gets_whole_batches(monkeypatch):
     assert parallel.num_parts() == 1
 
 
-def test_a_process_has_a_core():
+def test_num_cores_is_at_least_one():
     assert parallel.num_cores() >= 1
 
 
 @pytest.mark.parametrize("num", [1, 7])
 @pytest.mark.parametrize("net", [tiny.residual_net, tiny.depthwise_net])
-def test_values_and_gradients_of_parts_are_those_of_the_whole(
+def test_split_batches_give_the_same_values_and_gradients(
     monkeypatch, net, num
 ):
     model = net()
@@ -132,7 +130,7 @@ def test_values_and_gradients_of_parts_are_those_of_the_whole(
 
 
 class Foreign(layers.Layer):
-    """A layer of someone else's: who knows what it does to a batch."""
+    """A custom layer, which may mix images."""
 
     def call(self, x):
         return x - tf.reduce_mean(x, axis=0, keepdims=True)
@@ -158,12 +156,12 @@ def with_layer(layer, **options):
         lambda: with_layer(layers.ReLU(), batch_size=6),
     ],
 )
-def test_a_batch_that_hangs_together_stays_whole(three, monkeypatch, model):
+def test_models_with_dependent_images_are_not_split(three, monkeypatch, model):
     model = model()
     assert len(parts_of(model, monkeypatch)) == 1
 
 
-def test_a_training_pass_is_one(three, monkeypatch):
+def test_a_training_pass_is_not_split(three, monkeypatch):
     model = with_layer(layers.BatchNormalization())
     assert len(parts_of(model, monkeypatch)) == 3
     assert len(parts_of(model, monkeypatch, training=True)) == 1

@@ -1,4 +1,4 @@
-"""A model's calls come in order, and nested models hold their own."""
+"""`parse_model` lists calls in order, nested models included."""
 
 import keras
 import pytest
@@ -20,7 +20,7 @@ class Hidden(keras.Model):
         return self.dense(inputs)
 
 
-def test_a_call_comes_after_what_it_reads():
+def test_a_call_comes_after_its_inputs():
     inputs, twice = keras.Input((4,)), layers.Dense(4, name="twice")
     between = layers.ReLU(name="between")
     level = parse_model(keras.Model(inputs, twice(between(twice(inputs)))))
@@ -43,6 +43,6 @@ def test_the_call_of_a_nested_model_holds_its_level():
 @pytest.mark.parametrize(
     "model", [Hidden(), keras.Sequential([layers.Dense(2)])]
 )
-def test_models_that_cannot_be_taken_apart_are_refused(model, read):
+def test_models_that_cannot_be_taken_apart_are_errors(model, read):
     with pytest.raises(ValueError, match="cannot be taken apart"):
         read(model)

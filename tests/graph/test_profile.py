@@ -45,7 +45,7 @@ def test_a_weight_that_a_wrapper_shares_counts_once():
     assert profile(model)["params"] == model.count_params() == 4 * 4 + 4
 
 
-def test_a_model_that_cannot_be_taken_apart_is_refused():
+def test_a_model_that_cannot_be_taken_apart_is_an_error():
     with pytest.raises(ValueError, match="cannot be taken apart"):
         profile(keras.Sequential([layers.Dense(2)]))
 

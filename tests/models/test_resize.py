@@ -1,6 +1,7 @@
 """Models at a fixed size, and copies."""
 
 import keras
+import pytest
 from keras import layers
 
 from tests.support import tiny
@@ -35,9 +36,22 @@ def test_copies_are_equal():
     assert fingerprint(one) == fingerprint(two)
 
 
-def test_a_fixed_size_is_kept():
+def test_a_model_of_one_size_is_built_at_another():
     model = tiny.plain_net()
-    assert at_size(model, (32, 32, 1)) is model
+    assert at_size(model, (8, 8, 1)) is model
+    larger = at_size(model, (12, 10, 1))
+    assert larger.input_shape == (None, 12, 10, 1)
+    assert model.input_shape == (None, 8, 8, 1)
+    tiny.assert_same_weights(tiny.weights(model), tiny.weights(larger))
+
+
+def test_weights_that_fit_one_size_alone_are_named():
+    images = keras.Input((8, 8, 1))
+    x = layers.Flatten()(layers.Conv2D(2, 3)(images))
+    model = keras.Model(images, layers.Dense(4)(x))
+    message = "another image size.*own size, \\(8, 8, 1\\).*\\(6, 6, 1\\)"
+    with pytest.raises(ValueError, match=message):
+        at_size(model, (6, 6, 1))
 
 
 def own_loss(labels, logits):

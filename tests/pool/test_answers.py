@@ -1,4 +1,4 @@
-"""Confidence and coverage of a classifier's answers, by hand."""
+"""Confidence and coverage of logits, by hand."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ def logits_of(*probabilities):
 
 
 def choices(*counts):
-    """Logits of so many first choices of each class."""
+    """Logits with the given number of predictions of each class."""
     return np.eye(len(counts))[np.repeat(np.arange(len(counts)), counts)]
 
 

@@ -1,4 +1,4 @@
-"""Laws of the orders in which a pool is kept, by hand."""
+"""Laws of the selection criteria, by hand."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ def order(scores):
     return np.argsort(-scores, kind="stable").tolist()
 
 
-def test_the_surest_come_first():
+def test_the_most_confident_come_first():
     said = answers([[0.5, 0.5], [0.1, 0.9], [0.95, 0.05], [0.4, 0.6]])
     scores, num = resolve_selection("confidence")(said, 0)
     assert order(scores) == [2, 1, 3, 0]
@@ -24,7 +24,7 @@ def test_the_surest_come_first():
     np.testing.assert_allclose(scores, np.log([0.5, 0.9, 0.95, 0.6]), 1e-6)
 
 
-def test_classes_give_in_turn_and_none_more_than_the_median():
+def test_classes_take_turns_and_are_capped_at_the_median():
     # Of class 0 four images, of class 1 two, of class 2 one.
     firsts = [0, 0, 1, 0, 2, 1, 0]
     sure = [0.5, 0.8, 0.6, 0.7, 0.9, 0.5, 0.6]
@@ -35,29 +35,6 @@ def test_classes_give_in_turn_and_none_more_than_the_median():
     assert num == 2 + 2 + 1
     kept = np.array(firsts)[order(scores)[:3]]
     assert sorted(kept) == [0, 1, 2]
-
-
-def test_clusters_give_in_turn():
-    generator = np.random.default_rng(0)
-    near = generator.normal(0, 0.01, (90, 2))
-    far = generator.normal(0, 0.01, (10, 2)) + 50
-    features = np.concatenate([near, far]).astype("float32")
-    said = answers(np.full((100, 2), 0.5), features=features)
-    diversity = resolve_selection("diversity")
-    scores, num = diversity(said, 0)
-    # A draw of ten would hold one of the far ones.
-    assert (np.array(order(scores)[:10]) >= 90).sum() >= 1
-    assert 10 <= num < 100
-    np.testing.assert_array_equal(scores, diversity(said, 0)[0])
-
-
-def test_random_is_a_draw_of_the_seed_and_keeps_all():
-    said = answers(np.full((50, 2), 0.5))
-    draw = resolve_selection("random")
-    scores, num = draw(said, 3)
-    assert num == 50 and order(scores) != sorted(order(scores))
-    np.testing.assert_array_equal(scores, draw(said, 3)[0])
-    assert (scores != draw(said, 4)[0]).all()
 
 
 def test_the_like_of_the_labeled_images_come_first():
@@ -72,14 +49,14 @@ def test_the_like_of_the_labeled_images_come_first():
     assert (np.array(order(scores)[:100]) < 100).mean() > 0.95
 
 
-def test_the_like_of_too_few_is_chance():
+def test_too_few_labeled_images_are_refused():
     said = answers(np.full((20, 2), 0.5), features=np.zeros((20, 3)))
     said["labeled"] = answers(np.full((9, 2), 0.5), features=np.zeros((9, 3)))
     with pytest.raises(ValueError, match="by='nnpu'. Received: 9"):
         resolve_selection("nnpu")(said, 0)
 
 
-def test_a_pool_of_nearly_nothing_cannot_be_chosen_from():
+def test_too_few_unlabeled_images_are_refused():
     said = answers(np.full((3, 2), 0.5), features=np.zeros((3, 3)))
     said["labeled"] = answers(np.full((12, 2), 0.5), features=np.ones((12, 3)))
     with pytest.raises(ValueError, match="images of the pool.* Received: 3"):
@@ -96,17 +73,17 @@ def test_a_pool_of_nearly_nothing_cannot_be_chosen_from():
     ],
 )
 def test_the_higher_of_two_groups_by_hand(scores, num):
-    assert criteria.surer_group(np.array(scores)) == num
+    assert criteria.size_of_upper_group(np.array(scores)) == num
 
 
-def test_the_groups_part_where_the_variance_within_them_is_least():
+def test_groups_minimize_the_variance_within():
     scores = np.random.default_rng(0).random(40) ** 2
     ordered = np.sort(scores)[::-1]
     within = [
         num * ordered[:num].var() + (40 - num) * ordered[num:].var()
         for num in range(1, 40)
     ]
-    assert criteria.surer_group(scores) == 1 + np.argmin(within)
+    assert criteria.size_of_upper_group(scores) == 1 + np.argmin(within)
 
 
 def test_a_function_sees_the_answers_and_its_scores_are_kept():
@@ -123,21 +100,13 @@ def test_a_function_sees_the_answers_and_its_scores_are_kept():
         ([1.0, np.nan, np.inf], "2 of them not finite"),
     ],
 )
-def test_scores_that_cannot_be_used_are_refused(scores, message):
+def test_invalid_scores_are_refused(scores, message):
     said = answers(np.full((3, 2), 0.5))
     with pytest.raises(ValueError, match=message):
         resolve_selection(lambda found: scores)(said, 0)
 
 
 def test_an_unknown_name_lists_the_known_ones():
-    known = r"\['balance', 'confidence', 'diversity', 'nnpu', 'random'\]"
+    known = r"\['balance', 'confidence', 'nnpu'\]"
     with pytest.raises(ValueError, match=f"{known}.*by='margin'"):
         resolve_selection("margin")
-
-
-def test_of_a_cluster_the_most_central_come_first():
-    # Three clusters on a line; the middle of each is its second image.
-    features = np.float32([-1, 0, 1, 99, 100, 101, 199, 200, 201])[:, None]
-    said = answers(np.full((9, 2), 0.5), features=features)
-    scores, _ = resolve_selection("diversity")(said, 0)
-    assert sorted(order(scores)[:3]) == [1, 4, 7]

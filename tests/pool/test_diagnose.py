@@ -1,4 +1,4 @@
-"""Laws of the pool diagnosis: measured by hand, repeatable, harmless."""
+"""Laws of the diagnosis: values by hand, reproducible, no side effects."""
 
 import json
 
@@ -12,7 +12,7 @@ from tests.support import tiny
 
 
 def smooth(num, level=0.0, seed=0, size=8):
-    """Images of soft slopes, none of them junk."""
+    """Smooth images, none of them junk."""
     generator = np.random.default_rng(seed)
     line = np.linspace(0, 0.5, size)
     slopes = generator.uniform(0.4, 1, (2, num, 1, 1))
@@ -25,7 +25,7 @@ def few(num=20, **options):
 
 
 def constant_net(logits, size=8):
-    """A teacher that says the same of every image."""
+    """A teacher with the same logits for every image."""
     net = tiny.plain_net(size)
     kernel, _ = net.get_layer("logits").get_weights()
     net.get_layer("logits").set_weights([0 * kernel, np.array(logits)])
@@ -64,7 +64,7 @@ def test_the_teacher_s_accuracy_is_that_of_its_first_choices():
     assert half["num_labeled"] == 8
 
 
-def test_without_labeled_images_nothing_is_said_of_them():
+def test_without_labeled_images_their_values_are_none():
     found = tfdcu.diagnose(tiny.plain_net(), None, smooth(50))
     beside = {name for name in found if name.startswith("labeled_")}
     assert len(beside) == 8
@@ -81,7 +81,7 @@ def test_the_pool_beside_itself_is_the_same_and_near_it():
     assert found["a_distance"] == 0
 
 
-def test_a_brighter_pool_is_far_and_is_said_to_be():
+def test_a_brighter_pool_is_far_and_reported():
     found = tfdcu.diagnose(tiny.plain_net(), few(), smooth(200, level=0.5))
     assert found["a_distance"] == 2
     verdict = tfdcu.format_diagnosis(found)
@@ -123,7 +123,7 @@ def test_junk_is_counted():
     assert found["junk_share"] == 0.5
 
 
-def test_the_seed_draws_the_images():
+def test_the_seed_samples_the_images():
     arguments = tiny.linear_net(), few(), tiny.images(90)
     one, same, other = (
         tfdcu.diagnose(*arguments, num_images=40, seed=seed)
@@ -199,7 +199,7 @@ def test_teacher_and_random_state_are_left_alone():
         ),
     ],
 )
-def test_what_cannot_be_used_is_refused(options, message):
+def test_invalid_arguments_are_refused(options, message):
     arguments = {
         "teacher": tiny.plain_net(),
         "labeled": few(),

@@ -1,4 +1,4 @@
-"""Laws of the proxy A-distance: 0 for the same, 2 for what lies apart."""
+"""Laws of the proxy A-distance: 0 for equal sets, 2 for separable ones."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Laws of asking a teacher: what is tapped, and where."""
+"""Laws of a teacher's outputs and features."""
 
 import keras
 import numpy as np
@@ -9,7 +9,7 @@ from tfdcu.data import open_source
 from tfdcu.pool import outputs
 
 
-def test_what_comes_before_the_logits_makes_them():
+def test_the_penultimate_features_give_the_logits():
     net = tiny.plain_net()
     tap = outputs.output_function(
         net, features=(outputs.penultimate(net), outputs.mean_over_places)
@@ -73,7 +73,7 @@ def test_an_unknown_layer_is_named():
         outputs.check_layer(tiny.plain_net(), "nowhere")
 
 
-def test_what_was_found_is_rounded_to_plain_types():
+def test_results_are_rounded_to_plain_types():
     found = {"a": np.float64(1 / 3), "b": [1 / 70, 2], "c": None, "d": "x"}
     expected = {"a": 0.3333, "b": [0.01429, 2], "c": None, "d": "x"}
     assert outputs.rounded(found) == expected

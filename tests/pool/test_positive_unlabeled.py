@@ -42,7 +42,7 @@ def test_several_kinds_of_positives_are_all_found():
     assert (np.argsort(-scores)[:200] < 200).mean() > 0.98
 
 
-def test_the_seed_decides_and_units_do_not_matter():
+def test_the_seed_matters_and_units_do_not():
     positive, pool = blobs(0.5)
     first = pu.positive_scores(positive, pool, seed=1)
     again = pu.positive_scores(positive, pool, seed=1)
@@ -71,7 +71,7 @@ def risk(positive, unlabeled, prior):
 
 
 @pytest.mark.parametrize("level", [1.0, -5.0])
-def test_slopes_are_those_of_the_risk_or_back_up_its_negative_term(level):
+def test_the_gradient_is_that_of_the_non_negative_risk(level):
     generator = np.random.default_rng(0)
     scores = generator.normal(0, 1, 5), generator.normal(level, 1, 7)
     terms = risk(*scores, 0.4)
@@ -87,11 +87,11 @@ def test_slopes_are_those_of_the_risk_or_back_up_its_negative_term(level):
         (objective(together + one) - objective(together - one)) / 2e-6
         for one in steps
     ]
-    received = pu.pu_slope(*scores, 0.4)
+    received = pu.risk_gradient(*scores, 0.4)
     np.testing.assert_allclose(received, expected, atol=1e-8)
 
 
-def test_the_network_goes_back_as_it_went_forward():
+def test_backward_is_the_gradient_of_forward():
     generator = np.random.default_rng(0)
     rows, slope = generator.normal(size=(6, 3)), generator.normal(size=6)
     network = [generator.normal(size=shape) for shape in ((3, 8), 8, 8, 1)]

@@ -1,4 +1,4 @@
-"""Laws of the pool's selection: what is kept, what is said, what is refused."""
+"""Laws of `select_pool`: kept images, summary and errors."""
 
 import json
 
@@ -13,7 +13,7 @@ from tests.pool.test_diagnose import smooth
 from tests.support import tiny
 from tfdcu.data import open_source
 
-NAMES = ("confidence", "balance", "nnpu", "diversity", "random")
+NAMES = ("confidence", "balance", "nnpu")
 
 
 def few(num=40):
@@ -26,7 +26,7 @@ def sure_of(teacher, images):
 
 
 def junk(num, size=8):
-    """As many flat images, noisy ones, and copies of one image."""
+    """Equal numbers of flat images, noise and copies of one image."""
     flat = np.linspace(0, 1, num)[:, None, None, None] * np.ones(
         (size, size, 1)
     )
@@ -36,7 +36,7 @@ def junk(num, size=8):
 
 
 @pytest.mark.parametrize("by", NAMES)
-def test_what_is_kept_and_what_is_said_of_it(by):
+def test_kept_images_and_summary(by):
     pool, teacher = smooth(120), tiny.linear_net()
     keep, found = tfdcu.select_pool(teacher, few(), pool, by=by, keep=50)
     assert keep.dtype == np.int64 and len(keep) == 50
@@ -58,7 +58,7 @@ def test_what_is_kept_and_what_is_said_of_it(by):
     np.testing.assert_array_equal(keep, again)
 
 
-def test_by_confidence_exactly_the_surest_are_kept():
+def test_by_confidence_the_most_confident_are_kept():
     pool, teacher = smooth(90), tiny.linear_net()
     expected = np.sort(np.argsort(-sure_of(teacher, pool))[:20])
     for keep in (20, 20.0, 20 / 90, np.int64(20)):
@@ -81,21 +81,21 @@ def test_by_balance_classes_are_kept_alike_where_there_are_enough():
 def test_junk_is_dropped_first_and_the_first_copy_stays():
     pool = np.concatenate([smooth(30, size=16), junk(5, size=16)])
     teacher = tiny.linear_net(size=16)
-    keep, found = tfdcu.select_pool(teacher, None, pool, by="random")
+    keep, found = tfdcu.select_pool(teacher, None, pool, keep=1.0)
     np.testing.assert_array_equal(keep, [*range(30), 40])
     counts = [found[name] for name in ("flat", "noise", "duplicates")]
     assert counts == [5, 5, 4] and found["num_dropped"] == 14
     every, found = tfdcu.select_pool(
-        teacher, None, pool, by="random", drop_junk=False
+        teacher, None, pool, keep=1.0, drop_junk=False
     )
     assert len(every) == 45 and found["num_dropped"] == 0
     # More than is left is all that is left.
-    capped, _ = tfdcu.select_pool(teacher, None, pool, by="random", keep=0.9)
+    capped, _ = tfdcu.select_pool(teacher, None, pool, keep=0.9)
     np.testing.assert_array_equal(capped, keep)
 
 
 def half_and_half(num=150):
-    """A teacher, its kind of images, a pool half of it and half noise."""
+    """A teacher, labeled images, and a pool: half similar, half noise."""
     inputs = keras.Input((8, 8, 1))
     x = keras.layers.Flatten()(inputs)
     features = keras.layers.Dense(8, name="features")(x)
@@ -125,7 +125,7 @@ def half_and_half(num=150):
 
 
 @pytest.mark.parametrize("by", ["confidence", "nnpu"])
-def test_of_half_a_pool_of_the_task_mostly_that_half_is_kept(by):
+def test_mostly_the_relevant_half_of_a_pool_is_kept(by):
     teacher, labeled, pool = half_and_half()
     options = {"by": by, "drop_junk": False}
     keep, found = tfdcu.select_pool(teacher, labeled, pool, **options)
@@ -136,7 +136,7 @@ def test_of_half_a_pool_of_the_task_mostly_that_half_is_kept(by):
     np.testing.assert_array_equal(keep, same)
 
 
-def test_never_less_than_a_tenth_is_kept_unasked():
+def test_at_least_a_tenth_is_kept_by_default():
     # One image alone is surer than all others.
     pool, teacher = smooth(95), tiny.linear_net()
 
@@ -158,18 +158,16 @@ def test_a_function_may_take_the_unsure_half_and_sees_all_answers():
         seen.update(answers)
         return -answers["logits"].max(1)
 
-    keep, found = tfdcu.select_pool(
-        teacher, few(), pool, by=unsure, keep=0.5, layer="conv1"
-    )
+    keep, found = tfdcu.select_pool(teacher, few(), pool, by=unsure, keep=0.5)
     logits = np.asarray(teacher(pool, training=False))
     expected = np.sort(np.argsort(logits.max(1), kind="stable")[:30])
     np.testing.assert_array_equal(keep, expected)
-    assert seen["features"].shape == (60, 16)
-    assert seen["labeled"]["features"].shape == (40, 16)
+    assert seen["features"].shape == (60, 32)
+    assert seen["labeled"]["features"].shape == (40, 32)
     assert found["by"] == "unsure"
 
 
-def test_a_source_is_chosen_from_as_its_arrays_are():
+def test_a_source_gives_the_same_as_its_arrays():
     pool, teacher = smooth(40), tiny.linear_net()
     source = open_source(pool, labeled=False)
     keep, _ = tfdcu.select_pool(teacher, None, source, keep=0.25)
@@ -180,9 +178,9 @@ def test_a_source_is_chosen_from_as_its_arrays_are():
 
 
 def test_the_seed_draws():
-    arguments = tiny.linear_net(), None, smooth(60)
+    arguments = tiny.linear_net(), few(), smooth(60)
     one, other = (
-        tfdcu.select_pool(*arguments, by="random", keep=30, seed=seed)[0]
+        tfdcu.select_pool(*arguments, by="nnpu", keep=30, seed=seed)[0]
         for seed in (0, 1)
     )
     assert one.tolist() != other.tolist()
@@ -213,7 +211,6 @@ def test_teacher_and_random_state_are_left_alone():
         ({"keep": "all"}, "keep='all'"),
         ({"by": "nnpu", "labeled": None}, "by='nnpu'.*labeled=None"),
         ({"by": "nnpu", "labeled": few(9)}, "at least 10 labeled.*Received: 9"),
-        ({"layer": "nowhere"}, "layer='nowhere'"),
         ({"unlabeled": junk(4)[:4]}, "4 images of .* all of them junk"),
         (
             {
@@ -221,7 +218,7 @@ def test_teacher_and_random_state_are_left_alone():
                     smooth(9)
                 ).shuffle(9)
             },
-            "another order whenever it is read",
+            "another order each time it is read",
         ),
         (
             {"teacher": constant_net([0.0, np.nan, 0.0, 0.0])},
@@ -229,7 +226,7 @@ def test_teacher_and_random_state_are_left_alone():
         ),
     ],
 )
-def test_what_cannot_be_used_is_refused(options, message):
+def test_invalid_arguments_are_refused(options, message):
     arguments = {
         "teacher": tiny.linear_net(),
         "labeled": few(),
@@ -240,7 +237,7 @@ def test_what_cannot_be_used_is_refused(options, message):
         tfdcu.select_pool(**arguments)
 
 
-def test_a_tenth_is_kept_of_what_is_not_dropped():
+def test_the_tenth_is_of_images_that_are_not_dropped():
     pool = np.concatenate([smooth(30, size=16), junk(60, size=16)])
 
     def by(answers):

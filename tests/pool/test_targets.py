@@ -1,4 +1,4 @@
-"""Teacher targets: asked once, gone on with, and what training gets."""
+"""Laws of teacher targets: computed once, resumed, and read in training."""
 
 from pathlib import Path
 
@@ -71,7 +71,7 @@ def test_training_sees_bit_for_bit_what_the_teacher_saw(
     assert met <= teacher.asked() and len(met) > 0.9 * made.num_images * 3
 
 
-def test_the_teacher_is_asked_in_full_batches_only(tmp_path):
+def test_the_teacher_is_run_on_full_batches_only(tmp_path):
     teacher = Recorder()
     targets(tmp_path, teacher, augment="shift", views=2)
     assert {len(part) for part in teacher.seen} == {16}
@@ -80,7 +80,7 @@ def test_the_teacher_is_asked_in_full_batches_only(tmp_path):
     assert {len(part) for part in few.seen} == {5}
 
 
-def test_a_killed_run_goes_on_after_its_last_finished_shard(tmp_path):
+def test_a_killed_run_resumes_after_its_last_finished_shard(tmp_path):
     whole = targets(tmp_path / "whole", augment="shift", views=2)
     with pytest.raises(KeyboardInterrupt):
         targets(tmp_path / "a", Recorder(11), augment="shift", views=2)
@@ -118,7 +118,7 @@ def test_shares_of_the_work_make_up_the_whole(tmp_path, stream):
     assert files(tmp_path / "shares") == files(tmp_path / "whole")
 
 
-def test_a_folder_is_begun_and_renewed_without_computing_any(tmp_path):
+def test_a_folder_is_created_and_renewed_without_computing_any(tmp_path):
     teacher = Recorder()
     begun = targets(tmp_path, teacher, shard=None)
     assert (len(teacher.seen), begun.missing()) == (1, [0, 1, 2, 3, 4])
@@ -166,12 +166,14 @@ def test_another_teacher_or_other_images_are_refused_or_renewed(tmp_path):
 
 
 def test_an_image_that_changed_stops_the_training_it_comes_to(tmp_path):
-    """Also where it is none of those that are compared beforehand."""
+    """Also if it is not among the images verified before training."""
     made = targets(tmp_path)
     changed = IMAGES.copy()
     changed[1] += 0.001
     batches = data.training_batches(None, changed, targets=made, batch_size=130)
-    with pytest.raises(tf.errors.InvalidArgumentError, match="not the one"):
+    with pytest.raises(
+        tf.errors.InvalidArgumentError, match="differs from the one its targets"
+    ):
         list(batches)
 
 
@@ -191,7 +193,7 @@ def test_mirrored_targets_are_means_over_images_and_mirror_images(tmp_path):
 @pytest.mark.parametrize(
     "augment, views", [(None, 0), (None, 1), ("flip_crop", 2)]
 )
-def test_one_answer_serves_a_view_and_its_mirror_image(
+def test_a_view_and_its_flip_have_the_same_targets(
     tmp_path, augment, views, mirror
 ):
     options = {"augment": augment, "views": views}
@@ -282,16 +284,16 @@ def test_the_student_of_stored_targets_is_that_of_the_live_teacher(
         ({"top_k": 0}, "top_k=0"),
         ({"batch_size": 0}, "batch_size=0"),
         ({"shard_size": 0}, "shard_size=0"),
-        ({"shard": (2, 2)}, "no share of the work"),
+        ({"shard": (2, 2)}, "value for `shard`"),
         ({"augment": "mixup"}, "Unknown augmentation"),
         ({"mix": "blend"}, "Unknown mix.*mixup.*'blend'"),
         ({"mix": "mixup", "mix_share": 0}, "mix_share=0"),
         ({"images": "pool"}, "Unknown source"),
         ({"teacher": lambda x: Recorder()(x) * np.nan}, "cannot be stored"),
-        ({"teacher": 3}, "cannot be asked"),
+        ({"teacher": 3}, "value for `teacher`"),
     ],
 )
-def test_what_does_not_fit_is_refused(tmp_path, options, message):
+def test_invalid_arguments_are_refused(tmp_path, options, message):
     with pytest.raises(ValueError, match=message):
         targets(tmp_path, **options)
 
@@ -309,10 +311,8 @@ MIXED = {"mix": "mixup", "views": 3, "seed": 5}
         ("mixup", ("flip_crop", "color"), None),
     ],
 )
-def test_the_teacher_was_asked_about_the_same_mixes(
-    tmp_path, mix, augment, labeled
-):
-    """Also in shares of the work, and in batches of another size."""
+def test_the_teacher_was_run_on_the_same_mixes(tmp_path, mix, augment, labeled):
+    """Also in several shards, and with another batch size."""
     options = MIXED | {"mix": mix, "augment": augment}
     teacher = Recorder()
     mixing = options | {"partners": labeled and LABELED[0]}
@@ -394,7 +394,7 @@ def test_targets_share_a_folder_with_those_of_other_images_and_views(tmp_path):
     assert again.path == first.path and not asked
 
 
-def test_a_look_at_all_images_leaves_no_file_open(tmp_path):
+def test_reading_all_images_leaves_no_file_open(tmp_path):
     made = targets(tmp_path, shard_size=2)
     before = len(list(Path("/proc/self/fd").iterdir()))
     pixels = made.pixels(range(made.num_shards))

@@ -1,4 +1,4 @@
-"""Any teacher is asked alike, and told apart from any other."""
+"""Every kind of teacher gives logits and has a distinct fingerprint."""
 
 import keras
 import numpy as np
@@ -28,7 +28,7 @@ def logits(model):
 
 
 def saved(model, folder, **serve):
-    """A SavedModel folder with that function of the model as a signature."""
+    """A SavedModel folder with a function of the model as signature."""
     folder.mkdir(exist_ok=True)
     holder = tf.Module()
     holder.model = model
@@ -73,7 +73,7 @@ def test_all_kinds_of_one_teacher_give_its_logits(model, logits, tmp_path):
     assert len(set(digests)) == 5
 
 
-def test_models_are_asked_about_images_of_their_own_size(tmp_path):
+def test_images_are_resized_to_the_models_input_size(tmp_path):
     small = tiny.plain_net(size=6)
     resized = tf.image.resize(IMAGES, (6, 6), antialias=True)
     expected = small(resized, training=False)
@@ -128,23 +128,23 @@ def test_certain_probabilities_have_finite_logits():
 def test_a_teacher_that_changes_from_probabilities_to_logits_is_refused():
     answers = iter([np.full((20, 4), 0.25), np.full((20, 4), 0.3)])
     teacher = open_teacher(lambda images: next(answers), IMAGES)
-    with pytest.raises(ValueError, match="of two kinds"):
+    with pytest.raises(ValueError, match="are inconsistent"):
         teacher.logits(IMAGES)
 
 
 @pytest.mark.parametrize("answer", [np.zeros(20), np.zeros((3, 4))])
-def test_what_is_no_row_of_scores_an_image_is_refused(answer):
-    with pytest.raises(ValueError, match="no class scores"):
+def test_outputs_other_than_one_row_per_image_are_refused(answer):
+    with pytest.raises(ValueError, match="are not logits"):
         open_teacher(lambda images: answer, IMAGES)
 
 
-def test_one_score_is_of_no_class():
-    with pytest.raises(ValueError, match=r"one score.*\(-z/2, z/2\)"):
+def test_a_single_output_is_refused():
+    with pytest.raises(ValueError, match=r"single output.*\(-z/2, z/2\)"):
         open_teacher(lambda images: images[:, 0, 0, :1], IMAGES)
 
 
-def test_what_cannot_be_asked_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="The teacher cannot be asked"):
+def test_other_teachers_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="Invalid value for `teacher`"):
         open_teacher(3, IMAGES)
     with pytest.raises(ValueError, match="no model file"):
         open_teacher(tmp_path / "none.keras", IMAGES)

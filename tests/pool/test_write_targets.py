@@ -1,4 +1,4 @@
-"""Collecting: every view of every image once, in constant memory."""
+"""Laws of writing targets: every view once, in constant memory."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ def test_each_view_of_each_wanted_image_comes_once(stream, wanted):
     assert sorted(met) == [(i, v) for i in wanted for v in range(3)]
 
 
-def test_shards_are_written_when_full_and_forgotten(tmp_path):
+def test_shards_are_written_when_full_and_freed(tmp_path):
     targets = claim(tmp_path, fingerprint(pool(), views=1))
     collector = Collector(targets)
     left = []
@@ -46,7 +46,7 @@ def test_shards_are_written_when_full_and_forgotten(tmp_path):
     assert targets.pixels(range(3)).tolist() == list(range(10))
 
 
-def test_changed_images_are_counted_in_the_shards_that_are_asked_for(tmp_path):
+def test_changed_images_are_counted_in_the_given_shards(tmp_path):
     targets = written(tmp_path)
     images = IMAGES.copy()
     images[[1, 8, 9]] = tiny.images(3, seed=5)

@@ -1,4 +1,4 @@
-"""Laws of a plan's account of what stays, for every layer of the model."""
+"""`ChannelPlan` reports the kept channels of every layer."""
 
 import json
 
@@ -33,8 +33,8 @@ NETS = {
 }
 
 
-def unheard(model, plan):
-    """The model, its channels that go no longer heard by what comes after."""
+def masked_model(model, plan):
+    """The model with the input weights of removed channels set to zero."""
     stays = plan._kept[plan._groups.unit]
     for side in plan._groups.trace.sides.values():
         if side.role == "in":
@@ -46,10 +46,10 @@ def unheard(model, plan):
 
 
 @pytest.mark.parametrize("net", NETS)
-def test_kept_channels_of_every_layer_are_what_the_smaller_model_has(net):
+def test_kept_channels_of_every_layer_match_the_smaller_model(net):
     model = NETS[net]()
-    plan = plan_channels(model, macs=0.5, tolerance=0.2)
-    unheard(model, plan)
+    plan = plan_channels(model, macs=0.5)
+    masked_model(model, plan)
     smaller, kept = plan.apply(), plan.kept_channels()
     names = [layer.name for layer in model.layers[1:]]
     assert set(kept) < set(names) and "logits" not in kept
@@ -68,7 +68,7 @@ def test_kept_channels_of_every_layer_are_what_the_smaller_model_has(net):
         )
 
 
-def test_what_stays_can_be_written_down():
+def test_kept_channels_are_json_ready():
     plan = plan_channels(tiny.residual_net(), macs=0.5)
     kept = plan.kept_channels()
     assert json.loads(json.dumps(kept)) == kept
@@ -77,7 +77,7 @@ def test_what_stays_can_be_written_down():
     assert kept["stem"] == kept["stem_bn"] == kept["block1_out"]
 
 
-def test_of_a_layer_that_loses_nothing_nothing_is_said():
+def test_layers_that_lose_no_channel_are_left_out():
     plan = plan_channels(
         tiny.plain_net(), ratio=0.84, exclude="conv2", importance="l1"
     )

@@ -103,7 +103,7 @@ class Grower:
         )(x)
 
     def partner(self, x, tensors):
-        """A tensor with as many channels, made if there is none."""
+        """A tensor with as many channels as `x`, created if there is none."""
         same = [t for t in tensors if t.shape[-1] == x.shape[-1]]
         if same and self.random.random() < 0.6:
             return self.pick(same)

@@ -1,4 +1,4 @@
-"""What a model holds beside its channels is in the smaller one, too."""
+"""The smaller model keeps settings and state of the original."""
 
 import keras
 import numpy as np
@@ -16,7 +16,7 @@ from tfdcu.pruning.rebuild import rebuild
 
 
 def halved(model):
-    """Every second unit that may go is gone."""
+    """The model without every second prunable unit."""
     groups = Groups(model)
     kept = groups.fixed | (np.arange(groups.num_units) % 2 == 0)
     assert not kept.all()
@@ -28,7 +28,7 @@ def flags(layer):
 
 
 class Block(keras.Model):
-    """A subclassed model: its layer is not to be seen from outside."""
+    """A subclassed model, whose layers cannot be read."""
 
     def __init__(self, units, **kwargs):
         super().__init__(**kwargs)
@@ -46,7 +46,7 @@ class Block(keras.Model):
 
 
 class Odd(keras.Model):
-    """Functional, with a `call` of its own."""
+    """A functional model that overrides `call`."""
 
     def call(self, inputs):
         return -super().call(inputs)
@@ -73,7 +73,7 @@ def test_an_unprunable_model_keeps_its_weights(unprunable):
 
 
 class Forgetful(layers.Layer):
-    """Its config does not say that it has a bias."""
+    """A layer whose config omits its bias."""
 
     def __init__(self, bias=False, **kwargs):
         super().__init__(**kwargs)
@@ -86,7 +86,7 @@ class Forgetful(layers.Layer):
         return {"name": self.name}
 
 
-def test_a_layer_that_its_config_does_not_tell_is_refused():
+def test_a_layer_with_an_incomplete_config_is_an_error():
     inputs = keras.Input((4,))
     x = layers.Dense(6)(Forgetful(bias=True, name="forgetful")(inputs))
     with pytest.raises(ValueError, match="'forgetful'.*2 var.*Received: 1"):
@@ -104,7 +104,7 @@ class Pair(layers.Layer):
         return self.second(self.first(inputs))
 
 
-def test_trainable_flags_are_kept_inside_of_layers():
+def test_trainable_flags_inside_layers_are_kept():
     inputs = keras.Input((4,))
     pair = Pair(name="pair")
     model = keras.Model(inputs, ends(layers.Dense(8)(pair(inputs))))
@@ -136,7 +136,7 @@ def words(output_mode):
         lambda: layers.IntegerLookup(vocabulary=[4, 2], output_mode="one_hot"),
     ],
 )
-def test_what_layers_were_adapted_to_is_kept(adapted, tmp_path):
+def test_adapted_state_is_kept(adapted, tmp_path):
     inputs = keras.Input((4,), dtype="int64")
     x = ops.cast(adapted()(inputs), "float32")
     model = shaken(keras.Model(inputs, ends(layers.Dense(8)(x))))
@@ -147,7 +147,7 @@ def test_what_layers_were_adapted_to_is_kept(adapted, tmp_path):
     tiny.assert_same_function(smaller, loaded, given)
 
 
-def test_words_of_a_text_are_kept():
+def test_text_vocabulary_is_kept():
     inputs = keras.Input((), dtype="string")
     text = layers.TextVectorization(output_sequence_length=3)
     text.adapt(["a b c", "b d"])
@@ -178,7 +178,7 @@ def test_a_nested_model_called_with_a_flag_keeps_it(sequential):
 
 
 @pytest.mark.parametrize("first", [True, False])
-def test_a_model_in_a_layer_and_in_the_graph_is_one_and_whole(first):
+def test_a_model_in_a_layer_and_in_the_graph_is_shared_and_unpruned(first):
     tensor = keras.Input((4,))
     x = layers.Lambda(lambda x: 2 * x)(layers.Dense(7)(tensor))
     shared = keras.Model(tensor, layers.Dense(5)(x), name="shared")
@@ -199,20 +199,20 @@ def test_a_model_in_a_layer_and_in_the_graph_is_one_and_whole(first):
 
 
 class Schedule(keras.optimizers.schedules.LearningRateSchedule):
-    """Cannot be written down."""
+    """A schedule that cannot be serialized."""
 
     def __call__(self, step):
         return 0.1
 
 
-def test_a_training_config_that_cannot_be_carried_over_is_a_warning():
+def test_a_training_config_that_cannot_be_copied_is_a_warning():
     model = tiny.plain_net()
     model.compile(keras.optimizers.SGD(Schedule()), "mse")
     with pytest.warns(UserWarning, match="call `compile` yourself"):
         assert not halved(model).compiled
 
 
-def test_constants_among_the_inputs_of_a_layer_follow():
+def test_constant_inputs_of_a_layer_are_sliced():
     inputs, x = image()
     values = np.arange(6 * 6 * 8, dtype="float32").reshape(1, 6, 6, 8)
     values = np.repeat(values / 100, 3, axis=0)
@@ -226,7 +226,7 @@ def test_constants_among_the_inputs_of_a_layer_follow():
     assert groups.all[0].prunable
 
 
-def test_one_channel_left_is_no_axis_to_squeeze():
+def test_an_axis_with_one_kept_channel_is_not_squeezed():
     inputs, x = image()
     x = ops.squeeze(layers.GlobalAveragePooling2D(keepdims=True)(x))
     model = keras.Model(inputs, layers.Dense(3)(x))
@@ -239,7 +239,7 @@ def test_one_channel_left_is_no_axis_to_squeeze():
 
 
 @pytest.mark.parametrize("shape", [(None, 1, 1, 8), (1, 8), (None, 6, 6, 1)])
-def test_the_shape_of_a_dropout_follows(shape):
+def test_noise_shape_of_dropout_follows_the_kept_channels(shape):
     inputs, x = image()
     x = layers.Dropout(0.5, noise_shape=shape, name="dropout")(x)
     smaller = halved(keras.Model(inputs, ends(x)))
@@ -259,5 +259,5 @@ def test_a_function_as_an_activation_is_kept():
     smaller = halved(shaken(keras.Model(inputs, ends(x))))
     own = smaller.get_layer("own")
     assert own.activation is doubled
-    # It may mix channels, so those of its layer stay.
+    # It may mix channels, so those of its layer are kept.
     assert own.kernel.shape == (3, 3, 4, 16)

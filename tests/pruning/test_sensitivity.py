@@ -31,7 +31,7 @@ def test_divergence_is_that_of_the_pruned_model():
     assert received > 1e-4
 
 
-def test_one_logit_is_a_choice_of_two():
+def test_a_single_logit_counts_as_two_classes():
     model, images = tiny.plain_net(num_classes=1), tiny.images(8)
     pair = layers.ZeroPadding1D((0, 1))(model.output[:, :, None])[:, :, 0]
     records = [
@@ -43,7 +43,7 @@ def test_one_logit_is_a_choice_of_two():
     assert one == pytest.approx(two)
 
 
-def test_cutting_more_of_dead_channels_does_nothing():
+def test_removing_dead_channels_has_no_effect():
     model = tiny.plain_net(norm=False)
     layer = model.get_layer("conv2")
     kernel, bias = layer.get_weights()
@@ -56,7 +56,7 @@ def test_cutting_more_of_dead_channels_does_nothing():
     assert rows["conv1"] > 1e-6
 
 
-def test_it_goes_on_where_it_stopped(tmp_path):
+def test_a_stopped_run_resumes(tmp_path):
     model, images = tiny.residual_net(), tiny.images(8, 8, 3)
     path = tmp_path / "deep" / "sensitivity.json"
     whole = sensitivity(model, images, path)
@@ -69,17 +69,17 @@ def test_it_goes_on_where_it_stopped(tmp_path):
     assert [p.name for p in path.parent.iterdir()] == ["sensitivity.json"]
 
 
-def test_a_file_of_another_measurement_is_refused(tmp_path):
+def test_a_file_of_a_different_measurement_is_an_error(tmp_path):
     model, images = tiny.plain_net(), tiny.images(8)
     path = tmp_path / "sensitivity.json"
     sensitivity(model, images, path, shares=(0.5,))
-    with pytest.raises(ValueError, match="another measurement.*shares"):
+    with pytest.raises(ValueError, match="different measurement.*shares"):
         sensitivity(model, images, path, shares=(0.25,))
-    with pytest.raises(ValueError, match="another measurement.*content"):
+    with pytest.raises(ValueError, match="different measurement.*content"):
         sensitivity(model, tiny.images(8, seed=1), path, shares=(0.5,))
     retrained = tiny.plain_net(seed=1)
     assert retrained.name == model.name
-    with pytest.raises(ValueError, match="another measurement.*content"):
+    with pytest.raises(ValueError, match="different measurement.*content"):
         sensitivity(retrained, images, path, shares=(0.5,))
     with pytest.raises(ValueError, match="between 0 and 1"):
         sensitivity(model, images, shares=(1.0,))

@@ -14,7 +14,7 @@ def hypermodel(**changes):
         "space": {"channels.macs": [0.5, 0.2]},
         "data": {"pool_validation": 32},
         "batches": {"batch_size": 16},
-        "channels": {"round_to": 1, "tolerance": 0.2},
+        "channels": {"round_to": 1},
         "transfer": {"align_weight": 0.0},
         "training": {"epochs": 1},
     }

@@ -30,7 +30,7 @@ def arguments(**changes):
         "limits": {"macs": 200_000},
         "data": {"pool_validation": 32},
         "batches": {"batch_size": 16},
-        "channels": {"round_to": 1, "macs": 0.5, "tolerance": 0.2},
+        "channels": {"round_to": 1, "macs": 0.5},
         "transfer": {"align_weight": 0.0},
         "training": {"epochs": 1},
         "export": {"formats": ("float32",)},

@@ -17,7 +17,7 @@ def trials(**changes):
             "labeled": (tiny.images(8), tiny.labels(8)),
             "unlabeled": tiny.images(100, seed=1),
             "space": {"channels.macs": (0.2, 0.5)},
-            "channels": {"round_to": 1, "params": 0.5, "tolerance": 0.2},
+            "channels": {"round_to": 1, "params": 0.5},
             "training": {"epochs": 10},
             **changes,
         }
@@ -160,7 +160,7 @@ def test_trials_share_the_targets_of_the_same_mixes(tmp_path):
 
 
 def test_the_teachers_channels_are_judged_once(monkeypatch):
-    one = trials(channels={"macs": 0.5, "round_to": 1, "tolerance": 0.2})
+    one = trials(channels={"macs": 0.5, "round_to": 1})
     asked = []
 
     def counted(*arguments, **options):

@@ -1,4 +1,4 @@
-"""Which kernels are chosen, and how many zeros they hold."""
+"""Selection of kernels, and their share of zeros."""
 
 import keras
 import numpy as np
@@ -15,12 +15,12 @@ def names(*arguments):
     return [layer.name for layer, _ in choose_kernels(*arguments)]
 
 
-def test_default_is_every_convolution_and_dense_but_depthwise():
+def test_default_is_every_convolution_and_dense_except_depthwise():
     net = tiny.depthwise_net()
     assert names(net) == ["stem", "pointwise", "logits"]
 
 
-def test_names_patterns_and_classes_choose_and_exclude():
+def test_names_patterns_and_classes_select_and_exclude():
     net = tiny.residual_net()
     assert names(net, "block2_*") == ["block2_1", "block2_2", "block2_shortcut"]
     assert names(net, layers.Dense) == ["logits"]
@@ -47,11 +47,11 @@ def test_nested_shared_separable_and_frozen_layers():
 def test_no_match_lists_the_layers():
     with pytest.raises(ValueError, match="conv1, conv2, logits.*'convX'"):
         choose_kernels(tiny.plain_net(), "convX")
-    with pytest.raises(ValueError, match="cannot be chosen by this.*7"):
+    with pytest.raises(ValueError, match="Invalid value for `layers`.*7"):
         choose_kernels(tiny.plain_net(), [7])
 
 
-def test_unbuilt_layers_are_refused():
+def test_unbuilt_layers_are_errors():
     with pytest.raises(ValueError, match="has no weights yet"):
         choose_kernels(keras.Sequential([layers.Dense(3)]))
 

@@ -1,4 +1,4 @@
-"""Zeros come as the schedule says, stay, and leave nothing behind."""
+"""`Sparsify` follows its schedule, keeps zeros, and restores constraints."""
 
 import os
 import subprocess
@@ -57,7 +57,7 @@ def assert_exactly(model, sparsity):
 
 
 class Watch(keras.callbacks.Callback):
-    """Keeps the kernels of every step, and the error it raises at one."""
+    """Records the kernels at every step; raises an error at one step."""
 
     def __init__(self, stop_after=None):
         super().__init__()
@@ -121,7 +121,7 @@ def test_averaging_optimizers_end_sparse(overwrite):
     assert_exactly(model, 0.8)
 
 
-def test_zeros_never_come_back_though_momentum_pushes():
+def test_zeros_stay_zero_with_momentum():
     watch = Watch()
     model = net(keras.optimizers.Adam(0.05, weight_decay=0.01))
     fit(model, Sparsify(final_sparsity=0.8, frequency=4), watch)
@@ -132,11 +132,11 @@ def test_zeros_never_come_back_though_momentum_pushes():
     for before, after in zip(zeros, zeros[1:]):
         assert np.all(after[before])
     moved = [np.any(a != b) for a, b in zip(zeros, zeros[1:])]
-    # Moves at steps 4, 8, 12, 16 and at the end, 18, seen when the step ends.
+    # Updates at steps 4, 8, 12, 16 and at the end, 18, seen after the step.
     assert [i + 2 for i, m in enumerate(moved) if m] == [4, 8, 12, 16, 18]
 
 
-def test_smallest_magnitudes_go():
+def test_smallest_magnitudes_become_zero():
     model = net(keras.optimizers.SGD(0.0))
     before = kernels(model)
     fit(model, Sparsify(final_sparsity=0.75, schedule="constant"), epochs=1)
@@ -148,7 +148,7 @@ def test_smallest_magnitudes_go():
         )
 
 
-def test_no_sparsity_is_plain_training():
+def test_zero_sparsity_is_plain_training():
     plain, sparse = net(), net()
     fit(plain)
     fit(sparse, Sparsify(final_sparsity=0.0))
@@ -156,7 +156,7 @@ def test_no_sparsity_is_plain_training():
 
 
 @pytest.mark.parametrize("optimizer, epoch", [("sgd", 0), ("adam", 1)])
-def test_interrupted_run_ends_as_the_unbroken_one(tmp_path, optimizer, epoch):
+def test_resumed_run_equals_the_uninterrupted_one(tmp_path, optimizer, epoch):
     whole = net(optimizer)
     fit(whole, Sparsify(final_sparsity=0.8, frequency=7), epochs=4)
     torn = net(optimizer)
@@ -172,7 +172,7 @@ def test_interrupted_run_ends_as_the_unbroken_one(tmp_path, optimizer, epoch):
     assert_exactly(again, 0.8)
 
 
-def test_model_file_and_initial_epoch_go_on_as_well(tmp_path):
+def test_resume_from_model_file_and_initial_epoch(tmp_path):
     whole = net()
     fit(whole, Sparsify(final_sparsity=0.8, end_step=15))
     first = net()
@@ -184,7 +184,7 @@ def test_model_file_and_initial_epoch_go_on_as_well(tmp_path):
     tiny.assert_same_weights(tiny.weights(whole), tiny.weights(second))
 
 
-def test_weights_alone_go_on_in_the_schedule_by_their_epoch():
+def test_resume_from_weights_and_initial_epoch():
     first = net()
     with pytest.warns(UserWarning, match="before the sparsity schedule"):
         fit(first, Sparsify(final_sparsity=0.8, end_step=15), epochs=1)
@@ -202,7 +202,7 @@ def test_weights_alone_go_on_in_the_schedule_by_their_epoch():
     assert_exactly(second, 0.8)
 
 
-def test_later_training_starts_the_schedule_at_its_own_beginning():
+def test_later_fit_starts_the_schedule_again():
     model, watch = net(), Watch()
     fit(model, epochs=1)
     fit(model, Sparsify(final_sparsity=0.8, begin_step=2, frequency=2), watch)
@@ -212,7 +212,7 @@ def test_later_training_starts_the_schedule_at_its_own_beginning():
     assert_exactly(model, 0.8)
 
 
-def test_kernels_that_begin_at_zero_are_not_taken_for_masked():
+def test_kernels_initialized_with_zeros_are_not_masked():
     model = net()
     kernel = model.get_layer("logits").kernel
     kernel.assign(np.zeros(kernel.shape))
@@ -220,7 +220,7 @@ def test_kernels_that_begin_at_zero_are_not_taken_for_masked():
     assert np.sum(kernel.numpy() != 0) == kernel.numpy().size // 2
 
 
-def test_constraints_of_the_user_hold_and_come_back():
+def test_user_constraints_apply_and_are_restored():
     unit = keras.constraints.UnitNorm(axis=[0, 1, 2])
     model = keras.Sequential(
         [
@@ -237,7 +237,7 @@ def test_constraints_of_the_user_hold_and_come_back():
     assert conv.kernel.constraint is unit
     assert model.get_layer("logits").kernel.constraint is None
     assert_exactly(model, 0.5)
-    # The norm is set before the mask takes its part of it.
+    # The norm is constrained before the mask is applied.
     norms = np.linalg.norm(conv.kernel.numpy().reshape(-1, 8), axis=0)
     assert np.all(norms <= 1) and np.all(norms > 0.8)
 
@@ -249,7 +249,7 @@ def test_next_fit_is_dense_again():
     assert sparsity_of(model)["total"] < 0.1
 
 
-def test_error_in_training_leaves_masks_until_restored():
+def test_masks_remain_after_an_error_until_restored():
     model, sparsify = net(), Sparsify(final_sparsity=0.8)
     with pytest.raises(KeyboardInterrupt):
         fit(model, sparsify, Watch(stop_after=0))
@@ -265,7 +265,7 @@ def test_error_in_training_leaves_masks_until_restored():
     assert sparsity_of(model)["total"] < 0.1
 
 
-def test_file_saved_on_the_way_knows_nothing_of_masks(tmp_path):
+def test_file_saved_during_training_has_no_masks(tmp_path):
     path = tmp_path / "{epoch}.keras"
     model = net()
     fit(
@@ -303,18 +303,18 @@ def test_student_of_the_fitted_model_is_made_sparse():
     assert_exactly(student, 0.8)
 
 
-def test_model_argument_chooses_another():
+def test_model_argument_selects_another_model():
     student = tiny.plain_net(width=8, norm=False)
     wrapper = Wrapper(student)
     wrapper(IMAGES)
     fit(net(model=wrapper), Sparsify(final_sparsity=0.8, model=wrapper))
     assert np.sum(wrapper.own.kernel.numpy() == 0) == 13
     other = tiny.plain_net()
-    with pytest.raises(ValueError, match="act through the optimizer"):
+    with pytest.raises(ValueError, match="that the optimizer updates"):
         fit(net(model=wrapper), Sparsify(final_sparsity=0.8, model=other))
 
 
-def test_chosen_layers_only():
+def test_only_selected_layers_are_sparse():
     model = net(model=tiny.plain_net(width=8, norm=False))
     fit(model, Sparsify(final_sparsity=0.8, layers="conv*", exclude="conv1"))
     shares = sparsity_of(model)
@@ -334,10 +334,13 @@ def test_two_of_every_four_input_channels():
 
 
 @pytest.mark.parametrize("pooling", ["AVG", "max"])
-def test_blocks_live_or_die_together(pooling):
+def test_blocks_are_zero_or_nonzero_together(pooling):
     model = net()
     sparsify = Sparsify(
-        0.5, block_size=(4, 2), block_pooling=pooling, layers=layers.Dense
+        final_sparsity=0.5,
+        block_size=(4, 2),
+        block_pooling=pooling,
+        layers=layers.Dense,
     )
     fit(model, sparsify)
     kernel = model.get_layer("logits").kernel.numpy()  # (16, 4)
@@ -364,12 +367,12 @@ def test_patterns_and_steps_are_checked_before_the_first_step():
         fit(model, Sparsify(final_sparsity=0.5, layers="nothing"))
     with pytest.raises(ValueError, match="Unknown sparsity schedule"):
         Sparsify(final_sparsity=0.5, schedule="cubic")
-    with pytest.raises(ValueError, match="m_by_n is not a pattern"):
+    with pytest.raises(ValueError, match="Invalid value for `m_by_n`"):
         Sparsify(final_sparsity=0.5, m_by_n=(4, 2))
     tiny.assert_same_weights(before, tiny.weights(model))
 
 
-def test_length_of_an_epoch_is_needed_or_an_end():
+def test_unknown_epoch_length_needs_end_step():
     def batches():
         for start in range(0, 32, 4):
             yield IMAGES[start : start + 4], LABELS[start : start + 4]
@@ -411,12 +414,12 @@ KERAS_AROUND_TFMOT = """
 """
 
 
-def test_keras_of_the_process_stays_what_it_was():
+def test_importing_tfmot_keeps_keras_3():
     assert run(KERAS_AROUND_TFMOT) == ["False", "None", "3", "keras"]
 
 
 @pytest.mark.slow
-def test_legacy_keras_of_the_process_stays_too():
+def test_importing_tfmot_keeps_legacy_keras():
     received = run(KERAS_AROUND_TFMOT, TF_USE_LEGACY_KERAS="1")
     assert received == ["False", "1", "3", "tf_keras"]
 

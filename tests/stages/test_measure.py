@@ -46,7 +46,7 @@ def run(tmp_path_factory):
     }
     folder = tmp_path_factory.mktemp("run")
     splits = opened(test=TEST, pool_validation=10)
-    files = export_models(
+    files, _ = export_models(
         models, splits, folder, formats=("float32", "float16")
     )
     return models, files, splits, measure_models(models, files, splits)

@@ -50,18 +50,17 @@ def test_a_choice_survives_json_and_is_that_of_select_pool():
 
 
 def test_what_does_not_fit_is_found_before_anything_is_asked():
-    one, teacher = splits(), tiny.linear_net()
-    check_chosen(teacher, one, keep="all")
-    check_chosen(teacher, one, by="random", keep=3, layer="flatten")
+    one = splits()
+    check_chosen(one, keep="all")
+    check_chosen(one, by="balance", keep=3)
     few = open_source((smooth(4), np.arange(4)))
     with_labels = dataclasses.replace(one, labeled=few)
     stream = tf.data.Dataset.from_tensor_slices(smooth(9)).shuffle(9)
     for of, options, message in (
-        (one, {"by": "random", "keep": -1}, "keep=-1"),
+        (one, {"by": "balance", "keep": -1}, "keep=-1"),
         (one, {"by": "nnpu"}, "labeled=None"),
         (with_labels, {"by": "nnpu"}, "at least 10 labeled.*Received: 4"),
-        (one, {"by": "random", "layer": "conv9"}, "layer='conv9'"),
-        (splits(stream), {"by": "random"}, "another order"),
+        (splits(stream), {"by": "balance"}, "another order"),
     ):
         with pytest.raises(ValueError, match=message):
-            check_chosen(teacher, of, **options)
+            check_chosen(of, **options)

@@ -1,4 +1,4 @@
-"""Laws of a checkpoint on disk: one epoch, whole, and nothing beside it."""
+"""Laws of a checkpoint on disk: one complete epoch and nothing else."""
 
 import errno
 import json
@@ -40,9 +40,7 @@ def test_an_epoch_is_two_files_and_the_epoch_before_is_dropped(tmp_path):
     assert history == {"loss": [1.0, 0.75]}
 
 
-def test_what_a_kill_did_not_let_be_dropped_is_dropped_later(
-    tmp_path, monkeypatch
-):
+def test_checkpoints_left_by_a_kill_are_deleted_later(tmp_path, monkeypatch):
     model = fresh()
     kept = checkpoint(tmp_path, model)
     kept.save(1)

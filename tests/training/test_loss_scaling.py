@@ -11,7 +11,7 @@ SCALED = keras.optimizers.LossScaleOptimizer
 
 
 def half_net(policy="mixed_float16"):
-    """A net of float32 as a whole, as one that is read from a file."""
+    """A float32 model with float16 layers, as if loaded from a file."""
     inputs = keras.Input((8, 8, 1))
     x = keras.layers.Flatten()(inputs)
     x = keras.layers.Dense(6, dtype=policy, name="half")(x)
@@ -30,7 +30,7 @@ def test_the_loss_is_scaled_for_float16_alone_and_once():
 
 
 @pytest.mark.parametrize("auto", [True, False])
-def test_a_student_in_float16_is_told_whatever_the_global_policy(auto):
+def test_a_float16_student_is_detected_under_any_global_policy(auto):
     model = AlignedDistiller(half_net(), tiny.plain_net(), align_weight=0.0)
     model.compile("sgd", auto_scale_loss=auto)
     assert isinstance(model.optimizer, SCALED) == auto

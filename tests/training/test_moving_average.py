@@ -1,4 +1,4 @@
-"""Laws of moving averages in runs that are short for their momentum."""
+"""Laws of moving averages in short runs."""
 
 import keras
 import numpy as np
@@ -14,7 +14,7 @@ from tfdcu.training.moving_average import short_averages
 
 
 def weights_of_steps(momentum, num):
-    """What the start and each of some steps weigh in the average."""
+    """Weights of the initial value and of each step in the average."""
     shares = np.array([1.0])
     for step in range(num):
         keep = float(momentum_at(momentum, float(step)))
@@ -33,7 +33,7 @@ def test_an_average_is_of_the_end_of_the_run(momentum, steps):
     assert lag < 0.3 * steps + 1
 
 
-def test_the_layers_own_momentum_is_the_longest():
+def test_the_momentum_is_at_most_that_of_the_layer():
     assert float(momentum_at(0.9, 1e6)) == pytest.approx(0.9)
     assert float(momentum_at(0.99, 0.0)) < 0.99
 
@@ -78,7 +78,7 @@ def test_statistics_do_not_depend_on_a_momentum_that_is_long(run):
         assert np.max(moved) > 0.01
 
 
-def test_a_model_has_its_own_momentum_again_whatever_happens():
+def test_momentum_is_restored_even_after_an_error():
     model = with_momentum(0.99)
     with pytest.raises(KeyError), short_averages(model, 0.0):
         assert float(norms_of(model)[0].momentum) < 0.8

@@ -1,4 +1,4 @@
-"""Laws of random layers: their draws follow seed and epoch, nothing else."""
+"""Laws of random layers: they depend only on seed and epoch."""
 
 import random
 

@@ -1,4 +1,4 @@
-"""Laws of a training run: it goes on after a kill and ends the same."""
+"""Laws of a training run: it resumes after a kill with the same result."""
 
 import keras
 import numpy as np
@@ -9,7 +9,6 @@ from tests.support import tiny
 from tests.training.test_loss_scaling import half_net
 from tfdcu import AlignedDistiller
 from tfdcu.training.checkpoint import Checkpoint
-from tfdcu.training.train import steps_at_once
 from tfdcu.training.train import train
 
 IMAGES, LABELS = tiny.images(12, seed=1), tiny.labels(12)
@@ -43,7 +42,7 @@ def fresh():
 
 
 class Kill(keras.callbacks.Callback):
-    """Stops the run at a step, as a kill would, with nothing tidied up."""
+    """Stops the run at a step like a kill, without cleaning up."""
 
     def __init__(self, epoch, batch):
         super().__init__()
@@ -172,7 +171,6 @@ def test_learning_rate_rises_and_falls_to_zero(tmp_path):
         ({"epochs": 0}, "epochs >= 1.*epochs=0"),
         ({"learning_rate": -0.1}, "learning_rate=-0.1"),
         ({"warmup": 1.0}, "warmup=1.0"),
-        ({"steps_per_execution": 0}, "steps_per_execution=0"),
     ],
 )
 def test_bad_options_are_refused(tmp_path, options, message):
@@ -192,7 +190,7 @@ def moved(folder, **options):
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
-def test_every_optimizer_trains_and_heeds_its_bounds(tmp_path, optimizer):
+def test_every_optimizer_trains_with_decay_and_clipping(tmp_path, optimizer):
     options = {"optimizer": optimizer, "learning_rate": 0.1}
     plain = moved(tmp_path / "plain", **options, weight_decay=0.0)
     assert np.isfinite(plain).all() and np.abs(plain).max() > 1e-3
@@ -206,15 +204,8 @@ def test_every_optimizer_trains_and_heeds_its_bounds(tmp_path, optimizer):
     assert np.abs(clipped - plain).max() > 1e-4
 
 
-@pytest.mark.parametrize(
-    ("steps", "most", "expected"), [(10, 4, 2), (6, 8, 6), (7, 3, 1), (8, 4, 4)]
-)
-def test_an_epoch_ends_with_a_call(steps, most, expected):
-    assert steps_at_once(steps, most) == expected
-
-
 def half_trained(folder, **options):
-    """A plain net in float16, trained with as many steps as are asked for."""
+    """A plain net in float16, trained for some epochs."""
     keras.utils.set_random_seed(0)
     model = half_net()
     labels = tf.data.Dataset.from_tensor_slices((IMAGES, LABELS)).batch(4)
@@ -224,7 +215,6 @@ def half_trained(folder, **options):
         3,
         folder,
         epochs=2,
-        steps_per_execution=2,
         **options,
     )
     return model

@@ -62,7 +62,6 @@ def prepare(
     validation_split=None,
     test_split=None,
     labels_per_class=None,
-    label_fraction=None,
     validation_per_class=0,
     pool_validation=None,
     match_colors=False,
@@ -82,9 +81,8 @@ def prepare(
         test: A labeled source, or `None`.
         labeled_split, unlabeled_split, validation_split, test_split: Splits of
             sources that have splits.
-        labels_per_class: Labeled images per class to train on.
-        label_fraction: Share of each class to train on, instead of
-            `labels_per_class`. With neither, all are used.
+        labels_per_class: Labeled images per class to train on. Defaults to
+            `None`, all.
         validation_per_class: Labeled images per class that are taken from
             `labeled` for validation.
         pool_validation: Number (or share below 1) of pool images held out to
@@ -179,7 +177,6 @@ def prepare(
         few_labeled, drawn = few_labels(
             all_labeled,
             per_class=labels_per_class,
-            fraction=label_fraction,
             validation_per_class=validation_per_class,
             num_classes=num_classes,
             seed=seed,

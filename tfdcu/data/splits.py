@@ -12,7 +12,6 @@ def few_labels(
     source,
     *,
     per_class=None,
-    fraction=None,
     validation_per_class=0,
     num_classes=None,
     seed=0,
@@ -25,10 +24,8 @@ def few_labels(
 
     Args:
         source: Anything `open_source` takes, with labels.
-        per_class: Images per class.
-        fraction: Share of each class in (0, 1], rounded, at least one image;
-            instead of `per_class`. With neither, all images that are not drawn
-            for validation.
+        per_class: Images per class. Defaults to `None`: all images that are
+            not drawn for validation.
         validation_per_class: Images per class for validation, disjoint from
             the others.
         num_classes: Number of classes. Default: the source's `classes`, or the
@@ -40,12 +37,11 @@ def few_labels(
         `validation_per_class` is 0.
 
     Raises:
-        ValueError: If both numbers are given or one is invalid, a class has
-            too few images, a label is out of range, or the source is a dataset
-            that reshuffles.
+        ValueError: If a number is invalid, a class has too few images, a label
+            is out of range, or the source is a dataset that reshuffles.
     """
     source = open_source(source)
-    _check_numbers(per_class, fraction, validation_per_class)
+    _check_numbers(per_class, validation_per_class)
     source.check_order("it cannot be split")
     labels = source.labels()
     if num_classes is None:
@@ -59,10 +55,7 @@ def few_labels(
         members = generator.permutation(np.flatnonzero(labels == label))
         validation.extend(members[:validation_per_class])
         rest = members[validation_per_class:]
-        num = per_class or len(rest)
-        if fraction is not None:
-            num = min(len(rest), max(1, round(fraction * len(members))))
-        labeled.extend(rest[:num])
+        labeled.extend(rest[: per_class or len(rest)])
     held_out = _part(source, validation) if validation else None
     return _part(source, labeled), held_out
 
@@ -109,23 +102,13 @@ def _is_integer(num):
     return isinstance(num, numbers.Integral)
 
 
-def _check_numbers(per_class, fraction, validation_per_class):
-    if per_class is not None and fraction is not None:
-        raise ValueError(
-            f"The number of labels is given twice. Expected: `per_class` or "
-            f"`fraction`. Received: {per_class} and {fraction}."
-        )
+def _check_numbers(per_class, validation_per_class):
     wanted = (1 if per_class is None else per_class), validation_per_class
     if not all(map(_is_integer, wanted)) or wanted[0] < 1 or wanted[1] < 0:
         raise ValueError(
             f"Invalid number of images. Expected: integers, per_class >= 1 "
             f"and validation_per_class >= 0. Received: {per_class} and "
             f"{validation_per_class}."
-        )
-    if fraction is not None and not 0 < fraction <= 1:
-        raise ValueError(
-            f"Invalid value for `fraction`. Expected: a number in (0, 1]. "
-            f"Received: {fraction}."
         )
 
 

@@ -1,4 +1,4 @@
-"""Distillation: mimic the teacher on both pools, and align the two."""
+"""Distillation: mimic the teacher on both pools and align their features."""
 
 from tfdcu.distill.alignment import GradientReversal
 from tfdcu.distill.alignment import channel_statistics

@@ -1,8 +1,8 @@
-"""The align term: against the domain classifier, or by a user's function.
+"""The align term of the loss: adversarial, or a user's function.
 
-Each way takes the domain classifier of a layer, the layer's features, the
-first `num_labeled` of which are of labeled images, and the strength of the
-alignment. It returns the loss and the domain accuracy, two scalars.
+Each function takes a layer's domain classifier, the layer's features (labeled
+images first), `num_labeled` and the strength of the alignment. It returns two
+scalars: the loss and the domain accuracy.
 """
 
 import tensorflow as tf
@@ -13,23 +13,23 @@ from tfdcu.distill.alignment import reverse_gradient
 
 
 def adversarial(domain, features, num_labeled, scale):
-    """The classifier learns to tell the pools; its gradient is reversed."""
-    guess = domain(features, scale=scale)  # (batch, 1)
-    sides = guess[:num_labeled], guess[num_labeled:]
+    """Domain-adversarial loss: the classifier's gradient is reversed."""
+    logits = domain(features, scale=scale)  # (batch, 1)
+    sides = logits[:num_labeled], logits[num_labeled:]
     return domain_loss(*sides), domain_accuracy(*sides)
 
 
 def matching(distance):
-    """A way to align that makes a distance of the two pools small.
+    """Alignment that minimizes a distance between the pools' features.
 
-    The domain classifier still learns, for `domain_accuracy`, but no gradient
-    leaves it, and the loss is the distance alone.
+    The domain classifier is still trained, to measure `domain_accuracy`, but
+    passes no gradient to the student. The loss is the distance alone.
 
     Args:
         distance: Function of labeled and unlabeled features to a scalar.
 
     Returns:
-        A function as described above.
+        A function with the arguments of `adversarial`.
     """
 
     def align(domain, features, num_labeled, scale):
@@ -43,7 +43,7 @@ def matching(distance):
 
 
 def resolve_align(align):
-    """Turn the `align` argument into a way to align.
+    """Resolve the `align` argument to a function like `adversarial`.
 
     Args:
         align: `"adversarial"`, or a function of labeled and unlabeled
@@ -51,7 +51,7 @@ def resolve_align(align):
             scalar.
 
     Returns:
-        A function of domain classifier, features, `num_labeled` and scale.
+        A function `(domain, features, num_labeled, scale) -> (loss, accuracy)`.
 
     Raises:
         ValueError: If it is neither.
@@ -60,7 +60,7 @@ def resolve_align(align):
         return matching(align)
     if align != "adversarial":
         raise ValueError(
-            "Unknown way to align the pools. Expected: 'adversarial' or a "
+            "Invalid value for `align`. Expected: 'adversarial' or a "
             "function of (labeled features, unlabeled features). "
             f"Received: align={align!r}"
         )

@@ -1,4 +1,4 @@
-"""Alignment: tell the two pools apart, and teach the student not to let it."""
+"""Domain-adversarial alignment: gradient reversal and domain classifier."""
 
 import keras
 import tensorflow as tf
@@ -11,7 +11,7 @@ from tfdcu.training.moving_average import clock_variable
 
 @tf.custom_gradient
 def reverse_gradient(x, scale):
-    """The identity on the way forward, `-scale` times the gradient back.
+    """Identity in the forward pass; multiplies the gradient by `-scale`.
 
     Reference: Ganin et al. 2016, arXiv:1409.7495, section 3.
 
@@ -30,18 +30,17 @@ def reverse_gradient(x, scale):
 
 
 def domain_loss(labeled, unlabeled):
-    """Binary cross-entropy of "comes from the pool", both sides weighing half.
+    """Binary cross-entropy of "is unlabeled", averaged over both domains.
 
-    Reference: Ganin et al. 2016, arXiv:1409.7495, equation 9. Averaging each
-    side before the two are averaged is ours: batches of unequal size then
-    still balance at an accuracy of 0.5.
+    Each domain is averaged first, so that it weighs half whatever its batch
+    size. Reference: Ganin et al. 2016, arXiv:1409.7495, equation 9.
 
     Args:
         labeled: Domain logits of labeled images, float (n, 1).
         unlabeled: Domain logits of unlabeled images, float (m, 1).
 
     Returns:
-        Float scalar, in nats; log(2) when the classifier cannot tell.
+        Float scalar, in nats; log(2) for a classifier at chance.
     """
     return 0.5 * (
         tf.reduce_mean(tf.nn.softplus(labeled))
@@ -50,7 +49,7 @@ def domain_loss(labeled, unlabeled):
 
 
 def domain_accuracy(labeled, unlabeled):
-    """Share of images whose pool is told rightly, both sides weighing half.
+    """Balanced accuracy of the domain classifier.
 
     Args:
         labeled: Domain logits of labeled images, float (n, 1).
@@ -67,10 +66,11 @@ def domain_accuracy(labeled, unlabeled):
 
 @keras.saving.register_keras_serializable("tfdcu")
 class GradientReversal(layers.Layer):
-    """The identity forward; the gradient times `-scale` on the way back.
+    """Identity in the forward pass; multiplies the gradient by `-scale`.
 
-    Put it between features and a classifier that tells domains apart, and one
-    optimizer trains the classifier to tell and the features not to be told.
+    Placed between features and a domain classifier, it lets one optimizer
+    train the classifier to tell the domains apart and the features to become
+    indistinguishable.
 
     Reference: Ganin et al. 2016, arXiv:1409.7495, section 3.
 
@@ -80,8 +80,8 @@ class GradientReversal(layers.Layer):
 
     Call arguments:
         inputs: Float tensor of any shape.
-        scale: Optional float scalar (a tensor, say, that a schedule moves),
-            used in place of the layer's own.
+        scale: Optional float scalar or tensor that overrides the layer's
+            `scale`, for example from a schedule.
 
     Raises:
         ValueError: If `scale` is negative.
@@ -96,7 +96,7 @@ class GradientReversal(layers.Layer):
         super().__init__(**kwargs)
         if scale < 0:
             raise ValueError(
-                "A gradient cannot be reversed by a negative factor. "
+                "Invalid value for `scale`. "
                 f"Expected: scale >= 0. Received: scale={scale}"
             )
         self.scale = scale
@@ -112,11 +112,10 @@ class GradientReversal(layers.Layer):
 
 
 class DomainClassifier(layers.Layer):
-    """A small network that guesses which pool a feature map comes from.
+    """Predicts whether features come from a labeled or an unlabeled image.
 
-    It sees each channel's mean and standard deviation over the image, the
-    statistics in which light, color and texture of a pool show first, and
-    puts one hidden layer on them. Both choices are ours.
+    An MLP with one hidden layer on each channel's mean and standard deviation
+    over the image, which reflect lighting, color and texture.
 
     Args:
         **kwargs: Passed to `keras.layers.Layer`.
@@ -142,8 +141,8 @@ class DomainClassifier(layers.Layer):
         self.logit.build((None, self.hidden.units))
 
     def call(self, features, scale=1.0):
-        seen = channel_statistics(self.reverse(features, scale=scale))
-        return self.logit(self.hidden(seen))
+        statistics = channel_statistics(self.reverse(features, scale=scale))
+        return self.logit(self.hidden(statistics))
 
 
 def channel_statistics(features):
@@ -164,13 +163,13 @@ def channel_statistics(features):
 
 
 def dann_schedule(progress):
-    """The alignment's strength over a run, from 0 to 1.
+    """Strength of the alignment: `2 / (1 + exp(-10 progress)) - 1`.
 
-    `2 / (1 + exp(-10 p)) - 1`, so that the first features are shaped by the
-    other losses. Reference: Ganin et al. 2016, arXiv:1409.7495, section 4.2.
+    Rises from 0 to 1, so that early training is shaped by the other losses.
+    Reference: Ganin et al. 2016, arXiv:1409.7495, section 4.2.
 
     Args:
-        progress: Float scalar, the share of the run that is over, in [0, 1].
+        progress: Float scalar in [0, 1], the completed fraction of training.
 
     Returns:
         Float scalar in [0, 1).
@@ -179,12 +178,11 @@ def dann_schedule(progress):
 
 
 def default_align_layer(model, share=0.25):
-    """The low-level activation to align when the user names none.
+    """The default low-level layer to align.
 
-    Early enough to be low-level, late enough to matter: of the layers through
-    which everything flows (no shortcut runs past them), the last one whose
-    output is computed within `share` of the model's multiply-accumulates, or
-    the first one when even that costs more. The rule is ours.
+    Among the layers that no shortcut bypasses: the last one whose output is
+    computed within `share` of the model's multiply-accumulates, or the first
+    one if even that costs more.
 
     Args:
         model: A functional `keras.Model`.
@@ -194,7 +192,7 @@ def default_align_layer(model, share=0.25):
         The name of a layer of `model`.
 
     Raises:
-        ValueError: If no layer's output is passed by everything.
+        ValueError: If every layer is bypassed by a shortcut.
     """
     nodes = read_graph(model).nodes
     macs = layer_macs(model)
@@ -216,16 +214,16 @@ def default_align_layer(model, share=0.25):
             chosen = node.path
     if chosen is None:
         raise ValueError(
-            "No low-level activation to align was found. Expected: a layer "
-            "of the student itself (not of a model nested in it) through "
-            "which all images flow; name one in `align_layers`. Received: "
+            "No low-level layer to align was found. Expected: a layer "
+            "of the student itself (not of a nested model) that no shortcut "
+            "bypasses; name one in `align_layers`. Received: "
             f"layers {[layer.name for layer in model.layers]}"
         )
     return chosen
 
 
 def tappable(model, node):
-    """Whether the node is a layer called once, with one float feature map."""
+    """Whether the node is a layer called once, with one output."""
     return (
         isinstance(node.op, layers.Layer)
         and "/" not in node.path
@@ -236,7 +234,7 @@ def tappable(model, node):
 
 
 def layers_to_align(student, align_layers=None):
-    """The names of the layers to align, checked against the student.
+    """Names of the layers to align, validated against the student.
 
     Args:
         student: A functional `keras.Model`.
@@ -252,22 +250,23 @@ def layers_to_align(student, align_layers=None):
         return (default_align_layer(student),)
     if isinstance(align_layers, str):
         align_layers = (align_layers,)
-    known = [layer.name for layer in student.layers]
-    missing = [name for name in align_layers if name not in known]
+    names = [layer.name for layer in student.layers]
+    missing = [name for name in align_layers if name not in names]
     if missing or not align_layers:
         raise ValueError(
-            "A layer to align is not in the student. Expected: names "
-            f"among {known}. Received: align_layers={align_layers!r}"
+            "A layer in `align_layers` is not in the student. Expected: names "
+            f"among {names}. Received: align_layers={align_layers!r}"
         )
     return tuple(align_layers)
 
 
 class Clock:
-    """Progress in [0, 1] and steps as variables, so that schedules compile in.
+    """Training progress in [0, 1] and step count as variables.
 
-    Each epoch starts at `epoch / epochs`, whatever came before, so a resumed
-    run (`fit(initial_epoch=...)`) keeps time. Where the number of steps in an
-    epoch is unknown, progress moves once an epoch.
+    Variables, so that schedules work in compiled steps. Each epoch starts at
+    `epoch / epochs`, so a resumed run (`fit(initial_epoch=...)`) continues
+    where it was. If the steps per epoch are unknown, progress is updated once
+    per epoch.
     """
 
     def __init__(self):
@@ -276,7 +275,7 @@ class Clock:
         self.steps = clock_variable("steps")
 
     def tick(self):
-        """Move on by one training step."""
+        """Advance by one training step."""
         self.steps.assign(self.steps + 1.0)
         self.progress.assign(tf.minimum(self.progress + self.step, 1.0))
 

@@ -1,10 +1,8 @@
-"""How one student meets two pools: which images share BatchNorm statistics.
+"""BatchNormalization on two pools: which images share batch statistics.
 
-In training, BatchNormalization normalizes with the statistics of whatever
-batch it is given, and remembers a running mean of them for inference.
-Each function runs the tapped student on a batch whose first `num_labeled`
-images are the labeled ones (None: there are no labeled ones), and returns its
-outputs in the same order.
+Each function runs the student (a model with several outputs) on a batch whose
+first `num_labeled` images are labeled (`None`: no labeled images) and returns
+the outputs in the same order.
 """
 
 import keras
@@ -15,12 +13,12 @@ from tfdcu.graph.fused import Forward
 
 
 def joint(tap, images, num_labeled):
-    """One pass: both pools are normalized, and remembered, as one batch."""
+    """One pass: both pools share batch statistics and moving averages."""
     return Forward(tap)(images, training=True)
 
 
 def split(tap, images, num_labeled):
-    """A pass each: own statistics, both remembered, the pool's last."""
+    """One pass per pool; both update the moving averages, unlabeled last."""
     forward = Forward(tap)
     if num_labeled is None:
         return forward(images, training=True)
@@ -31,36 +29,35 @@ def split(tap, images, num_labeled):
 
 
 def labeled_only(tap, images, num_labeled):
-    """A pass each: own statistics, only the labeled ones are remembered."""
+    """One pass per pool; only the labeled one updates the moving averages."""
     forward = Forward(tap)
     if num_labeled is None:
         return forward(images, training=True)
-    memory = [
+    statistics = [
         variable.value
         for layer in tap._flatten_layers()
         if isinstance(layer, layers.BatchNormalization)
         for variable in (layer.moving_mean, layer.moving_variance)
     ]
-    before = [tf.identity(variable) for variable in memory]
+    before = [tf.identity(variable) for variable in statistics]
     unlabeled = forward(images[num_labeled:], training=True)
-    for variable, value in zip(memory, before):
+    for variable, value in zip(statistics, before):
         variable.assign(value)
     labeled = forward(images[:num_labeled], training=True)
     return concatenated(labeled, unlabeled)
 
 
 def frozen(tap, images, num_labeled):
-    """One pass as at inference: the teacher's statistics are kept, no dropout.
+    """One pass in inference mode: moving averages are kept, no dropout.
 
-    A pruned student that was reconstructed has its teacher's statistics, those
-    of the images that the teacher was trained on; a foreign pool would move
-    them.
+    A reconstructed student has its teacher's moving averages, those of the
+    images the teacher was trained on. A pool from elsewhere would shift them.
     """
     return Forward(tap)(images, training=False)
 
 
 def concatenated(first, second):
-    """Outputs of two passes as those of one."""
+    """Concatenate the outputs of two passes along the batch axis."""
     return keras.tree.map_structure(
         lambda *parts: tf.concat(parts, axis=0), first, second
     )

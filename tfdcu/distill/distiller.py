@@ -1,4 +1,4 @@
-"""AlignedDistiller: the method as a `keras.Model` with its own `train_step`."""
+"""AlignedDistiller: the method as a `keras.Model`."""
 
 import keras
 import tensorflow as tf
@@ -11,21 +11,21 @@ from tfdcu.distill.alignment import layers_to_align
 from tfdcu.distill.balance import class_weights
 from tfdcu.distill.batchnorm import BATCHNORMS
 from tfdcu.distill.distributed import check_execution
-from tfdcu.distill.distributed import many_workers
-from tfdcu.distill.distributed import outputs_of_share
+from tfdcu.distill.distributed import multi_worker
+from tfdcu.distill.distributed import predict_share
 from tfdcu.distill.distributed import share_statistics
 from tfdcu.distill.distributed import shared_batches
 from tfdcu.distill.feature_layers import feature_pairs
 from tfdcu.distill.features import feature_term
 from tfdcu.distill.head import check_head
-from tfdcu.distill.head import put_head
+from tfdcu.distill.head import copy_head
 from tfdcu.distill.losses import check_weights
 from tfdcu.distill.losses import label_term
 from tfdcu.distill.losses import resolve_label
 from tfdcu.distill.losses import resolve_mimic
 from tfdcu.distill.teacher_outputs import check_classes
-from tfdcu.distill.teacher_outputs import other_size
-from tfdcu.distill.teacher_outputs import teacher_answers
+from tfdcu.distill.teacher_outputs import different_size
+from tfdcu.distill.teacher_outputs import teacher_outputs
 from tfdcu.distill.two_pools import TwoPools
 from tfdcu.distill.two_pools import all_images
 from tfdcu.distill.two_pools import split_pools
@@ -47,113 +47,109 @@ class AlignedDistiller(TwoPools):
              + align_weight * BCE(domain(reverse(features(x))), x is x_u)
 
     where `x` is all images, `features` a low-level activation of the student
-    and `reverse` the gradient reversal; in place of the last term a distance
-    of the two pools' features can be made small (`align`), and a term can be
-    added by which layers of the student follow the teacher's (`features`):
-    `feature_weight * difference(features of teacher(x), of student(x))`.
+    and `reverse` the gradient reversal layer. `align` can replace the last
+    term by a distance between the pools' features. `features` adds a term
+    that matches layers of the student to layers of the teacher:
+    `feature_weight * difference(teacher_features(x), student_features(x))`.
 
     `fit` takes a `tf.data.Dataset` of `((image, label), unlabeled)`, such as
-    `tfdcu.data.training_batches` makes (also `((image, label, sample_weight),
-    unlabeled)`), or, with no labels at all, of `(unlabeled,)`. Where the
-    batches hold the teacher's targets too (`training_batches(targets=...)`),
-    the teacher is asked for features only, and need not be there where none
-    are followed. `fit` logs the terms unweighted as `label`, `mimic`,
-    `features`, where some are followed, and `align`, and `domain_accuracy`,
-    the dial that says how well the pools can still be told apart (0.5: not at
-    all).
+    `tfdcu.data.training_batches` returns, of `((image, label,
+    sample_weight), unlabeled)`, or, without labels, of `(unlabeled,)`. If the
+    batches contain the teacher's targets (`training_batches(targets=...)`),
+    the teacher is run only for `features` and can otherwise be `None`. `fit`
+    logs the unweighted terms `label`, `mimic`, `align` and, if used,
+    `features`, and the accuracy of the domain classifier, `domain_accuracy`
+    (0.5: it cannot tell the two pools apart).
 
-    `evaluate`, `predict`, calling the model and validation in `fit` speak of
-    the student alone. The student's weights are trained in place; the teacher
-    is read and never changed. To train under a `tf.distribute` strategy,
-    create student and distiller inside its scope, compile there, and give
-    `fit` the global batches; their sizes must be multiples of the number of
-    replicas. Under `MultiWorkerMirroredStrategy` every process runs the same
-    program with the same batches; see `tfdcu/distill/distributed.py`.
+    `evaluate`, `predict`, `call` and validation in `fit` use the student
+    alone. The student's weights are trained in place; the teacher is never
+    changed. To train under a `tf.distribute` strategy, create and compile
+    student and distiller inside its scope and pass the global batches to
+    `fit`; their sizes must be multiples of the number of replicas. Under
+    `MultiWorkerMirroredStrategy` every process runs the same program with the
+    same batches; see `tfdcu/distill/distributed.py`.
 
-    The setting and the idea are those of Tang et al. 2019
-    (arXiv:1907.06065). The form of the losses, the layers, the domain
-    classifier, the weights and the schedule are ours, after Hinton et al.
-    2015 (arXiv:1503.02531) and Ganin et al. 2016 (arXiv:1409.7495).
+    Reference: Tang et al. 2019, arXiv:1907.06065; see docs/method.md.
 
     Args:
         student: A functional `keras.Model` from images (batch, height,
-            width, channels) to class scores; a softmax at its end is left
-            out of training. Its weights are trained in place.
+            width, channels) to logits; a final softmax is removed for
+            training. Its weights are trained in place.
         teacher: A `keras.Model` on the same classes (any architecture; a
-            softmax at its end is left out), or a function from float images
-            to logits. Batches are resized to each model's own input size
-            where they differ from it. `None` where all batches hold targets.
+            final softmax is removed), or a function from float images to
+            logits. Batches are resized to the input size of each model. Can
+            be `None` if all batches contain targets.
         align_layers: Name or names of student layers whose outputs are
-            aligned. Defaults to `None`: one low-level activation found from
-            the graph, see `align_layers` on the instance.
+            aligned. Defaults to `None`: one low-level layer chosen from the
+            graph, available as the attribute `align_layers`.
         mimic: `"kl"`, `"mse"`, a function `(targets, logits) -> loss`, or a
             `keras.distillation.DistillationLoss`. Defaults to `"kl"`.
         temperature: Float above 0 for `"kl"`. Defaults to 4.
-        mimic_balance: Float in [0, 1], how far the mimic term makes up for
-            unequal classes: an image weighs (classes * share)^-mimic_balance,
-            by the share of the class that the teacher puts first, over the
-            mean of this over the pool. At 1 scarce classes count as much as
-            frequent ones, but for those below a tenth of their even share.
-            Defaults to 0: all images weigh alike.
-        class_shares: For `mimic_balance`: floats (classes,), how often the
-            teacher puts each class first on the pool, such as `shares` of
-            `tfdcu.diagnose`. `tfdcu.compress` gives them itself.
+        mimic_balance: Float in [0, 1], strength of the class balancing of the
+            mimic term: an image is weighted by
+            `(classes * share) ** -mimic_balance`, where `share` is the share
+            of the pool in the class that the teacher predicts. At 1 all
+            classes weigh the same, except those below a tenth of the uniform
+            share. Defaults to 0: all images weigh the same.
+        class_shares: For `mimic_balance`: floats (classes,), the share of the
+            pool in each class as predicted by the teacher, such as `shares`
+            of `tfdcu.diagnose`. `tfdcu.compress` sets it.
         label_weight: Float, at least 0. Defaults to 1.
         mimic_weight: Float, at least 0. Defaults to 1.
-        align_weight: Float, at least 0; at 0 no domain classifier is made.
-            Its gradient reaches the student more and more: times
-            `2 / (1 + exp(-10 p)) - 1` at the share p of the run (DANN,
-            arXiv:1409.7495). Defaults to 0.1.
-        align: `"adversarial"`, against the domain classifier, or a function
-            `(labeled features, unlabeled features) -> loss` of float32
-            (images, ..., channels) to make small in its place. The domain
-            classifier then only measures `domain_accuracy`. Defaults to
-            `"adversarial"`.
-        features: How layers of the student follow the teacher's, on all
-            images: `"mse"`, channel by channel; `"attention"`, where
-            activations are strong; `"relation"`, how far images are from one
-            another (`tfdcu/distill/features.py`); a function `(teacher's
-            features, student's features) -> loss` of float32 (images, ...,
-            channels); or a `keras.distillation.DistillationLoss`. The teacher
-            must then be a functional `keras.Model`, and is asked in every
-            step. Defaults to `None`: they do not.
-        feature_layers: Name or names of layers of the student, which follow
-            the teacher's of the same names; or a dict from the student's
-            names to the teacher's. Several weigh alike. Defaults to `None`:
-            the last layer before the pooling.
-        feature_weight: Float, at least 0; at 0 no features are followed.
-            Defaults to 1.
-        kept: Dict from names of the teacher's layers to the indices of their
-            channels that the student kept, such as
-            `ChannelPlan.kept_channels()`; only these are compared, but by
-            `"attention"` and `"relation"`, which compare all. A layer that is
-            not in it lost none. `tfdcu.compress` gives it itself.
+        align_weight: Float, at least 0; 0 disables alignment. The gradient
+            that reaches the student is multiplied by
+            `2 / (1 + exp(-10 p)) - 1`, where p in [0, 1] is the progress of
+            training (DANN, arXiv:1409.7495). Defaults to 0.1.
+        align: `"adversarial"`, or a function `(labeled features, unlabeled
+            features) -> loss` of float32 (images, ..., channels) to minimize
+            instead; the domain classifier then only measures
+            `domain_accuracy`. Defaults to `"adversarial"`.
+        features: Loss between the student's and the teacher's features, on
+            all images: `"mse"` (channel by channel), `"attention"` (maps of
+            activation strength), `"relation"` (distances between images; see
+            `tfdcu/distill/features.py`), a function `(teacher features,
+            student features) -> loss` of float32 (images, ..., channels), or
+            a `keras.distillation.DistillationLoss`. Requires a functional
+            `keras.Model` as teacher, which is run in every step. Defaults to
+            `None`: no such term.
+        feature_layers: Name or names of layers, the same in student and
+            teacher, or a dict from names in the student to names in the
+            teacher. Their losses are averaged. Defaults to `None`: the last
+            layer before global pooling.
+        feature_weight: Float, at least 0; 0 disables `features`. Defaults
+            to 1.
+        kept: Dict from names of teacher layers to the indices of the channels
+            that the student kept, such as `ChannelPlan.kept_channels()`; a
+            missing layer kept all. `features` compares only these, except
+            `"attention"` and `"relation"`, which use all. `tfdcu.compress`
+            sets it.
         head: `"trained"`, or `"teacher"`: the student's last layer with
-            weights is given the teacher's, of the channels in `kept`, and not
-            trained (`tfdcu/distill/head.py`), for a student whose features
-            follow the teacher's. Defaults to `"trained"`.
-        batchnorm: How BatchNormalization meets the two pools: `"joint"` (one
-            pass over both), `"split"` (a pass each), `"labeled_only"` (a
-            pass each; only the labeled one moves the statistics used at
-            inference) or `"frozen"` (one pass as at inference, with the
-            statistics that the student came with: for a student that was
-            reconstructed, at a rate some ten times lower and with `clipnorm`).
-            Defaults to `"joint"`, which works with any student.
+            weights gets the teacher's weights, for the channels in `kept`,
+            and is not trained. For use with `features`. Defaults to
+            `"trained"`.
+        batchnorm: How the two pools share BatchNormalization: `"joint"` (one
+            pass over both), `"split"` (one pass per pool), `"labeled_only"`
+            (one pass per pool; only the labeled one updates the moving
+            averages) or `"frozen"` (inference mode: the moving averages are
+            kept; for a reconstructed student, with a learning rate about ten
+            times lower and `clipnorm`). Defaults to `"joint"`, which works
+            for any student.
         **kwargs: Passed to `keras.Model`.
 
     Attributes:
-        student: The student, ending in logits; the trained weights are those
-            of the model that was given.
+        student: The student, ending in logits. It shares its weights with the
+            model that was passed in.
         align_layers: Tuple of the names of the aligned layers.
-        feature_layers: Dict from the names of the student's layers that
-            follow to those of the teacher's.
+        feature_layers: Dict from names of student layers to names of the
+            teacher layers they are matched to.
 
     Raises:
         ValueError: If a weight is negative, a name unknown, a layer missing,
-            the shares of classes are none, student and teacher differ in the
-            number of classes, or features or heads are of other sizes or of a
-            teacher that shows none; in `fit`, if there is neither a teacher nor
-            targets, or images are weighed in a mimic loss that is a scalar.
+            `class_shares` invalid, if student and teacher differ in the
+            number of classes, or if features or heads have different sizes or
+            the teacher's layers are not accessible; in `fit`, if there is
+            neither a teacher nor targets, or `mimic_balance` is used with a
+            scalar mimic loss.
 
     Example:
 
@@ -195,7 +191,7 @@ class AlignedDistiller(TwoPools):
         )
         if batchnorm not in BATCHNORMS:
             raise ValueError(
-                "Unknown way for BatchNormalization to meet the two pools. "
+                "Invalid value for `batchnorm`. "
                 f"Expected: one of {sorted(BATCHNORMS)}. "
                 f"Received: batchnorm={batchnorm!r}"
             )
@@ -217,18 +213,18 @@ class AlignedDistiller(TwoPools):
             pairs = feature_pairs(self.student, teacher, feature_layers)
         self.feature_layers = {pair.student: pair.teacher for pair in pairs}
         self.feature_loss = feature_term(features, pairs, kept)
-        self.ask = teacher_answers(
+        self.teacher_outputs = teacher_outputs(
             teacher, classes, [pair.teacher for pair in pairs]
         )
         check_classes(teacher, self.student)
-        self.resizes = other_size(teacher, self.student)
+        self.resizes = different_size(teacher, self.student)
         aligned = [self.student.get_layer(n).output for n in self.align_layers]
         self.tap = keras.Model(
             self.student.input,
             {
                 "logits": self.student.output,
                 "aligned": aligned,
-                "features": [pair.own for pair in pairs],
+                "features": [pair.student_output for pair in pairs],
             },
         )
         self.domains = [
@@ -239,7 +235,7 @@ class AlignedDistiller(TwoPools):
             domain.build(feature.shape)
         self.fixed = []
         if head == "teacher":
-            self.fixed = put_head(self.student, teacher, kept)
+            self.fixed = copy_head(self.student, teacher, kept)
         self.clock = Clock()
         names = ["label", "mimic", "align", "domain_accuracy"]
         if pairs:
@@ -249,8 +245,8 @@ class AlignedDistiller(TwoPools):
 
     def call(self, inputs, training=None):
         images = resized(inputs, self.student.input_shape)
-        if not training and many_workers(self.distribute_strategy):
-            return outputs_of_share(self.student, images)
+        if not training and multi_worker(self.distribute_strategy):
+            return predict_share(self.student, images)
         return self.student(images, training=training)
 
     def compile(self, optimizer="sgd", loss=None, metrics=None, **kwargs):
@@ -258,28 +254,28 @@ class AlignedDistiller(TwoPools):
 
         Args:
             optimizer: As in Keras. Defaults to `"sgd"`.
-            loss: A `keras.losses.Loss` on logits for the labeled images; its
-                values are averaged over the batch, whatever its `reduction`.
+            loss: A `keras.losses.Loss` on logits for the labeled images,
+                averaged over the batch; its `reduction` is ignored.
                 Defaults to `SparseCategoricalCrossentropy(from_logits=True)`.
             metrics: As in Keras, on the labeled images.
             **kwargs: As in Keras.
 
         Raises:
-            ValueError: If `loss` is no `Loss` instance or expects
-                probabilities, or the student has nothing to train.
+            ValueError: If `loss` is not a `Loss` instance or expects
+                probabilities, or the student has no trainable weights.
         """
         loss = resolve_label(loss)
         if not self.weights_in_training(idle=self.domains):
             raise ValueError(
-                "There is nothing to train. Expected: a student with trainable "
-                "weights; `student.trainable = True` thaws a frozen one. "
+                "The student has no trainable weights. Expected: at least "
+                "one; `student.trainable = True` unfreezes all. "
                 f"Received: {self.student.name!r}, none of whose "
-                f"{len(self.student.weights)} weights is to be trained"
+                f"{len(self.student.weights)} weights is trainable"
             )
         if kwargs.get("auto_scale_loss", True):
             optimizer = loss_scaled(optimizer, self)
         if self.resizes and kwargs.get("jit_compile", "auto") == "auto":
-            # XLA, which Keras takes where a GPU is, cannot resize images.
+            # XLA, which Keras uses on GPUs, cannot resize images.
             kwargs["jit_compile"] = False
         super().compile(optimizer, loss, metrics=metrics, **kwargs)
 
@@ -287,34 +283,34 @@ class AlignedDistiller(TwoPools):
         """Train the student; see `keras.Model.fit`.
 
         Args:
-            x: A dataset of batches as in the class's description.
+            x: A dataset of batches as described in the class docstring.
             *args: As in Keras.
             callbacks: As in Keras.
-            **kwargs: As in Keras, but that `shuffle` defaults to `False`.
+            **kwargs: As in Keras, except that `shuffle` defaults to `False`.
 
         Returns:
-            The `History` of the run. A warning says where the student agrees
-            less with its teacher afterwards, on the first images of `x`.
+            A `History`. Warns if the student agrees less with the teacher
+            after training than before, on the first images of `x`.
 
         Raises:
-            ValueError: If batches have no pool, or cannot be divided among the
-                replicas, if classes are weighed, or if, on several workers,
-                `steps_per_execution` is above 1.
+            ValueError: If batches have no unlabeled images or cannot be
+                divided among the replicas, if `class_weight` is given, or if
+                `steps_per_execution` is above 1 on several workers.
         """
         if kwargs.get("class_weight") is not None:
             raise ValueError(
-                "Classes cannot be weighed by a keyword. Expected: batches of "
+                "`class_weight` is not supported. Expected: batches of "
                 "((image, label, sample_weight), unlabeled). "
                 f"Received: class_weight={kwargs['class_weight']}"
             )
         callbacks = keras.tree.flatten(callbacks or [])
         callbacks = [self.clock.callback(), *callbacks]
-        # Batches come in their own order: Keras warns where it is to shuffle.
+        # Keras warns if it is asked to shuffle a dataset.
         kwargs = {"shuffle": False, **kwargs}
         check_execution(self)
-        watched = any(isinstance(one, Validation) for one in callbacks)
-        alone = self.distribute_strategy.num_replicas_in_sync == 1
-        if alone and not watched and isinstance(x, tf.data.Dataset):
+        validated = any(isinstance(c, Validation) for c in callbacks)
+        single = self.distribute_strategy.num_replicas_in_sync == 1
+        if single and not validated and isinstance(x, tf.data.Dataset):
             callbacks.append(AgreementWarning(x))
         x = shared_batches(x, self.distribute_strategy)
         return super().fit(x, *args, callbacks=callbacks, **kwargs)
@@ -324,7 +320,7 @@ class AlignedDistiller(TwoPools):
         x, y, weight = labeled or (None, None, None)
         num_labeled = None if x is None else tf.shape(x)[0]
         images = all_images(labeled, pool)
-        targets, followed = self.ask(images, targets)
+        targets, teacher_features = self.teacher_outputs(images, targets)
         images = resized(images, self.student.input_shape)
         with tf.GradientTape() as tape:
             with short_averages(self.student, self.clock.steps.value):
@@ -332,23 +328,23 @@ class AlignedDistiller(TwoPools):
             logits = tf.cast(outputs["logits"], tf.float32)
             label = label_term(self.loss, y, logits[:num_labeled], weight)
             mimic = self.mimic_loss(targets, logits)
-            features = self.feature_loss(followed, outputs["features"])
+            features = self.feature_loss(teacher_features, outputs["features"])
             align, accuracy = self.align_loss(outputs["aligned"], num_labeled)
-            own = [tf.cast(term, tf.float32) for term in self.losses]
+            extra = [tf.cast(term, tf.float32) for term in self.losses]
             loss = (
                 self.label_weight * label
                 + self.mimic_weight * mimic
                 + self.feature_weight * features
                 + self.align_weight * align
-                + tf.add_n(own or [0.0])
+                + tf.add_n(extra or [0.0])
             )
             # Gradients are summed over replicas; losses are means.
             shared = loss / self.distribute_strategy.num_replicas_in_sync
             scaled = self.optimizer.scale_loss(shared)
         if not self.optimizer.built:
-            # For all of them: labels may come in a later `fit`.
+            # For all weights: a later `fit` may have labels.
             self.optimizer.build(self.weights_in_training())
-        # In the pool alone there are no two pools to tell.
+        # Without labeled images there is nothing to align.
         idle = self.domains if num_labeled is None else ()
         weights = self.weights_in_training(idle)
         self.optimizer.apply_gradients(
@@ -363,21 +359,21 @@ class AlignedDistiller(TwoPools):
             "align": align,
             "domain_accuracy": accuracy,
         }
-        few = None if x is None else (x, y, logits[:num_labeled], weight)
-        return self.logged(loss, terms, few)
+        labeled = None if x is None else (x, y, logits[:num_labeled], weight)
+        return self.logged(loss, terms, labeled)
 
     def weights_in_training(self, idle=()):
-        """The trainable weights but those of a head that stays and of `idle`.
+        """The trainable weights except those of a fixed head and of `idle`.
 
         Args:
-            idle: Layers.
+            idle: Layers without a gradient.
         """
-        left_out = [*self.fixed, *(w for layer in idle for w in layer.weights)]
-        known = {id(weight) for weight in left_out}
-        return [w for w in self.trainable_weights if id(w) not in known]
+        excluded = [*self.fixed, *(w for layer in idle for w in layer.weights)]
+        ids = {id(weight) for weight in excluded}
+        return [w for w in self.trainable_weights if id(w) not in ids]
 
     def align_loss(self, features, num_labeled):
-        """Mean align loss and domain accuracy over the aligned layers."""
+        """Align loss and domain accuracy, averaged over the aligned layers."""
         if not self.domains or num_labeled is None:
             return 0.0, 0.5
         scale = dann_schedule(self.clock.progress)
@@ -389,7 +385,7 @@ class AlignedDistiller(TwoPools):
 
     def get_config(self):
         raise NotImplementedError(
-            "An AlignedDistiller is a way to train, not a model to keep. "
+            "An AlignedDistiller cannot be serialized. "
             "Expected: `distiller.student.save(...)`, or `save_weights` for "
-            "a checkpoint. Received: a request to serialize the distiller"
+            "a checkpoint. Received: a call of `save` or `get_config`"
         )

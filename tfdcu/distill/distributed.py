@@ -1,15 +1,14 @@
-"""Batches and numbers of a run that several workers share.
+"""Training under a `tf.distribute` strategy: sharding of batches and logs.
 
-`AlignedDistiller.fit` runs under `tf.distribute.MultiWorkerMirroredStrategy`,
-one process a worker, as on one: every worker runs the same program, makes the
-same batches (the same sources, the same seed) and gives `fit` the **global**
-batch; this module sees to it that each replica takes its own share of every
-batch. Loss, metrics and weights are those of one process, up to the rounding
-of float32 (the tests allow 1e-4 of a value, plus 1e-5), and the very same on
-every worker.
+Under `tf.distribute.MultiWorkerMirroredStrategy`, with one process per worker,
+every worker runs the same program, creates the same batches (same sources,
+same seed) and passes the **global** batch to `AlignedDistiller.fit`; each
+replica then takes its share of every batch. Loss, metrics and weights equal
+those of a single process up to float32 rounding (the tests allow a relative
+difference of 1e-4, plus 1e-5) and are identical on all workers.
 
 ```python
-# TF_CONFIG says who the workers are and which of them this process is.
+# TF_CONFIG lists the workers and which of them this process is.
 strategy = tf.distribute.MultiWorkerMirroredStrategy()
 with strategy.scope():
     student = tfdcu.prune_channels(tfdcu.models.load("teacher.keras"), macs=0.5)
@@ -18,13 +17,13 @@ with strategy.scope():
 model.fit(tfdcu.data.training_batches(labeled, unlabeled, batch_size=128))
 ```
 
-Sharding is by data, whatever policy the dataset came with: the labeled and
-the unlabeled images of a batch must stay a batch, which sharding by files
-would break. Every worker then prepares all images of a batch and keeps its
-share. Where that is too dear, make each worker's share itself, with
-`strategy.distribute_datasets_from_function`: its datasets are left as they
-are. Each element is then what one replica gets, of equal size on all of them,
-with an order of its own (another seed), and `fit` needs `steps_per_epoch`::
+The auto-shard policy is always DATA: sharding by files would separate the
+labeled from the unlabeled images of a batch. Every worker therefore prepares
+all images of a batch and keeps its share. If that is too expensive, create
+each worker's share with `strategy.distribute_datasets_from_function`, whose
+datasets are not sharded again. Each element is then the batch of one replica,
+of equal size on all of them, each worker needs its own order (another seed),
+and `fit` needs `steps_per_epoch`::
 
     def share(context):
         mine = pool[context.input_pipeline_id :: context.num_input_pipelines]
@@ -35,14 +34,14 @@ with an order of its own (another seed), and `fit` needs `steps_per_epoch`::
 
     batches = strategy.distribute_datasets_from_function(share)
 
-What looks at a batch as a whole sees the share of one replica. So do
-BatchNormalization, as under every strategy of Keras (`synchronized=True` in
-the layer takes the statistics of the global batch), and a function for `align`:
-with these the student is the same on every worker, but not that of one device.
+Statistics of a batch are those of one replica's share. This concerns
+BatchNormalization, as always in Keras (`synchronized=True` in the layer uses
+the global batch), and a function for `align`: the student is then identical on
+all workers but differs from that of a single device.
 
-Callbacks run on every worker: give those that write, such as
-`tfdcu.distill.Checkpoint`, a folder of its own for each worker, and restore
-inside the scope. After an interruption all workers must go on from the same
+Callbacks run on every worker: give callbacks that write files, such as
+`tfdcu.training.Checkpoint`, a separate folder for each worker, and restore
+inside the scope. After an interruption all workers must resume from the same
 epoch.
 """
 
@@ -50,14 +49,14 @@ import tensorflow as tf
 from keras import layers
 
 
-def many_workers(strategy):
-    """Whether the replicas of a strategy live in more than one process.
+def multi_worker(strategy):
+    """Whether a strategy has replicas in more than one process.
 
     Args:
         strategy: A `tf.distribute.Strategy`.
 
     Returns:
-        A bool; `False` for a `MultiWorkerMirroredStrategy` of one worker.
+        Bool; `False` for a `MultiWorkerMirroredStrategy` with one worker.
     """
     return isinstance(
         strategy, tf.distribute.MultiWorkerMirroredStrategy
@@ -65,22 +64,22 @@ def many_workers(strategy):
 
 
 def shared_batches(batches, strategy):
-    """Global batches, ready to be divided among the replicas.
+    """Prepare global batches to be divided among the replicas.
 
     Args:
         batches: A `tf.data.Dataset` of global batches, the same on every
-            worker. Anything else, such as a `tf.distribute.DistributedDataset`
-            that is divided already, is returned as it is.
-        strategy: The `tf.distribute.Strategy` that will divide them.
+            worker. Anything else, such as a distributed dataset, is returned
+            unchanged.
+        strategy: The `tf.distribute.Strategy` that divides them.
 
     Returns:
-        A `tf.data.Dataset` of the same batches, sharded by data. Where the
-        size of a batch is unknown before it is read, reading one that does
-        not divide raises `tf.errors.InvalidArgumentError`.
+        A `tf.data.Dataset` of the same batches with the auto-shard policy
+        DATA. If the size of a batch is not known statically, reading one that
+        is not divisible raises `tf.errors.InvalidArgumentError`.
 
     Raises:
-        ValueError: If the batches do not divide into equal shares, as the
-            mean over the replicas would not be that over the batch.
+        ValueError: If the batches do not divide into equal shares; the mean
+            over replicas would then differ from the mean over the batch.
     """
     num = strategy.num_replicas_in_sync
     if num == 1 or not isinstance(batches, tf.data.Dataset):
@@ -98,14 +97,14 @@ def shared_batches(batches, strategy):
 
 
 UNEQUAL = (
-    "Every replica takes an equal share of each batch. Expected: numbers of "
-    "labeled and of unlabeled images that are multiples of {0} in every "
-    "batch, the last one too."
+    "A batch cannot be divided equally among the replicas. Expected: numbers "
+    "of labeled and of unlabeled images that are multiples of {0} in every "
+    "batch, including the last."
 )
 
 
 def divisible(batch, num):
-    """The batch, once its parts are seen to divide into `num` shares."""
+    """The batch, after checking that it divides into `num` equal shares."""
     for part in tf.nest.flatten(batch):
         size = tf.shape(part)[0]
         tf.debugging.assert_equal(size % num, 0, UNEQUAL.format(num))
@@ -113,28 +112,28 @@ def divisible(batch, num):
 
 
 def check_execution(model):
-    """Raise if several steps would run in one call on many workers.
+    """Raise for `steps_per_execution` above 1 on several workers.
 
-    Keras 3.15 puts such steps into one loop, which TensorFlow 2.21 then does
-    not run under this strategy ("You must feed a value for placeholder").
+    Keras 3.15 runs these steps in one loop, which TensorFlow 2.21 does not
+    support under this strategy ("You must feed a value for placeholder").
     """
     steps = model.steps_per_execution
-    if steps > 1 and many_workers(model.distribute_strategy):
+    if steps > 1 and multi_worker(model.distribute_strategy):
         raise ValueError(
-            "Several workers meet after every step. Expected: "
-            "`compile(steps_per_execution=1)`. "
+            "Several steps per execution are not supported on several "
+            "workers. Expected: `compile(steps_per_execution=1)`. "
             f"Received: steps_per_execution={steps}"
         )
 
 
 def share_statistics(model, strategy):
-    """Give all replicas the mean of their moving BatchNorm statistics.
+    """Average the moving BatchNorm statistics over all replicas.
 
-    Keras 3.15 leaves each replica its own, so that every worker would end
-    with another student. Called in each step, in each replica.
+    In Keras 3.15 each replica has its own, so every worker would end with a
+    different student. Called in each step, in each replica.
 
     Args:
-        model: A `keras.Model` that was just run in training.
+        model: A `keras.Model` that was just called with `training=True`.
         strategy: The `tf.distribute.Strategy` of the step.
     """
     statistics = [
@@ -153,11 +152,12 @@ def share_statistics(model, strategy):
         variable.assign(mean)
 
 
-def outputs_of_share(model, images):
-    """What a model gives, outside training, for a share that may be empty.
+def predict_share(model, images):
+    """Outputs of a model in inference mode for a share that may be empty.
 
-    Of the last batch of an evaluation a worker may get no image, and
-    TensorFlow's oneDNN convolutions fail on none: a blank one stands in.
+    A worker may get no image of the last batch of an evaluation, and
+    TensorFlow's oneDNN convolutions fail on empty batches, so a blank image
+    is used instead.
 
     Args:
         model: A `keras.Model` with one output.
@@ -173,8 +173,8 @@ def outputs_of_share(model, images):
 
 
 def batch_spec(batches):
-    """Shapes and types of what one replica gets, without reading a batch."""
-    # The spec of a distributed batch holds one for each replica.
+    """The spec of one replica's batch, without reading a batch."""
+    # The spec of a distributed batch holds one spec per replica.
     return tf.nest.map_structure(
         lambda spec: tf.nest.flatten(spec, expand_composites=True)[0],
         batches.element_spec,
@@ -182,11 +182,11 @@ def batch_spec(batches):
 
 
 def as_rows(logs, strategy):
-    """Numbers in the shape of which Keras can take the mean over workers.
+    """Logs as vectors of length 1 on several workers.
 
-    Keras reduces the logs of a step along their first axis when there are
-    several workers, which scalars do not have.
+    Keras reduces the logs of a step over workers along their first axis, which
+    scalars do not have.
     """
-    if not many_workers(strategy):
+    if not multi_worker(strategy):
         return logs
     return {name: tf.reshape(value, (1,)) for name, value in logs.items()}

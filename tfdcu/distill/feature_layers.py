@@ -1,4 +1,4 @@
-"""Which layers are tapped: those to align, and those to follow."""
+"""Pairs of student and teacher layers for the feature loss."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,41 +12,41 @@ from tfdcu.graph.graph import read_graph
 
 @dataclass(frozen=True)
 class Pair:
-    """A layer of the student, and the teacher's that it follows.
+    """A layer of the student and the teacher layer it is matched to.
 
     Attributes:
         student: Name of the student's layer.
         teacher: Name of the teacher's layer.
-        own: Symbolic output of the student's layer.
-        theirs: Symbolic output of the teacher's layer.
+        student_output: Symbolic output of the student's layer.
+        teacher_output: Symbolic output of the teacher's layer.
     """
 
     student: str
     teacher: str
-    own: object
-    theirs: object
+    student_output: object
+    teacher_output: object
 
 
 def feature_pairs(student, teacher, feature_layers=None):
-    """The layers that are followed, and by whom.
+    """Resolve `feature_layers` to pairs of layers.
 
     Args:
         student: A functional `keras.Model`.
-        teacher: A functional `keras.Model`; anything else is refused.
-        feature_layers: Name or names of layers of the student, with the
-            teacher's of the same names; a dict from the student's names to
-            the teacher's; or `None`: see `default_feature_layer`.
+        teacher: A functional `keras.Model`.
+        feature_layers: Name or names of layers, the same in student and
+            teacher; a dict from names in the student to names in the teacher;
+            or `None`: see `default_feature_layer`.
 
     Returns:
         List of `Pair`.
 
     Raises:
-        ValueError: If the teacher has no layers to look at, or a layer is
+        ValueError: If the teacher is not a functional model, or a layer is
             missing or not called exactly once.
     """
     if not isinstance(teacher, keras.Model):
         raise ValueError(
-            "The teacher shows no features. Expected: a functional "
+            "`features` needs a teacher with layers. Expected: a functional "
             "`keras.Model`, or features=None. "
             f"Received: teacher={teacher!r}"
         )
@@ -60,31 +60,33 @@ def feature_pairs(student, teacher, feature_layers=None):
         (student, "student", feature_layers),
         (teacher, "teacher", feature_layers.values()),
     ):
-        known = [n.path for n in read_graph(model).nodes if tappable(model, n)]
-        if not names or any(name not in known for name in names):
+        available = [
+            n.path for n in read_graph(model).nodes if tappable(model, n)
+        ]
+        if not names or any(name not in available for name in names):
             raise ValueError(
-                f"A layer to follow is not in the {which}. Expected: layers "
-                f"that are called once, among {known}; where the teacher "
-                "names them otherwise, a dict from the student's names to "
+                f"A layer in `feature_layers` is not in the {which}. Expected: "
+                f"layers that are called once, among {available}; if the "
+                "teacher's names differ, a dict from the student's names to "
                 f"the teacher's. Received: feature_layers={feature_layers}"
             )
     return [
         Pair(
-            own,
-            theirs,
-            student.get_layer(own).output,
-            teacher.get_layer(theirs).output,
+            name,
+            teacher_name,
+            student.get_layer(name).output,
+            teacher.get_layer(teacher_name).output,
         )
-        for own, theirs in feature_layers.items()
+        for name, teacher_name in feature_layers.items()
     ]
 
 
 def default_feature_layer(model):
-    """The features before the pooling: what the head makes classes of.
+    """The layer before global pooling.
 
-    The last layer with a map of more than one place; where no map is larger,
-    the last with a map at all. Following that layer is what Wang et al. 2022
-    do (MiR, arXiv:2201.02620); how it is found is ours.
+    The last layer whose feature map is larger than 1x1, or the last layer
+    with a feature map if there is none. Wang et al. 2022 (MiR,
+    arXiv:2201.02620) match the features before pooling.
 
     Args:
         model: A functional `keras.Model`.
@@ -93,7 +95,7 @@ def default_feature_layer(model):
         The name of a layer of `model`.
 
     Raises:
-        ValueError: If no layer has an output (batch, height, width, channels).
+        ValueError: If no layer outputs (batch, height, width, channels).
     """
     maps = [
         node
@@ -103,9 +105,9 @@ def default_feature_layer(model):
     wide = [n for n in maps if tuple(n.outputs[0].shape[1:3]) != (1, 1)]
     if not maps:
         raise ValueError(
-            "No features before a pooling were found. Expected: a layer of "
-            "the student itself (not of a model nested in it) with an output "
-            "(batch, height, width, channels); name another one in "
+            "No layer with a feature map was found. Expected: a layer of the "
+            "student itself (not of a nested model) with an output "
+            "(batch, height, width, channels), or the name of another one in "
             "`feature_layers`. Received: "
             f"layers {[layer.name for layer in model.layers]}"
         )
@@ -113,66 +115,68 @@ def default_feature_layer(model):
 
 
 def kept_channels(pair, kept):
-    """The channels of the teacher's layer that the student's layer has.
+    """Indices of the teacher's channels that the student kept.
 
     Args:
         pair: A `Pair`.
-        kept: Dict from layers of the teacher to indices of channels.
+        kept: Dict from names of teacher layers to channel indices.
 
     Returns:
         int32 array, or `None` for all channels.
 
     Raises:
-        ValueError: If the teacher's layer has no such channels.
+        ValueError: If an index is out of range.
     """
     if pair.teacher not in kept:
         return None
     indices = np.asarray(kept[pair.teacher], "int32")
-    width = pair.theirs.shape[-1]
+    width = pair.teacher_output.shape[-1]
     if indices.ndim != 1 or not ((0 <= indices) & (indices < width)).all():
         raise ValueError(
-            f"The teacher's layer {pair.teacher!r} has no such channels. "
+            f"Invalid indices for the teacher's layer {pair.teacher!r}. "
             f"Expected: a list of indices from 0 to {width - 1}. "
             f"Received: kept[{pair.teacher!r}]={kept[pair.teacher]!r}"
         )
     return indices
 
 
-# What of two layers' shapes is compared one by one, the batch left out.
+# The axes in which the shapes of two layers must agree, by loss.
 COMPARED = {
     "mse": ("height, width and channels", slice(1, None)),
     "attention": ("height and width", slice(1, -1)),
 }
 
 
-def check_alike(features, pair, indices=None):
-    """Raise if the outputs of two layers cannot be compared.
+def check_shapes(features, pair, indices=None):
+    """Raise if the shapes of two layers do not fit a feature loss.
 
     Args:
-        features: Name of the loss; others than those in `COMPARED` see to it
-            themselves.
+        features: The loss; only names in `COMPARED` are checked.
         pair: A `Pair`.
-        indices: Those of the teacher's channels that are compared; `None`
-            for all of them.
+        indices: Indices of the teacher's channels that are compared, or
+            `None` for all.
 
     Raises:
-        ValueError: If sizes differ that are compared one by one.
+        ValueError: If the shapes differ where they must agree.
     """
     if features not in COMPARED:
         return
     what, part = COMPARED[features]
-    own, theirs = list(pair.own.shape), list(pair.theirs.shape)
+    student_shape, teacher_shape = (
+        list(pair.student_output.shape),
+        list(pair.teacher_output.shape),
+    )
     if indices is not None:
-        theirs[-1] = len(indices)
-    both = list(zip(own[part], theirs[part]))
-    alike = all(None in sizes or sizes[0] == sizes[1] for sizes in both)
-    if alike and both and len(own) == len(theirs):
+        teacher_shape[-1] = len(indices)
+    both = list(zip(student_shape[part], teacher_shape[part]))
+    equal = all(None in sizes or sizes[0] == sizes[1] for sizes in both)
+    if equal and both and len(student_shape) == len(teacher_shape):
         return
     raise ValueError(
-        f"Features cannot be compared by features={features!r}. Expected: "
-        f"layers of the same {what}; `kept` says which of the teacher's "
-        "channels a narrower student has, and features='relation' compares "
-        f"any two layers. Received: the student's {pair.student!r} with "
-        f"outputs {tuple(own)}, the teacher's {pair.teacher!r} with "
-        f"{tuple(theirs)}"
+        f"Features cannot be compared with features={features!r}. Expected: "
+        f"layers of the same {what}; `kept` gives the teacher's channels that "
+        "a narrower student has, and features='relation' compares layers of "
+        f"any shape. Received: the student's {pair.student!r} with "
+        f"outputs {tuple(student_shape)}, the teacher's {pair.teacher!r} with "
+        f"{tuple(teacher_shape)}"
     )

@@ -1,9 +1,8 @@
-"""The student's head: its own, which is trained, or the teacher's, which stays.
+"""The student's head: its own, trained, or the teacher's, fixed.
 
-Whose features are the teacher's may use the teacher's head as it is: Wang et
-al. 2022 (MiR, arXiv:2201.02620) train the body of the student to mimic the
-features before the pooling and put the teacher's head upon it. Here the head is
-put there first, so that the other terms of the loss see it too.
+Wang et al. 2022 (MiR, arXiv:2201.02620) train the student's body to match the
+features before pooling and then attach the teacher's head. Here the head is
+attached before training, so that the other loss terms use it too.
 """
 
 import keras
@@ -12,81 +11,83 @@ import numpy as np
 from tfdcu.graph.graph import read_graph
 
 HEADS = ("trained", "teacher")
-# Layers whose kernel is (..., channels in, channels out).
-_KINDS = (keras.layers.Dense, keras.layers.Conv2D)
+# Layers with a kernel (..., channels in, channels out).
+_HEAD_LAYERS = (keras.layers.Dense, keras.layers.Conv2D)
 
 
 def check_head(head, teacher):
-    """Raise if there is no such way, or no teacher to have a head.
+    """Validate the `head` argument.
 
     Args:
         head: One of `HEADS`.
         teacher: For `"teacher"`, a functional `keras.Model`.
 
     Raises:
-        ValueError: If the way is unknown, or the teacher shows no layers.
+        ValueError: If `head` is unknown or the teacher is not a Keras model.
     """
     if head not in HEADS:
         raise ValueError(
-            "Unknown head of the student. Expected: one of "
+            "Invalid value for `head`. Expected: one of "
             f"{list(HEADS)}. Received: head={head!r}"
         )
     if head == "teacher" and not isinstance(teacher, keras.Model):
         raise ValueError(
-            "The teacher shows no head. Expected: a functional `keras.Model`, "
-            f"or head='trained'. Received: teacher={teacher!r}"
+            "head='teacher' needs a Keras teacher. Expected: a functional "
+            "`keras.Model`, or "
+            f"head='trained'. Received: teacher={teacher!r}"
         )
 
 
-def put_head(student, teacher, kept=None):
-    """Gives the student's last layer with weights those of the teacher's.
+def copy_head(student, teacher, kept=None):
+    """Copy the weights of the teacher's last layer to the student's.
 
     Args:
         student: A functional `keras.Model`, whose head is overwritten.
         teacher: A functional `keras.Model`.
-        kept: Dict from layers of the teacher to the indices of the channels
-            that the student has; a layer that is not in it has all of them.
+        kept: Dict from names of teacher layers to the indices of the channels
+            that the student kept; a missing layer kept all.
 
     Returns:
-        List of the variables that were given their values.
+        List of the overwritten variables.
 
     Raises:
-        ValueError: If one of the heads is no dense layer or convolution, or
-            their weights do not fit.
+        ValueError: If a head is not a Dense or Conv2D layer, or the shapes of
+            the weights differ.
     """
     graph = read_graph(teacher)
-    own, theirs = _head(read_graph(student), "student"), _head(graph, "teacher")
-    values = [np.asarray(weight) for weight in theirs.op.get_weights()]
-    indices = (kept or {}).get(_feeding(graph, theirs))
+    teacher_head = _head(graph, "teacher")
+    student_head = _head(read_graph(student), "student")
+    values = [np.asarray(weight) for weight in teacher_head.op.get_weights()]
+    indices = (kept or {}).get(_producer(graph, teacher_head))
     if indices is not None:
         values[0] = np.take(values[0], indices, axis=-2)
-    shapes = [tuple(weight.shape) for weight in own.op.weights]
+    shapes = [tuple(weight.shape) for weight in student_head.op.weights]
     if shapes != [value.shape for value in values]:
         raise ValueError(
             "The teacher's head does not fit the student. Expected: weights "
-            f"of {shapes}, as those of the student's {own.path!r}; `kept` says "
-            "which of the teacher's channels a narrower student has. "
+            f"of {shapes}, as those of the student's {student_head.path!r}; "
+            "`kept` gives the teacher's channels that a narrower student has. "
             f"Received: {[value.shape for value in values]} of the teacher's "
-            f"{theirs.path!r}"
+            f"{teacher_head.path!r}"
         )
-    own.op.set_weights(values)
-    return own.op.weights
+    student_head.op.set_weights(values)
+    return student_head.op.weights
 
 
 def _head(graph, which):
     nodes = [node for node in graph.nodes if getattr(node.op, "weights", ())]
-    if nodes and isinstance(nodes[-1].op, _KINDS):
+    if nodes and isinstance(nodes[-1].op, _HEAD_LAYERS):
         return nodes[-1]
     last = nodes and f"{type(nodes[-1].op).__name__} {nodes[-1].path!r}"
     raise ValueError(
-        f"The {which} has no head to speak of. Expected: a Dense or Conv2D "
-        "layer as its last one with weights, or head='trained'. "
+        f"The {which} has no suitable head. Expected: a Dense or Conv2D "
+        "layer as the last layer with weights, or head='trained'. "
         f"Received: {last or 'no weights'}"
     )
 
 
-def _feeding(graph, head):
-    """Path of the layer that gives what a node takes; `None` for the input."""
+def _producer(graph, head):
+    """Path of the layer whose output `head` takes; `None` for the input."""
     (taken,) = head.inputs
     for node in graph.nodes:
         if any(output is taken for output in node.outputs):

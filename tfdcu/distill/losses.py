@@ -1,4 +1,4 @@
-"""What "follow the teacher" may mean: a name, a function, a Keras loss."""
+"""The label and mimic terms of the loss."""
 
 import keras
 import tensorflow as tf
@@ -7,13 +7,13 @@ import tensorflow as tf
 def kl(targets, logits, temperature=1.0):
     """`T^2 * KL(softmax(targets / T) || softmax(logits / T))`, per image.
 
-    The factor keeps the gradient's size while the temperature moves.
+    The factor T^2 keeps the size of the gradient independent of T.
     Reference: Hinton et al. 2015, arXiv:1503.02531, section 2.
 
     Args:
         targets: Teacher logits, float (batch, classes).
         logits: Student logits, float (batch, classes).
-        temperature: Float above 0; higher spreads the probabilities.
+        temperature: Float above 0; higher values soften the probabilities.
 
     Returns:
         Float (batch,), at least 0, in nats times `temperature` squared.
@@ -32,7 +32,7 @@ def mse(targets, logits, temperature=1.0):
     Args:
         targets: Teacher logits, float (batch, classes).
         logits: Student logits, float (batch, classes).
-        temperature: Unused; the limit of `kl` for a high temperature.
+        temperature: Unused; `mse` is the limit of `kl` at high temperature.
 
     Returns:
         Float (batch,).
@@ -51,25 +51,25 @@ def resolve_mimic(mimic, temperature, class_weights=None):
             `(targets, logits) -> float (batch,) or scalar`; or a
             `keras.distillation.DistillationLoss` on outputs.
         temperature: Float above 0, used by `"kl"`.
-        class_weights: Float (classes,), what an image weighs by the class
-            that its targets put first; `None` for the plain mean.
+        class_weights: Float (classes,), weight of an image by the class with
+            the highest target; `None` for the plain mean.
 
     Returns:
         A function of teacher and student logits, float32 (batch, classes)
         each, to a float scalar.
 
     Raises:
-        ValueError: If the name is unknown, if the Keras loss is one that
-            never turns logits into probabilities although it must, or if
-            images are to be weighed in a loss that does not tell them apart.
+        ValueError: If the name is unknown, if the Keras loss expects
+            probabilities but is given logits, or if `class_weights` are given
+            for a loss that returns a scalar.
     """
     if isinstance(mimic, keras.distillation.DistillationLoss):
-        refuse_broken(mimic)
+        check_keras_loss(mimic)
         if class_weights is not None:
-            refuse_scalar(mimic)
+            raise_scalar(mimic)
         return lambda targets, logits: mimic.compute_loss(targets, logits)
     if callable(mimic):
-        return averaged(mimic, class_weights)
+        return weighted_mean(mimic, class_weights)
     if mimic not in MIMICS:
         raise ValueError(
             "Unknown mimic loss. Expected: one of "
@@ -77,42 +77,42 @@ def resolve_mimic(mimic, temperature, class_weights=None):
             f"`keras.distillation.DistillationLoss`. Received: mimic={mimic!r}"
         )
     loss = MIMICS[mimic]
-    return averaged(
+    return weighted_mean(
         lambda targets, logits: loss(targets, logits, temperature),
         class_weights,
     )
 
 
-def averaged(loss, class_weights):
-    """A loss of each image as the mean over images, weighed by class."""
+def weighted_mean(loss, class_weights):
+    """Mean of a per-image loss over the batch, weighted by class."""
 
     def mean(targets, logits):
         values = tf.convert_to_tensor(loss(targets, logits))
         if class_weights is not None:
             if values.shape.rank != 1:
-                refuse_scalar(f"{loss} of shape {values.shape}")
+                raise_scalar(f"{loss} of shape {values.shape}")
             values *= tf.gather(class_weights, tf.argmax(targets, axis=-1))
         return tf.reduce_mean(values)
 
     return mean
 
 
-def refuse_scalar(mimic):
-    """Stop a loss that is not one value an image from being weighed."""
+def raise_scalar(mimic):
+    """Raise for class weights on a loss without one value per image."""
     raise ValueError(
-        "Images cannot be weighed in this mimic loss. Expected: a loss of "
-        "shape (batch,), as those with a name have, or mimic_balance=0. "
+        "This mimic loss does not support `mimic_balance`. Expected: a loss "
+        "of shape (batch,), such as 'kl' or 'mse', or mimic_balance=0. "
         f"Received: mimic={mimic}"
     )
 
 
-def refuse_broken(mimic):
-    """Stop Keras losses that would train on something else than they say.
+def check_keras_loss(mimic):
+    """Raise for Keras losses that would not compute what they should.
 
-    `LogitsDistillation` takes softmax only for an instance of
-    `KLDivergence`; its default, the string, becomes a bare function that
-    receives raw logits, and the student then follows noise. Feature losses
-    with layer names need activations that only `Distiller` collects.
+    `LogitsDistillation` applies softmax only for an instance of
+    `KLDivergence`. Its default, a string, becomes a bare function that
+    receives raw logits. Feature losses with layer names need activations that
+    only `keras.distillation.Distiller` collects.
     """
     if isinstance(mimic, keras.distillation.LogitsDistillation):
         names = [
@@ -121,8 +121,8 @@ def refuse_broken(mimic):
         ]
         if "kl_divergence" in names:
             raise ValueError(
-                "This LogitsDistillation feeds raw logits to a divergence of "
-                "probabilities (its `loss` is the function, not the class). "
+                "This LogitsDistillation passes raw logits to a divergence of "
+                "probabilities (its `loss` is a function, not an instance). "
                 "Expected: LogitsDistillation(..., "
                 "loss=keras.losses.KLDivergence()), or mimic='kl'. "
                 "Received: loss='kl_divergence'"
@@ -139,7 +139,7 @@ def refuse_broken(mimic):
 
 
 def resolve_label(loss=None):
-    """The loss of the labeled images, checked.
+    """Validate the loss of the labeled images.
 
     Args:
         loss: A `keras.losses.Loss` on logits; `None` for
@@ -149,7 +149,7 @@ def resolve_label(loss=None):
         A `keras.losses.Loss`.
 
     Raises:
-        ValueError: If it is no instance, or expects probabilities.
+        ValueError: If it is not a `Loss` instance or expects probabilities.
     """
     if loss is None:
         return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -157,8 +157,8 @@ def resolve_label(loss=None):
         loss, "from_logits", True
     ):
         raise ValueError(
-            "The student ends in logits. Expected: an instance of "
-            "`keras.losses.Loss` that takes them, such as "
+            "Invalid value for `loss`. Expected: an instance of "
+            "`keras.losses.Loss` that takes logits, such as "
             "SparseCategoricalCrossentropy(from_logits=True). "
             f"Received: loss={loss!r}"
         )
@@ -166,60 +166,61 @@ def resolve_label(loss=None):
 
 
 def label_term(loss, y, logits, weight=None):
-    """Mean loss of the labeled images; 0 when there are none.
+    """Mean loss of the labeled images; 0 if there are none.
 
     Args:
-        loss: A `keras.losses.Loss`; its `reduction` is passed over.
+        loss: A `keras.losses.Loss`; its `reduction` is ignored.
         y: Labels (batch, ...), or `None`.
         logits: Float (batch, classes).
-        weight: Float (batch,) or (batch, 1), what each image weighs, or
-            `None`.
+        weight: Sample weights, float (batch,) or (batch, 1), or `None`.
 
     Returns:
         Float scalar.
 
     Raises:
-        ValueError: If images have several weights.
+        ValueError: If there is more than one weight per image.
     """
     if y is None:
         return 0.0
     values = loss.call(y, logits)
     if weight is not None:
-        values = values * one_an_image(tf.cast(weight, values.dtype), values)
+        values = values * broadcast_weights(
+            tf.cast(weight, values.dtype), values
+        )
     return tf.reduce_mean(values)
 
 
-def one_an_image(weight, values):
-    """The weights in as many axes as the values have, which they multiply."""
+def broadcast_weights(weight, values):
+    """Reshape sample weights to broadcast against the loss values."""
     rank = values.shape.rank
     if not rank or weight.shape.rank == rank:
         return weight
     if weight.shape[1:].num_elements() not in (1, None):
         raise ValueError(
-            "Images cannot be weighed so. Expected: one weight an image, of "
+            "Invalid sample weights. Expected: one weight per image, of "
             f"shape (batch,). Received: shape {tuple(weight.shape)}"
         )
     return tf.reshape(weight, [-1] + [1] * (rank - 1))
 
 
 def check_weights(temperature, **weights):
-    """Raise the error of the first number that is out of range.
+    """Validate the temperature and the weights of the loss terms.
 
     Args:
-        temperature: Float, which must be above 0.
-        **weights: Floats, which must be at least 0, by name.
+        temperature: Float, must be above 0.
+        **weights: Floats by name, must be at least 0.
 
     Raises:
-        ValueError: If one is not.
+        ValueError: If a value is out of range.
     """
     for name, value in weights.items():
         if not value >= 0:
             raise ValueError(
-                "A loss cannot weigh less than nothing. "
+                f"Invalid value for `{name}`. "
                 f"Expected: {name} >= 0. Received: {name}={value}"
             )
     if not temperature > 0:
         raise ValueError(
-            "The temperature divides the logits. Expected: temperature > 0. "
+            "Invalid value for `temperature`. Expected: temperature > 0. "
             f"Received: temperature={temperature}"
         )

@@ -1,4 +1,4 @@
-"""What a teacher is asked: logits and features, whatever its input size."""
+"""The teacher's logits and features for training."""
 
 import keras
 import tensorflow as tf
@@ -9,15 +9,16 @@ from tfdcu.models.resize import resized
 
 
 def teacher_function(teacher):
-    """A teacher as `images -> float32 logits`, out of Keras' sight.
+    """Wrap a teacher as a plain function from images to float32 logits.
 
-    A plain function keeps the teacher's variables out of a distiller's
-    weights, checkpoints and optimizer, and its `trainable` flags untouched.
+    Keras does not track a plain function, so the teacher's variables stay out
+    of a distiller's weights, checkpoints and optimizer, and its `trainable`
+    flags are not changed.
 
     Args:
-        teacher: A functional `keras.Model`, the softmax of which, if any, is
-            left out and to the input size of which images are resized; or a
-            function from float images to logits.
+        teacher: A functional `keras.Model`, whose final softmax, if any, is
+            removed and to whose input size images are resized; or a function
+            from float images to logits.
 
     Returns:
         A function from images (batch, height, width, channels) to logits
@@ -28,94 +29,99 @@ def teacher_function(teacher):
     """
     if isinstance(teacher, keras.Model):
         teacher = as_logits(teacher)
-        return asked_for(teacher, teacher.output)
+        return output_function(teacher, teacher.output)
     if not callable(teacher):
         raise ValueError(
-            "The teacher cannot be asked. Expected: a `keras.Model` or a "
+            "Invalid value for `teacher`. Expected: a `keras.Model` or a "
             f"function from images to logits. Received: {teacher!r}"
         )
     return lambda images: tf.cast(teacher(images), tf.float32)
 
 
-def teacher_answers(teacher, num_classes, layers=()):
-    """What a training step wants of a teacher, asked no more than needed.
+def teacher_outputs(teacher, num_classes, layers=()):
+    """A function to the teacher's logits and features for a training step.
 
-    Logits that are stored are not asked for again; features are not stored,
-    and asked for in every step, in one pass with the logits where these are
-    wanted too.
+    Stored logits are used where there are some. Features are not stored and
+    are computed in every step, in one pass with the logits if needed.
 
     Args:
-        teacher: As in `teacher_function`, or `None` where all is stored.
-        num_classes: Int, how many logits the student has.
-        layers: Names of layers of a Keras teacher, whose outputs are features.
+        teacher: As in `teacher_function`, or `None` if all logits are stored.
+        num_classes: Int, number of logits of the student.
+        layers: Names of the layers of a Keras teacher whose outputs are the
+            features.
 
     Returns:
-        A function from images (batch, height, width, channels) and the stored
-        logits of them, a tuple of float (part of batch, classes) or `None`,
-        to `(logits, features)`, a list with one tensor a layer.
+        A function from images (batch, height, width, channels) and their
+        stored logits, a tuple of float (part of batch, classes) or `None`, to
+        `(logits, features)`; `features` is a list with one tensor per layer.
 
     Raises:
         ValueError: From the returned function, if there is neither a teacher
-            nor stored logits, or if these are of other classes.
+            nor stored logits, or if these have another number of classes.
     """
-    ask = None if teacher is None else teacher_function(teacher)
+    compute_logits = None if teacher is None else teacher_function(teacher)
     if layers:
         teacher = as_logits(teacher)
         features = [teacher.get_layer(name).output for name in layers]
-        # Without logits it ends where the last feature is made.
-        ask_part = asked_for(teacher, {"features": features})
-        ask_all = asked_for(
+        # Stops at the last feature layer.
+        compute_features = output_function(teacher, {"features": features})
+        compute_both = output_function(
             teacher, {"logits": teacher.output, "features": features}
         )
 
-    def answers(images, stored):
+    def compute(images, stored):
         if stored is not None:
             logits = stored_logits(stored, num_classes)
-            return logits, ask_part(images)["features"] if layers else []
-        if ask is None:
+            if not layers:
+                return logits, []
+            return logits, compute_features(images)["features"]
+        if compute_logits is None:
             raise ValueError(
-                "There is nothing to follow. Expected: a teacher, or batches "
-                "with its targets, as `training_batches(targets=...)` makes. "
+                "There is no teacher and there are no targets. Expected: a "
+                "teacher, or batches with targets, as returned by "
+                "`training_batches(targets=...)`. "
                 "Received: teacher=None and batches without targets"
             )
         if not layers:
-            return tf.stop_gradient(ask(images)), []
-        found = ask_all(images)
-        return found["logits"], found["features"]
+            return tf.stop_gradient(compute_logits(images)), []
+        outputs = compute_both(images)
+        return outputs["logits"], outputs["features"]
 
-    return answers
+    return compute
 
 
-def asked_for(teacher, outputs):
-    """Some outputs of a teacher as a function of images, out of Keras' sight.
+def output_function(teacher, outputs):
+    """A plain function from images to some outputs of a teacher.
 
     Args:
         teacher: A functional `keras.Model`.
         outputs: A symbolic tensor of it, or a dict of tensors or lists of
-            them.
+            tensors.
 
     Returns:
         A function from images to float32 tensors in the same structure.
     """
-    # Keras counts models that have no name, and so renames later ones.
-    forward = Forward(keras.Model(teacher.input, outputs, name="asked"))
+    # An unnamed model would change the automatic names of later models.
+    forward = Forward(
+        keras.Model(teacher.input, outputs, name="teacher_outputs")
+    )
 
-    def ask(images):
+    def compute(images):
         images = resized(images, teacher.input_shape)
         return keras.tree.map_structure(
             lambda value: tf.stop_gradient(tf.cast(value, tf.float32)),
             forward(images, training=False),
         )
 
-    return ask
+    return compute
 
 
 def stored_logits(stored, num_classes):
-    """The stored logits of a batch, checked against the student."""
+    """The stored logits of a batch, validated against the student."""
     logits = tf.concat(stored, axis=0)
     if logits.shape[-1] != num_classes:
         raise ValueError(
-            "Targets and student must know the same classes. Expected: "
+            "Targets and student differ in the number of classes. Expected: "
             f"{num_classes} logits, as the student has. "
             f"Received: targets of shape {tuple(logits.shape)}"
         )
@@ -123,20 +129,20 @@ def stored_logits(stored, num_classes):
 
 
 def check_classes(teacher, student):
-    """Raise if a Keras teacher and the student know other classes."""
+    """Raise if teacher and student differ in the number of classes."""
     if not isinstance(teacher, keras.Model):
         return
     expected, received = teacher.output_shape[-1], student.output_shape[-1]
     if expected != received:
         raise ValueError(
-            "Teacher and student must know the same classes. Expected: "
+            "Teacher and student differ in the number of classes. Expected: "
             f"{expected} logits, as the teacher has. "
             f"Received: a student with {received}"
         )
 
 
-def other_size(teacher, student):
-    """Whether a Keras teacher takes images of another size than the student."""
+def different_size(teacher, student):
+    """Whether teacher and student have different input sizes."""
     if not isinstance(teacher, keras.Model):
         return False
     return teacher.input_shape[1:3] != student.input_shape[1:3]

@@ -1,4 +1,4 @@
-"""How well a student follows its teacher, before, during and after training."""
+"""Agreement of student and teacher before, during and after training."""
 
 import warnings
 
@@ -7,36 +7,37 @@ import numpy as np
 import tensorflow as tf
 
 from tfdcu.data import sample_of
-from tfdcu.distill.teacher_outputs import teacher_function
 from tfdcu.distill.two_pools import all_images
 from tfdcu.distill.two_pools import split_pools
+from tfdcu.graph.inference import compiled
+from tfdcu.graph.logits import as_logits
+from tfdcu.models.resize import resized
 
-# How often the loss on other images may be that in training before the student
-# counts as having learned what it was shown by heart. The number is ours:
-# training's loss, of labeled images too, is lower in any case. On CIFAR-10 it
-# is 1.5 times with a view an epoch, and 1.9 with two views in eight epochs.
-BY_HEART = 1.75
-# Images asked about at once.
-SIZE = 128
-# Images of one kind that the student is validated on, at most.
-MOST = 512
-# What `fit` itself looks at, and by how much agreement may fall unnoticed.
-_NUM_WATCHED = 256
-_UNNOTICED = 0.02
+# Ratio of `val_mimic` to `mimic` above which the student counts as overfitting.
+# The training loss is lower in any case, as it includes labeled images: on
+# CIFAR-10 the ratio is 1.5 with one view per epoch, and 1.9 with two views in
+# eight epochs.
+OVERFIT_RATIO = 1.75
+BATCH_SIZE = 128
+# Maximum number of validation images of each kind.
+MAX_IMAGES = 512
+# Number of images that `fit` checks, and the tolerated loss of agreement.
+_NUM_CHECKED = 256
+_TOLERANCE = 0.02
 
 
 class Validation(keras.callbacks.Callback):
-    """Log how well the student follows its teacher, as it is at inference.
+    """Log how well the student mimics its teacher in inference mode.
 
-    After each epoch it logs the mimic loss on held-out images of the pool as
-    `val_mimic`, and as `agreement_<name>` how often the student chooses the
-    teacher's class on each kind of images. They join the history; `mimic`
-    there is a mean over the epoch, these are of its last weights. For an
-    `AlignedDistiller`.
+    After each epoch of an `AlignedDistiller`, logs the mimic loss on held-out
+    images of the pool as `val_mimic` and, for each source, the share of
+    images on which student and teacher predict the same class as
+    `agreement_<name>`. Unlike `mimic`, a mean over the epoch, these are
+    computed with the weights at its end.
 
     Args:
-        sources: Dict from names of images to `tfdcu.data.Source`, labels of
-            which are not used; `pool` are those held out of the pool.
+        sources: Dict from names to `tfdcu.data.Source`; labels are not used.
+            `pool` contains held-out images of the pool.
         teacher: A functional `keras.Model`.
         mirror: As in `tfdcu.teacher_targets`. Defaults to `False`.
     """
@@ -47,65 +48,67 @@ class Validation(keras.callbacks.Callback):
             name: source.without_labels() for name, source in sources.items()
         }
         self.teacher, self.mirror = teacher, mirror
-        self.targets = None
+        self.targets = self.student = None
 
     def on_epoch_end(self, epoch, logs=None):
         logs.update(self.measure(self.model))
 
     def measure(self, model):
-        """Dict of what is logged, of an `AlignedDistiller` as it stands."""
+        """Dict of the logged values for an `AlignedDistiller`."""
         if self.targets is None:
-            self.targets = self.teachers_logits()
-        found = {}
+            self.targets = self.teacher_logits()
+            self.student = compiled(model.student)
+        size, logs = model.student.input_shape, {}
         for name, source in self.sources.items():
             logits = np.concatenate(
                 [
-                    model.predict_on_batch(batch).astype("float32")
-                    for batch in source.batches(SIZE)
+                    np.asarray(self.student(resized(batch, size)), "float32")
+                    for batch in source.batches(BATCH_SIZE)
                 ]
             )  # (images, classes)
             targets = self.targets[name]
             if name == "pool":
                 loss = model.mimic_loss(targets, logits)
-                found["val_mimic"] = float(np.mean(loss))
+                logs["val_mimic"] = float(np.mean(loss))
             same = logits.argmax(axis=-1) == targets.argmax(axis=-1)
-            found[f"agreement_{name}"] = float(np.mean(same))
-        return found
+            logs[f"agreement_{name}"] = float(np.mean(same))
+        return logs
 
-    def teachers_logits(self):
-        """Dict from names of images to an array (images, classes)."""
-        ask = tf.function(
-            teacher_function(self.teacher),
-            autograph=False,
-            reduce_retracing=True,
-        )
+    def teacher_logits(self):
+        """Dict from names of sources to arrays (images, classes)."""
+        compute = compiled(as_logits(self.teacher))
 
         def logits(images):
+            images = resized(images, self.teacher.input_shape)
+            values = np.asarray(compute(images), "float32")
             if not self.mirror:
-                return ask(images).numpy()
-            return (ask(images).numpy() + ask(images[:, :, ::-1]).numpy()) / 2
+                return values
+            flipped = np.asarray(compute(images[:, :, ::-1]), "float32")
+            return (values + flipped) / 2
 
         return {
-            name: np.concatenate([logits(b) for b in source.batches(SIZE)])
+            name: np.concatenate(
+                [logits(b) for b in source.batches(BATCH_SIZE)]
+            )
             for name, source in self.sources.items()
         }
 
 
 class AgreementWarning(keras.callbacks.Callback):
-    """Warn at the end of `fit` where the student has come to agree less.
+    """Warn at the end of `fit` if the student agrees less with its teacher.
 
-    Some of the first batches are asked about as at inference, before and
-    after training: a student whose loss falls may be worse where it is used,
-    for its BatchNormalization then has other statistics.
+    Agreement is measured on the first images in inference mode before and
+    after training. It can fall although the training loss decreases, because
+    BatchNormalization uses different statistics in inference mode.
 
     Args:
-        batches: What `AlignedDistiller.fit` is given, a dataset.
+        batches: The dataset passed to `AlignedDistiller.fit`.
     """
 
     def __init__(self, batches):
         super().__init__()
         self.batches = batches
-        self.watched = []
+        self.checked = []
 
     def on_train_begin(self, logs=None):
         student = tf.function(
@@ -115,41 +118,40 @@ class AgreementWarning(keras.callbacks.Callback):
         )
         teacher = tf.function(
             lambda images, targets: tf.argmax(
-                self.model.ask(images, targets)[0], axis=-1
+                self.model.teacher_outputs(images, targets)[0], axis=-1
             ),
             autograph=False,
             reduce_retracing=True,
         )
-        self.choices, seen = student, 0
+        self.predict, count = student, 0
         for batch in self.batches:
             labeled, pool, targets = split_pools(batch)
             images = all_images(labeled, pool)
-            self.watched.append((images, teacher(images, targets)))
-            seen += len(images)
-            if seen >= _NUM_WATCHED:
+            self.checked.append((images, teacher(images, targets)))
+            count += len(images)
+            if count >= _NUM_CHECKED:
                 break
         self.start = self.measure()
 
     def measure(self):
-        """The share of the watched images in the teacher's class."""
-        same = [self.choices(x) == choices for x, choices in self.watched]
+        """Share of the checked images on which student and teacher agree."""
+        same = [self.predict(x) == classes for x, classes in self.checked]
         return float(np.mean(np.concatenate(same))) if same else 0.0
 
     def on_train_end(self, logs=None):
         end = self.measure()
-        if end < self.start - _UNNOTICED:
+        if end < self.start - _TOLERANCE:
             warnings.warn(
-                "Training made the student worse. Expected: that it agrees "
-                "with its teacher at least as often as before, on the same "
-                f"images, as at inference. Received: {self.start:.1%} before "
+                "Training made the student worse. Expected: agreement with the "
+                "teacher at least as high as before training, on the same "
+                f"images in inference mode. Received: {self.start:.1%} before "
                 f"and {end:.1%} after; a lower learning rate usually helps, or "
                 "batchnorm='frozen' for a pruned student.",
                 stacklevel=2,
             )
 
 
-# What kinds of images there are to measure on: those that nothing is trained
-# on, and the others.
+# Kinds of images to measure on: not used in training, and used in training.
 _HELD_OUT = {
     "pool": "held-out images of the pool",
     "validation": "validation images",
@@ -161,15 +163,15 @@ _TRAINED_ON = {
 
 
 def validation_sources(splits):
-    """The images that show whether training helps; none of the test.
+    """The sources for `Validation`; never test images.
 
     Args:
         splits: `tfdcu.data.Splits`.
 
     Returns:
-        Dict for `Validation`: `pool`, those held out of the pool; `validation`
-        or else the `labeled` ones; without any of these `training`, images of
-        the pool that are trained on.
+        Dict of sources: `pool`, held-out images of the pool, and `validation`
+        or, without validation images, `labeled`; if there are none of these,
+        `training`, images of the pool used in training.
     """
     kinds = {"pool": splits.pool_validation, "validation": splits.validation}
     if splits.validation is None:
@@ -177,23 +179,23 @@ def validation_sources(splits):
     if not any(kinds.values()) and splits.unlabeled.fixed_order:
         kinds["training"] = splits.unlabeled
     return {
-        name: source if name == "pool" else sample_of(source, MOST)
+        name: source if name == "pool" else sample_of(source, MAX_IMAGES)
         for name, source in kinds.items()
         if source is not None
     }
 
 
 def improvement(start, end):
-    """How much more often a student chooses its teacher's classes.
+    """Change of the agreement between student and teacher by training.
 
-    The mean over the kinds of images that are held out, less what is lost on
-    others: what is won on images that are trained on tells little.
+    The mean change over the held-out kinds of images, plus the losses, but
+    not the gains, on images used in training.
 
     Args:
-        start, end: What `Validation.measure` gave before and after training.
+        start, end: Results of `Validation.measure` before and after training.
 
     Returns:
-        Float in [-2, 1]; 0 where nothing was measured.
+        Float in [-2, 1]; 0 if nothing was measured.
     """
     change = {
         name.removeprefix("agreement_"): end[name] - start[name]
@@ -204,17 +206,17 @@ def improvement(start, end):
     others = [change[name] for name in _TRAINED_ON if name in change]
     if not held_out:
         return sum(others)
-    return float(np.mean(held_out)) + sum(min(0.0, one) for one in others)
+    return float(np.mean(held_out)) + sum(min(0.0, c) for c in others)
 
 
 def training_harmed(start, end):
-    """What to say where a student follows its teacher less after training.
+    """A warning if the student agrees less with its teacher after training.
 
     Args:
         start, end: As in `improvement`.
 
     Returns:
-        List of one sentence, or none.
+        List of at most one sentence.
     """
     if improvement(start, end) >= 0:
         return []
@@ -225,28 +227,29 @@ def training_harmed(start, end):
     )
     return [
         "Training made the student worse, so it is handed over as it was "
-        f"before training: its agreement with the teacher went {moved}. Try a "
-        "lower `training.learning_rate`, or more epochs."
+        f"before training: its agreement with the teacher went {moved}. Try "
+        'transfer={"batchnorm": "frozen"} with training={"optimizer": "adam", '
+        '"learning_rate": 3e-4, "clipnorm": 1.0}.'
     ]
 
 
 def overfit_warning(history):
-    """A sentence where a student knows what it was shown better than others.
+    """A warning if the student overfits the images it was trained on.
 
     Args:
-        history: Dict from metric to its values, an epoch each.
+        history: Dict from metrics to lists with one value per epoch.
 
     Returns:
-        List of one sentence, or none.
+        List of at most one sentence.
     """
     if "val_mimic" not in history:
         return []
-    shown, other = history["mimic"][-1], history["val_mimic"][-1]
-    if not other > BY_HEART * shown:
+    training, held_out = history["mimic"][-1], history["val_mimic"][-1]
+    if not held_out > OVERFIT_RATIO * training:
         return []
     return [
-        "The student has learned what it was shown by heart: its mimic loss "
-        f"is {shown:.3g} there and {other:.3g} on images of the pool that "
-        "were held out. Store more views of each image (`targets.views`, best "
-        "one an epoch, or 0 for fresh ones), augment more, or add images."
+        "The student overfits the stored views: its mimic loss is "
+        f"{training:.3g} in training and {held_out:.3g} on held-out images of "
+        "the pool. Store more views of each image (`targets.views`, ideally "
+        "one per epoch, or 0 for new ones), augment more, or add images."
     ]

@@ -32,7 +32,6 @@ def export_litert(
     classes=None,
     value_range=(0.0, 1.0),
     min_agreement=None,
-    max_difference=None,
     num_images=256,
     seed=0,
 ):
@@ -72,7 +71,6 @@ def export_litert(
         classes: Class names in output order, for the JSON file.
         value_range: `(low, high)` of the pixels. Defaults to `(0.0, 1.0)`.
         min_agreement: See `check_litert`.
-        max_difference: See `check_litert`.
         num_images: Largest number of images for calibration and for the check.
             Defaults to `256`.
         seed: Seed of the noise. Defaults to `0`.
@@ -102,7 +100,6 @@ def export_litert(
         classes=classes,
         value_range=value_range,
         min_agreement=min_agreement,
-        max_difference=max_difference,
         num_images=num_images,
         seed=seed,
     )[name]
@@ -117,18 +114,17 @@ def export_all(
     value_range=(0.0, 1.0),
     name="student",
     seed=0,
+    failed=None,
     *,
     formats=FORMATS,
     sparse=False,
     min_agreement=None,
-    max_difference=None,
     num_images=256,
 ):
     """Exports a Keras classifier to several LiteRT formats.
 
-    Like `export_litert` for each format, but traces the model once. Arguments
-    are checked for all formats before the first conversion. If a format fails,
-    the files of the formats before it are kept.
+    As `export_litert` for each format, but the model is traced once. Arguments
+    are checked for all formats before the first is converted.
 
     Args:
         model: See `export_litert`.
@@ -142,9 +138,12 @@ def export_all(
         classes: See `export_litert`.
         value_range: See `export_litert`.
         min_agreement: A number, or a dict by format, as in `check_litert`.
-        max_difference: A number, or a dict by format, as in `check_litert`.
         num_images: See `export_litert`.
         seed: See `export_litert`.
+        failed: Optional dict, which gets the reason of each format that cannot
+            be converted or fails its check; the others are written. Defaults
+            to `None`: such a format is an error, and the files of the formats
+            before it stay.
 
     Returns:
         A dict from format to `Path`, in the order of `formats`.
@@ -170,9 +169,9 @@ def export_all(
         classes=classes,
         value_range=value_range,
         min_agreement=min_agreement,
-        max_difference=max_difference,
         num_images=num_images,
         seed=seed,
+        failed=failed,
     )
 
 
@@ -186,8 +185,9 @@ def _export(
     classes,
     value_range,
     num_images,
+    min_agreement,
     seed,
-    **limits,
+    failed=None,
 ):
     _check_arguments(paths, calibration, sparse)
     shape, num_outputs = check_model(model)
@@ -206,22 +206,32 @@ def _export(
         with quiet():
             save_single_image(float32, saved_model)
         for name, path in paths.items():
-            with atomic_write(path.with_suffix(".json"), path) as (about, file):
-                content = convert(
-                    saved_model, name, sparse, calibration, value_range
-                )
-                file.write_bytes(content)
-                measured = _checked(file, path, reference, limits)
-                facts = describe_artifact(
-                    path,
-                    content,
-                    LiteRTModel(file),
-                    classes,
-                    value_range,
-                    measured,
-                )
-                about.write_text(json.dumps(facts, indent=2) + "\n", "utf-8")
-    return paths
+            about = path.with_suffix(".json")
+            try:
+                with atomic_write(about, path) as (json_file, file):
+                    content = convert(
+                        saved_model, name, sparse, calibration, value_range
+                    )
+                    file.write_bytes(content)
+                    measured = _checked(file, path, reference, min_agreement)
+                    facts = describe_artifact(
+                        path,
+                        content,
+                        LiteRTModel(file),
+                        classes,
+                        value_range,
+                        measured,
+                    )
+                    text = json.dumps(facts, indent=2) + "\n"
+                    json_file.write_text(text, "utf-8")
+            except (ValueError, RuntimeError) as error:
+                if failed is None:
+                    raise
+                failed[name] = str(error)
+                # Not left from an earlier call.
+                about.unlink(missing_ok=True)
+                path.unlink(missing_ok=True)
+    return {n: path for n, path in paths.items() if n not in (failed or ())}
 
 
 def check_formats(formats, sparse=False):
@@ -281,9 +291,9 @@ def _check_labels(classes, value_range, num_outputs):
         )
 
 
-def _checked(file, path, reference, limits):
+def _checked(file, path, reference, min_agreement):
     try:
-        return compare(file, reference, **limits)
+        return compare(file, reference, min_agreement)
     except ValueError as error:
         # Show the path of the caller instead of the temporary file.
         message = str(error).replace(str(file), str(path))

@@ -1,6 +1,5 @@
 """Measure the latency of a Keras model as a LiteRT file."""
 
-import math
 import tempfile
 from pathlib import Path
 
@@ -53,7 +52,6 @@ def litert_latency(
             calibration=noise,
             images=noise[:1],
             min_agreement=0.0,
-            max_difference=math.inf,
         )
         times = latency({"model": file}, runs=runs, num_threads=num_threads)
     return times["model"]

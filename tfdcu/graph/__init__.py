@@ -1,1 +1,1 @@
-"""A model as calls in order: parse, execute, clone, count, fuse."""
+"""Reads, runs, clones and counts functional and sequential models."""

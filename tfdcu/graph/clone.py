@@ -1,4 +1,4 @@
-"""Layers made anew: like others, with weights of their own."""
+"""Clones layers and copies their state."""
 
 import inspect
 
@@ -9,28 +9,30 @@ from tfdcu.graph.parse import is_model
 from tfdcu.graph.parse import structure
 
 
-def clone_layer(op, config, inside):
-    """An operation like another, of a config, its live functions kept.
+def clone_layer(op, config, clone_inner):
+    """Clones a layer or operation from a config, with its own weights.
+
+    Functions that Keras cannot serialize are passed on as they are.
 
     Args:
-        op: The live layer, model or operation.
-        config: What its `get_config` gives, or the same of another size.
-        inside: Function that makes a layer anew, for those inside of `op`.
+        op: The layer, model or operation to clone.
+        config: Result of its `get_config`, or that with other sizes.
+        clone_inner: Function that clones the layers inside `op`.
 
     Returns:
-        A layer or operation with weights of its own.
+        A new layer or operation.
     """
     kind = type(op)
     if is_model(op):
-        return _model_anew(op, inside)
+        return _clone_model(op, clone_inner)
     if kind is layers.Lambda:
-        # A config holds byte code.
+        # The config would hold byte code.
         live = {"function": op.function, "mask": op.mask}
         live["output_shape"] = op._output_shape
         return kind(**{**config, **live})
     if kind is layers.TimeDistributed:
-        return kind(**{**config, "layer": inside(op.layer)})
-    # Of a function that Keras does not know a config holds but the name.
+        return kind(**{**config, "layer": clone_inner(op.layer)})
+    # The config holds only the name of a function that Keras does not know.
     live = {
         key: getattr(op, key)
         for key, value in config.items()
@@ -40,32 +42,32 @@ def clone_layer(op, config, inside):
     return kind.from_config({**config, **live})
 
 
-def _model_anew(model, inside):
-    # What it was compiled with need not be known to Keras.
+def _clone_model(model, clone_inner):
+    # Without the training config, which Keras may not be able to load.
     plain = keras.Model(
         structure(model, "input"), structure(model, "output"), name=model.name
     )
-    copy = keras.models.clone_model(plain, clone_function=inside)
+    copy = keras.models.clone_model(plain, clone_function=clone_inner)
     if not model.trainable:
-        # Setting it also sets it on every layer inside.
+        # Setting it sets it on all inner layers, too.
         copy.trainable = False
     return copy
 
 
 def copy_state(old, new):
-    """Gives a layer made anew what stands in neither config nor weights."""
-    for one, other in zip(old._flatten_layers(), new._flatten_layers()):
-        if other.trainable != one.trainable:
-            # Setting it also sets it on every layer inside, which come next.
-            other.trainable = one.trainable
-        if isinstance(one, layers.Normalization):
-            # It computes with copies of its weights.
-            other.finalize_state()
-        if isinstance(one, (layers.IntegerLookup, layers.StringLookup)):
-            _carry_vocabulary(one, other)
+    """Copies state that is neither in the config nor in the weights."""
+    for source, target in zip(old._flatten_layers(), new._flatten_layers()):
+        if target.trainable != source.trainable:
+            # Setting it sets it on all inner layers, too; they come next.
+            target.trainable = source.trainable
+        if isinstance(source, layers.Normalization):
+            # It computes with tensors made from its weights.
+            target.finalize_state()
+        if isinstance(source, (layers.IntegerLookup, layers.StringLookup)):
+            _copy_vocabulary(source, target)
 
 
-def _carry_vocabulary(old, new):
+def _copy_vocabulary(old, new):
     if not old.get_vocabulary(include_special_tokens=False):
         return
     words = old.get_vocabulary()

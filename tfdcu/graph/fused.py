@@ -1,9 +1,8 @@
-"""A forward pass that reads and writes its features less often.
+"""`Forward`: a faster forward pass with fused or folded BatchNormalization.
 
-Keras computes BatchNormalization in small steps, each of which passes over
-the features, and so does its gradient. The same function of the same weights
-costs less: in training as one fused kernel, at inference as part of the layer
-before it.
+Keras computes BatchNormalization and its gradient in several passes over the
+features. Here it is one fused kernel in training, and part of the preceding
+layer's kernel in inference.
 """
 
 import keras
@@ -17,25 +16,25 @@ from tfdcu.graph.execute import with_scaled_weights
 from tfdcu.graph.graph import read_graph
 from tfdcu.graph.parallel import in_parts
 
-# Kernels of these end in the axis of their outputs' channels.
+# The last axis of their kernels is the output channels.
 _FOLDABLE = (layers.Conv1D, layers.Conv2D, layers.Conv3D, layers.Dense)
 
 
 class Forward(keras.layers.Layer):
     """A model as a layer: same weights, outputs and gradients, up to rounding.
 
-    In training, BatchNormalization of feature maps is TensorFlow's fused
-    operation. At inference it scales and shifts by constants; where it alone
-    follows a convolution or a dense layer, that layer's kernel is scaled
-    instead (Jacob et al. 2018, arXiv:1712.05877, section 3.2), and a batch is
-    cut into parts where that is faster (`tfdcu/graph/parallel.py`). What does
-    not fit, such as mixed precision, LoRA or a mask, runs as Keras runs it, and
-    so does a model that cannot be taken apart. Fused kernels, with the
-    activation after them, may take NaN for 0: outputs of images or weights that
-    are not finite are made NaN.
+    In training, BatchNormalization of feature maps runs as TensorFlow's fused
+    operation. In inference it scales and shifts by constants; if it is the
+    only consumer of a convolution or dense layer, that layer's kernel is
+    scaled instead (Jacob et al. 2018, arXiv:1712.05877, section 3.2), and a
+    batch is split into parts where that is faster
+    (`tfdcu/graph/parallel.py`). Mixed precision, LoRA, masks and other
+    unsupported cases run in Keras, and so does a model that cannot be taken
+    apart. Fused kernels, with the activation after them, may turn NaN into 0,
+    so outputs are set to NaN for images or weights that are not finite.
 
     Args:
-        model: A functional `keras.Model`; its weights are the layer's own.
+        model: A functional `keras.Model`, whose weights the layer shares.
     """
 
     def __init__(self, model):
@@ -44,7 +43,9 @@ class Forward(keras.layers.Layer):
         self.graph = _graph_of(model)
         self.norms = _norms_to_fold(self.graph) if self.graph else {}
         self.folded = {id(norm) for norm in self.norms.values()}
-        self.apart = bool(self.graph) and _images_apart(self.graph)
+        self.can_split = bool(self.graph) and _images_are_independent(
+            self.graph
+        )
         self.built = True
 
     def call(self, images, training=False):
@@ -53,17 +54,17 @@ class Forward(keras.layers.Layer):
         run = self.in_training if training else self.at_inference
 
         def call(node, args, kwargs):
-            # As in Keras, the whole pass decides, not a layer's own argument.
+            # As in Keras, the argument of the whole pass wins.
             if "training" in kwargs:
                 kwargs = {**kwargs, "training": training}
             return run(node, args, kwargs)
 
-        def walked(images):
+        def run_graph(images):
             return execute(self.graph, images, call)
 
-        cut = self.apart and not training
-        outputs = in_parts(walked, images) if cut else walked(images)
-        outputs = nan_where_broken(outputs, images, self.model.weights)
+        split = self.can_split and not training
+        outputs = in_parts(run_graph, images) if split else run_graph(images)
+        outputs = nan_where_not_finite(outputs, images, self.model.weights)
         return tree.pack_sequence_as(self.model.output, outputs)
 
     def in_training(self, node, args, kwargs):
@@ -80,7 +81,7 @@ class Forward(keras.layers.Layer):
         scale, shift = affine(norm)
         weights = [node.op.kernel] + [node.op.bias] * node.op.use_bias
         scales = [(weight, -1, scale) for weight in weights]
-        # Such a call goes past the cast that Keras makes of inputs.
+        # This call skips the cast that Keras applies to inputs.
         args, kwargs = tree.map_structure(
             lambda value: tf.cast(value, node.op.compute_dtype), (args, kwargs)
         )
@@ -89,7 +90,7 @@ class Forward(keras.layers.Layer):
 
 
 def fused(norm, features):
-    """What a BatchNormalization does in training, its memory moved as well.
+    """BatchNormalization in training mode; updates the moving statistics.
 
     Args:
         norm: The layer.
@@ -99,30 +100,30 @@ def fused(norm, features):
         Tensor of the same shape.
     """
     channels = features.shape[-1]
-    nothing = tf.zeros((0,))
+    empty = tf.zeros((0,))
     outputs = tf.raw_ops.FusedBatchNormV3(
         x=features,
         scale=tf.ones(channels) if norm.gamma is None else norm.gamma.value,
         offset=tf.zeros(channels) if norm.beta is None else norm.beta.value,
-        mean=nothing,
-        variance=nothing,
+        mean=empty,
+        variance=empty,
         epsilon=norm.epsilon,
         is_training=True,
     )
-    # TensorFlow divides by one place less, Keras does not.
-    places = tf.cast(tf.size(features) // channels, tf.float32)
-    variance = outputs.batch_variance * tf.maximum(places - 1.0, 1.0) / places
-    for memory, value in (
+    # TensorFlow's variance is divided by n - 1, that of Keras by n.
+    count = tf.cast(tf.size(features) // channels, tf.float32)
+    variance = outputs.batch_variance * tf.maximum(count - 1.0, 1.0) / count
+    for moving, value in (
         (norm.moving_mean, outputs.batch_mean),
         (norm.moving_variance, variance),
     ):
-        kept = memory.value * norm.momentum
-        memory.assign(kept + value * (1.0 - norm.momentum))
+        old = moving.value * norm.momentum
+        moving.assign(old + value * (1.0 - norm.momentum))
     return outputs.y
 
 
 def affine(norm):
-    """What a BatchNormalization does at inference: (scale, shift) a channel."""
+    """BatchNormalization in inference mode as (scale, shift) by channel."""
     scale = tf.math.rsqrt(norm.moving_variance.value + norm.epsilon)
     if norm.gamma is not None:
         scale *= norm.gamma
@@ -130,8 +131,8 @@ def affine(norm):
     return scale, shift if norm.beta is None else shift + norm.beta
 
 
-def nan_where_broken(outputs, images, weights):
-    """Outputs, but NaN for images that are not finite, or with such weights.
+def nan_where_not_finite(outputs, images, weights):
+    """Sets outputs to NaN where the image or any weight is not finite.
 
     Args:
         outputs: List of float tensors (batch, ...).
@@ -141,7 +142,7 @@ def nan_where_broken(outputs, images, weights):
     Returns:
         List of tensors of the same shapes.
     """
-    # Sums of float16 would overflow.
+    # A sum in float16 would overflow.
     images = tf.cast(images, tf.float32)
     sums = tf.reduce_sum(images, range(1, len(images.shape)))
     finite = tf.math.is_finite(sums)
@@ -150,12 +151,12 @@ def nan_where_broken(outputs, images, weights):
             total = tf.cast(tf.reduce_sum(weight), tf.float32)
             finite &= tf.math.is_finite(total)
 
-    def marked(output):
-        places = tf.reshape(finite, [-1] + [1] * (len(output.shape) - 1))
+    def mark(output):
+        mask = tf.reshape(finite, [-1] + [1] * (len(output.shape) - 1))
         nan = tf.constant(float("nan"), output.dtype)
-        return tf.where(places, output, nan)
+        return tf.where(mask, output, nan)
 
-    return [marked(output) for output in outputs]
+    return [mark(output) for output in outputs]
 
 
 def _graph_of(model):
@@ -166,29 +167,29 @@ def _graph_of(model):
 
 
 def _norms_to_fold(graph):
-    """Dict from the identity of a node to the layer that it can stand for."""
+    """Dict from `id(node)` to the BatchNormalization to fold into it."""
     norms = {}
     for node in graph.nodes:
         user = graph.only_user(node.outputs[0])
         if user is not None and _folds(node, user):
             norms[id(node)] = user.op
-    # A layer that is called elsewhere too must be there.
+    # A layer that is called more than once cannot be folded.
     calls = [id(node.op) for node in graph.nodes]
     return {k: norm for k, norm in norms.items() if calls.count(id(norm)) == 1}
 
 
-def _images_apart(graph):
-    """Whether at inference no image depends on another, and no loss on any."""
+def _images_are_independent(graph):
+    """Whether images are independent in inference, and no loss is added."""
     return all(tensor.shape[0] is None for tensor in graph.inputs) and all(
-        _known(layer)
+        _is_plain_keras(layer)
         for node in graph.nodes
         if isinstance(node.op, layers.Layer)
         for layer in node.op._flatten_layers()
     )
 
 
-def _known(layer):
-    """Whether a layer is Keras' own, adds no loss, and runs no foreign code."""
+def _is_plain_keras(layer):
+    """Whether it is a Keras layer that adds no loss and runs no user code."""
     return (
         type(layer).__module__.startswith("keras.")
         and not isinstance(
@@ -199,7 +200,7 @@ def _known(layer):
 
 
 def _fuses(op, args, kwargs):
-    """Whether an operation is a BatchNormalization that can be fused."""
+    """Whether a call is a BatchNormalization that can be fused."""
     return (
         _is_plain_norm(op, rank=4)
         and len(args[0].shape) == 4
@@ -213,7 +214,7 @@ def _fuses(op, args, kwargs):
 
 
 def _folds(node, user):
-    """Whether a layer can do the work of the BatchNormalization after it."""
+    """Whether a layer can absorb the BatchNormalization after it."""
     layer, rank = node.op, len(node.outputs[0].shape)
     return (
         type(layer) in _FOLDABLE
@@ -221,14 +222,14 @@ def _folds(node, user):
         and layer.activation is keras.activations.linear
         and getattr(layer, "data_format", "channels_last") == "channels_last"
         and layer.compute_dtype == "float32"
-        # What is added to its kernel, or stands for it, would not be scaled.
+        # LoRA weights and quantized kernels would not be scaled.
         and not layer.lora_enabled
         and layer.quantization_mode is None
     )
 
 
 def _is_plain_norm(op, rank):
-    """Whether an operation is BatchNormalization of channels, in float32."""
+    """Whether an operation is BatchNormalization over channels in float32."""
     return (
         type(op) is layers.BatchNormalization
         and op.axis in (-1, rank - 1)

@@ -1,4 +1,4 @@
-"""A functional model as plain data: its operations and tensors."""
+"""Flattens a model into a list of operations and tensors."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ class Tensor:
     """A symbolic tensor of the flattened graph; compared by identity.
 
     Attributes:
-        shape: Tuple of sizes, `None` where the size is not known.
+        shape: Tuple of sizes, `None` for unknown sizes.
         dtype: Name of the element type.
     """
 
@@ -26,7 +26,7 @@ class Tensor:
 
 @dataclass(eq=False)
 class Node:
-    """One call of one operation, nested models already taken apart.
+    """One call of one operation; nested models are flattened.
 
     Attributes:
         op: The live `keras.layers.Layer` or `keras.Operation`.
@@ -34,8 +34,8 @@ class Node:
         args: Positional arguments of the call, `Tensor`s inside.
         kwargs: Keyword arguments of the call, `Tensor`s inside.
         outputs: List of the `Tensor`s that the call returns.
-        call: The `Call` in its level, the same object for each time that
-            a nested model is entered.
+        call: The `Call` in its model, the same object for all calls of a
+            nested model.
     """
 
     op: object
@@ -57,11 +57,11 @@ class Graph:
 
     Attributes:
         model: The model that was read.
-        level: The same as a tree of `ParsedModel`s, nesting kept.
+        level: The model as a tree of `ParsedModel`s, with nesting.
         nodes: List of `Node` in topological order, without input layers.
         inputs: List of `Tensor`, in the order of `model.inputs`.
         outputs: List of `Tensor`, in the order of `model.outputs`.
-        entries: List of (nested model, its input `Tensor`s), one a call.
+        entries: List of (nested model, its input `Tensor`s), one per call.
     """
 
     model: object
@@ -72,17 +72,17 @@ class Graph:
     entries: list
 
     def only_user(self, tensor):
-        """The `Node` that alone takes a tensor; `None` if it is an output."""
+        """The only `Node` that uses a tensor, or `None`; outputs have none."""
         users = [n for n in self.nodes if any(t is tensor for t in n.inputs)]
-        ends = any(t is tensor for t in self.outputs)
-        return users[0] if len(users) == 1 and not ends else None
+        is_output = any(t is tensor for t in self.outputs)
+        return users[0] if len(users) == 1 and not is_output else None
 
 
 def read_graph(model):
     """Takes a model apart into operations and tensors.
 
-    Use it to walk any functional or sequential Keras 3 model, nested models
-    and shared layers included. It reads the model's public config and
+    Use it to traverse any functional or sequential Keras 3 model, including
+    nested models and shared layers. It reads the model's public config and
     layers; the model is not changed.
 
     Args:
@@ -90,7 +90,7 @@ def read_graph(model):
 
     Returns:
         A `Graph`. A layer that is called twice has two nodes with the same
-        `op`; a nested model does not appear itself, its inner operations do.
+        `op`; a nested model is replaced by its operations.
 
     Raises:
         ValueError: If the model is subclassed or not built yet.
@@ -122,7 +122,7 @@ def tensors_in(structure):
 
 @dataclass
 class _Made:
-    """What `walk` tells of a call: where it stands, what it returns."""
+    """Where a call of `walk` is in the model, and the `Ref`s it returns."""
 
     level: ParsedModel
     call: Call
@@ -130,15 +130,15 @@ class _Made:
 
 
 def walk(level, inputs, call, prefix="", enter=None, entries=None):
-    """Runs any kind of values through a model, operation by operation.
+    """Passes values of any kind through a model, operation by operation.
 
     Args:
         level: A `ParsedModel`.
         inputs: List of values, one for each model input.
         call: Function (op, args, kwargs, path, made) -> list of outputs.
         prefix: Path of the models around this one, with a final "/".
-        enter: Optional function like `call`, asked for nested models
-            instead of going inside.
+        enter: Optional function like `call` that handles nested models
+            instead of flattening them.
         entries: Optional list that receives (nested model, its inputs).
 
     Returns:
@@ -152,22 +152,22 @@ def walk(level, inputs, call, prefix="", enter=None, entries=None):
     def fill(value):
         return values[value] if isinstance(value, Ref) else value
 
-    for one in level.calls:
-        args, kwargs = tree.map_structure(fill, (one.args, one.kwargs))
-        key = (one.op.name, one.index)
-        known = produced.get(key, ())
-        count = 1 + max((ref.index for ref in known), default=-1)
+    for node in level.calls:
+        args, kwargs = tree.map_structure(fill, (node.args, node.kwargs))
+        key = (node.op.name, node.index)
+        outputs = produced.get(key, ())
+        count = 1 + max((ref.index for ref in outputs), default=-1)
         refs = [Ref(*key, index) for index in range(count)]
-        made = _Made(level, one, refs)
-        path = prefix + one.op.name
-        if one.level is not None and enter is None:
-            # What else a model is called with are flags.
-            flat = [values[ref] for ref in refs_in((one.args, one.kwargs))]
+        made = _Made(level, node, refs)
+        path = prefix + node.op.name
+        if node.level is not None and enter is None:
+            # Other arguments of a model are flags such as `training`.
+            flat = [values[ref] for ref in refs_in((node.args, node.kwargs))]
             if entries is not None:
-                entries.append((one.op, flat))
-            outputs = walk(one.level, flat, call, path + "/", None, entries)
+                entries.append((node.op, flat))
+            outputs = walk(node.level, flat, call, path + "/", None, entries)
         else:
-            ask = call if one.level is None else enter
-            outputs = ask(one.op, args, kwargs, path, made)
+            function = call if node.level is None else enter
+            outputs = function(node.op, args, kwargs, path, made)
         values.update(zip(refs, outputs))
     return [values[ref] for ref in tree.flatten(level.outputs)]

@@ -1,4 +1,4 @@
-"""A classifier's end: its softmax taken off, so that it gives logits."""
+"""Makes a classifier output logits by removing its final softmax."""
 
 import keras
 import numpy as np
@@ -8,11 +8,11 @@ from tfdcu.graph.parse import is_model
 from tfdcu.graph.parse import parse_model
 from tfdcu.graph.parse import structure
 
-# `tf.nn.softmax` calls itself the last of them.
+# The last one is the name of `tf.nn.softmax`.
 _ENDS = ("softmax", "sigmoid", "softmax_v2")
 
-# Operations by name: Keras would count its own through, and the same model
-# would be another each time.
+# Operations with fixed names: Keras would number its own, and the config of the
+# same model would differ each time.
 _LOG = (
     ("tfdcu_at_least", lambda x: ops.maximum(x, 1e-7)),
     ("tfdcu_logits", ops.log),
@@ -27,26 +27,25 @@ _SHARE_OF_BOTH = (
 
 
 def as_logits(model):
-    """Returns the classifier with logits, the scores before softmax, as output.
+    """Returns the classifier with logits (scores before softmax) as output.
 
-    Use it before pruning and transfer, which speak of logits. A `softmax` or
-    `sigmoid` at the end is taken off without retraining, whether it is a
-    layer, an operation or the activation of the last layer, and also at the
-    end of a nested last model. Where probabilities come out of something
-    that cannot be taken off, such as an average of two classifiers, the
-    output is log(max(p, 1e-7)), which is a valid logit: softmax of it is p.
-    A classifier of two classes with one output z, whose sigmoid is the
-    probability of the second, gives (-z/2, z/2): softmax of them is the same.
-    The result shares all other layers, and all weights, with the argument,
-    which is not changed: whoever trains the one trains the other.
+    Use it before pruning and distillation, which need logits. A final
+    `softmax` or `sigmoid` is removed without retraining, whether it is a
+    layer, an operation or the activation of the last layer, also inside a
+    nested last model. Probabilities from something else, such as an average
+    of two classifiers, become log(max(p, 1e-7)), whose softmax is p. A
+    classifier of two classes with one output z, whose sigmoid is the
+    probability of the second class, outputs (-z/2, z/2), whose softmax is the
+    same. The result shares all weights with the argument, which is not
+    changed: training one trains the other.
 
     Args:
         model: A functional or sequential `keras.Model` with one input and one
             output of shape (batch, classes).
 
     Returns:
-        A functional `keras.Model` of one tensor to one tensor; the argument
-        itself if it is that and gives logits.
+        A functional `keras.Model` with one input and one output tensor; the
+        argument itself if it already is one with logits.
 
     Raises:
         ValueError: If the model is subclassed, not built, has several
@@ -60,38 +59,38 @@ def as_logits(model):
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         raise ValueError(
             "The model cannot be used as a classifier. "
-            "Expected one input (images) and one output (class scores). "
+            "Expected: one input (images) and one output (logits). "
             f"Received: {len(model.inputs)} inputs and {len(model.outputs)} "
             f"outputs in model {model.name!r}."
         )
     if len(model.outputs[0].shape) != 2:
         raise ValueError(
             "The model cannot be used as a classifier. "
-            "Expected an output of shape (batch, classes). "
+            "Expected: an output of shape (batch, classes). "
             f"Received: shape {tuple(model.outputs[0].shape)} "
             f"in model {model.name!r}."
         )
     if not _is_plain(model):
         model = keras.Model(model.inputs[0], model.outputs[0], name=model.name)
     logits = _before_end(model)
-    two = logits.shape[1] == 1
+    is_binary = logits.shape[1] == 1
     if logits is model.outputs[0] and _gives_probabilities(model):
-        logits = _through(logits, (*_SHARE_OF_BOTH, *_LOG) if two else _LOG)
-    elif two:
-        logits = _through(logits, _LOGIT_OF_BOTH)
+        logits = _apply(logits, (*_SHARE_OF_BOTH, *_LOG) if is_binary else _LOG)
+    elif is_binary:
+        logits = _apply(logits, _LOGIT_OF_BOTH)
     elif logits is model.outputs[0]:
         return model
     return keras.Model(model.inputs[0], logits, name=model.name)
 
 
 def _is_plain(model):
-    """Whether it takes and gives a tensor, not a list or a dict of one."""
+    """Whether input and output are tensors, not lists or dicts of one."""
     sides = structure(model, "input"), structure(model, "output")
     return all(isinstance(side, keras.KerasTensor) for side in sides)
 
 
-def _through(tensor, steps):
-    """What comes out of operations, each called by its own name."""
+def _apply(tensor, steps):
+    """Applies operations to a tensor, each with its fixed name."""
     for name, function in steps:
         tensor = function(tensor)
         tensor._keras_history.operation.name = name
@@ -99,7 +98,7 @@ def _through(tensor, steps):
 
 
 def _before_end(model):
-    """The model's output tensor as it is before softmax or sigmoid."""
+    """The model's output tensor before softmax or sigmoid."""
     output = model.outputs[0]
     history = output._keras_history
     op, node = history.operation, history.operation._inbound_nodes
@@ -121,7 +120,7 @@ def _before_end(model):
         config.pop("build_config", None)
         layer = type(op).from_config(config)
         output = layer(*arguments.args, **arguments.kwargs)
-        # Those that a layer of the user's own does not keep as attributes.
+        # For weights that a custom layer does not keep as attributes.
         layer.set_weights(op.get_weights())
         _share_weights(layer, op)
         return output
@@ -129,20 +128,20 @@ def _before_end(model):
 
 
 def _share_weights(layer, other):
-    """Puts the variables of a layer of the same kind in a layer's own place."""
+    """Replaces a layer's variables by those of a layer of the same class."""
     layer._tracker.unlock()
     for name, own in list(vars(layer).items()):
         if isinstance(own, keras.Variable):
             shared = getattr(other, name)
             now = shared.trainable
-            # Keras files a variable by what it is when it is tracked, and
-            # thaws those that are filed as trainable.
+            # Keras tracks a variable as trainable or not when it is set, and
+            # makes those tracked as trainable trainable.
             shared.trainable = any(own is v for v in layer._trainable_variables)
             layer._untrack_variable(own)
             setattr(layer, name, shared)
             shared.trainable = now
     layer._tracker.lock()
-    inner = [one._flatten_layers(False, False) for one in (layer, other)]
+    inner = [item._flatten_layers(False, False) for item in (layer, other)]
     for pair in zip(*inner, strict=True):
         _share_weights(*pair)
 
@@ -150,7 +149,7 @@ def _share_weights(layer, other):
 def _gives_probabilities(model):
     """Whether outputs on random images are all positive and sum to one.
 
-    A single one is the second class's, and lies between 0 and 1.
+    A single output is the second class's probability, between 0 and 1.
     """
     op = model.outputs[0]._keras_history.operation
     if getattr(op, "activation", None) is keras.activations.linear:

@@ -1,4 +1,4 @@
-"""Products of sizes that count multiply-accumulates."""
+"""`MacTerm`: multiply-accumulates as a product of axis sizes."""
 
 from dataclasses import dataclass
 from math import prod
@@ -10,11 +10,11 @@ from tfdcu.graph.graph import Tensor
 
 @dataclass(frozen=True)
 class MacTerm:
-    """A product that counts multiply-accumulates.
+    """Multiply-accumulates as a product of axis sizes.
 
     Attributes:
-        times: How often the product below is done for one image.
-        sides: Pairs (weight, `Tensor` or constant, axis) whose sizes are
+        times: Constant factor, for one image.
+        sides: Pairs (weight, `Tensor` or constant; axis) whose sizes are
             multiplied.
     """
 
@@ -22,35 +22,35 @@ class MacTerm:
     sides: tuple
 
     def count(self):
-        """The number of multiply-accumulates, `None` sizes read as one."""
+        """Number of multiply-accumulates; `None` sizes count as one."""
         sizes = (holder.shape[axis] or 1 for holder, axis in self.sides)
         return self.times * prod(sizes)
 
 
 def num_elements(shape):
-    """Product of sizes, unknown ones read as one."""
+    """Product of sizes; `None` counts as one."""
     return prod(size or 1 for size in shape or ())
 
 
 def positions(tensor, data_format):
-    """How many places an image or a sequence has, its channels left out."""
+    """Number of positions of an image or a sequence, without channels."""
     shape = tensor.shape or (None, None)
     first = data_format == "channels_first"
     return num_elements(shape[2:] if first else shape[1:-1])
 
 
 def all_of(weight, times):
-    """A weight of which every element is used `times` times."""
+    """The `MacTerm` of a weight whose elements are each used `times` times."""
     sides = tuple((weight, axis) for axis in range(len(weight.shape)))
     return MacTerm(times, sides)
 
 
 def einsum_terms(equation, operands):
-    """Multiply-accumulates of a product written as an einsum equation.
+    """Multiply-accumulates of an einsum equation.
 
     Args:
-        equation: Like "abc,cd->abd"; "..." stands for one letter an axis.
-        operands: A weight, `Tensor` or constant for each of its operands.
+        equation: Like "abc,cd->abd"; "..." stands for one letter per axis.
+        operands: List of weights, `Tensor`s or constants, one per operand.
 
     Returns:
         A list of one `MacTerm`.
@@ -58,7 +58,7 @@ def einsum_terms(equation, operands):
     sides, seen = [], set()
     letters = equation.replace(" ", "").split("->")[0].split(",")
     pairs = list(zip(letters, operands))
-    # Axes of weights first: theirs are the sizes that pruning changes.
+    # Axes of weights first: pruning changes their sizes.
     pairs.sort(key=lambda pair: isinstance(pair[1], Tensor))
     for letters, operand in pairs:
         shape = operand.shape
@@ -83,7 +83,7 @@ def matmul(node):
     """The terms of `keras.ops.matmul` and `dot`, constants included."""
     first, second = node.args[:2]
     if not np.shape(first) or not np.shape(second):
-        # A number scales, and does not sum.
+        # Multiplying by a scalar is not counted.
         return []
     if isinstance(first, Tensor):
         return _sums(node, [(first, len(first.shape) - 1)])
@@ -99,7 +99,7 @@ def tensordot(node):
 
 
 def convolution(node):
-    """The terms of `keras.ops.conv` and its kind, constants included."""
+    """The terms of `keras.ops.conv` and its variants, constants included."""
     images, *kernels = node.args
     transposed = type(node.op).__name__ == "ConvTranspose"
     places = images if transposed else node.outputs[0]
@@ -115,9 +115,9 @@ def attention(node):
 
 
 def _sums(node, sides):
-    """A sum over the product of these sides, for each output."""
-    made = node.outputs[0]
-    outputs = [(made, axis) for axis in range(len(made.shape))]
+    """The term of a sum over these axes, for each output element."""
+    output = node.outputs[0]
+    outputs = [(output, axis) for axis in range(len(output.shape))]
     return [MacTerm(1, tuple(outputs + sides))]
 
 
@@ -127,8 +127,8 @@ def dot(node):
     axes = node.op.axes
     axes = (axes, axes) if isinstance(axes, int) else axes
     rank = len(first.shape)
-    kept = [a for a in range(1, rank)]
+    free = [a for a in range(1, rank)]
     other = axes[1] % len(second.shape)
-    rest = [a for a in range(1, len(second.shape)) if a != other]
-    sides = [(first, axis) for axis in kept] + [(second, a) for a in rest]
+    other_free = [a for a in range(1, len(second.shape)) if a != other]
+    sides = [(first, axis) for axis in free] + [(second, a) for a in other_free]
     return [MacTerm(1, tuple(sides))]

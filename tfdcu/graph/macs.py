@@ -1,4 +1,4 @@
-"""Multiply-accumulates of a model, layer by layer, for one image."""
+"""Counts multiply-accumulates of a model, layer by layer."""
 
 from dataclasses import replace
 
@@ -23,15 +23,15 @@ from tfdcu.graph.parse import is_model
 def layer_macs(model):
     """Counts multiply-accumulates by layer, for one image.
 
-    Convolutions (plain, grouped, depthwise, separable, transposed), dense and
-    einsum layers, attention, recurrent layers, what wrappers hold, and matrix
-    products, convolutions and attention of `keras.ops` are counted, by the
-    shapes of the graph; biases, normalizations, activations and pooling are
-    not, as is usual. A layer that is called twice counts twice.
+    Counted are convolutions (plain, grouped, depthwise, separable,
+    transposed), dense and einsum layers, attention, recurrent layers, layers
+    inside wrappers, and matrix products, convolutions and attention of
+    `keras.ops`. Biases, normalizations, activations and pooling are not, as
+    in published tables. A layer that is called twice counts twice.
 
     Args:
-        model: A functional or sequential `keras.Model`. Sizes that are not
-            known (`None`) count as one.
+        model: A functional or sequential `keras.Model`. Unknown sizes
+            (`None`) count as one.
 
     Returns:
         Dict from layer path ("outer/inner" for nested ones) to int.
@@ -61,20 +61,20 @@ def node_macs(node):
 
 
 def terms(node):
-    """The products that one call does.
+    """The multiply-accumulate terms of one call.
 
     Args:
         node: A `Node` of `read_graph`.
 
     Returns:
-        List of `MacTerm`; empty for what costs no multiply-accumulates.
+        List of `MacTerm`; empty if there are none to count.
     """
     for kind in type(node.op).__mro__:
         if kind in _TERMS:
             return _TERMS[kind](node)
     kind = type(node.op)
-    known = _OPS if kind.__module__.startswith("keras.src.ops.") else {}
-    return known.get(kind.__name__, _none)(node)
+    functions = _OPS if kind.__module__.startswith("keras.src.ops.") else {}
+    return functions.get(kind.__name__, _none)(node)
 
 
 def _none(node):
@@ -82,7 +82,7 @@ def _none(node):
 
 
 def _kernel(layer):
-    """The stored kernel; LoRA or quantized layers expose another shape."""
+    """The stored kernel; that of LoRA or quantized layers has another shape."""
     stored = getattr(layer, "_kernel", None)
     return layer.kernel if stored is None else stored
 
@@ -110,7 +110,7 @@ def _separable(node):
 
 def _dense(node):
     tensor = node.inputs[0]
-    # Axes before the last may carry channels of another layer.
+    # Axes before the last may be channels of another layer.
     places = tuple((tensor, axis) for axis in range(1, len(tensor.shape) - 1))
     return [MacTerm(1, places + all_of(_kernel(node.op), 1).sides)]
 
@@ -121,17 +121,17 @@ def _einsum_dense(node):
 
 
 def _projected_attention(node):
-    """Projections, and the scores of whole heads, grouped or not."""
+    """Projections and attention scores, with or without grouped queries."""
     op = node.op
-    given = dict(zip(("query", "value"), node.args)) | node.kwargs
-    query, value = given["query"].shape, given["value"].shape
+    tensors = dict(zip(("query", "value"), node.args)) | node.kwargs
+    query, value = tensors["query"].shape, tensors["value"].shape
     queries, keys = num_elements(query[1:-1]), num_elements(value[1:-1])
     axes = getattr(op, "attention_axes", (1,))
     pairs = queries * num_elements([value[axis] for axis in axes])
     query, output = _kernel(op._query_dense), _kernel(op._output_dense)
     gate = [op._gate_dense] if hasattr(op, "_gate_dense") else []
     return [
-        *(all_of(_kernel(one), queries) for one in gate),
+        *(all_of(_kernel(dense), queries) for dense in gate),
         all_of(query, queries),
         all_of(_kernel(op._key_dense), keys),
         all_of(_kernel(op._value_dense), keys),
@@ -151,14 +151,14 @@ def _attention(node):
 
 
 def _recurrent(node):
-    """Matrices once a step; the two biases of a GRU are one, but no kernel."""
+    """Matrices once per step; a GRU's bias is a matrix too, but no kernel."""
     times = node.inputs[0].shape[1] or 1
     weights = [w for w in node.op.weights if w.name != "bias"]
     return [all_of(w, times) for w in weights if len(w.shape) == 2]
 
 
 def _recurrent_convolution(node):
-    """Both kernels at each place of the state, once a step."""
+    """Both kernels at each position of the state, once per step."""
     cell, (batch, steps, *step) = node.op.cell, node.inputs[0].shape
     state = Tensor(cell.compute_output_shape((batch, *step))[0])
     times = (steps or 1) * positions(state, cell.data_format)
@@ -176,14 +176,14 @@ def _wrapped(node):
 
 
 def _within(node, layer):
-    """The terms of a layer, or a whole model, that another one calls."""
+    """The terms of a layer or model inside another layer."""
     if is_model(layer):
         return [t for inner in read_graph(layer).nodes for t in terms(inner)]
     return terms(replace(node, op=layer))
 
 
 def _time_distributed(node):
-    """The terms of one step, whose tensors lack the second axis."""
+    """The terms of one step times the steps; steps lack the second axis."""
     tensors = [node.inputs[0], *node.outputs]
     parts = [Tensor((t.shape[0], *t.shape[2:])) for t in tensors]
     of = {id(part): tensor for part, tensor in zip(parts, tensors)}

@@ -1,9 +1,9 @@
-"""A batch cut into parts, which the processor's cores work on side by side.
+"""Splits a batch into parts that the CPU cores run in parallel.
 
-Small convolutions gain little from a second thread: two halves of a batch,
-with half of the cores each, are done sooner than the whole with all of them
-(`benchmarks/speed`, row 9). How many threads an operation has is fixed when
-TensorFlow starts, for the whole process, so it is the program that chooses.
+Small convolutions gain little from more threads: two half batches, each on
+half of the cores, are faster than one batch on all cores (`benchmarks/speed`,
+row 9). The number of threads per operation is fixed for the whole process
+when TensorFlow starts, so programs set it.
 """
 
 import contextlib
@@ -13,22 +13,22 @@ import tensorflow as tf
 
 
 def in_parts(function, images):
-    """`function(images)`, part by part at the same time where that is faster.
+    """`function(images)`, computed in parallel parts where that is faster.
 
     Args:
-        function: A function from images (batch, ...) to a list of tensors
-            (batch, ...), where no image depends on another.
+        function: Function from images (batch, ...) to a list of tensors
+            (batch, ...) in which no image depends on another.
         images: Tensor of any batch size.
 
     Returns:
-        What the function gives for all images, up to rounding.
+        The list of tensors for all images, up to rounding.
     """
     num = num_parts()
-    # Run eagerly, parts would wait for one another.
+    # In eager mode the parts would run one after the other.
     if num == 1 or not tf.inside_function():
         return function(images)
     size = tf.shape(images)[0]
-    # No part may be empty: oneDNN's kernels lose the shape of nothing.
+    # No part may be empty: oneDNN loses the shape of an empty batch.
     missing = tf.maximum(num - size, 0)
     images = tf.pad(images, [[0, missing]] + [[0, 0]] * (images.ndim - 1))
     ends = [(size + missing) * part // num for part in range(num + 1)]
@@ -38,12 +38,12 @@ def in_parts(function, images):
 
 
 def halve_threads():
-    """Gives each operation half of the cores, so that two parts are at work.
+    """Gives each operation half of the cores, so that two parts can run.
 
-    For programs that are about to train with frozen BatchNormalization, best
-    in small batches; a pass that normalizes a batch as a whole is not cut, and
-    is slower for it. Does nothing once TensorFlow has started, or where the
-    threads were chosen.
+    Use it in programs that train with frozen BatchNormalization, best in
+    small batches. A pass that normalizes over the batch is not split, and
+    becomes slower. Does nothing if TensorFlow has started or the number of
+    threads is already set.
     """
     if not chosen_threads():
         with contextlib.suppress(RuntimeError):
@@ -52,7 +52,7 @@ def halve_threads():
 
 
 def num_parts():
-    """How many operations the cores can work on at once, at least 1."""
+    """Number of parts that can run in parallel, at least 1."""
     threads = chosen_threads()
     if not threads or tf.config.get_visible_devices("GPU"):
         return 1
@@ -60,13 +60,13 @@ def num_parts():
 
 
 def chosen_threads():
-    """Threads of an operation, 0 where nobody chose them."""
+    """Threads per operation, 0 if not set."""
     threads = tf.config.threading.get_intra_op_parallelism_threads()
     return threads or int(os.environ.get("TF_NUM_INTRAOP_THREADS", 0))
 
 
 def num_cores():
-    """Cores that this process may run on."""
+    """Number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

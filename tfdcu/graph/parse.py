@@ -1,4 +1,4 @@
-"""One model's config as calls in order, those of nested models inside."""
+"""Parses a model's config into calls in topological order."""
 
 from dataclasses import dataclass
 from dataclasses import field
@@ -9,7 +9,7 @@ from keras import tree
 
 @dataclass(frozen=True)
 class Ref:
-    """Where an argument comes from: output `index` of call `call`."""
+    """Source of an argument: output `index` of call `call` of layer `name`."""
 
     name: str
     call: int
@@ -18,7 +18,7 @@ class Ref:
 
 @dataclass(eq=False)
 class Call:
-    """One call of one operation inside one level of the model."""
+    """One call of one operation in a model; `level` if that is a model."""
 
     op: object
     args: tuple
@@ -32,12 +32,12 @@ class ParsedModel:
     """A functional or sequential model, its calls in topological order.
 
     Attributes:
-        model: The live model of this level.
-        calls: List of `Call`; those of nested models hold their `level`.
+        model: The model.
+        calls: List of `Call`; those of nested models have a `level`.
         inputs: Structure of `Ref`s of the model's inputs.
-        input_layers: List of the live input layers, in the same order.
+        input_layers: List of the input layers, in the same order.
         outputs: Structure of `Ref`s of the model's outputs.
-        shapes: Dict from `Ref` to (shape, dtype), where known.
+        shapes: Dict from `Ref` to (shape, dtype), if known.
     """
 
     model: object
@@ -51,33 +51,33 @@ class ParsedModel:
 def is_model(op):
     """Whether the operation is a model that can be taken apart.
 
-    A functional model whose class has a `call` of its own is not: what it
-    computes is in that code, not in its graph.
+    A functional model whose class overrides `call` is not: its graph does not
+    show what it computes.
     """
-    known = isinstance(op, keras.Model) and hasattr(op, "operations")
-    known = known or (isinstance(op, keras.Sequential) and op.built)
-    return known and type(op).call.__module__.startswith("keras.")
+    functional = isinstance(op, keras.Model) and hasattr(op, "operations")
+    functional = functional or (isinstance(op, keras.Sequential) and op.built)
+    return functional and type(op).call.__module__.startswith("keras.")
 
 
 def parse_model(model):
-    """Reads one model's config into a `ParsedModel`, nested ones below it."""
+    """Parses a model's config into a `ParsedModel`, nested models included."""
     if not isinstance(model, keras.Model) or not is_model(model):
         raise ValueError(
             "The model cannot be taken apart into layers. "
-            "Expected a built functional or sequential `keras.Model`: a "
-            "subclassed one hides its layers inside Python code, and a "
-            "`Sequential` without an `Input` is not built yet. "
+            "Expected: a built functional or sequential `keras.Model`; a "
+            "subclassed model hides its layers in Python code, and a "
+            "`Sequential` model without an `Input` is not built yet. "
             f"Received: {model!r} of type {type(model).__name__}."
         )
-    # A plain functional model over the same tensors: subclasses and
-    # `Sequential` write configs of another form, or none.
+    # A plain functional model over the same tensors: configs of subclasses and
+    # `Sequential` have another form, or are missing.
     plain = keras.Model(structure(model, "input"), structure(model, "output"))
     try:
         config = plain.get_config()
     except NotImplementedError as error:
         raise ValueError(
-            "The model cannot be taken apart: a layer cannot be written down. "
-            "Expected a `get_config` for every custom layer. "
+            "The model cannot be taken apart: a layer cannot be serialized. "
+            "Expected: a `get_config` method on every custom layer. "
             f"Received: model {model.name!r}: {error}"
         ) from error
     ops = {op.name: op for op in plain.operations}
@@ -102,14 +102,14 @@ def parse_model(model):
 
 
 def structure(model, side):
-    """The model's inputs or outputs as its user passes or receives them."""
+    """The model's "input" or "output" in the structure its user sees."""
     if isinstance(model, keras.Sequential):
         return getattr(model, f"{side}s")[0]
     return getattr(model, side)
 
 
 def _read(value, level):
-    """Turns a serialized argument into live values and `Ref`s."""
+    """Deserializes an argument into values and `Ref`s."""
     if isinstance(value, dict):
         if value.get("class_name") == "__keras_tensor__":
             config = value["config"]
@@ -131,7 +131,7 @@ def _layer_refs(value, ops):
     if isinstance(value, (list, tuple)):
         if len(value) == 3 and isinstance(value[0], str):
             name, call, index = value
-            # Keras counts calls of nested functional models from one here.
+            # Here Keras counts calls of nested functional models from 1.
             functional = hasattr(ops[name], "operations")
             return Ref(name, call - functional, index)
         return type(value)(_layer_refs(item, ops) for item in value)

@@ -1,4 +1,4 @@
-"""Parameters, non-zeros and multiply-accumulates of a model."""
+"""Counts parameters, non-zero parameters and macs of a model."""
 
 import numpy as np
 
@@ -7,19 +7,18 @@ from tfdcu.graph.macs import layer_macs
 
 
 def profile(model):
-    """Counts a model's parameters, its non-zero ones and its macs.
+    """Counts a model's parameters, its non-zero parameters and its macs.
 
-    Use it to compare models: multiply-accumulates are those of convolutions,
-    dense and einsum layers and attention for one image, by the shapes of the
-    graph, as published tables count them (`tfdcu/graph/macs.py`).
+    Use it to compare models. Multiply-accumulates are those of convolutions,
+    dense and einsum layers and attention for one image, as in published
+    tables (`tfdcu/graph/macs.py`).
 
     Args:
         model: A built functional or sequential `keras.Model`.
 
     Returns:
-        Dict with the ints `params`, `nonzero_params` and `macs`. A weight
-        that is shared counts once as parameters and as often as it is used
-        in `macs`.
+        Dict with the ints `params`, `nonzero_params` and `macs`. A shared
+        weight counts once in `params`, and once per use in `macs`.
 
     Raises:
         ValueError: If the model cannot be taken apart.
@@ -35,7 +34,7 @@ def profile(model):
 
 
 def profile_layers(model):
-    """The same, layer by layer.
+    """Counts parameters, non-zero parameters and macs by layer.
 
     Args:
         model: As in `profile`.
@@ -44,8 +43,8 @@ def profile_layers(model):
         List of dicts with `name` (the path, "outer/inner" for nested
         layers), `type`, `output` (shape as a list, batch first), `params`,
         `nonzero_params` and `macs`, in the order of the model. A shared
-        weight is in the first layer that has it. Layers without parameters
-        and macs are left out.
+        weight counts in the first layer that uses it. Layers without
+        parameters and macs are left out.
 
     Raises:
         ValueError: If the model cannot be taken apart.

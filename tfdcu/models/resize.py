@@ -9,21 +9,33 @@ from tfdcu.graph.parse import is_model
 
 
 def at_size(model, image_shape):
-    """Gives a model a fixed input size.
+    """A model for images of one size.
 
-    Macs and LiteRT files need a fixed size.
+    Macs, LiteRT files and pruned channels are those of one size.
 
     Args:
         model: A functional `keras.Model` with one image input.
-        image_shape: (height, width, channels), used if the model's input
-            shape has a `None`.
+        image_shape: (height, width, channels) of the images.
 
     Returns:
-        The model itself if its input size is fixed, else a copy.
+        The model itself if it has that size, else a copy that has it, with
+        the same weights.
+
+    Raises:
+        ValueError: If its weights only fit its own size.
     """
-    if None not in model.inputs[0].shape[1:]:
+    own = tuple(model.inputs[0].shape[1:])
+    if own == tuple(image_shape):
         return model
-    return copy_of(model, image_shape)
+    try:
+        return copy_of(model, image_shape)
+    except (ValueError, TypeError) as error:
+        raise ValueError(
+            "The model cannot be built at another image size. Expected: "
+            f"images of its own size, {own}, or a model without layers whose "
+            "weights depend on it, such as Dense after Flatten. Received: "
+            f"{tuple(image_shape)} ({error})"
+        ) from error
 
 
 def copy_of(model, image_shape=None):

@@ -1,1 +1,1 @@
-"""What the teacher says of the pool of unlabeled images."""
+"""The unlabeled pool: diagnosis, selection and stored teacher targets."""

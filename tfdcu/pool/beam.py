@@ -1,4 +1,4 @@
-"""Teacher targets on Apache Beam: for pools that outgrow one machine."""
+"""Teacher targets computed on Apache Beam, for very large pools."""
 
 import inspect
 import os
@@ -21,8 +21,8 @@ except ModuleNotFoundError as error:
         f"`pip install 'tfdcu[beam]'` brings. Received: {error}"
     ) from error
 
-# What `open_source` is told of the images.
-_OF_IMAGES = ("image_shape", "value_range", "data_dir", "seed")
+# Keyword arguments that are passed to `open_source`.
+_SOURCE_OPTIONS = ("image_shape", "value_range", "data_dir", "seed")
 
 
 def teacher_targets(
@@ -35,51 +35,47 @@ def teacher_targets(
     num_shares=None,
     **options,
 ):
-    """Store a teacher's logits by an Apache Beam pipeline.
+    """Store a teacher's logits with an Apache Beam pipeline.
 
-    The same call and the same folder as by `tfdcu.teacher_targets`, from as
-    many workers as the runner has: Beam's DirectRunner on this machine, or
-    Dataflow, Flink, Spark. On machines of one kind the files are the same bit
-    for bit where `batch_size` divides `shard_size`; else up to rounding, for
-    a network rounds by an image's place in its batch. Called again with the
-    same arguments it goes on: finished shards are compared with the images
-    and not computed again, whichever of the two doors made them. A folder of
-    something else is refused before the pipeline starts. A worker process
-    opens teacher and images once and then computes one share at a time,
-    however many threads it has, for TensorFlow uses all its cores as it is.
+    Writes the same folder as `tfdcu.teacher_targets`, but with all workers of
+    a runner: Beam's local DirectRunner, Dataflow, Flink or Spark. On identical
+    hardware the files are bit-identical if `batch_size` divides `shard_size`,
+    otherwise equal up to rounding. Called again with the same arguments, it
+    resumes: finished shards, of either function, are verified against the
+    images and not recomputed. A folder with other targets is an error before
+    the pipeline starts. Each worker process opens teacher and images once and
+    computes one share at a time, as TensorFlow already uses all cores.
 
-    Workers must have tfdcu installed, and see the same files at the same
-    paths as this program: the teacher's, the images' and `path`, on a disk
-    that all of them mount. Addresses of object stores (`gs://...`) are not
-    paths: mount the bucket.
+    Workers must have tfdcu installed and see the teacher, the images and
+    `path` at the same paths as this program, on a shared disk. Object store
+    URLs (`gs://...`) are not supported: mount the bucket.
 
     Args:
-        teacher: As in `tfdcu.teacher_targets`, but what travels to workers:
-            the path of a teacher, or a function that can be pickled. Save a
-            live `keras.Model` and give its path.
-        images: A source string, such as `"folder:/mnt/pool"`; live images do
-            not travel.
+        teacher: As in `tfdcu.teacher_targets`, but it must be picklable: the
+            path of a teacher, or a function. Save a `keras.Model` and pass
+            its path.
+        images: A source string, such as `"folder:/mnt/pool"`.
         path: Folder of the targets.
-        runner: Name of a Beam runner, or a runner. Defaults to `None`, what
-            `pipeline_options` say, or else the DirectRunner.
+        runner: A Beam runner or its name. Defaults to `None`: as set in
+            `pipeline_options`, or the DirectRunner.
         pipeline_options: Beam's `PipelineOptions`. Defaults to `None`.
-        num_shares: How many pieces the work is cut into. Each reads its own
-            images only; but a `tfds:` set too large for memory is read
-            through, undecoded, by each: there, some four for each worker are
-            enough. Defaults to `None`, a shard each.
-        **options: The other keywords of `tfdcu.teacher_targets`, but `shard`;
-            `partners` must be a source string too.
+        num_shares: Int, number of work items. Each reads only its own images,
+            except for a `tfds:` dataset too large for memory, which each
+            reads completely without decoding; use about four per worker then.
+            Defaults to `None`: one per shard.
+        **options: The other keyword arguments of `tfdcu.teacher_targets`
+            except `shard`; `partners` must be a source string.
 
     Returns:
-        `tfdcu.data.Targets` on the folder; not finished if the runner does
-        not wait for its pipeline.
+        `tfdcu.data.Targets` of the folder; incomplete if the runner does not
+        wait for the pipeline.
 
     Raises:
-        ModuleNotFoundError: On import, if there is no Apache Beam.
-        ValueError: As in `tfdcu.teacher_targets`, or if something does not
-            travel.
-        RuntimeError: Beam's, if a function cannot be pickled, or if a share
-            failed time and again: the message holds the worker's error.
+        ModuleNotFoundError: On import, if Apache Beam is not installed.
+        ValueError: As in `tfdcu.teacher_targets`, or if an argument cannot be
+            sent to workers.
+        RuntimeError: From Beam, if a function cannot be pickled or a share
+            failed repeatedly; the message contains the worker's error.
 
     Example:
 
@@ -97,34 +93,34 @@ def teacher_targets(
         teacher, images, path, shard=None, **options
     )
     bound.apply_defaults()
-    given = bound.arguments
-    check_travels(given)
+    arguments = bound.arguments
+    check_sendable(arguments)
     check_num_shares(num_shares)
-    begun = targets.teacher_targets(**given)
-    count = min(num_shares or begun.num_shards, begun.num_shards)
-    own = {"path": begun.path, "shared": False, "renew": False}
-    share = ComputeShare(given | own, count)
+    stored = targets.teacher_targets(**arguments)
+    count = min(num_shares or stored.num_shards, stored.num_shards)
+    changes = {"path": stored.path, "shared": False, "renew": False}
+    share = ComputeShare(arguments | changes, count)
     with apache_beam.Pipeline(runner, pipeline_options) as pipeline:
         numbers = pipeline | "Shares" >> apache_beam.Create(range(count))
         numbers | "Targets" >> apache_beam.ParDo(share)
-    return begun
+    return stored
 
 
 class ComputeShare(apache_beam.DoFn):
-    """From the number of a share to that number, once its shards are there.
+    """Compute the shards of a share, given its index, and yield the index.
 
     Args:
-        given: Every keyword of `tfdcu.teacher_targets`.
-        count: How many shares there are.
+        arguments: Dict of all arguments of `tfdcu.teacher_targets`.
+        count: Number of shares.
     """
 
-    def __init__(self, given, count):
-        self.given = given
+    def __init__(self, arguments, count):
+        self.arguments = arguments
         self.count = count
         self.shared = Shared()
 
     def setup(self):
-        self.opened = self.shared.acquire(lambda: Opened(self.given))
+        self.opened = self.shared.acquire(lambda: Opened(self.arguments))
 
     def process(self, index):
         self.opened.compute((index, self.count))
@@ -132,76 +128,76 @@ class ComputeShare(apache_beam.DoFn):
 
 
 class Opened:
-    """Teacher and images of a worker process, for all of its threads.
+    """Teacher and images of a worker process, shared by its threads.
 
     Args:
-        given: Every keyword of `tfdcu.teacher_targets`.
+        arguments: Dict of all arguments of `tfdcu.teacher_targets`.
 
     Raises:
-        ValueError: If the folder of the targets is not there.
+        ValueError: If the folder of the targets does not exist.
     """
 
-    def __init__(self, given):
-        check_shared(given["path"])
+    def __init__(self, arguments):
+        check_folder(arguments["path"])
         images = open_source(
-            given["images"],
+            arguments["images"],
             labeled=False,
-            **{name: given[name] for name in _OF_IMAGES},
+            **{name: arguments[name] for name in _SOURCE_OPTIONS},
         )
-        size = min(given["batch_size"], images.num_images)
+        size = min(arguments["batch_size"], images.num_images)
         teacher = open_teacher(
-            given["teacher"], next(iter(images.batches(size)))
+            arguments["teacher"], next(iter(images.batches(size)))
         )
-        self.given = {**given, "teacher": teacher, "images": images}
+        self.arguments = {**arguments, "teacher": teacher, "images": images}
         self.lock = threading.Lock()
 
     def compute(self, shard):
-        """Computes what is missing of `shard`, (index, count)."""
+        """Compute the missing targets of `shard`, (index, count)."""
         with self.lock:
-            targets.teacher_targets(**{**self.given, "shard": shard})
+            targets.teacher_targets(**{**self.arguments, "shard": shard})
 
 
-def check_travels(given):
-    """Raise the error of the first argument that workers cannot be sent."""
-    for name, value in given.items():
-        if not _travels(value):
+def check_sendable(arguments):
+    """Raise if an argument cannot be sent to workers."""
+    for name, value in arguments.items():
+        if not _is_sendable(value):
             raise ValueError(
-                f"`{name}` does not travel to the workers of a pipeline. "
-                f"Expected: a path or a source string that means the same on "
-                f"each of them, such as '/mnt/teacher.keras' or "
-                f"'folder:/mnt/pool'; `tfdcu.teacher_targets` takes live "
-                f"objects. Received: {type(value).__name__}"
+                f"`{name}` cannot be sent to the workers of a pipeline. "
+                f"Expected: a path or a source string that is valid on each "
+                f"worker, such as '/mnt/teacher.keras' or 'folder:/mnt/pool'; "
+                f"`tfdcu.teacher_targets` accepts objects in memory. "
+                f"Received: {type(value).__name__}"
             )
-    if "://" in str(given["path"]):
+    if "://" in str(arguments["path"]):
         raise ValueError(
-            "Targets are not written to object stores. Expected: a folder "
+            "Targets cannot be written to object stores. Expected: a folder "
             "that this program and all workers mount at the same path. "
-            f"Received: path='{given['path']}'"
+            f"Received: path='{arguments['path']}'"
         )
 
 
 def check_num_shares(num_shares):
-    """Raise if the work cannot be cut into that many shares."""
+    """Validate `num_shares`."""
     if num_shares is not None and num_shares < 1:
         raise ValueError(
-            "The work cannot be cut so. Expected: num_shares of at least 1, "
-            f"or None. Received: num_shares={num_shares}"
+            "Invalid value for `num_shares`. Expected: at least 1, or None. "
+            f"Received: num_shares={num_shares}"
         )
 
 
-def check_shared(path):
-    """Raise if a worker does not see the folder that was begun."""
+def check_folder(path):
+    """Raise if a worker does not see the folder of the targets."""
     if not (Path(path) / "targets.json").exists():
         raise ValueError(
             "This worker does not see the folder of the targets. Expected: a "
-            "folder that the program that starts the pipeline and all workers "
-            f"mount at the same path. Received: '{path}'"
+            "folder that the main program and all workers mount at the same "
+            f"path. Received: '{path}'"
         )
 
 
-def _travels(value):
+def _is_sendable(value):
     if isinstance(value, (tuple, list)):
-        return all(map(_travels, value))
+        return all(map(_is_sendable, value))
     if value is None or isinstance(value, (str, os.PathLike, Number)):
         return True
     return callable(value) and not isinstance(value, keras.Model)

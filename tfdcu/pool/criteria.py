@@ -1,193 +1,160 @@
-"""Which images of a pool to learn from: an order, and how many without labels.
+"""Criteria for `select_pool`.
 
-Each method is a function of what a teacher said to (scores, num): the images
-with the highest scores are kept first, and `num` is how many are kept where
-nobody says how many.
+Each is a function `(outputs, seed) -> (scores, num)` of the teacher's outputs:
+images with the highest scores are kept, and `num` is the default number of
+images to keep.
 """
 
 import numpy as np
 import tensorflow as tf
-import threadpoolctl
 
 from tfdcu.pool.positive_unlabeled import positive_scores
 
-# With fewer labeled images, what is like them is mostly chance.
+# Minimum number of images of each kind for "nnpu".
 FEWEST_POSITIVES = 10
 
 
-def by_confidence(answers, seed):
-    """The surest first; as many as the surer of two groups has.
+def by_confidence(outputs, seed):
+    """Highest confidence first; by default the upper group (Otsu).
 
-    The score is log max p, so the first are those with the lowest loss
-    against the teacher's own choice: Chen et al. 2021, "Learning student
-    networks in the wild" (DFND, CVPR), which keeps a given number.
+    The score is the log of the largest probability: Chen et al. 2021,
+    "Learning student networks in the wild" (DFND, CVPR), which keeps a given
+    number of images.
     """
-    sure = confidences(answers)
-    return np.log(sure), surer_group(sure)
+    confidence = confidences(outputs)
+    return np.log(confidence), size_of_upper_group(confidence)
 
 
-def by_balance(answers, seed):
-    """From each class in turn its surest; no class more than the median one.
+def by_balance(outputs, seed):
+    """The most confident images of each predicted class in turn.
 
-    A class is the teacher's first choice.
+    By default no class keeps more images than the class of median size has.
     """
-    classes = answers["logits"].argmax(1)
-    return in_turns(classes, confidences(answers)), capped(classes)
+    classes = outputs["logits"].argmax(1)
+    return round_robin_scores(classes, confidences(outputs)), capped_size(
+        classes
+    )
 
 
 def check_enough(by, num_labeled, num_unlabeled):
-    """Raise if there are too few images to choose by.
+    """Raise if there are too few images for `by="nnpu"`.
 
     Args:
         by: As in `tfdcu.select_pool`.
-        num_labeled, num_unlabeled: Ints, images of both kinds.
+        num_labeled, num_unlabeled: Ints, numbers of images.
     """
     if by != "nnpu":
         return
     if num_labeled < FEWEST_POSITIVES:
         raise ValueError(
-            "What is like the labeled images is learned from them. Expected: "
+            "There are too few labeled images. Expected: "
             f"at least {FEWEST_POSITIVES} labeled images for by='nnpu'. "
             f"Received: {num_labeled}"
         )
     if num_unlabeled < FEWEST_POSITIVES:
         raise ValueError(
-            "There is nothing to choose from. Expected: at least "
+            "There are too few unlabeled images. Expected: at least "
             f"{FEWEST_POSITIVES} images of the pool for by='nnpu'. Received: "
             f"{num_unlabeled}"
         )
 
 
-def by_nnpu(answers, seed):
-    """What is most like the labeled images first; their share of the pool.
+def by_nnpu(outputs, seed):
+    """Most similar to the labeled images first, by `positive_scores`.
 
-    See `positive_scores`, which works on the teacher's features.
+    By default keeps the estimated share of the pool that is like the labeled
+    images.
     """
-    positive, unlabeled = answers["labeled"]["features"], answers["features"]
+    positive, unlabeled = outputs["labeled"]["features"], outputs["features"]
     check_enough("nnpu", len(positive), len(unlabeled))
     scores, share = positive_scores(positive, unlabeled, seed=seed)
     return scores, round(share * len(scores))
-
-
-def by_diversity(answers, seed):
-    """From each of many clusters in turn; no cluster more than the median one.
-
-    K-means on the teacher's features makes a cluster for each class, or the
-    square root of the number of images where that is more; within a cluster
-    the nearest to its center come first. A cover in near-linear time, in
-    place of the greedy centers of Sener & Savarese 2018 (arXiv:1708.00489).
-    """
-    from sklearn.cluster import MiniBatchKMeans
-
-    features = answers["features"]
-    num, num_classes = answers["logits"].shape
-    clusters = MiniBatchKMeans(
-        min(num, max(num_classes, round(np.sqrt(num)))),
-        n_init=1,
-        random_state=seed,
-    )
-    # Sums over threads would not be the same each time.
-    with threadpoolctl.threadpool_limits(1):
-        members = clusters.fit_predict(features)
-        centers = clusters.cluster_centers_[members]
-    distances = np.linalg.norm(features - centers, axis=1)
-    return in_turns(members, 1 / (1 + distances)), capped(members)
-
-
-def by_random(answers, seed):
-    """Drawn from the seed; all of them. What the others must beat."""
-    num = len(answers["logits"])
-    return np.random.default_rng(seed).random(num), num
 
 
 SELECTIONS = {
     "confidence": by_confidence,
     "balance": by_balance,
     "nnpu": by_nnpu,
-    "diversity": by_diversity,
-    "random": by_random,
 }
 
 
 def resolve_selection(by):
-    """Turn the `by` of `tfdcu.select_pool` into `(answers, seed) -> (scores,
-    num)`.
+    """Resolve `by` of `tfdcu.select_pool` to a criterion.
 
     Args:
-        by: A name in `SELECTIONS`, or a function from answers to scores.
+        by: A name in `SELECTIONS`, or a function from outputs to scores.
 
     Returns:
-        A function.
+        A function `(outputs, seed) -> (scores, num)`.
 
     Raises:
-        ValueError: If the name is unknown; in the function, if scores are not
-            a finite number for each image.
+        ValueError: If the name is unknown; from the returned function, if the
+            scores are not one finite number per image.
     """
     if not callable(by) and by not in SELECTIONS:
         raise ValueError(
-            "Unknown way to choose images of a pool. Expected: one of "
-            f"{sorted(SELECTIONS)}, or a function from the teacher's answers "
+            "Invalid value for `by`. Expected: one of "
+            f"{sorted(SELECTIONS)}, or a function from the teacher's outputs "
             f"to scores. Received: by={by!r}"
         )
     if not callable(by):
         return SELECTIONS[by]
 
-    def by_function(answers, seed):
-        scores = np.asarray(by(answers), "float64")
-        num = len(answers["logits"])
+    def by_function(outputs, seed):
+        scores = np.asarray(by(outputs), "float64")
+        num = len(outputs["logits"])
         if scores.shape != (num,) or not np.isfinite(scores).all():
             raise ValueError(
-                "The scores of `by` cannot be used. Expected: a finite number "
-                f"for each image, of shape ({num},). Received: shape "
+                "Invalid scores from `by`. Expected: one finite number per "
+                f"image, of shape ({num},). Received: shape "
                 f"{scores.shape}, {int((~np.isfinite(scores)).sum())} of them "
                 "not finite"
             )
-        return scores, surer_group(scores)
+        return scores, size_of_upper_group(scores)
 
     return by_function
 
 
-def confidences(answers):
-    """Each image's largest probability at temperature 1: (num,)."""
-    logits = answers["logits"].astype("float64")
+def confidences(outputs):
+    """Each image's largest softmax probability, (num,)."""
+    logits = outputs["logits"].astype("float64")
     return np.exp(tf.nn.log_softmax(logits).numpy().max(1))
 
 
-def in_turns(groups, worth):
-    """Scores by which each group gives one image in turn, its best first.
+def round_robin_scores(groups, values):
+    """Scores that take the best image of each group, then the second best...
 
     Args:
-        groups: Int array (num,).
-        worth: Float array (num,) in (0, 1]: which of a group comes first, and
-            in each turn which of the groups.
+        groups: Int array (num,), the group of each image.
+        values: Float array (num,) in (0, 1], the order within a group and
+            within a round.
 
     Returns:
-        Float array (num,): the worth less the image's place in its group.
+        Float array (num,): the value minus the image's rank in its group.
     """
-    order = np.lexsort((-worth, groups))
+    order = np.lexsort((-values, groups))
     sizes = np.unique(groups, return_counts=True)[1]
-    places = np.empty(len(groups))
-    places[order] = np.concatenate([np.arange(size) for size in sizes])
-    return worth - places
+    ranks = np.empty(len(groups))
+    ranks[order] = np.concatenate([np.arange(size) for size in sizes])
+    return values - ranks
 
 
-def capped(groups):
-    """How many images are left if no group has more than the median one."""
+def capped_size(groups):
+    """Number of images if groups are capped at the median group size."""
     sizes = np.unique(groups, return_counts=True)[1]
     return int(np.minimum(sizes, np.median(sizes)).sum())
 
 
-def surer_group(scores):
-    """How many images the higher of two groups of scores has.
+def size_of_upper_group(scores):
+    """Size of the upper of two groups of scores, split by Otsu's method.
 
-    The two groups between whose means the variance is greatest: Otsu 1979,
-    "A threshold selection method from gray-level histograms".
+    Otsu 1979, "A threshold selection method from gray-level histograms".
 
     Args:
         scores: Float array (num,).
 
     Returns:
-        Int from 1 to num; num where all scores are equal.
+        Int from 1 to num; num if all scores are equal.
     """
     ordered = np.sort(scores)[::-1]
     if ordered[0] == ordered[-1]:

@@ -1,4 +1,4 @@
-"""What a teacher makes of a pool, and how the pool lies, before training."""
+"""Diagnosis of a pool before training."""
 
 import numpy as np
 import tensorflow as tf
@@ -17,11 +17,11 @@ from tfdcu.pool.outputs import opened
 from tfdcu.pool.outputs import output_function
 from tfdcu.pool.outputs import rounded
 
-# With fewer labeled images, their distance to the pool is mostly chance.
+# Minimum number of images on each side for the distance.
 FEWEST_LABELED = 10
-# Both are ours. A class with less than this part of its even share is scarce.
+# A class is scarce below this fraction of the uniform share 1 / classes.
 SCARCE = 0.1
-# With fewer images a class than this, chance alone makes classes scarce.
+# Minimum number of images per class for `scarce_classes`.
 PER_CLASS = 10
 
 
@@ -37,65 +37,63 @@ def diagnose(
     data_dir=None,
     seed=0,
 ):
-    """Look at a pool before training on it: is it fit for this teacher?
+    """Measure how well a pool suits a teacher, before training.
 
-    Costs one pass of the teacher over `num_images` images, and changes
-    nothing. `compress` does it for each run; `format_diagnosis` says what
-    stands out. What is measured, and from where on it counts, is ours.
+    Takes one pass of the teacher over `num_images` images and changes nothing.
+    `compress` calls it in each run; `format_diagnosis` lists what is unusual.
 
-    The distance is the proxy A-distance (Ben-David et al. 2010) on each
-    channel's mean and standard deviation at a low-level layer of the teacher:
-    what alignment works on. Junk is what `tfdcu.data.junk` counts, at the
-    size at which images are read; duplicates are those within the sample,
-    of which a pool may hold more.
+    The distance is the proxy A-distance (Ben-David et al. 2010) between the
+    channel means and standard deviations of labeled and unlabeled images at a
+    low-level layer of the teacher, the features that are aligned. Junk is as
+    in `tfdcu.data.junk`, at the size at which images are read; duplicates are
+    counted within the sample only.
 
     Args:
         teacher: A functional `keras.Model`, or the path of one.
         labeled: Anything `tfdcu.data.open_source` takes, with labels, or
             `None`.
-        unlabeled: The pool, likewise; labels are dropped.
-        num_images: At most this many images of each are drawn. Defaults to
-            2000.
-        layer: Name of the teacher's layer for the distance. Defaults to the
-            one that alignment would choose in the teacher.
+        unlabeled: The pool, anything `open_source` takes; labels are ignored.
+        num_images: Int, at least 1, maximum number of images sampled from
+            each. Defaults to 2000.
+        layer: Name of the teacher's layer for the distance. Defaults to
+            `None`: the default layer for alignment.
         image_shape: (height, width, channels) at which images are read.
-            Defaults to the teacher's own.
-        value_range: (low, high) of the pixels.
-        data_dir: Where TFDS finds prepared data sets.
-        seed: Int, draws the images. Defaults to 0.
+            Defaults to `None`: the teacher's input shape.
+        value_range: (low, high) of the pixels. Defaults to (0, 1).
+        data_dir: Directory of prepared TFDS datasets. Defaults to `None`.
+        seed: Int, for sampling the images. Defaults to 0.
 
     Returns:
-        Flat dict, ready for JSON, floats to four digits:
-        `num_images`, `num_labeled` (that were looked at), `num_classes` and
-        `classes` (names, or `None`);
+        Flat dict, JSON-serializable, floats rounded to four digits:
+        `num_images` and `num_labeled`: numbers of sampled images;
+        `num_classes` and `classes` (names or `None`);
         `confidence_mean`, `_q1`, `_median`, `_q3`: the largest softmax
-        probability at temperature 1, over the pool; `entropy_mean`, in nats;
-        the same with `labeled_` before it (`None` without labeled images);
-        `labeled_accuracy`: the teacher's, on those, in [0, 1], or `None`;
-        `shares`: by the teacher's first choice, for each class;
+        probability over the pool; `entropy_mean`, in nats; the same with the
+        prefix `labeled_` (`None` without labeled images);
+        `labeled_accuracy`: of the teacher, in [0, 1], or `None`;
+        `shares`: share of the pool in each predicted class;
         `effective_classes`: exp(entropy of the shares), from 1 to
         `num_classes`;
-        `scarce_classes`: numbers of the classes with less than a tenth of
-        their even share; `None` where fewer than `enough_images`, 10 a class,
-        were looked at;
+        `scarce_classes`: indices of the classes below a tenth of the uniform
+        share; `None` with fewer than `enough_images`, 10 per class;
         `layer` and `a_distance`, in [0, 2]: `None` with fewer than 10 images
-        on a side, or where the teacher has no such layer;
-        `pixel_mean` and `pixel_deviation`, of each channel; the same with
-        `labeled_` before it, or `None`;
+        on a side or without a suitable layer;
+        `pixel_mean` and `pixel_deviation` of each channel; the same with the
+        prefix `labeled_`, or `None`;
         `flat`, `noise`, `duplicates`: counts; `junk_share`, in [0, 1].
 
     Raises:
-        ValueError: If the teacher, the images, the layer or `num_images`
-            cannot be used, or the teacher's logits are not finite.
+        ValueError: If an argument is invalid or the teacher's logits are not
+            finite.
 
     Example:
 
-    >>> found = tfdcu.diagnose("teacher.keras", "digits", "printed")
-    >>> print(*tfdcu.format_diagnosis(found), sep="\\n")
+    >>> diagnosis = tfdcu.diagnose("teacher.keras", "digits", "printed")
+    >>> print(*tfdcu.format_diagnosis(diagnosis), sep="\\n")
     """
     if num_images < 1:
         raise ValueError(
-            "A pool is judged by its images. Expected: num_images >= 1. "
+            "Invalid value for `num_images`. Expected: num_images >= 1. "
             f"Received: num_images={num_images}"
         )
     teacher = as_logits(load(teacher))
@@ -104,7 +102,7 @@ def diagnose(
     if layer is not None:
         output = teacher.get_layer(layer).output
         taps["statistics"] = output, channel_statistics
-    tap = output_function(teacher, **taps)
+    outputs_of = output_function(teacher, **taps)
     options = {
         "image_shape": image_shape,
         "value_range": value_range,
@@ -112,37 +110,48 @@ def diagnose(
         "seed": seed,
     }
 
-    def seen(images, labeled):
+    def sampled_outputs(images, labeled):
         source = opened(images, teacher, labeled=labeled, **options)
         source = sample_of(source, num_images, seed=seed)
-        return source, collect_outputs(tap, source)
+        return source, collect_outputs(outputs_of, source)
 
-    _, pool = seen(unlabeled, False)
-    source, few = (None, None) if labeled is None else seen(labeled, True)
-    sure = confidence(pool["logits"])
-    beside = confidence(few["logits"]) if few else {}
+    _, pool = sampled_outputs(unlabeled, False)
+    source, labeled_outputs = None, None
+    if labeled is not None:
+        source, labeled_outputs = sampled_outputs(labeled, True)
+    pool_confidence = confidence(pool["logits"])
+    labeled_confidence = (
+        confidence(labeled_outputs["logits"]) if labeled_outputs else {}
+    )
     num_classes = teacher.output_shape[-1]
     names = source and source.classes
-    found = {
+    results = {
         "num_images": len(pool["logits"]),
-        "num_labeled": len(few["logits"]) if few else 0,
+        "num_labeled": len(labeled_outputs["logits"]) if labeled_outputs else 0,
         "num_classes": num_classes,
         "classes": list(names) if len(names or ()) == num_classes else None,
-        **sure,
-        **{f"labeled_{name}": beside.get(name) for name in sure},
-        "labeled_accuracy": few and right(few["logits"], few["labels"]),
+        **pool_confidence,
+        **{
+            f"labeled_{name}": labeled_confidence.get(name)
+            for name in pool_confidence
+        },
+        "labeled_accuracy": labeled_outputs
+        and accuracy(labeled_outputs["logits"], labeled_outputs["labels"]),
         **coverage(pool["logits"]),
         "layer": layer,
-        "a_distance": distance(few, pool, seed),
+        "a_distance": distance(labeled_outputs, pool, seed),
         **colors(pool),
-        **{f"labeled_{name}": value for name, value in colors(few).items()},
+        **{
+            f"labeled_{name}": value
+            for name, value in colors(labeled_outputs).items()
+        },
         **count_junk(pool),
     }
-    return rounded(found)
+    return rounded(results)
 
 
 def layer_of(teacher, layer):
-    """The layer's name, the default one's, or `None` where there is none."""
+    """Name of the layer or of the default one; `None` if there is none."""
     if layer is None:
         try:
             return default_align_layer(teacher)
@@ -152,39 +161,39 @@ def layer_of(teacher, layer):
     return layer
 
 
-def right(logits, labels):
-    """The share of images whose first choice is their label."""
+def accuracy(logits, labels):
+    """Share of images whose predicted class is their label."""
     return float(np.mean(logits.argmax(-1) == labels))
 
 
-def colors(answers):
-    """Mean and deviation of each channel, or `None` where none were asked."""
+def colors(outputs):
+    """Mean and standard deviation of each channel; `None` without images."""
     names = "pixel_mean", "pixel_deviation"
-    if answers is None:
+    if outputs is None:
         return dict.fromkeys(names)
-    levels = mean_and_deviation(answers["level"], answers["power"])
+    levels = mean_and_deviation(outputs["level"], outputs["power"])
     return {name: list(values) for name, values in zip(names, levels)}
 
 
-def distance(few, pool, seed):
-    """The proxy A-distance of two outputs, or `None` if it is chance."""
-    if few is None or "statistics" not in pool:
+def distance(labeled_outputs, pool, seed):
+    """The proxy A-distance; `None` if there is no layer or too few images."""
+    if labeled_outputs is None or "statistics" not in pool:
         return None
-    sides = few["statistics"], pool["statistics"]
+    sides = labeled_outputs["statistics"], pool["statistics"]
     if min(map(len, sides)) < FEWEST_LABELED:
         return None
     return proxy_a_distance(*sides, seed=seed)
 
 
 def confidence(logits):
-    """How sure the teacher is, at temperature 1.
+    """Summary of the softmax confidences.
 
     Args:
         logits: Array (num, classes).
 
     Returns:
-        Dict of the mean and quartiles of the largest probability, and of the
-        mean entropy in nats.
+        Dict of the mean and quartiles of the largest probability, and the mean
+        entropy in nats.
     """
     logs = np.asarray(tf.nn.log_softmax(logits.astype("float64")))
     largest = np.exp(logs.max(1))
@@ -199,7 +208,7 @@ def confidence(logits):
 
 
 def coverage(logits):
-    """Which classes a pool holds, by the teacher's first choice.
+    """Distribution of the predicted classes.
 
     Args:
         logits: Array (num, classes).
@@ -210,11 +219,11 @@ def coverage(logits):
     """
     num, classes = logits.shape
     shares = np.bincount(logits.argmax(1), minlength=classes) / num
-    there = shares[shares > 0]
+    present = shares[shares > 0]
     scarce = np.flatnonzero(shares < SCARCE / classes).tolist()
     return {
         "shares": shares.tolist(),
         "enough_images": PER_CLASS * classes,
-        "effective_classes": np.exp(-(there * np.log(there)).sum()),
+        "effective_classes": np.exp(-(present * np.log(present)).sum()),
         "scarce_classes": scarce if num >= PER_CLASS * classes else None,
     }

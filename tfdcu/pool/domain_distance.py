@@ -1,4 +1,4 @@
-"""How far two pools of images lie apart: whether a straight line tells them."""
+"""Proxy A-distance between two sets of features."""
 
 import numpy as np
 import threadpoolctl
@@ -7,12 +7,11 @@ NUM_FOLDS = 5
 
 
 def proxy_a_distance(first, second, *, seed=0):
-    """The proxy A-distance of two sets: 2 (1 - 2 error of telling them apart).
+    """Proxy A-distance of two sets: 2 (1 - 2 error of a domain classifier).
 
-    The error is that of a logistic regression on standardized features,
-    cross-validated, and the mean of both sides' errors, so that sets of
-    unequal size count alike; training weighs both sides alike too. Cross-
-    validation, the balance, and 0 where the error is above a half are ours.
+    The error is the cross-validated, balanced error of a logistic regression
+    on standardized features, trained with balanced class weights. Errors
+    above 0.5 give 0.
 
     Reference: Ben-David et al. 2010, "A theory of learning from different
     domains"; the proxy, with a linear classifier, as in Ganin et al. 2016,
@@ -21,13 +20,13 @@ def proxy_a_distance(first, second, *, seed=0):
     Args:
         first: Array (n, features), n at least 5.
         second: Array (m, features), m at least 5.
-        seed: Int, deals the rows to the five folds. Defaults to 0.
+        seed: Int, for splitting into five folds. Defaults to 0.
 
     Returns:
-        Float from 0 (cannot be told apart) to 2 (always told apart).
+        Float from 0 (indistinguishable) to 2 (perfectly separable).
 
     Raises:
-        ValueError: If a side has fewer rows than there are folds.
+        ValueError: If a set has fewer rows than there are folds.
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import StratifiedKFold
@@ -38,8 +37,8 @@ def proxy_a_distance(first, second, *, seed=0):
     sizes = len(first), len(second)
     if min(sizes) < NUM_FOLDS:
         raise ValueError(
-            "A distance needs rows to leave out. Expected: at least "
-            f"{NUM_FOLDS} on both sides. Received: {sizes[0]} and {sizes[1]}"
+            "There are too few rows for cross-validation. Expected: at least "
+            f"{NUM_FOLDS} in both sets. Received: {sizes[0]} and {sizes[1]}"
         )
     sides = np.repeat([0, 1], sizes)
     classifier = make_pipeline(
@@ -48,9 +47,9 @@ def proxy_a_distance(first, second, *, seed=0):
     )
     folds = StratifiedKFold(NUM_FOLDS, shuffle=True, random_state=seed)
     rows = np.concatenate([first, second]).astype("float64")
-    # Of so small a problem, threads make a slower one: ten times, when busy.
+    # Threads slow down such small problems, ten times on a busy machine.
     with threadpoolctl.threadpool_limits(1):
-        guesses = cross_val_predict(classifier, rows, sides, cv=folds)
-    wrong = guesses != sides
+        predicted = cross_val_predict(classifier, rows, sides, cv=folds)
+    wrong = predicted != sides
     error = (wrong[sides == 0].mean() + wrong[sides == 1].mean()) / 2
     return max(0.0, float(2 * (1 - 2 * error)))

@@ -1,4 +1,4 @@
-"""One pass of a teacher over images: its answers, the junk and the colors."""
+"""Teacher outputs and image statistics in one pass over the images."""
 
 import keras
 import numpy as np
@@ -9,21 +9,22 @@ from tfdcu.data import color_levels
 from tfdcu.data import junk_measures
 from tfdcu.data import open_source
 from tfdcu.graph.graph import read_graph
+from tfdcu.graph.inference import compiled
 from tfdcu.models.resize import resized
 
 _BATCH_SIZE = 128
 
 
 def opened(images, teacher, *, image_shape=None, **options):
-    """Images as a source, at the teacher's own size unless another is given.
+    """Open images as a source, by default at the teacher's input size.
 
     Args:
         images: Anything `tfdcu.data.open_source` takes.
         teacher: A functional `keras.Model`.
-        image_shape: (height, width, channels); `None` for the teacher's own,
-            or the images' own where the teacher takes any size or they are
-            opened already.
-        **options: Keywords of `open_source`.
+        image_shape: (height, width, channels); `None` for the teacher's input
+            shape, or the images' own if that is not fixed or `images` is a
+            `Source`.
+        **options: Keyword arguments of `open_source`.
 
     Returns:
         A `tfdcu.data.Source`.
@@ -36,24 +37,23 @@ def opened(images, teacher, *, image_shape=None, **options):
 
 def check_layer(teacher, layer):
     """Raise if the teacher has no layer of that name."""
-    known = [one.name for one in teacher.layers]
-    if layer not in known:
+    names = [one.name for one in teacher.layers]
+    if layer not in names:
         raise ValueError(
-            "The layer is not in the teacher. Expected: one of "
-            f"{known}. Received: layer={layer!r}"
+            "Invalid value for `layer`. Expected: a layer of the teacher, one "
+            f"of {names}. Received: layer={layer!r}"
         )
 
 
 def penultimate(teacher):
-    """What the teacher's choice is made from, as a symbolic tensor.
+    """The teacher's penultimate features as a symbolic tensor.
 
     Args:
-        teacher: A functional `keras.Model` that gives logits.
+        teacher: A functional `keras.Model` that outputs logits.
 
     Returns:
-        The input of its last layer with weights, (batch, ..., channels); the
-        logits where that layer stands inside of a nested model or is called
-        twice.
+        The input of the last layer with weights, (batch, ..., channels); the
+        logits if that layer is in a nested model or called more than once.
     """
     weighted = [node for node in read_graph(teacher).nodes if has_weights(node)]
     last = weighted[-1] if weighted else None
@@ -68,49 +68,49 @@ def has_weights(node):
 
 
 def mean_over_places(features):
-    """Each channel's mean over the image: (batch, channels)."""
+    """Global average pooling: (batch, ..., channels) to (batch, channels)."""
     axes = list(range(1, len(features.shape) - 1))
     return tf.reduce_mean(features, axes) if axes else features
 
 
 def output_function(teacher, **taps):
-    """The teacher as a function from images to all that is asked of it.
+    """A function from images to a teacher's logits and other outputs.
 
     Args:
-        teacher: A functional `keras.Model` that gives logits.
-        **taps: By the name of the answer, a pair of a symbolic tensor of the
+        teacher: A functional `keras.Model` that outputs logits.
+        **taps: By name of the output, a pair of a symbolic tensor of the
             teacher and a function from its float32 values to (batch, n).
 
     Returns:
         A function from images (batch, height, width, channels) to a dict of
-        float32 arrays: `logits` (batch, classes), and the taps.
+        float32 arrays: `logits` (batch, classes) and one per tap.
     """
     outputs = {"logits": teacher.output}
     outputs |= {name: tensor for name, (tensor, _) in taps.items()}
-    # Keras counts models that have no name, and so renames later ones.
-    model = keras.Model(teacher.input, outputs, name="outputs")
+    # An unnamed model would change the automatic names of later models.
+    run = compiled(keras.Model(teacher.input, outputs, name="outputs"))
 
-    def ask(images):
+    def compute(images):
         images = resized(images, teacher.input_shape)
-        answers = model(images, training=False)
+        values = run(images)
         for name, (_, function) in taps.items():
-            answers[name] = function(tf.cast(answers[name], tf.float32))
-        return {key: np.asarray(x, "float32") for key, x in answers.items()}
+            values[name] = function(tf.cast(values[name], tf.float32))
+        return {key: np.asarray(x, "float32") for key, x in values.items()}
 
-    return ask
+    return compute
 
 
-def collect_outputs(tap, source, counter=None):
-    """What the teacher says of each image, what tells junk, and its colors.
+def collect_outputs(function, source, counter=None):
+    """Teacher outputs, junk measures and color statistics of each image.
 
     Args:
-        tap: What `output_function` gave.
+        function: As returned by `output_function`.
         source: A `tfdcu.data.Source`.
         counter: Optional `tfdcu.report.ProgressBar` of images.
 
     Returns:
-        Dict of arrays, a row for each image; `labels` too where there are
-        some.
+        Dict of arrays with one row per image; includes `labels` for a labeled
+        source.
 
     Raises:
         ValueError: If a logit is not finite.
@@ -119,36 +119,36 @@ def collect_outputs(tap, source, counter=None):
     for batch in source.batches(_BATCH_SIZE):
         images, *labels = batch if source.labeled else (batch,)
         pixels = images.numpy()
-        seen = {
+        statistics = {
             **junk_measures(pixels, source.value_range),
             **color_levels(pixels),
         }
-        beside = {"labels": labels[0].numpy()} if labels else {}
-        parts.append({**tap(images), **seen, **beside})
+        extra = {"labels": labels[0].numpy()} if labels else {}
+        parts.append({**function(images), **statistics, **extra})
         if counter is not None:
             counter.update(len(images))
     rows = {key: np.concatenate([p[key] for p in parts]) for key in parts[0]}
     if not np.isfinite(rows["logits"]).all():
         raise ValueError(
-            "The teacher's answers cannot be used. Expected: finite logits. "
+            "The teacher's outputs are invalid. Expected: finite logits. "
             f"Received: NaN or infinity for images of {source.name}"
         )
     return rows
 
 
-def rounded(found):
-    """A flat dict of what was found, in plain types.
+def rounded(results):
+    """Convert a flat dict to plain types with rounded floats.
 
-    Floats are to four digits, in lists, such as shares of many classes, to
-    four that count.
+    Floats are rounded to four decimals, and in lists, such as shares of many
+    classes, to four significant digits.
     """
-    return {name: _rounded(value) for name, value in found.items()}
+    return {name: _rounded(value) for name, value in results.items()}
 
 
 def _rounded(value):
     if isinstance(value, list):
         return [
-            float(f"{one:.4g}") if isinstance(one, float) else one
-            for one in value
+            float(f"{item:.4g}") if isinstance(item, float) else item
+            for item in value
         ]
     return round(float(value), 4) if isinstance(value, float) else value

@@ -1,4 +1,4 @@
-"""Which images of a pool a student learns from, chosen by its teacher."""
+"""Selection of the images of a pool to train on."""
 
 import math
 import numbers
@@ -13,7 +13,6 @@ from tfdcu.pool.criteria import check_enough
 from tfdcu.pool.criteria import resolve_selection
 from tfdcu.pool.diagnose import confidence
 from tfdcu.pool.diagnose import coverage
-from tfdcu.pool.outputs import check_layer
 from tfdcu.pool.outputs import collect_outputs
 from tfdcu.pool.outputs import mean_over_places
 from tfdcu.pool.outputs import opened
@@ -22,7 +21,7 @@ from tfdcu.pool.outputs import penultimate
 from tfdcu.pool.outputs import rounded
 from tfdcu.report import ProgressBar
 
-# No fewer than this share of the images are kept where nobody says how many.
+# Minimum share of the images that is kept by default.
 FEWEST = 0.1
 
 
@@ -34,88 +33,78 @@ def select_pool(
     by="confidence",
     keep=None,
     drop_junk=True,
-    layer=None,
     image_shape=None,
     value_range=(0.0, 1.0),
     data_dir=None,
     seed=0,
 ):
-    """Choose the images of a pool that a student should learn from.
+    """Select the images of a pool to train on.
 
-    For a pool that holds much of what the task is not about. Costs one pass
-    of the teacher over the pool, needs no labels of it, and changes nothing;
-    logits and features of the whole pool are held in memory. `compress`
-    does it where its section `select` says by what.
+    For a pool with many images that are irrelevant to the task. Takes one
+    pass of the teacher over the pool, uses no labels of it and changes
+    nothing; logits and features of the whole pool are held in memory.
+    `compress` calls it if its option `select` has a `by`.
 
-    Ways to choose, of which the first images are kept:
-    `"confidence"`: those of which the teacher is surest, lowest -log max p
-    (Chen et al. 2021, DFND, CVPR);
-    `"balance"`: as many of each class as there are, by the teacher's first
-    choice, and of each class the surest;
-    `"nnpu"`: those most like the labeled images, by a small network on the
-    teacher's features, trained with the non-negative risk of learning from
-    positive and unlabeled data (Kiryo et al. 2017, arXiv:1703.00593), after
-    Xu et al. 2019 (arXiv:1909.09757);
-    `"diversity"`: as many from each of many clusters of the features as
-    there are, and of each cluster the most central;
-    `"random"`: drawn from the seed, to compare with, or to drop junk alone.
+    Criteria:
+    `"confidence"`: highest confidence of the teacher, lowest -log max p (Chen
+    et al. 2021, DFND, CVPR);
+    `"balance"`: the most confident images of each predicted class, equally
+    many of each class as far as available;
+    `"nnpu"`: most similar to the labeled images, by a small network on the
+    teacher's features trained with non-negative positive-unlabeled risk
+    (Kiryo et al. 2017, arXiv:1703.00593; Xu et al. 2019, arXiv:1909.09757).
 
-    How many are kept without `keep` is found without labels, by rules of
-    ours: by confidence, or a function, the surer of the two groups into which
-    the scores fall (Otsu 1979); by `"balance"` and `"diversity"` all but what
-    larger classes or clusters have beyond the median one; by `"nnpu"` the
-    share of the pool that is like the labeled images, as estimated after
-    Garg et al. 2021 (arXiv:2111.00980); by `"random"` all. That is never
-    fewer than a tenth of the images that are not dropped.
+    By default the number of images is chosen without labels: for
+    `"confidence"` and functions, the upper group of the scores (Otsu 1979);
+    for `"balance"`, each class capped at the median size; for `"nnpu"`, the
+    estimated share of images that are like the labeled ones (Garg et al.
+    2021, arXiv:2111.00980). At least a tenth of the images that are not junk
+    is kept.
 
     Args:
         teacher: A functional `keras.Model`, or the path of one.
-        labeled: Anything `tfdcu.data.open_source` takes, or `None`. Only
-            `"nnpu"` and functions look at it, and nothing at its labels.
-        unlabeled: The pool, likewise.
-        by: A name from above, or a function from the teacher's answers to
-            float scores (num,), the highest of which are kept. The answers
-            are a dict of arrays with a row for each image: `logits`
+        labeled: Anything `tfdcu.data.open_source` takes, or `None`. Used only
+            by `"nnpu"` and functions; its labels are ignored.
+        unlabeled: The pool, anything `open_source` takes.
+        by: A name from above, or a function from the teacher's outputs to
+            float scores (num,), the highest of which are kept. The outputs
+            are a dict of arrays with one row per image: `logits`
             (num, classes), `features` (num, channels), `spread`,
             `correlation` and `checksum` (num,) as in `tfdcu.data.junk`; and
-            `labeled`, the same of the labeled images, or `None`. Defaults to
+            `labeled`, the same for the labeled images, or `None`. Defaults to
             `"confidence"`.
-        keep: A share of the pool, a float in (0, 1]; a number of images, an
-            int or a whole number above 1; or `None` or `"auto"`, which find
-            it. Where so many are not left, all that are left are kept.
-            Defaults to `None`.
-        drop_junk: Whether flat images, noise and all but the first of equal
-            images are dropped first. Defaults to `True`.
-        layer: Name of the teacher's layer the output of which, averaged over
-            places, is the features. Defaults to `None`: the input of the
-            last layer with weights.
+        keep: Share of the pool, a float in (0, 1]; number of images, an int
+            or an integral float above 1; or `None` or `"auto"`, chosen as
+            above. At most the images that are not junk. Defaults to `None`.
+        drop_junk: Whether to drop flat images, noise and duplicates first.
+            Defaults to `True`.
         image_shape: (height, width, channels) at which images are read.
-            Defaults to the teacher's own.
-        value_range: (low, high) of the pixels.
-        data_dir: Where TFDS finds prepared data sets.
-        seed: Int, of all that is drawn. Defaults to 0.
+            Defaults to `None`: the teacher's input shape.
+        value_range: (low, high) of the pixels. Defaults to (0, 1).
+        data_dir: Directory of prepared TFDS datasets. Defaults to `None`.
+        seed: Int, for everything random. Defaults to 0.
 
     Returns:
-        (keep, found). `keep`: sorted int64 array, the places of the kept
-        images in the pool: `images[keep]`, or
-        `tfdcu.data.open_source(...).subset(keep)`. `found`: flat dict, ready
-        for JSON, floats to four digits:
+        (keep, summary). `keep`: sorted int64 array, indices of the kept images
+        in the pool, for `images[keep]` or
+        `tfdcu.data.open_source(...).subset(keep)`. `summary`: flat dict,
+        JSON-serializable, floats rounded to four digits:
         `by`; `num_images`, `num_kept` and `share_kept`, of the whole pool;
-        `auto_share`: what would be kept if nobody said how many, likewise;
-        `flat`, `noise`, `duplicates`: counts; `junk_share`, and `num_dropped`
-        that were junk;
+        `auto_share`: the share that `keep=None` would keep;
+        `flat`, `noise`, `duplicates`: counts; `junk_share`; `num_dropped`:
+        number of dropped junk images;
         `confidence_mean`, `_q1`, `_median`, `_q3`, `entropy_mean`, `shares`,
         `effective_classes`, `scarce_classes`, `enough_images` of the pool, as
-        in `diagnose`; and the same with `kept_` before it of what is kept.
+        in `diagnose`; and the same of the kept images with the prefix
+        `kept_`.
 
     Raises:
-        ValueError: If `by`, `keep`, the layer, the teacher or the images
-            cannot be used, all of the pool is junk, or the pool comes in
-            another order each time.
+        ValueError: If an argument is invalid, the whole pool is junk, or the
+            order of the pool is not fixed.
 
     Example:
 
-    >>> keep, found = tfdcu.select_pool(
+    >>> keep, summary = tfdcu.select_pool(
     ...     "teacher.keras", "digits", "printed", by="nnpu"
     ... )
     >>> pool = tfdcu.data.open_source("printed", labeled=False).subset(keep)
@@ -130,92 +119,89 @@ def select_pool(
         "seed": seed,
     }
     pool = opened(unlabeled, teacher, labeled=False, **options)
-    pool.check_order("nothing can be chosen of it")
-    few = labeled
+    pool.check_order("no images can be selected from it")
     if labeled is not None:
-        few = opened(labeled, teacher, labeled=False, **options)
-        check_enough(by, few.num_images, pool.num_images)
-    answers = answers_of(teacher, few, pool, by, layer)
-    few = answers.pop("labeled")
-    junk = np.any(list(junk_kinds(answers).values()), axis=0)
+        labeled = opened(labeled, teacher, labeled=False, **options)
+        check_enough(by, labeled.num_images, pool.num_images)
+    outputs = outputs_of(teacher, labeled, pool, by)
+    labeled_outputs = outputs.pop("labeled")
+    junk = np.any(list(junk_kinds(outputs).values()), axis=0)
     usable = np.flatnonzero(~junk if drop_junk else np.full(len(junk), True))
     if not len(usable):
         raise ValueError(
-            "Nothing of the pool would be kept. Expected: images that are not "
-            "flat, noise or copies, or drop_junk=False. Received: "
+            "No image of the pool would be kept. Expected: images that are not "
+            "flat, noise or duplicates, or drop_junk=False. Received: "
             f"{len(junk)} images of {pool.name}, all of them junk"
         )
-    rest = {name: rows[usable] for name, rows in answers.items()}
-    scores, auto = method({**rest, "labeled": few}, seed)
+    rest = {name: rows[usable] for name, rows in outputs.items()}
+    scores, auto = method({**rest, "labeled": labeled_outputs}, seed)
     auto = max(auto, math.ceil(FEWEST * len(usable)))
-    num = min(number_of(keep, auto, len(junk)), len(usable))
-    chosen = np.sort(usable[np.argsort(-scores, kind="stable")[:num]])
-    kept = answers["logits"][chosen]
-    return chosen, rounded(
+    num = min(number_to_keep(keep, auto, len(junk)), len(usable))
+    kept_indices = np.sort(usable[np.argsort(-scores, kind="stable")[:num]])
+    kept = outputs["logits"][kept_indices]
+    return kept_indices, rounded(
         {
             "by": by if isinstance(by, str) else getattr(by, "__name__", "by"),
             "num_images": len(junk),
             "num_kept": num,
             "share_kept": num / len(junk),
             "auto_share": auto / len(junk),
-            **count_junk(answers),
+            **count_junk(outputs),
             "num_dropped": len(junk) - len(usable),
-            **described(answers["logits"]),
-            **{f"kept_{key}": x for key, x in described(kept).items()},
+            **summary(outputs["logits"]),
+            **{f"kept_{key}": x for key, x in summary(kept).items()},
         }
     )
 
 
-def answers_of(teacher, few, pool, by, layer):
-    """What the teacher says of the pool, and of the labeled images.
+def outputs_of(teacher, labeled, pool, by):
+    """Teacher outputs for the pool and, under `labeled`, the labeled images.
 
-    Those are asked about, and features taken, only where `by` needs it.
+    Features and labeled images are evaluated only if `by` needs them.
     """
-    if layer is not None:
-        check_layer(teacher, layer)
     taps = {}
-    if callable(by) or by in ("nnpu", "diversity"):
-        tensor = teacher.get_layer(layer).output if layer else None
-        tensor = penultimate(teacher) if tensor is None else tensor
-        taps["features"] = tensor, mean_over_places
-    tap = output_function(teacher, **taps)
+    if callable(by) or by == "nnpu":
+        taps["features"] = penultimate(teacher), mean_over_places
+    function = output_function(teacher, **taps)
     if not callable(by) and by != "nnpu":
-        few = None
-    few = few and collect_outputs(tap, few.without_labels())
+        labeled = None
+    if labeled:
+        labeled = collect_outputs(function, labeled.without_labels())
     with ProgressBar("selection", pool.num_images) as counter:
-        return {**collect_outputs(tap, pool, counter), "labeled": few}
+        outputs = collect_outputs(function, pool, counter)
+    return {**outputs, "labeled": labeled}
 
 
-def described(logits):
-    """How sure the teacher is of some images, and of which classes."""
+def summary(logits):
+    """Confidence and class distribution of the teacher's logits."""
     return {**confidence(logits), **coverage(logits)}
 
 
 def check_selection(by, keep, labeled):
-    """Raise the error of the first argument that does not fit.
+    """Validate the arguments of `select_pool` that need no images.
 
     Args:
         by, keep, labeled: As in `select_pool`.
 
     Raises:
-        ValueError: If one is out of range, or `"nnpu"` has no labeled images.
+        ValueError: If one is invalid, or `"nnpu"` has no labeled images.
     """
     resolve_selection(by)
-    number_of(keep, auto=1, num_images=1)
+    number_to_keep(keep, auto=1, num_images=1)
     if by == "nnpu" and labeled is None:
         raise ValueError(
-            "What is like the labeled images is learned from them. Expected: "
-            "labeled images for by='nnpu', or another way to choose. "
+            "Labeled images are missing. Expected: "
+            "labeled images for by='nnpu', or another criterion. "
             "Received: labeled=None"
         )
 
 
-def number_of(keep, auto, num_images):
-    """How many images `keep` is of a pool.
+def number_to_keep(keep, auto, num_images):
+    """Number of images to keep.
 
     Args:
         keep: As in `select_pool`.
-        auto: Int, the number where nobody says.
+        auto: Int, the default number.
         num_images: Int, of the whole pool.
 
     Returns:
@@ -230,7 +216,7 @@ def number_of(keep, auto, num_images):
     if is_number and 1 <= keep < math.inf and keep == int(keep):
         return int(keep)
     raise ValueError(
-        "So much of a pool cannot be kept. Expected: keep, a share in (0, 1], "
-        "a whole number of images, or None to have it found. Received: "
+        "Invalid value for `keep`. Expected: a share in (0, 1], a number of "
+        "images, or None for the default. Received: "
         f"keep={keep!r}"
     )

@@ -1,4 +1,4 @@
-"""Any teacher as a function from images to logits, with a name of its own."""
+"""Any teacher as a function from images to logits, with a fingerprint."""
 
 import hashlib
 import os
@@ -15,7 +15,7 @@ from tfdcu.models import load
 from tfdcu.models.resize import resized
 from tfdcu.workdir.fingerprint import fingerprint
 
-# How far a row of probabilities may be off 1, before they are quantized.
+# Tolerance of the sum of probabilities, in addition to quantization steps.
 _SLACK = 1e-3
 # As in `graph.logits.as_logits`.
 _SMALLEST = 1e-7
@@ -24,13 +24,13 @@ _NUM_PROBES = 16
 
 @dataclass(frozen=True)
 class Teacher:
-    """A teacher that can be asked.
+    """An opened teacher.
 
     Attributes:
         logits: Function from a float32 tensor (batch, height, width, channels)
             to logits, an array (batch, classes).
-        classes: How many logits there are.
-        digest: String that differs between teachers.
+        classes: Int, number of logits.
+        digest: String that identifies the teacher.
     """
 
     logits: object
@@ -39,35 +39,35 @@ class Teacher:
 
 
 def open_teacher(teacher, images):
-    """Opens whatever `teacher_targets` takes as a teacher.
+    """Open anything that `teacher_targets` takes as a teacher.
 
     Args:
         teacher: See `teacher_targets`.
         images: Float32 tensor (batch, height, width, channels), the first
-            images of the pool. A teacher that is no Keras model is asked
-            about them.
+            images of the pool. A teacher other than a Keras model is run on
+            them.
 
     Returns:
         A `Teacher`.
 
     Raises:
-        ValueError: If it cannot be opened or gives no class scores.
+        ValueError: If it cannot be opened or is not a classifier.
     """
     is_path = isinstance(teacher, (str, os.PathLike))
     if is_path and Path(teacher).suffix == ".tflite":
-        ask, step = _litert(teacher)
-        return _black_box(ask, images, f"litert:{_hash(teacher)}", step)
+        function, step = _litert(teacher)
+        return _black_box(function, images, f"litert:{_hash(teacher)}", step)
     if is_path and (Path(teacher) / "saved_model.pb").exists():
         digest = f"saved_model:{_hash(teacher)}"
         return _black_box(_saved_model(teacher), images, digest)
     if is_path or isinstance(teacher, keras.Model):
         model = load(teacher)
-        ask = tf.function(teacher_function(model), autograph=False)
+        function = tf.function(teacher_function(model), autograph=False)
         digest = f"keras:{fingerprint(model)}"
-        return Teacher(ask, model.output_shape[-1], digest)
+        return Teacher(function, model.output_shape[-1], digest)
     if not callable(teacher):
         raise ValueError(
-            "The teacher cannot be asked. Expected: a `keras.Model`, the path "
+            "Invalid value for `teacher`. Expected: a `keras.Model`, the path "
             "of one, of a .tflite file or a SavedModel folder, or a function "
             f"from images to logits. Received: {teacher!r}"
         )
@@ -75,21 +75,21 @@ def open_teacher(teacher, images):
 
 
 def mirrored(teacher):
-    """A teacher that looks twice: at an image and at its mirror image.
+    """A teacher whose logits are averaged over horizontal flips.
 
     Args:
         teacher: A `Teacher`.
 
     Returns:
-        A `Teacher` whose logits are the mean of both answers, so that its
-        probabilities are their geometric mean.
+        A `Teacher` whose logits are the mean of those for an image and its
+        flip; probabilities are then the normalized geometric mean.
     """
 
-    def ask(images):
-        seen = np.asarray(teacher.logits(images))
-        return (seen + np.asarray(teacher.logits(images[:, :, ::-1]))) / 2
+    def mean_logits(images):
+        logits = np.asarray(teacher.logits(images))
+        return (logits + np.asarray(teacher.logits(images[:, :, ::-1]))) / 2
 
-    return Teacher(ask, teacher.classes, teacher.digest)
+    return Teacher(mean_logits, teacher.classes, teacher.digest)
 
 
 def _litert(path):
@@ -103,7 +103,7 @@ def _saved_model(path):
     loaded = tf.saved_model.load(str(path))
     if "serving_default" not in loaded.signatures:
         raise ValueError(
-            "The SavedModel cannot be asked. Expected: a signature "
+            "The SavedModel has no serving signature. Expected: "
             f"'serving_default'. Received: {sorted(loaded.signatures)} in "
             f"'{path}'"
         )
@@ -112,62 +112,62 @@ def _saved_model(path):
     outputs = serve.structured_outputs
     if len(inputs) != 1 or len(outputs) != 1:
         raise ValueError(
-            "The SavedModel is no classifier. Expected: one input and one "
+            "The SavedModel is not a classifier. Expected: one input and one "
             f"output. Received: {inputs} and {outputs} in '{path}'"
         )
     ((name, spec),) = inputs.items()
     (output,) = outputs
 
     @tf.function(autograph=False)
-    def ask(images):
+    def serve_images(images):
         return serve(**{name: resized(images, spec.shape)})[output]
 
-    # The signature alone does not keep its variables.
-    ask.loaded = loaded
-    return ask
+    # The signature does not keep a reference to the variables.
+    serve_images.loaded = loaded
+    return serve_images
 
 
-def _black_box(ask, images, digest=None, step=0.0):
-    answer = _answer(ask, images)
-    rows = answer[:_NUM_PROBES]
+def _black_box(function, images, digest=None, step=0.0):
+    outputs = _outputs(function, images)
+    rows = outputs[:_NUM_PROBES]
     digest = digest or f"function:{hashlib.sha256(rows.tobytes()).hexdigest()}"
     if not _is_probabilities(rows, step).all():
         return Teacher(
-            lambda images: _answer(ask, images), answer.shape[1], digest
+            lambda images: _outputs(function, images), outputs.shape[1], digest
         )
 
     def logits(images):
-        answer = _answer(ask, images)
-        if not _is_probabilities(answer, step).all():
+        outputs = _outputs(function, images)
+        if not _is_probabilities(outputs, step).all():
             raise ValueError(
-                "The teacher's outputs are of two kinds. Expected: "
+                "The teacher's outputs are inconsistent. Expected: "
                 "probabilities, as for the first images of the pool, or "
                 "logits for all. Received: a row that does not sum to 1"
             )
-        return np.log(np.maximum(answer, _SMALLEST))
+        return np.log(np.maximum(outputs, _SMALLEST))
 
-    return Teacher(logits, answer.shape[1], f"{digest}:probabilities")
+    return Teacher(logits, outputs.shape[1], f"{digest}:probabilities")
 
 
-def _answer(ask, images):
-    answer = np.asarray(ask(images), "float32")
-    if answer.ndim != 2 or len(answer) != len(images):
+def _outputs(function, images):
+    outputs = np.asarray(function(images), "float32")
+    if outputs.ndim != 2 or len(outputs) != len(images):
         raise ValueError(
-            "The teacher gives no class scores. Expected: outputs of shape "
+            "The teacher's outputs are not logits. Expected: shape "
             f"({len(images)}, classes) for {len(images)} images. Received: "
-            f"{answer.shape}"
+            f"{outputs.shape}"
         )
-    if answer.shape[1] == 1:
+    if outputs.shape[1] == 1:
         raise ValueError(
-            "The teacher gives one score, of which class is not known. "
-            "Expected: a score for each class; (-z/2, z/2) are those of a "
-            f"logit z. Received: outputs of shape {answer.shape}"
+            "The teacher has a single output. "
+            "Expected: one logit per class; (-z/2, z/2) is equivalent to a "
+            f"single logit z. Received: outputs of shape {outputs.shape}"
         )
-    return answer
+    return outputs
 
 
 def _is_probabilities(rows, step):
-    """For each row; `step` is that to which the outputs are rounded."""
+    """For each row; `step` is the quantization step of the outputs."""
     inside = ((rows >= 0) & (rows <= 1 + _SLACK + step / 2)).all(1)
     slack = _SLACK + rows.shape[1] * step / 2
     return inside & (np.abs(rows.sum(1) - 1) <= slack)

@@ -1,4 +1,4 @@
-"""How targets come to be: views one after the other, shards when full."""
+"""Computing targets: batches of views, and writing of shards."""
 
 import numpy as np
 import tensorflow as tf
@@ -13,21 +13,21 @@ from tfdcu.data.top_k import packed
 def view_batches(
     source, ids, batch_size, augment=None, views=1, seed=0, mix=None
 ):
-    """All views of some images, each batch of images decoded once.
+    """All views of some images; each batch of images is decoded once.
 
     Args:
         source: A `Source` without labels.
-        ids: Int64 array, places of the images in the source, sorted.
-        batch_size: Images a batch.
+        ids: Int64 array, indices of the images in the source, sorted.
+        batch_size: Int, images per batch.
         augment: As in `training_batches`.
-        views: How many views each image has.
-        seed: Their seed.
-        mix: What `open_mix` gave.
+        views: Int, number of views per image.
+        seed: Int, for the views.
+        mix: As returned by `open_mix`.
 
     Returns:
         A `tf.data.Dataset` of (ids, view, pixels, images): int64 (batch,),
-        int64 scalar, the checksums of the images and the float32 views of
-        them. A batch comes `views` times; the last one may be smaller.
+        int64 scalar, the checksums of the images and their float32 views.
+        Each batch occurs `views` times; the last one may be smaller.
     """
     view = viewing(augment, source.value_range, seed, mix)
 
@@ -46,16 +46,16 @@ def view_batches(
 
 
 def changed_images(targets, source, numbers, batch_size=256):
-    """How many images of finished shards are not those they were made of.
+    """Number of images that differ from those of finished shards.
 
     Args:
         targets: `Targets`.
-        source: The `Source`, as for `view_batches`.
+        source: A `Source`, as in `view_batches`.
         numbers: Numbers of the shards, sorted.
-        batch_size: Images a batch.
+        batch_size: Int, images per batch.
 
     Returns:
-        Their number.
+        Int.
     """
     ids = targets.ids(numbers)
     batches = _image_batches(source, ids, batch_size).map(
@@ -66,13 +66,13 @@ def changed_images(targets, source, numbers, batch_size=256):
 
 
 class Collector:
-    """Puts batches of logits into their shards, and writes those on disk.
+    """Collect batches of logits into shards and write them.
 
-    A shard is written when it is full and then forgotten, so memory does not
-    grow with the source.
+    A shard is written and freed when it is full, so memory use does not grow
+    with the source.
 
     Args:
-        targets: `Targets` to write into.
+        targets: `Targets` to write to.
     """
 
     def __init__(self, targets):
@@ -80,27 +80,27 @@ class Collector:
         self.open = {}
 
     def add(self, ids, view, pixels, logits):
-        """Takes the logits of one view of a batch of images.
+        """Add the logits of one view of a batch of images.
 
         Args:
-            ids: Int array (batch,), places of the images.
+            ids: Int array (batch,), indices of the images.
             view: Number of the view.
             pixels: Int array (batch,), checksums of the images.
             logits: Float array (batch, classes).
 
         Raises:
-            ValueError: If a logit is NaN, infinite or beyond float16.
+            ValueError: If a logit is NaN, infinite or exceeds float16.
         """
         rows = packed(logits, ids, self.targets.fingerprint["top_k"])
         numbers = ids // self.targets.shard_size
         for number in np.unique(numbers).tolist():
-            mine = numbers == number
-            places = ids[mine] - number * self.targets.shard_size
+            mask = numbers == number
+            rows_of_shard = ids[mask] - number * self.targets.shard_size
             shard = self.open.setdefault(number, self._blank(number))
             for name, values in rows.items():
-                shard["rows"][name][view, places] = values[mine]
-            shard["pixels"][places] = pixels[mine]
-            shard["left"] -= len(places)
+                shard["rows"][name][view, rows_of_shard] = values[mask]
+            shard["pixels"][rows_of_shard] = pixels[mask]
+            shard["left"] -= len(rows_of_shard)
             if not shard["left"]:
                 self._write(number)
 

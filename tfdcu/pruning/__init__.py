@@ -1,4 +1,4 @@
-"""Making a model smaller: channels removed, weights set to zero."""
+"""Structured channel pruning."""
 
 from tfdcu.pruning.batchnorm import reestimate_statistics
 from tfdcu.pruning.budget import BUDGETS

@@ -1,17 +1,18 @@
-"""Unlabeled images, read batch by batch."""
+"""Iterates over unlabeled images in batches."""
 
 import numpy as np
 from keras import tree
 
 
 def batches(images, size=32, limit=None):
-    """Batches of unlabeled images, float32.
+    """Yields batches of unlabeled images.
 
     Args:
-        images: An array (or a list of arrays, one a model input), or an
-            iterable of batches; a pair (images, labels) loses its labels.
-        size: Images a batch, for arrays.
-        limit: Most images, all by default.
+        images: An array (or a list of arrays, one per model input), or an
+            iterable of batches; of a tuple (images, labels) the labels are
+            dropped.
+        size: Batch size, for arrays. Default 32.
+        limit: Maximum number of images. Defaults to `None`: all.
 
     Yields:
         Arrays (or lists of arrays) of shape (batch, ...).

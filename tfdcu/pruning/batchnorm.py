@@ -1,4 +1,4 @@
-"""BatchNormalization's statistics computed anew on unlabeled images."""
+"""Recomputes BatchNormalization statistics on unlabeled images."""
 
 import keras
 
@@ -11,18 +11,18 @@ from tfdcu.pruning.batches import batches
 def reestimate_statistics(model, images, limit=2048, size=64):
     """Replaces moving means and variances by averages over the images.
 
-    Use it after channels are removed: the statistics of what is left have
-    moved. All other layers run as at inference, dropout is off. The average
-    is over batches with equal weight, so it does not depend on the momentum.
+    Use it after pruning, which shifts the statistics of the remaining
+    channels. All other layers run in inference mode. The average is over
+    batches of equal weight, so it does not depend on the momentum.
 
     Args:
         model: A functional or sequential `keras.Model`; changed in place.
         images: Unlabeled images: an array, or a dataset of batches.
-        limit: Most images, default 2048.
-        size: Images a batch, for arrays, default 64.
+        limit: Maximum number of images. Default 2048.
+        size: Batch size, for arrays. Default 64.
 
     Returns:
-        The number of batches seen, an int.
+        Number of batches used, an int.
 
     Raises:
         ValueError: If there are no images.
@@ -35,7 +35,7 @@ def reestimate_statistics(model, images, limit=2048, size=64):
     kind = keras.layers.BatchNormalization
     norms = {id(n.op): n.op for n in graph.nodes if isinstance(n.op, kind)}
     momenta = {key: op.momentum for key, op in norms.items()}
-    frozen = {key: op.trainable for key, op in norms.items()}
+    trainable = {key: op.trainable for key, op in norms.items()}
     calls, num_batches = {}, 0
 
     def call(node, args, kwargs):
@@ -54,10 +54,10 @@ def reestimate_statistics(model, images, limit=2048, size=64):
             num_batches += 1
     finally:
         for key, op in norms.items():
-            op.momentum, op.trainable = momenta[key], frozen[key]
+            op.momentum, op.trainable = momenta[key], trainable[key]
     if not num_batches:
         raise ValueError(
-            "BatchNormalization cannot be re-estimated. Expected at least one "
-            "batch of images. Received: none."
+            "BatchNormalization statistics cannot be re-estimated without "
+            "images. Expected: at least one batch. Received: none."
         )
     return num_batches

@@ -1,4 +1,4 @@
-"""A budget, and the selection that meets it from just below."""
+"""Budgets (macs, parameters, channels, latency) and how to meet them."""
 
 import weakref
 
@@ -9,20 +9,23 @@ from tfdcu.pruning.groups import Groups
 from tfdcu.pruning.rebuild import rebuild
 
 BUDGETS = (*COSTS, "latency")
-# Models built and measured at most to meet a latency.
+# A cost this far below the budget, as a share of it, is close enough. Measured
+# times need a larger margin: they are noisy.
+NEAR, NEAR_IN_TIME = 0.02, 0.05
+# Maximum number of models that are built and timed to meet a latency.
 NUM_MEASURED = 12
 
 
 class BudgetError(ValueError):
-    """No choice of channels meets a budget."""
+    """No selection of channels meets the budget."""
 
 
 def one_budget(budgets):
-    """The name and the value of the one budget that is given.
+    """Name and value of the only budget that is given.
 
     Args:
-        budgets: Dict from name to a number; `None` and 0 are not given: a
-            flag on the command line can take a budget back with 0.
+        budgets: Dict from name to a number. `None` and 0 count as not given,
+            so a command-line flag can unset a budget with 0.
 
     Returns:
         (name, value).
@@ -33,84 +36,85 @@ def one_budget(budgets):
     given = {k: v for k, v in budgets.items() if v}
     if len(given) != 1:
         raise ValueError(
-            "Exactly one budget is needed. Expected one of "
-            f"{', '.join(budgets)}; one that is 0 counts as not given. "
+            "Exactly one budget must be given. Expected: one of "
+            f"{', '.join(budgets)}; 0 counts as not given. "
             f"Received: {given or 'none'}."
         )
     ((name, value),) = given.items()
     if not value > 0:
         raise ValueError(
-            f"The budget `{name}` cannot be met. Expected a share above 0 and "
+            f"Invalid value for `{name}`. Expected: a share above 0 and "
             f"up to 1, or a number above 1. Received: {name}={value!r}."
         )
     return name, value
 
 
 def check_size(name, value, full):
-    """Raises if a model is below its budget before anything is cut.
+    """Raises if the model is already below its budget.
 
     Args:
         name, value: From `one_budget`.
-        full: What the model costs.
+        full: Cost of the model.
 
     Raises:
-        BudgetError: If there is nothing to cut.
+        BudgetError: If the budget is above the cost of the model.
     """
     if value > max(1, full):
         raise BudgetError(
             f"The budget `{name}` is above what the model has. Expected: at "
-            f"most {_shown(full)}, or a share of it up to 1. "
-            f"Received: {name}={_shown(value)}."
+            f"most {_format(full)}, or a share of it up to 1. "
+            f"Received: {name}={_format(value)}."
         )
 
 
-def meet_budget(groups, selection, name, value, tolerance, measure, original):
-    """The units to keep so that a budget is met.
+def meet_budget(groups, selection, name, value, measure, original):
+    """Selects the units to keep so that the budget is met.
 
     Args:
         groups: The `Groups` of the model.
         selection: A `Selection` of them.
-        name: "macs", "params", "ratio" or "latency".
-        value: The most that the cost may be: a share up to 1, or a number.
-        tolerance: How far below the budget is enough, a share of it.
+        name: "macs", "params" or "latency".
+        value: Maximum cost: a share if at most 1, else a number.
         measure: Function model -> milliseconds, for "latency".
-        original: The `Groups` that shares in the message are of.
+        original: The `Groups` of the model before pruning, which shares in
+            the error message refer to.
 
     Returns:
         bool array over all units.
 
     Raises:
-        BudgetError: If the budget cannot be met; the message says which can.
+        BudgetError: If the budget cannot be met; the message names the
+            nearest that can.
     """
     full = full_cost(groups, name, measure)
     check_size(name, value, full)
     budget = value * full if value <= 1 else value
     if name == "latency":
-        kept, reached = _by_time(groups, selection, budget, tolerance, measure)
+        kept, reached = _by_time(groups, selection, budget, measure)
     else:
         cost = COSTS[name](groups)
-        kept, reached = _select(groups, selection, cost, budget, tolerance)
-    if not (1 - tolerance) * budget <= reached <= budget:
+        kept, reached = _select(groups, selection, cost, budget, NEAR)
+    if reached > budget:
         if original is not groups:
             full = full_cost(original, name, measure)
             value = budget / full if value <= 1 else value
-        raise BudgetError(_refusal(name, value, budget, reached, full))
+        raise BudgetError(_budget_message(name, value, budget, reached, full))
     return kept
 
 
 def budget_of(model, teacher, channels, part=1.0, measure=None):
-    """The budget of a model on its way from the teacher to a student.
+    """The budget of one pruning round.
 
     Args:
-        model: What is cut next: the teacher, or a smaller one.
-        teacher: What a budget up to 1 is a share of.
+        model: The model to prune next: the teacher, or a smaller one.
+        teacher: The model that shares refer to.
         channels: Dict with one of the budgets of `prune_channels`.
-        part: How much of the way is gone afterwards, in (0, 1]: of a share s
-            of the teacher, s^part is left.
+        part: Progress after this round, in (0, 1]: with a final share s of
+            the teacher's cost, s^part is left.
         measure: As in `prune_channels`.
 
     Returns:
-        Dict with that one budget, for a cut of `model`.
+        Dict with one budget, for pruning `model`.
 
     Raises:
         ValueError: As in `prune_channels`.
@@ -126,43 +130,43 @@ def budget_of(model, teacher, channels, part=1.0, measure=None):
 
 
 def once_a_model(measure):
-    """A measurement that is taken of each model once, and then remembered.
+    """Caches a measurement by model.
 
-    Rounds of pruning ask again and again what the teacher takes.
+    Use it where rounds of pruning measure the same teacher again and again.
 
     Args:
-        measure: Function model -> number; anything else is given back.
+        measure: Function model -> number; anything else is returned as is.
 
     Returns:
-        A function like it, which keeps no model alive.
+        A function of a model. The cache holds weak references to the models.
     """
     if not callable(measure):
         return measure
-    known = weakref.WeakKeyDictionary()
+    cache = weakref.WeakKeyDictionary()
 
-    def remembered(model):
-        if model not in known:
-            known[model] = measure(model)
-        return known[model]
+    def cached(model):
+        if model not in cache:
+            cache[model] = measure(model)
+        return cache[model]
 
-    return remembered
+    return cached
 
 
 def full_cost(groups, name, measure=None):
-    """What the whole model costs, in the unit of a budget."""
+    """Cost of the model before pruning, in the unit of the budget."""
     if name != "latency":
         return COSTS[name](groups)(np.ones(groups.num_units, bool))
     if not callable(measure):
         raise ValueError(
-            "A latency budget needs a measurement. Expected: `measure`, a "
-            "function of a model that gives milliseconds, such as "
+            "A latency budget needs `measure`. Expected: a "
+            "function of a model that returns milliseconds, such as "
             f"tfdcu.litert_latency. Received: measure={measure!r}."
         )
     return measure(groups.trace.graph.model)
 
 
 def _select(groups, selection, cost, budget, tolerance):
-    """Selects, and keeps one channel wherever an axis would be left empty."""
+    """Selects units, keeping at least one on every axis."""
     counts, reached = selection.meet(cost, budget, tolerance)
     kept = selection.kept(counts)
     for _ in range(len(selection.sizes)):
@@ -173,25 +177,23 @@ def _select(groups, selection, cost, budget, tolerance):
     return kept, reached
 
 
-def _by_time(groups, selection, budget, tolerance, measure):
-    """Bisection over macs; each step builds a model and measures it.
+def _by_time(groups, selection, budget, measure):
+    """Meets a latency by bisection over macs, building and timing models.
 
-    Returns the selection of the longest time within the budget and that time,
-    or, if none is within, those of the shortest.
+    Returns the slowest selection within the budget and its time; the fastest
+    one if none is within.
     """
     cost = COSTS["macs"](groups)
     full = cost(np.ones(groups.num_units, bool))
     low, high = 0.0, 1.0
-    found = []
+    trials = []
     for _ in range(NUM_MEASURED):
         middle = (low + high) / 2
-        kept, macs = _select(
-            groups, selection, cost, middle * full, tolerance / 4
-        )
+        kept, macs = _select(groups, selection, cost, middle * full, NEAR)
         taken = measure(rebuild(groups, kept))
-        found.append((taken, kept))
+        trials.append((taken, kept))
         smallest = macs > middle * full
-        if (1 - tolerance) * budget <= taken <= budget:
+        if (1 - NEAR_IN_TIME) * budget <= taken <= budget:
             break
         if taken <= budget:
             low = max(middle, macs / full)
@@ -199,22 +201,22 @@ def _by_time(groups, selection, budget, tolerance, measure):
             break
         else:
             high = middle
-    within = [one for one in found if one[0] <= budget]
+    within = [trial for trial in trials if trial[0] <= budget]
     choose = max if within else min
-    taken, kept = choose(within or found, key=lambda one: one[0])
+    taken, kept = choose(within or trials, key=lambda trial: trial[0])
     return kept, taken
 
 
-def _refusal(name, value, budget, reached, full):
+def _budget_message(name, value, budget, reached, full):
     return (
-        f"The budget {name}={value:.6g} cannot be met within the tolerance. "
-        f"Expected a result of at most {_shown(budget)}; the nearest that can "
-        f"be reached is {_shown(reached)}, {name}={reached / full:.4f}. "
-        "Smaller `round_to` or `min_channels`, fewer exclusions or a larger "
-        "`tolerance` reach more. "
-        f"Received: {name}={value:.6g} of a model with {_shown(full)}."
+        f"The budget {name}={value:.6g} cannot be met. "
+        f"Expected: at most {_format(budget)}; the nearest that can "
+        f"be reached is {_format(reached)}, {name}={reached / full:.4f}. "
+        "A layer keeps a tenth of its channels; fewer excluded layers may "
+        "help. "
+        f"Received: {name}={value:.6g} of a model with {_format(full)}."
     )
 
 
-def _shown(amount):
+def _format(amount):
     return f"{amount:,.0f}" if amount >= 1000 else f"{amount:.4g}"

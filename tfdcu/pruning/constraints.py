@@ -1,25 +1,29 @@
-"""Fewest and most units of each group: what the user wants to stay whole."""
+"""Minimum and maximum units of each group, from the user's options."""
 
 from fnmatch import fnmatchcase
 
 import numpy as np
 
+# Fewest channels that a group keeps, as a share.
+MIN_SHARE = 0.1
 
-def bounds(groups, exclude, per_layer, min_channels, whole):
-    """Which groups may be pruned, and how far.
+
+def bounds(groups, exclude, per_layer, original_size):
+    """Groups that may be pruned, with minimum and maximum units of each.
 
     Args:
         groups: The `Groups` of the model.
-        exclude, per_layer, min_channels: As in `prune_channels`.
-        whole: Function from a `ChannelGroup` to the units it once had, which
-            shares are of.
+        exclude, per_layer: As in `prune_channels`.
+        original_size: Function from a `ChannelGroup` to its number of units
+            before pruning, which shares refer to.
 
     Returns:
-        (list of `ChannelGroup`; dict from the name of a group to why it is
-        not free; fewest and most units of the groups, int arrays).
+        (list of `ChannelGroup`; dict from the name of a group to why it may
+        not be pruned freely; minimum and maximum units, int arrays).
 
     Raises:
-        ValueError: If a name or pattern means no layer, or nothing is free.
+        ValueError: If a name or pattern matches no layer, or no group may be
+            pruned.
     """
     exclude = [exclude] if isinstance(exclude, (str, type)) else list(exclude)
     members = {
@@ -32,30 +36,26 @@ def bounds(groups, exclude, per_layer, min_channels, whole):
         mine = members[id(group)]
         if not group.prunable:
             continue
-        if any(means(p, m) for p in exclude for m in mine):
+        if any(matches(p, m) for p in exclude for m in mine):
             reasons[group.name] = "excluded"
             continue
         shares = [
             share
             for pattern, share in per_layer.items()
-            if any(means(pattern, m) for m in mine)
+            if any(matches(pattern, m) for m in mine)
         ]
-        least = min_channels
-        if 0 < min_channels < 1:
-            least = int(np.ceil(min_channels * whole(group)))
-        else:
-            least = int(np.ceil(min_channels / group.width))
+        least = int(np.ceil(MIN_SHARE * original_size(group)))
         most = group.size
         if shares:
-            least = most = max(1, round(max(shares) * whole(group)))
+            least = most = max(1, round(max(shares) * original_size(group)))
             reasons[group.name] = f"set to {max(shares)} by `per_layer`"
         chosen.append(group)
         lowest.append(max(1, least))
         highest.append(most)
     if not chosen:
         raise ValueError(
-            "Nothing can be removed from the model. Expected at least one "
-            "group of channels that is not kept. Received: "
+            "Nothing can be removed from the model. Expected: at least one "
+            "prunable group of channels. Received: "
             + "; ".join(
                 f"{g.name}: {reasons.get(g.name) or ', '.join(g.reasons)}"
                 for g in groups.all
@@ -65,21 +65,21 @@ def bounds(groups, exclude, per_layer, min_channels, whole):
 
 
 def check_known(patterns, groups):
-    """Raise the error of the first pattern that means no layer."""
+    """Raises for the first name or pattern that matches no layer."""
     every = [member for group in groups.all for member in group.members]
     for pattern in patterns:
-        if not any(means(pattern, member) for member in every):
+        if not any(matches(pattern, member) for member in every):
             names = sorted({member.side.path for member in every})
             raise ValueError(
-                "A name or pattern means no layer with channels. Expected "
+                "A name or pattern matches no layer with channels. Expected: "
                 "names, paths, patterns or classes of layers of the model: "
                 f"{', '.join(names[:20])}{' ...' * (len(names) > 20)}. "
                 f"Received: {pattern!r}."
             )
 
 
-def means(pattern, member):
-    """Whether a name, a pattern or a layer class means this side's layer."""
+def matches(pattern, member):
+    """Whether a name, pattern or layer class matches the member's layer."""
     side = member.side
     if isinstance(pattern, type):
         return isinstance(side.op, pattern)

@@ -1,4 +1,4 @@
-"""What a selection costs, without building it: macs, parameters, channels."""
+"""Macs, parameters and channels of a selection, without building it."""
 
 import numpy as np
 
@@ -10,9 +10,9 @@ from tfdcu.graph.macs import terms
 class Cost:
     """A sum of products of channel counts.
 
-    Each term is a number times the sizes of some axes; how much of an axis
-    stays is read off its labels. One evaluation is a few NumPy operations,
-    so a budget can be searched for without building any model.
+    Each term is a number times the sizes of some axes; the labels of an axis
+    tell how much of it is kept. One evaluation is a few NumPy operations, so
+    the selection that meets a budget is found without building a model.
 
     Args:
         groups: The `Groups` of the model.
@@ -35,7 +35,7 @@ class Cost:
             times.append(factor)
             sides.append(places)
         width = max((len(places) for places in sides), default=0)
-        # Place 0 holds one unit that is never removed: a factor of one.
+        # Index 0 is a unit that is never removed: a factor of one.
         self._sides = np.zeros((len(sides), max(width, 1)), int)
         for row, places in enumerate(sides):
             self._sides[row, : len(places)] = places
@@ -45,7 +45,7 @@ class Cost:
         self._starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
 
     def __call__(self, kept):
-        """The cost of keeping these units; bool array, one entry a unit."""
+        """Cost of keeping these units, a bool array with one entry per unit."""
         counts = np.add.reduceat(kept[self._units].astype(float), self._starts)
         return float(self._times @ counts[self._sides].prod(axis=1))
 
@@ -66,13 +66,13 @@ class Cost:
 
 
 def macs_cost(groups):
-    """Multiply-accumulates for one image."""
+    """`Cost` that counts multiply-accumulates for one image."""
     nodes = groups.trace.graph.nodes
     return Cost(groups, [term for node in nodes for term in terms(node)])
 
 
 def params_cost(groups):
-    """Weights of all layers, trainable or not, a shared one once."""
+    """`Cost` that counts weights, trainable or not, shared ones once."""
     weights = {
         id(weight): weight
         for node in groups.trace.graph.nodes
@@ -86,7 +86,7 @@ def params_cost(groups):
 
 
 def ratio_cost(groups):
-    """Channels of all groups that may be pruned."""
+    """Function that counts the channels of all prunable groups."""
     prunable = [group for group in groups.all if group.prunable]
     units = [group.units for group in prunable]
     widths = [group.width for group in prunable]

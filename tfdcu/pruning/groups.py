@@ -1,4 +1,4 @@
-"""Channels that must go together: the groups of a traced model."""
+"""Groups of channels that must be removed together."""
 
 from dataclasses import dataclass
 
@@ -22,12 +22,12 @@ from tfdcu.pruning.trace import Trace
 
 @dataclass(frozen=True, eq=False)
 class Member:
-    """One weight axis that a group's channels run along.
+    """One weight axis that holds channels of a group.
 
     Attributes:
         side: The `Side`: layer, path, variable, axis and role.
-        units: int array, for each position of the axis the index of its unit
-            in the group, -1 where it belongs to another group.
+        units: int array, for each position on the axis the index of its unit
+            in the group, or -1 if it belongs to another group.
     """
 
     side: object
@@ -38,17 +38,17 @@ class Member:
 class ChannelGroup:
     """Channels of several layers that are kept or removed together.
 
-    A unit is what goes at once: one channel of each layer in a residual
-    stage, a whole group of a grouped convolution, one attention head.
+    A unit is the smallest part that can be removed: one channel of each layer
+    in a residual stage, a group of a grouped convolution, an attention head.
 
     Attributes:
-        name: Path of the layer that makes the channels, the first one.
-        layers: Paths of the layers that make them or scale them.
-        units: int array, the numbers of its units in the whole model.
-        width: How many channels of its first layer one unit holds.
+        name: Path of the first layer that produces the channels.
+        layers: Paths of the layers that produce or scale them.
+        units: int array, ids of the units, unique in the model.
+        width: Channels of the first layer in one unit.
         members: List of `Member`.
-        kept: bool array, units that must stay.
-        reasons: Why they must, a tuple of sentences.
+        kept: bool array, units that must not be removed.
+        reasons: Why not, a tuple of strings.
     """
 
     name: str
@@ -66,17 +66,17 @@ class ChannelGroup:
 
     @property
     def prunable(self):
-        """Whether at least one unit may go while another stays."""
+        """Whether at least one unit may be removed and one kept."""
         return self.size > 1 and not self.kept.all()
 
 
 class Groups:
-    """All groups of a model, and the way back from labels to units.
+    """All groups of a model, and the map from labels to units.
 
     Attributes:
         trace: The `Trace`.
         unit: int array, the unit of each label; unit 0 is never removed.
-        num_units: How many units there are, unit 0 included.
+        num_units: Number of units, unit 0 included.
         all: List of `ChannelGroup`, in the order of the model.
     """
 
@@ -92,16 +92,16 @@ class Groups:
         self.all = self._groups()
 
     def every_axis(self):
-        """The labels of every axis of every tensor and weight, each once."""
-        found = [side.labels for side in self.trace.sides.values()]
+        """Label arrays of all axes of tensors and weights, without repeats."""
+        arrays = [side.labels for side in self.trace.sides.values()]
         for axes in self.trace.axes.values():
-            found += [labels for labels in axes if labels is not None]
-        return list({id(labels): labels for labels in found}.values())
+            arrays += [labels for labels in axes if labels is not None]
+        return list({id(labels): labels for labels in arrays}.values())
 
     def _groups(self):
         trace, unit = self.trace, self.unit
         count = len(trace.origins)
-        # Blocks that share a unit stand in one group.
+        # Blocks that share a unit form one group.
         blocks = _components(count + self.num_units, trace.blocks, unit + count)
         of_unit = blocks[count:]
         names = {}
@@ -154,29 +154,29 @@ class Groups:
         for labels, why in self.trace.fixed:
             units = np.unique(self.unit[labels])
             for group in np.unique(of_unit[units[units > 0]]):
-                known = reasons.setdefault(group, [])
-                if why not in known:
-                    known.append(why)
+                group_reasons = reasons.setdefault(group, [])
+                if why not in group_reasons:
+                    group_reasons.append(why)
         return reasons
 
 
 def _components(size, first, second):
-    """Component number of each of `size` nodes, by edges first-second."""
+    """Connected component of each of `size` nodes, edges (first, second)."""
     ones = np.ones(len(first), bool)
     matrix = coo_matrix((ones, (first, second)), (size, size))
     return connected_components(matrix, directed=False)[1]
 
 
 def _units(trace):
-    """The unit of each label, in order of first appearance, 0 for label 0."""
+    """Unit of each label, numbered by first appearance; 0 for label 0."""
     size = len(trace.blocks)
     if trace.ties:
         first = np.concatenate([a for a, _ in trace.ties])
         second = np.concatenate([b for _, b in trace.ties])
-        # What is tied to label 0 stays, and still has a name of its own.
+        # Labels tied to label 0 are kept, but remain units of their own.
         pinned = (first == 0) | (second == 0)
         others = np.maximum(first, second)[pinned]
-        trace.fix(others, "joined with channels that are kept")
+        trace.fix(others, "tied to channels that are kept")
         first, second = first[~pinned], second[~pinned]
     else:
         first = second = np.zeros(0, int)
@@ -189,14 +189,14 @@ def _units(trace):
 
 
 def channel_groups(model):
-    """Finds every set of channels that must be removed together.
+    """Finds the groups of channels that must be removed together.
 
-    Use it to see what `prune_channels` may remove and why not more. The
-    groups are found from the model's public config and layers, by one rule
-    for each type of layer; what has no rule is unprunable: its channels are
-    kept, named in `reasons`. The idea of dependency groups is that of Fang et
-    al. 2023 (DepGraph, arXiv:2301.12900); tracing labels along every axis
-    instead of linking pairs of layers is ours.
+    Use it to see what `prune_channels` may remove, and why it keeps the rest.
+    The model's config and layers are read by one rule per layer type. A layer
+    without a rule is unprunable: its channels are kept, with the layer named
+    in `reasons`. Dependency groups are those of Fang et al. 2023 (DepGraph,
+    arXiv:2301.12900), found by labels on every axis instead of links between
+    pairs of layers.
 
     Args:
         model: A built functional or sequential `keras.Model`.

@@ -1,9 +1,9 @@
-"""The original model with channels masked where they are consumed.
+"""The original model with removed channels masked where they are consumed.
 
-This is the other side of every claim of exactness: the original graph with
-the original weights, run operation by operation, in which each operation
-sees zeros where channels are removed. A normalization over channels takes
-its statistics over those that stay. The smaller model must compute the same.
+The original graph with the original weights is run operation by operation;
+each operation receives zeros for removed channels. Normalizations over
+channels compute their statistics from the kept ones. The smaller model must
+compute the same; tests and `sensitivity` rely on it.
 """
 
 import keras
@@ -18,36 +18,36 @@ from tfdcu.graph.execute import with_scaled_weights
 
 
 def masked(groups, kept):
-    """The function that the smaller model must equal.
+    """The model with channels masked, a function equal to the smaller model.
 
     Args:
         groups: The `Groups` of a model.
-        kept: bool array, for each unit whether it stays.
+        kept: bool array, one entry per unit: whether it is kept.
 
     Returns:
-        A function of the model's inputs (an array, or a list of them) that
-        gives the list of its outputs. The model is not changed.
+        A function of the model's inputs (an array or a list of arrays) that
+        returns the list of its outputs. The model is not changed.
     """
-    stays = kept[groups.unit]
+    label_kept = kept[groups.unit]
     axes = groups.trace.axes
 
     def before(node, tensor, value):
         for axis, labels in enumerate(axes[id(tensor)]):
-            if labels is not None and not stays[labels].all():
+            if labels is not None and not label_kept[labels].all():
                 view = [1] * len(value.shape)
                 view[axis] = -1
-                mask = stays[labels].reshape(view)
+                mask = label_kept[labels].reshape(view)
                 value = ops.where(mask, value, ops.zeros_like(value))
         return value
 
     def call(node, args, kwargs):
-        masks = _masks(groups, node, stays)
+        masks = _masks(groups, node, label_kept)
         if type(node.op) in _STATISTICS and masks:
             return [_STATISTICS[type(node.op)](node.op, args[0], masks)]
         inner = _inner_sides(groups, node.op)
         if not inner:
             return call_node(node, args, kwargs)
-        scales = [(s.variable, s.axis, stays[s.labels]) for s in inner]
+        scales = [(s.variable, s.axis, label_kept[s.labels]) for s in inner]
         return with_scaled_weights(node.op, scales, args, kwargs)
 
     def run(inputs):
@@ -61,20 +61,20 @@ def _inner_sides(groups, op):
     return [s for s in sides if s.op is op and s.role == "inner"]
 
 
-def _masks(groups, node, stays):
-    """Dict from axis to mask, of the first input's axes that lose channels."""
+def _masks(groups, node, label_kept):
+    """Dict from axis to mask, for first-input axes that lose channels."""
     if not node.inputs:
         return {}
     axes = groups.trace.axes[id(node.inputs[0])]
     return {
-        axis: stays[labels].astype("float32")
+        axis: label_kept[labels].astype("float32")
         for axis, labels in enumerate(axes)
-        if labels is not None and not stays[labels].all()
+        if labels is not None and not label_kept[labels].all()
     }
 
 
 def _weights(x, axes, masks):
-    """1 where a value counts for statistics over `axes`, 0 elsewhere."""
+    """1 where a value enters statistics over `axes`, else 0; shape of `x`."""
     weight = ops.ones_like(x)
     for axis in axes:
         if axis in masks:
@@ -158,15 +158,15 @@ if hasattr(layers, "RMSNormalization"):
 
 
 def difference(model, reference, inputs):
-    """Largest difference between two functions of the same inputs.
+    """Largest relative difference between two functions of the same inputs.
 
     Args:
         model: A model or a function.
-        reference: Another one.
-        inputs: What both are called with.
+        reference: A model or a function.
+        inputs: Inputs of both.
 
     Returns:
-        The largest absolute difference of all outputs, over the largest
+        Largest absolute difference of the outputs, divided by the largest
         absolute value of the reference's outputs, a float.
     """
     received = tree.flatten(model(inputs))
@@ -174,7 +174,7 @@ def difference(model, reference, inputs):
     received = [keras.ops.convert_to_numpy(x) for x in received]
     expected = [keras.ops.convert_to_numpy(x) for x in expected]
     pairs = zip(received, expected, strict=True)
-    # NumPy's, in which NaN is the largest.
+    # `np.max` returns NaN if there is one; `max` may not.
     worst = np.max([np.abs(r - e).max() for r, e in pairs])
     scale = np.max([np.abs(e).max() for e in expected])
     return float(worst / max(scale, 1e-30))

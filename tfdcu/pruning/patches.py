@@ -1,10 +1,14 @@
-"""What a layer sees at some places of its feature map, as rows of numbers."""
+"""What a layer multiplies with its kernel, as rows of numbers."""
 
 import numpy as np
 import tensorflow as tf
+from keras import layers
+
+TRANSPOSED = layers.Conv1DTranspose, layers.Conv2DTranspose
+SEPARABLE = layers.SeparableConv1D, layers.SeparableConv2D
 
 
-def sampled_positions(sizes, num, generator):
+def draw_places(sizes, num, generator):
     """Draws places of a feature map, without repetition.
 
     Args:
@@ -16,71 +20,153 @@ def sampled_positions(sizes, num, generator):
         Sorted int array of places, counted along the flattened axes.
     """
     total = int(np.prod(sizes, dtype=int))
-    chosen = generator.choice(total, min(num, total), replace=False)
-    return np.sort(chosen)
+    if num >= total:
+        return np.arange(total)
+    return np.sort(generator.choice(total, num, replace=False))
 
 
-def sampled_values(features, places):
+def values_at(features, places):
     """The channels of each image at these places.
 
     Args:
         features: Tensor (images, ..., channels).
-        places: From `sampled_positions`.
+        places: From `draw_places`.
 
     Returns:
-        Float32 array (images * places, channels).
+        Float32 tensor (images * places, channels).
     """
     features = tf.cast(features, tf.float32)
     channels = features.shape[-1]
     flat = tf.reshape(features, (len(features), -1, channels))
-    rows = tf.gather(flat, places, axis=1)
-    return tf.reshape(rows, (-1, channels)).numpy()
+    if len(places) < flat.shape[1]:
+        flat = tf.gather(flat, places, axis=1)
+    return tf.reshape(flat, (-1, channels))
 
 
-def sampled_patches(op, features, places):
+def patches_at(op, features, places):
     """What a layer multiplies with its kernel to get its output there.
 
     Args:
-        op: A `Dense`, or a `Conv2D` without groups, channels last.
+        op: A `Dense`, or a convolution that `tfdcu.pruning.kernels` knows,
+            channels last.
         features: Tensor (images, ..., channels), its input.
-        places: Places of its output, from `sampled_positions`.
+        places: Places of its output, from `draw_places`.
 
     Returns:
-        Float32 array (images * places, numbers): times the kernel, reshaped
-        to (numbers, filters), it is the layer's output without the bias.
+        Float32 tensor (groups, images * places, unknowns): times
+        `kernel_of(op)` it is the layer's output without the bias, group by
+        group.
     """
-    if len(op.kernel.shape) == 2:
-        return sampled_values(features, places)
+    if isinstance(op, layers.Dense):
+        return values_at(features, places)[None]
     features = tf.cast(features, tf.float32)
-    starts, padded = _windows(op, features)
-    width = padded.shape[2]
-    rows, columns = np.divmod(places, len(starts[1]))
-    taps = [
-        np.arange(size) * step
-        for size, step in zip(op.kernel_size, op.dilation_rate)
+    windows = _windows(op, features.shape)
+    if isinstance(op, TRANSPOSED):
+        features = _spread(features, op.strides)
+    features = tf.pad(features, [(0, 0), *(w.border for w in windows), (0, 0)])
+    index = _index(windows, features.shape[1:-1], places)
+    flat = tf.reshape(features, (len(features), -1, features.shape[-1]))
+    if index.size < flat.shape[1] or index.shape[1] > 1:
+        flat = tf.gather(flat, index.ravel(), axis=1)
+    if isinstance(op, SEPARABLE):
+        return _depthwise_values(op, flat, index.shape)[None]
+    return _in_groups(flat, index.shape, num_groups(op, features.shape[-1]))
+
+
+def num_groups(op, channels):
+    """How many groups of input channels a layer keeps apart."""
+    if isinstance(op, (layers.DepthwiseConv1D, layers.DepthwiseConv2D)):
+        return channels
+    return getattr(op, "groups", 1)
+
+
+class _Window:
+    """Where the windows of a convolution lie along one axis.
+
+    Args:
+        op: The layer.
+        axis: Number of the axis, from 0 after the batch.
+        length: Size of its input there.
+        places: Size of its output there.
+    """
+
+    def __init__(self, op, axis, length, places):
+        self.size, self.dilation = op.kernel_size[axis], op.dilation_rate[axis]
+        self.stride, self.places = op.strides[axis], places
+        reach = (self.size - 1) * self.dilation + 1
+        before = 0
+        if isinstance(op, TRANSPOSED):
+            # A convolution of the input with zeros between its values.
+            crop = max(reach - self.stride, 0) if op.padding == "same" else 0
+            before = reach - 1 - crop // 2
+            length, self.stride = (length - 1) * self.stride + 1, 1
+        missing = (places - 1) * self.stride + reach - length
+        if op.padding == "causal":
+            before = reach - 1
+        elif op.padding == "same" and not isinstance(op, TRANSPOSED):
+            before = max(missing, 0) // 2
+        self.border = before, max(missing - before, 0)
+
+
+def _windows(op, shape):
+    outputs = op.compute_output_shape((1, *shape[1:]))[1:-1]
+    return [
+        _Window(op, axis, length, places)
+        for axis, (length, places) in enumerate(zip(shape[1:-1], outputs))
     ]
-    # (places, kernel height, kernel width), along the flattened image
-    index = (starts[0][rows][:, None] + taps[0])[:, :, None] * width + (
-        starts[1][columns][:, None] + taps[1]
-    )[:, None, :]
-    flat = tf.reshape(padded, (len(padded), -1, padded.shape[-1]))
-    patches = tf.gather(flat, index.reshape(-1), axis=1)
-    numbers = index[0].size * padded.shape[-1]
-    return tf.reshape(patches, (-1, numbers)).numpy()
 
 
-def _windows(op, features):
-    """Where the windows of a convolution start, and the image to start in."""
-    starts, borders = [], [(0, 0)]
-    for axis, (size, stride, step) in enumerate(
-        zip(op.kernel_size, op.strides, op.dilation_rate), 1
-    ):
-        length, reach = features.shape[axis], (size - 1) * step + 1
-        border = 0
-        if op.padding == "same":
-            border = max(
-                (-(-length // stride) - 1) * stride + reach - length, 0
-            )
-        borders.append((border // 2, border - border // 2))
-        starts.append(np.arange(0, length + border - reach + 1, stride))
-    return starts, tf.pad(features, [*borders, (0, 0)])
+def _index(windows, sizes, places):
+    """Where the numbers of each place lie in the flattened, padded image.
+
+    Returns:
+        Int array (places, taps).
+    """
+    corners = np.unravel_index(places, [w.places for w in windows])
+    index = np.zeros((len(places), 1), int)
+    for window, size, corner in zip(windows, sizes, corners):
+        taps = np.arange(window.size) * window.dilation
+        along = corner[:, None] * window.stride + taps
+        index = index[:, :, None] * size + along[:, None, :]
+        index = index.reshape(len(places), -1)
+    return index
+
+
+def _in_groups(flat, shape, groups):
+    """(images, places * taps, channels) as (groups, rows, taps * width)."""
+    places, taps = shape
+    width = flat.shape[-1] // groups
+    if groups == 1:
+        return tf.reshape(flat, (1, -1, taps * width))
+    flat = tf.reshape(flat, (-1, taps, groups, width))
+    return tf.reshape(
+        tf.transpose(flat, (2, 0, 1, 3)), (groups, -1, taps * width)
+    )
+
+
+def _depthwise_values(op, flat, shape):
+    """What the depthwise half of a separable convolution gives: (rows, c)."""
+    places, taps = shape
+    rows = tf.reshape(flat, (-1, taps, flat.shape[-1]))
+    kernel = tf.cast(op.depthwise_kernel, tf.float32)
+    kernel = tf.reshape(kernel, (taps, flat.shape[-1], -1))
+    values = tf.einsum("rtc,tcm->rcm", rows, kernel)
+    return tf.reshape(values, (len(rows), -1))
+
+
+def _spread(features, strides):
+    """Puts zeros between values: (images, ..., channels)."""
+    for axis, stride in enumerate(strides, 1):
+        shape = features.shape
+        features = tf.expand_dims(features, axis + 1)
+        borders = [(0, 0)] * len(features.shape)
+        borders[axis + 1] = 0, stride - 1
+        size = shape[axis] * stride
+        features = tf.reshape(
+            tf.pad(features, borders),
+            (-1, *shape[1:axis], size, *shape[axis + 1 :]),
+        )
+        keep = [slice(None)] * len(shape)
+        keep[axis] = slice(size - stride + 1)
+        features = features[tuple(keep)]
+    return features

@@ -1,4 +1,4 @@
-"""A plan: which channels of which layer stay, to look at and to apply."""
+"""`ChannelPlan`: the channels to keep in each layer."""
 
 import numpy as np
 
@@ -8,15 +8,15 @@ from tfdcu.pruning.rebuild import rebuild
 
 
 class ChannelPlan:
-    """What `prune_channels` is going to do, before it is done.
+    """The channels to keep in each layer, before the smaller model is built.
 
     Attributes:
-        model: The model, not changed.
+        model: The original model, not changed.
         groups: List of `ChannelGroup`.
         before: Dict with `params` and `macs` of the model.
-        after: The same of the smaller one.
-        keep: Dict from layer path to the sorted indices of its output
-            channels that stay, for every layer that makes or passes channels
+        after: Dict with `params` and `macs` of the smaller model.
+        keep: Dict from layer path to the sorted indices of the output
+            channels to keep, for every layer with channels in its output
             (the last axis with channels of its first output).
     """
 
@@ -33,37 +33,37 @@ class ChannelPlan:
 
     @property
     def keep(self):
-        trace, stays = self._groups.trace, self._kept[self._groups.unit]
+        trace, label_kept = self._groups.trace, self._kept[self._groups.unit]
         keep = {}
         for node in trace.graph.nodes:
             if not node.outputs:
                 continue
             axes = trace.axes.get(id(node.outputs[0]), ())
-            known = [labels for labels in axes if labels is not None]
-            if known and node.path not in keep:
-                keep[node.path] = np.flatnonzero(stays[known[-1]])
+            labeled = [labels for labels in axes if labels is not None]
+            if labeled and node.path not in keep:
+                keep[node.path] = np.flatnonzero(label_kept[labeled[-1]])
         return keep
 
     def kept_channels(self):
-        """What layers of the smaller model still give, of what they gave.
+        """Output channels that are kept, for layers that lose some.
 
         Use it to compare a layer of the smaller model with the original's,
-        channel by channel. Layers that pass channels on, such as
+        channel by channel. Layers that pass channels through, such as
         BatchNormalization, activations, `Add`, `Concatenate` and pooling, are
-        in it like those that make them.
+        included.
 
         Returns:
-            JSON-ready dict from layer path to the sorted indices, along the
-            last axis of its first output, that stay; only of layers that
-            lose some.
+            JSON-ready dict from layer path to the sorted indices kept along
+            the last axis of its first output; layers that keep all their
+            channels are left out.
         """
-        trace, stays = self._groups.trace, self._kept[self._groups.unit]
+        trace, label_kept = self._groups.trace, self._kept[self._groups.unit]
         kept = {}
         for node in trace.graph.nodes:
             axes = trace.axes.get(id(node.outputs[0])) if node.outputs else None
             labels = axes[-1] if axes else None
-            if labels is not None and not stays[labels].all():
-                kept[node.path] = np.flatnonzero(stays[labels]).tolist()
+            if labels is not None and not label_kept[labels].all():
+                kept[node.path] = np.flatnonzero(label_kept[labels]).tolist()
         return kept
 
     def apply(self):
@@ -75,27 +75,28 @@ class ChannelPlan:
         return rebuild(self._groups, self._kept)
 
     def masked(self):
-        """The function that the smaller model equals: the original masked.
+        """The original model with the removed channels masked.
 
         Returns:
-            A function of the model's inputs that gives the list of outputs of
-            the original with the removed channels zero where they are
-            consumed.
+            A function of the model's inputs that returns the list of outputs
+            of the original, with removed channels set to zero where they are
+            consumed; the smaller model computes the same.
         """
         from tfdcu.pruning.masked import masked
 
         return masked(self._groups, self._kept)
 
     def rows(self):
-        """What happens to each group, a list of flat JSON-ready dicts.
+        """One flat JSON-ready dict per group.
 
         Returns:
-            Dicts with `group`, `layers` (how many), `before` and `after`
-            (channels of its first layer) and `why` (why not less, or "").
+            List of dicts with `group`, `layers` (their number), `before` and
+            `after` (channels of its first layer) and `why` (the reason that
+            channels must be kept, or "").
         """
         rows = []
         for group in self.groups:
-            stays = int(self._kept[group.units].sum())
+            num_kept = int(self._kept[group.units].sum())
             why = "; ".join(group.reasons) if group.kept.any() else ""
             why = self._reasons.get(group.name, why)
             if group.size == 1 and not why:
@@ -105,32 +106,32 @@ class ChannelPlan:
                     "group": group.name,
                     "layers": len(group.layers),
                     "before": group.size * group.width,
-                    "after": stays * group.width,
+                    "after": num_kept * group.width,
                     "why": why,
                 }
             )
         return rows
 
     def unprunable(self):
-        """What layers without a rule cost, which cannot be pruned.
+        """Channels that are kept because of unprunable layers.
 
         Returns:
             Dict from the reason, which names the layer, to the number of
-            channels that it keeps, those of groups it touches.
+            channels that must be kept in the groups it belongs to.
         """
-        found = {}
+        counts = {}
         for group in self.groups:
             for why in group.reasons:
                 if why.startswith("no rule") or "mixes channels" in why:
                     count = int(group.kept.sum()) * group.width
-                    found[why] = found.get(why, 0) + count
-        return found
+                    counts[why] = counts.get(why, 0) + count
+        return counts
 
     def table(self):
-        """The rows as text, and totals below.
+        """The rows as a text table, with totals of parameters and macs.
 
         Returns:
-            A string of lines.
+            A string.
         """
         rows = self.rows()
         width = max([len(row["group"]) for row in rows] + [5])

@@ -1,4 +1,4 @@
-"""Channel pruning in one call: groups, importance, selection, rebuild."""
+"""`prune_channels`: group, score, select and remove channels."""
 
 import numpy as np
 
@@ -25,8 +25,8 @@ from tfdcu.pruning.reconstruct import reconstruct as reconstruct_kernels
 from tfdcu.pruning.select import Selection
 from tfdcu.pruning.select import step_of
 
-# Where kernels are solved anew. Students start closer to the teacher than with
-# one cut (docs/channels.md).
+# The default with reconstruction: students start closer to the teacher than
+# after a single round (docs/channels.md).
 ROUNDS = 4
 
 
@@ -42,95 +42,102 @@ def prune_channels(
     latency=None,
     importance=None,
     round_to=8,
-    min_channels=0.1,
     exclude=(),
     per_layer=None,
     reconstruct=None,
     reestimate=False,
     rounds=None,
-    tolerance=0.02,
 ):
-    """Removes channels from a model of any shape and returns a smaller one.
+    """Removes channels from a model and returns a smaller one.
 
-    Use it to make the student out of the teacher. The channels are really
-    gone: the result is an ordinary model with smaller layers. It computes
-    exactly what the original computes with the same channels masked at
-    their consumers; then, where there are images, its kernels are solved
-    anew to make up for what went (`reconstruct`). Names, dtype policies,
-    regularizers, trainable flags and the training config are kept; the
-    argument is not changed. Inputs and outputs keep their shapes.
+    Use it to make the student from the teacher. The channels are removed, not
+    just zeroed: the result is an ordinary model with smaller layers. It
+    computes exactly what the original computes with the same channels masked
+    where they are consumed; then, if `images` are given, its kernels are
+    reconstructed by least squares. Names, dtype policies, regularizers,
+    trainable flags and the training config are kept, and so are the shapes of
+    inputs and outputs. The argument is not changed.
 
-    Groups follow Fang et al. 2023 (DepGraph, arXiv:2301.12900) in spirit;
-    the criteria name their own sources in `tfdcu/pruning/importance/`. The
-    way a budget is met (a threshold, then filling up in rounded steps) is
-    ours, as is weighing "taylor" scores by what a channel costs of the
-    budget.
+    Channel groups follow Fang et al. 2023 (DepGraph, arXiv:2301.12900); the
+    sources of the criteria are in `tfdcu/pruning/importance/`. A budget is
+    met by one threshold on the scores of all groups, then filled up in
+    rounded steps; "taylor" scores are divided by the cost of the channel.
 
     Args:
-        model: A built functional or sequential `keras.Model`: several
-            inputs, nested models and shared layers are fine.
-        macs: Most multiply-accumulates of the result: a share of the model's
-            own up to 1, or a number of them above 1. Exactly one of `macs`,
-            `params`, `ratio` and `latency` is given; 0 stands for none.
-        params: Most parameters, likewise.
-        ratio: Most channels of the prunable groups, likewise.
-        latency: Most time for one image, a share of the model's own up to
-            1, or milliseconds above 1; found by bisection over macs.
+        model: A built functional or sequential `keras.Model`; several
+            inputs, nested models and shared layers are supported.
+        macs: Maximum multiply-accumulates of the result: a share of the
+            model's own if at most 1, else a number. The result is within 2 %
+            below it if the layer widths allow. Give exactly one of `macs`,
+            `params`, `ratio` and `latency`; 0 counts as not given.
+        params: Maximum number of parameters, as a share or a number.
+        ratio: Maximum number of channels in the prunable groups, as a share
+            or a number.
+        latency: Maximum time for one image: a share of the model's own if at
+            most 1, else milliseconds. Found by bisection over macs.
         measure: Function model -> milliseconds, for `latency`.
         importance: "l1", "l2", "random", "taylor", "reconstruction", or a
-            function (model, group) -> scores, one a unit, compared across
-            groups as they are. Defaults to `None`: "taylor" where there are
-            `images`, else "l2".
-        round_to: Channels are kept in multiples of it, in small groups of
-            the power of two at or below a quarter of the channels. Steps
-            are halved where a budget cannot be met otherwise. Default 8.
-        min_channels: Fewest channels a group keeps: a share below 1, else a
-            number. Default 0.1.
-        exclude: Layers whose channels all stay: names, paths, patterns like
-            "block1_*", or layer classes.
+            function (model, group) -> scores, one per unit, compared across
+            groups without rescaling. Defaults to `None`: "taylor" if `images`
+            are given, else "l2".
+        round_to: Keep channels in multiples of this number; in small groups,
+            of the power of two at or below a quarter of the channels. Steps
+            are halved if the budget cannot be met otherwise. Default 8.
+        exclude: Layers that keep all their channels: names, paths, patterns
+            like "block1_*", or layer classes.
         per_layer: Dict from such a name, pattern or class to the share of
-            channels that its group keeps.
-        images: Unlabeled images for the criteria that look at data, for
-            `reconstruct` and `reestimate`: an array, or a dataset of batches of
-            images. A thousand are enough, and they make a much better
-            student.
-        reconstruct: Whether the kernels that are left are solved anew, layer by
-            layer, to give what the original gives on `images` (see
-            `tfdcu.pruning.reconstruct`); label-free. Default `None`: where
-            there are images.
-        reestimate: Whether the statistics of BatchNormalization are computed
-            anew on `images`. Default `False`: they are the original's, and
-            so those of the images that it was trained on.
-        rounds: Int, at least 1, cuts of equal proportion that lead to the
-            budget. Each judges the channels anew, as what the one before left
-            uses them, and takes as long as the first. Default `None`: 4 where
-            kernels are solved anew, but 1 with a `CachedImportance`.
-        tolerance: How far below the budget the result may be, as a share of
-            the budget. Default 0.02.
-        seed: Seed of everything random.
+            channels that its group keeps. Others keep at least a tenth.
+        images: Unlabeled images for "taylor", "reconstruction", `reconstruct`
+            and `reestimate`: an array, or a dataset of batches of images. A
+            thousand are enough, and they make a much better student.
+        reconstruct: Whether to reconstruct the remaining kernels by least
+            squares, layer by layer, so that they give the original's outputs
+            on `images` (see `tfdcu.pruning.reconstruct`). Needs no labels.
+            Default `None`: if `images` are given.
+        reestimate: Whether to recompute the BatchNormalization statistics on
+            `images`. Default `False`: keep the original's, which come from
+            its training images.
+        rounds: Number of pruning steps of equal proportion that lead to the
+            budget, at least 1. Each one scores the channels of the model that
+            the previous one returned, and takes as long as the first.
+            Default `None`: 4 with reconstruction, but 1 without it or with a
+            `CachedImportance`.
+        seed: Random seed. Default 0.
 
     Returns:
         A new, smaller `keras.Model`.
 
     Raises:
         ValueError: If the model cannot be taken apart, not exactly one budget
-            is given, an option is unknown, images are missing, there are no
-            rounds or several with a `CachedImportance`, or the budget
-            cannot be met; the message then says which can.
+            is given, an option is unknown, images are missing, `rounds` is
+            below 1 or above 1 with a `CachedImportance`, or the budget
+            cannot be met; the message then names the nearest that can.
 
     Example:
 
     >>> student = prune_channels(teacher, macs=0.5)
     """
-    options = dict(locals())
-    for name in ("model", "reconstruct", "reestimate", "rounds"):
-        del options[name]
     check_images(images, reconstruct, reestimate)
     rounds = num_rounds(rounds, importance, reconstructs(images, reconstruct))
-    options["measure"] = once_a_model(measure)
+    measure = once_a_model(measure)
     smaller = model
     for number in range(1, rounds + 1):
-        plan = plan_round(smaller, model, number / rounds, **options)
+        plan = plan_round(
+            smaller,
+            model,
+            number / rounds,
+            measure=measure,
+            macs=macs,
+            params=params,
+            ratio=ratio,
+            latency=latency,
+            importance=importance,
+            round_to=round_to,
+            exclude=exclude,
+            per_layer=per_layer,
+            images=images,
+            seed=seed,
+        )
         smaller = student_of(
             plan,
             images,
@@ -142,46 +149,47 @@ def prune_channels(
 
 
 def num_rounds(rounds, importance, reconstructed):
-    """How many cuts lead to the budget.
+    """Number of pruning rounds: `rounds`, or its default.
 
     Args:
         rounds, importance: As in `prune_channels`.
-        reconstructed: Whether kernels are solved anew.
+        reconstructed: Whether kernels are reconstructed.
 
     Returns:
         Int, at least 1.
 
     Raises:
-        ValueError: If there are no rounds, or several by the importance of a
-            model that is no longer there after the first.
+        ValueError: If `rounds` is below 1, or above 1 with a
+            `CachedImportance`, whose scores hold for the first round only.
     """
-    known = isinstance(importance, CachedImportance)
+    cached = isinstance(importance, CachedImportance)
     if rounds is None:
-        return ROUNDS if reconstructed and not known else 1
+        return ROUNDS if reconstructed and not cached else 1
     if rounds < 1:
         raise ValueError(
-            "A model is cut in rounds. Expected: rounds of at least 1. "
+            "Invalid value for `rounds`. Expected: an integer of at least 1. "
             f"Received: rounds={rounds}."
         )
-    if known and rounds > 1:
+    if cached and rounds > 1:
         raise ValueError(
-            "The importance of a model does not tell what a cut made of it. "
-            "Expected: rounds=1, or the name of an importance instead of the "
-            f"`score_channels` of a model. Received: rounds={rounds}."
+            "Cached scores do not hold for the model after the first round. "
+            "Expected: rounds=1, or the name of a criterion as `importance` "
+            "instead of the result of `score_channels`. "
+            f"Received: rounds={rounds}."
         )
     return rounds
 
 
 def plan_round(model, original, part, *, measure=None, **options):
-    """What a round cuts on the way from a model to its budget.
+    """Plans one round of pruning on the way to the budget.
 
-    A round before the last whose part of the budget no choice of channels
-    meets cuts nothing; the next one has more to cut.
+    If no selection meets the budget of a round before the last, that round
+    removes nothing and the next one removes more.
 
     Args:
-        model: What the rounds before left.
-        original: What the first round was given, and the budget is a share of.
-        part: How much of the way is gone afterwards, in (0, 1].
+        model: The model after the previous rounds.
+        original: The model before the first round, which shares refer to.
+        part: Progress after this round, in (0, 1]; 1 is the last round.
         measure, **options: As in `plan_channels`.
 
     Returns:
@@ -203,7 +211,7 @@ def plan_round(model, original, part, *, measure=None, **options):
 
 
 def student_of(plan, images, *, reconstruct=None, reestimate=False, seed=0):
-    """The smaller model of a plan, made the best of without training.
+    """Applies a plan and, if asked to, reconstructs and re-estimates.
 
     Args:
         plan: A `ChannelPlan`.
@@ -221,16 +229,16 @@ def student_of(plan, images, *, reconstruct=None, reestimate=False, seed=0):
 
 
 def reconstructs(images, reconstruct):
-    """Whether kernels are solved anew."""
+    """Whether kernels are reconstructed: `reconstruct`, or its default."""
     return images is not None if reconstruct is None else reconstruct
 
 
 def check_images(images, reconstruct, reestimate):
-    """Raises if images are asked for that are not there."""
+    """Raises if an option needs images and there are none."""
     if images is None and (reconstruct or reestimate):
         raise ValueError(
-            "A student cannot be reconstructed or its BatchNormalization "
-            "re-estimated without data. Expected unlabeled `images`. "
+            "`reconstruct` and `reestimate` need images. "
+            "Expected: unlabeled `images`. "
             f"Received: images=None, reconstruct={reconstruct}, "
             f"reestimate={reestimate}."
         )
@@ -240,17 +248,16 @@ def check_channels(
     model,
     *,
     importance=None,
-    min_channels=0.1,
     exclude=(),
     per_layer=None,
     **budget,
 ):
-    """Raises what a cut of a model would, as far as no image is needed.
+    """Checks the arguments of `prune_channels` that need no images.
 
     Args:
-        model, importance, min_channels, exclude, per_layer: As in
+        model, importance, exclude, per_layer: As in
             `prune_channels`.
-        **budget: Its other keywords, one of them a budget.
+        **budget: Other keywords of `prune_channels`, one of them a budget.
 
     Raises:
         ValueError: As in `prune_channels`.
@@ -259,7 +266,8 @@ def check_channels(
     if importance is not None:
         check_importance(importance)
     groups = Groups(model)
-    bounds(groups, exclude, per_layer or {}, min_channels, whole_sizes(groups))
+    original_size = original_sizes(groups)
+    bounds(groups, exclude, per_layer or {}, original_size)
     if name != "latency":
         check_size(name, value, full_cost(groups, name))
 
@@ -274,26 +282,23 @@ def plan_channels(
     measure=None,
     importance=None,
     round_to=8,
-    min_channels=0.1,
     exclude=(),
     per_layer=None,
     images=None,
-    tolerance=0.02,
     original=None,
     seed=0,
 ):
-    """Decides which channels go, without building the smaller model.
+    """Selects the channels to keep, without building the smaller model.
 
-    Use it to see a table of what will be cut and why the rest is kept, or to
-    learn which channels of the teacher each layer of the student has.
+    Use it to print a table of what will be removed and why the rest is kept,
+    or to look up which channels of the teacher each student layer has.
 
     Args:
         model, macs, params, ratio, latency, measure, importance, round_to,
-        min_channels, exclude, per_layer, images, tolerance, seed: As in
-            `prune_channels`.
-        original: What `model` was cut from, if it was: `round_to`,
-            `min_channels` and `per_layer` are then of its channels. The
-            budget is of the model's own. Defaults to `None`, the model.
+        exclude, per_layer, images, seed: As in `prune_channels`.
+        original: The model that `model` was pruned from; `round_to` and
+            `per_layer` then refer to its channels, the budget to `model`.
+            Defaults to `None`: `model` itself.
 
     Returns:
         A `ChannelPlan`; `plan.apply()` is the smaller model.
@@ -312,37 +317,35 @@ def plan_channels(
     if importance is not None:
         check_importance(importance)
     groups = Groups(model)
-    cut = original is not None and original is not model
-    first = Groups(original) if cut else groups
-    whole = whole_sizes(first)
+    pruned = original is not None and original is not model
+    original_groups = Groups(original) if pruned else groups
+    original_size = original_sizes(original_groups)
     chosen, reasons, lowest, highest = bounds(
-        groups, exclude, per_layer or {}, min_channels, whole
+        groups, exclude, per_layer or {}, original_size
     )
     importance = importance or default_importance(images)
     scores = score_groups(groups, chosen, importance, images, seed)
     if getattr(importance, "name", importance) in PER_COST:
-        # The time of a model goes with its arithmetic.
+        # Latency is roughly proportional to macs.
         cost = COSTS["macs" if name == "latency" else name](groups)
         scores = per_cost(scores, groups, chosen, cost)
-    steps = [step_of(whole(g), g.width, round_to) for g in chosen]
+    steps = [step_of(original_size(g), g.width, round_to) for g in chosen]
     selection = Selection(
         groups.num_units, chosen, scores, lowest, highest, steps
     )
-    kept = meet_budget(
-        groups, selection, name, value, tolerance, measure, first
-    )
+    kept = meet_budget(groups, selection, name, value, measure, original_groups)
     return ChannelPlan(groups, kept, reasons)
 
 
-def whole_sizes(groups):
-    """How many units each group had before anything was cut.
+def original_sizes(groups):
+    """Number of units that each group had before pruning.
 
     Args:
-        groups: The `Groups` of the model that was cut.
+        groups: The `Groups` of the original model.
 
     Returns:
-        A function from a `ChannelGroup` of the smaller model to an int; a
-        group that the original does not have is as it was.
+        A function from a `ChannelGroup` of the smaller model to an int; for a
+        group that the original does not have, its own size.
     """
     sizes = {group.name: group.size for group in groups.all}
     return lambda group: max(sizes.get(group.name, 0), group.size)

@@ -1,4 +1,4 @@
-"""The smaller model: configs with fewer channels, weights cut to fit."""
+"""Builds the smaller model: edited layer configs and sliced weights."""
 
 import warnings
 from contextlib import contextmanager
@@ -14,16 +14,15 @@ from tfdcu.graph.parse import is_model
 
 
 def rebuild(groups, kept):
-    """Builds the model that has only the kept channels.
+    """Builds a model that has only the kept channels.
 
     Names, nesting, shared layers, dtype policies, regularizers, trainable
     flags and the training config of a compiled model are those of the
-    original, which is not changed. The state of its optimizer is not carried
-    over.
+    original, which is not changed. The optimizer state is not copied.
 
     Args:
         groups: The `Groups` of the model.
-        kept: bool array, for each unit whether it stays.
+        kept: bool array, one entry per unit: whether it is kept.
 
     Returns:
         A new `keras.Model` (`keras.Sequential` for a sequential one).
@@ -63,12 +62,12 @@ class _Builder:
             _compile_like(smaller, model)
         return smaller
 
-    def _model(self, level, given=None):
+    def _model(self, level, received=None):
         model = level.model
         if id(model) in self.made:
             return self.made[id(model)][1]
-        given = given or [None] * len(level.input_layers)
-        inputs = [_input(*pair) for pair in zip(level.input_layers, given)]
+        received = received or [None] * len(level.input_layers)
+        inputs = [_input(*pair) for pair in zip(level.input_layers, received)]
         outputs = walk(level, inputs, self._call, enter=self._enter)
         if isinstance(model, keras.Sequential):
             layers = [self.made[id(layer)][1] for layer in model.layers]
@@ -82,15 +81,15 @@ class _Builder:
                 name=model.name,
             )
         if not model.trainable:
-            # Setting it also sets it on every layer inside.
+            # Setting it sets it on all inner layers, too.
             smaller.trainable = False
         self.made[id(model)] = model, smaller
         return smaller
 
     def _enter(self, op, args, kwargs, path, made):
-        given = tree.flatten((args, kwargs))
-        given = [x for x in given if isinstance(x, keras.KerasTensor)]
-        smaller = self._model(made.call.level, given)
+        received = tree.flatten((args, kwargs))
+        received = [x for x in received if isinstance(x, keras.KerasTensor)]
+        smaller = self._model(made.call.level, received)
         return tree.flatten(smaller(*args, **kwargs))
 
     def _call(self, op, args, kwargs, path, made):
@@ -114,9 +113,9 @@ class _Builder:
     def _fill(self, old, new):
         if len(old.variables) != len(new.variables):
             raise ValueError(
-                f"The weights of {old.name!r} cannot be carried over: made "
-                "anew from its config it has others. "
-                f"Expected {len(old.variables)} variables. "
+                f"The weights of layer {old.name!r} cannot be copied: a layer "
+                "from its config has a different number of variables. "
+                f"Expected: {len(old.variables)} variables. "
                 f"Received: {len(new.variables)}."
             )
         for pair in zip(old.variables, new.variables):
@@ -132,21 +131,21 @@ class _Builder:
             value = value * factor(len(labels[0]), after)
         if tuple(value.shape) != tuple(new.shape):
             raise ValueError(
-                "The smaller model does not fit its weights: a rule has "
-                "forgotten an axis or a config entry. "
-                f"Expected shape {tuple(new.shape)} for {new.path!r}. "
+                "A weight of the smaller model has the wrong shape: a pruning "
+                "rule misses an axis or a config entry. "
+                f"Expected: shape {tuple(new.shape)} for {new.path!r}. "
                 f"Received: {tuple(value.shape)}."
             )
         new.assign(value)
 
 
 def _compile_like(smaller, model):
-    """The same training config, where Keras can write it down."""
+    """Compiles with the original's training config, if Keras can save it."""
     try:
         smaller.compile_from_config(model.get_compile_config())
     except Exception as error:
         warnings.warn(
-            f"The training config of {model.name!r} was not carried over to "
+            f"The training config of {model.name!r} was not copied to "
             f"the smaller model, call `compile` yourself: {error}",
             stacklevel=4,
         )
@@ -154,9 +153,9 @@ def _compile_like(smaller, model):
 
 @contextmanager
 def _quick_build(layer):
-    """Zeros for the first values: drawing random ones takes a third of it.
+    """Initializes with zeros: random values take a third of the build time.
 
-    The initializers are back afterwards, for the config.
+    The original initializers are restored afterwards, for the config.
     """
     kind = keras.initializers.Initializer
     own = {k: v for k, v in vars(layer).items() if isinstance(v, kind)}
@@ -169,19 +168,19 @@ def _quick_build(layer):
             setattr(layer, name, initializer)
 
 
-def _input(layer, given):
-    """A fresh input; inside a nested model channels may be fewer now."""
+def _input(layer, received):
+    """A new `Input`; a nested model may receive fewer channels than before."""
     config = layer.get_config()
-    if given is not None:
+    if received is not None:
         config["batch_shape"] = [
             size and new
-            for size, new in zip(config["batch_shape"], given.shape)
+            for size, new in zip(config["batch_shape"], received.shape)
         ]
     return type(layer).from_config(config).output
 
 
 def _functional_class(model):
-    """The model's class if it is made like a functional one."""
+    """The model's class if its constructor is the functional one."""
     plain = keras.Model.__init__
     same = type(model).__init__ is plain or type(model) is keras.Model
     public = type(model).__module__.startswith("keras.")

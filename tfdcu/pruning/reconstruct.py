@@ -1,22 +1,32 @@
 """Kernels solved anew, layer by layer, to make up for channels that went."""
 
+import warnings
+
 import numpy as np
-from keras import layers
-from keras import tree
+import tensorflow as tf
 
-from tfdcu.graph.execute import Executor
 from tfdcu.graph.graph import read_graph
-from tfdcu.pruning.batches import batches
-from tfdcu.pruning.patches import sampled_patches
-from tfdcu.pruning.patches import sampled_positions
+from tfdcu.pruning.activations import Activations
+from tfdcu.pruning.kernels import kernel_of
+from tfdcu.pruning.kernels import num_unknowns
+from tfdcu.pruning.kernels import outputs_at
+from tfdcu.pruning.kernels import set_kernel
+from tfdcu.pruning.least_squares import Sums
+from tfdcu.pruning.least_squares import solve
+from tfdcu.pruning.patches import draw_places
+from tfdcu.pruning.patches import patches_at
+from tfdcu.pruning.patches import values_at
+from tfdcu.pruning.solvable import find_solvable
 
-# Activations of all images that one layer may hold, in bytes.
-_MEMORY = 256 * 2**20
-# Places of the feature maps that a layer is solved from, at least.
-_NUM_ROWS = 16384
+# Rows that a layer is solved from: at least so many, and so many for each
+# unknown of a filter, if the images have them.
+ROWS = 4096, 64, 16384, 16
+_FEWEST_ROWS = 8
+# Where activations do not fit, every so many batches are enough.
+_EVERY = 4
 
 
-def reconstruct(student, plan, images, *, limit=1024, ridge=1e-2, seed=0):
+def reconstruct(student, plan, images, *, limit=1024, seed=0):
     """Solves each kernel of a pruned model for what the original computes.
 
     Goes through the model from input to output. At each convolution and dense
@@ -63,155 +73,105 @@ def reconstruct(student, plan, images, *, limit=1024, ridge=1e-2, seed=0):
     >>> student = plan.apply()
     >>> found = reconstruct(student, plan, pool)
     """
-    if not ridge > 0:
-        raise ValueError(
-            "The systems need a ridge to have one solution. Expected: ridge "
-            f"above 0. Received: ridge={ridge}."
-        )
-    own, original = read_graph(student), read_graph(plan.model)
-    inputs = _collected(images, _fitting(original, limit))
-    walk, reference = Executor(own, inputs), Executor(original, inputs)
-    keep, found = plan.keep, []
-    once = _called_once(own)
+    graphs = read_graph(student), read_graph(plan.model)
+    systems = find_solvable(*graphs)
+    stops = [system.number for system in systems]
+    activations = Activations(graphs, stops, images, limit)
     generator = np.random.default_rng(seed)
-    for node, origin in zip(own.nodes, original.nodes, strict=True):
-        solvable = id(node.op) in once and _solvable(node.op)
-        if solvable and _same_places(node, origin):
-            (x,), (x_origin,) = (
-                walk.inputs_of(node),
-                reference.inputs_of(origin),
-            )
-            num = -(-max(_NUM_ROWS, 8 * _num_inputs(node.op)) // len(x))
-            sizes = node.op.compute_output_shape(x.shape)[1:-1]
-            places = sampled_positions(sizes, num, generator)
-            rows = sampled_patches(node.op, x, places)
-            goal = _outputs(origin.op, x_origin, places)
-            goal = goal[:, keep.get(origin.path, slice(None))]
-            norm = _norm_after(own, node, once)
-            before, after = _solve(node.op, norm, rows, goal, ridge)
-            found.append({"layer": node.path, "before": before, "after": after})
-        walk.advance(node)
-        reference.advance(origin)
+    found = []
+    for number, system in enumerate(systems):
+        fitted, held = _sums(system, activations, number, plan.keep, generator)
+        found.append(_solve(system, fitted, held))
+    _warn_of_few_rows(found)
     return found
 
 
-def _solve(op, norm, rows, goal, ridge):
-    """Gives a layer the kernel that fits; the misfit before and after.
+def _sums(system, activations, number, keep, generator):
+    """The sums of a layer's rows, and those that choose its ridge."""
+    op = system.node.op
+    shape = activations.shapes[number][id(system.node.inputs[0])]
+    sizes = op.compute_output_shape(shape)[1:-1]
+    total = int(np.prod(sizes, dtype=int))
+    num = activations.num_images
+    unknowns = num_unknowns(op)
+    wanted = max(ROWS[0], min(ROWS[1] * unknowns, ROWS[2]), ROWS[3] * unknowns)
+    every = 1
+    if not activations.fit(number):
+        every = int(np.clip(num * total // wanted, 1, _EVERY))
+    fitted, held = Sums(), Sums()
+    for own, original in activations.before(number, every):
+        places = draw_places(sizes, -(-wanted * every // num), generator)
+        rows = patches_at(op, own[id(system.node.inputs[0])], places)
+        goal = _goal(system, own, original, places, keep)
+        # The last quarter of the images chooses the ridge.
+        images = rows.shape[1] // len(places)
+        part = (images - images // 4) * len(places)
+        fitted.add(rows[:, :part], goal[:, :part])
+        if part < rows.shape[1]:
+            held.add(rows[:, part:], goal[:, part:])
+    return fitted, held
 
-    Args:
-        op: A convolution or dense layer of the student.
-        norm: The `BatchNormalization` that alone takes its outputs, or `None`.
-        rows: Float32 array (places, numbers), what its kernel is applied to.
-        goal: Float32 array (places, filters), what is to come out.
-        ridge: See `reconstruct`.
 
-    Returns:
-        Two floats, shares of the variance of the outputs.
-    """
-    shifts = op.use_bias or norm is not None
-    kernel = op.kernel.numpy()
-    flat = kernel.reshape(-1, kernel.shape[-1]).astype("float64")
-    # Means are taken out only where something can put them back.
-    mean = rows.mean(0, dtype="float64") if shifts else np.zeros(len(flat))
-    middle = goal.mean(0, dtype="float64") if shifts else 0.0
-    rows = rows - mean.astype("float32")
-    goal = goal - middle
-    misfit = goal - rows @ flat
-    step = _ridge_step(rows, misfit, ridge)
-    op.kernel.assign((flat + step).reshape(kernel.shape))
-    shift = middle - mean @ (flat + step)
+def _goal(system, own, original, places, keep):
+    """What a layer is to give: float32 (groups, rows, filters)."""
+    op, origin = system.node.op, system.origin
+    stays = keep.get(origin.path, slice(None))
+    goal = outputs_at(origin.op, original[id(origin.inputs[0])], places)
+    if not isinstance(stays, slice):
+        goal = tf.gather(goal, stays, axis=1)
+    if system.shortcut is not None and SHORTCUT:
+        mine, theirs = (
+            values_at(values[id(tensor)], places)
+            for values, tensor in zip((own, original), system.shortcut)
+        )
+        if not isinstance(stays, slice):
+            theirs = tf.gather(theirs, stays, axis=1)
+        goal += (theirs - mine) / _scale(system.norm)
+    groups, _, filters = kernel_of(op).shape
+    return tf.transpose(tf.reshape(goal, (-1, groups, filters)), (1, 0, 2))
+
+
+SHORTCUT = True
+
+
+def _scale(norm):
+    """What a normalization multiplies channels by, never nearly 0."""
+    if norm is None:
+        return np.float32(1)
+    scale = 1 / np.sqrt(norm.moving_variance.numpy() + norm.epsilon)
+    if norm.gamma is not None:
+        scale = scale * norm.gamma.numpy()
+    least = 1e-3 * np.abs(scale).max() + 1e-30
+    return np.where(np.abs(scale) < least, np.inf, scale).astype("float32")
+
+
+def _solve(system, fitted, held):
+    """Gives a layer the kernel that fits; what there is to tell of it."""
+    op, norm = system.node.op, system.norm
+    solved = solve(fitted, held, kernel_of(op), op.use_bias or norm is not None)
+    set_kernel(op, solved["kernel"])
+    shift = solved["shift"].ravel()
     if op.use_bias:
         op.bias.assign(shift)
     elif norm is not None:
         norm.moving_mean.assign(norm.moving_mean.numpy() - shift)
-    total = max(float(np.square(goal).sum()), 1e-30)
-    left = misfit - rows @ step
-    return tuple(float(np.square(e).sum()) / total for e in (misfit, left))
+    return {
+        "layer": system.node.path,
+        "before": solved["before"],
+        "after": solved["after"],
+        "ridge": solved["ridge"],
+        "rows": fitted.count + held.count,
+        "unknowns": num_unknowns(op),
+    }
 
 
-def _ridge_step(rows, misfit, ridge):
-    """The change of a kernel that fits best, held back by the ridge.
-
-    Args:
-        rows: Float32 array (places, numbers).
-        misfit: Array (places, filters), what is to be made up for.
-        ridge: See `reconstruct`.
-
-    Returns:
-        Float64 array (numbers, filters). The system is of places or of
-        numbers, whichever are fewer; the solution is the same.
-    """
-    wide = len(rows) < rows.shape[1]
-    gram = (rows @ rows.T if wide else rows.T @ rows).astype("float64")
-    hold = ridge * np.trace(gram) / rows.shape[1] + 1e-12
-    gram[np.diag_indices_from(gram)] += hold
-    if wide:
-        return rows.T @ np.linalg.solve(gram, misfit)
-    return np.linalg.solve(gram, rows.T @ misfit)
-
-
-def _outputs(op, x, places):
-    """A layer's outputs at some places, before its activation."""
-    kernel = op.kernel.numpy()
-    rows = sampled_patches(op, x, places)
-    outputs = rows @ kernel.reshape(-1, kernel.shape[-1])
-    return outputs + op.bias.numpy() if op.use_bias else outputs
-
-
-def _num_inputs(op):
-    return int(np.prod(op.kernel.shape[:-1]))
-
-
-def _solvable(op):
-    changed = getattr(op, "quantization_mode", None)
-    if changed or getattr(op, "lora_enabled", False):
-        return False
-    if type(op) is layers.Conv2D:
-        return op.groups == 1 and op.data_format == "channels_last"
-    return type(op) is layers.Dense
-
-
-def _same_places(node, origin):
-    """Whether a layer is applied where the original's is, none pruned."""
-    shapes = [one.inputs[0].shape[1:-1] for one in (node, origin)]
-    return shapes[0] == shapes[1]
-
-
-def _called_once(graph):
-    """Identities of the operations with one call and one input."""
-    calls = {}
-    for node in graph.nodes:
-        calls.setdefault(id(node.op), []).append(len(node.inputs))
-    return {op for op, inputs in calls.items() if inputs == [1]}
-
-
-def _norm_after(graph, node, once):
-    """The BatchNormalization of a node's output alone, or `None`."""
-    (output,) = node.outputs
-    user = graph.only_user(output)
-    if user is None or id(user.op) not in once:
-        return None
-    if not isinstance(user.op, layers.BatchNormalization):
-        return None
-    return user.op if user.op.axis in (-1, len(output.shape) - 1) else None
-
-
-def _fitting(graph, limit):
-    """How many images may be walked with at once."""
-    largest = max(
-        4 * int(np.prod([size or 1 for size in tensor.shape[1:]]))
-        for node in graph.nodes
-        for tensor in node.outputs
-    )
-    return max(1, min(limit, _MEMORY // largest))
-
-
-def _collected(images, limit):
-    """The first images as one tensor for each input of the model."""
-    parts = [tree.flatten(batch) for batch in batches(images, limit=limit)]
-    if not parts:
-        raise ValueError(
-            "A model cannot be reconstructed without data. Expected at least "
-            "one batch of unlabeled images. Received: none."
+def _warn_of_few_rows(found):
+    few = [row for row in found if row["rows"] < _FEWEST_ROWS * row["unknowns"]]
+    if few:
+        warnings.warn(
+            f"{len(few)} of {len(found)} layers were solved from less than "
+            f"{_FEWEST_ROWS} rows for each unknown of a filter, such as "
+            f"{few[0]['layer']!r} with {few[0]['rows']} rows for "
+            f"{few[0]['unknowns']}. More images make a better student.",
+            stacklevel=3,
         )
-    return [np.concatenate([np.asarray(p) for p in one]) for one in zip(*parts)]

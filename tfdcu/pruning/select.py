@@ -1,4 +1,4 @@
-"""Which units stay: scores, rounding, bounds and a budget that is met."""
+"""Selects the units to keep from scores, rounding, bounds and a budget."""
 
 from math import gcd
 
@@ -6,15 +6,15 @@ import numpy as np
 
 
 class Selection:
-    """Chooses how many units each group keeps so that a budget is met.
+    """Selects how many units each group keeps so that a budget is met.
 
     Args:
-        num_units: How many units the model has.
+        num_units: Number of units in the model.
         groups: List of `ChannelGroup` that may be pruned.
-        scores: List of float arrays, one score a unit; high ones stay.
-        lowest: int array, the fewest units each group may keep.
-        highest: int array, the most.
-        steps: int array, units are kept in multiples of these, see `step_of`.
+        scores: List of float arrays, one score per unit; high ones are kept.
+        lowest: int array, minimum units to keep in each group.
+        highest: int array, maximum units to keep in each group.
+        steps: int array, units are kept in multiples of these; see `step_of`.
     """
 
     def __init__(self, num_units, groups, scores, lowest, highest, steps):
@@ -33,33 +33,33 @@ class Selection:
         self._rank()
 
     def kept(self, counts):
-        """bool array over all units, the best `counts` of each group."""
+        """bool array over all units: the best `counts` of each group."""
         kept = np.ones(self.num_units, bool)
         kept[self._units] = self._ranks < counts[self._numbers]
         return kept
 
     def counts(self, threshold, steps):
-        """Units by group at or above the threshold, rounded and bounded."""
+        """Units of each group above the threshold, rounded and clipped."""
         above = self._values >= threshold
         counts = np.bincount(self._numbers[above], minlength=len(self.sizes))
         rounded = ((counts + steps // 2) // steps) * steps
         return np.clip(rounded, self.lowest, self.highest)
 
     def meet(self, cost, budget, tolerance):
-        """The counts whose cost is closest to the budget from below.
+        """Counts whose cost is at most the budget and close to it.
 
-        A threshold on the scores of all groups is found by bisection. What is
-        left of the budget goes to the groups whose best removed unit scores
-        highest, in whole steps, then in halves of steps, and at last by
+        A threshold on the scores of all groups is found by bisection. The
+        rest of the budget is spent on the groups whose best removed unit
+        scores highest: in full steps, then in half steps, and finally by
         exchanges between two groups.
 
         Args:
             cost: Function of a kept array.
-            budget: The most it may be.
-            tolerance: How far below, as a share of the budget, is enough.
+            budget: Maximum cost.
+            tolerance: How far below the budget is enough, as a share of it.
 
         Returns:
-            (counts, cost reached).
+            (counts, cost).
         """
         counts = self._by_threshold(cost, budget)
         reached = cost(self.kept(counts))
@@ -75,34 +75,34 @@ class Selection:
             steps = np.maximum(steps // 2, 1)
 
     def rescue(self, groups, kept):
-        """Keeps a unit of its own for each axis that would become empty.
+        """Keeps the best unit of each axis that would become empty.
 
-        A split may send one half of a group one way: its axis must not lose
-        all. The scores of the units that are rescued become infinite.
+        After a split, an axis may hold only a part of a group, and must keep
+        at least one channel. The scores of rescued units become infinite.
 
         Args:
             groups: The `Groups` of the model.
             kept: bool array, a selection.
 
         Returns:
-            Whether anything had to be rescued.
+            Whether any unit was rescued.
         """
         place = np.full(self.num_units, -1)
         place[self._units] = np.arange(len(self._units))
-        found = False
+        rescued = False
         for labels in groups.every_axis():
             units = groups.unit[labels]
             if len(units) and not kept[units].any():
                 rows = place[units]
                 best = rows[np.argmax(self._values[rows])]
                 self._values[best] = np.inf
-                found = True
-        if found:
+                rescued = True
+        if rescued:
             self._rank()
-        return found
+        return rescued
 
     def _rank(self):
-        """Places of the units in their group, the best first."""
+        """Ranks the units of each group, 0 for the best."""
         order = np.lexsort((-self._values, self._numbers))
         starts = np.concatenate([[0], np.cumsum(self.sizes)[:-1]])
         self._ranks = np.empty(len(order), int)
@@ -142,7 +142,7 @@ class Selection:
             if waiting[group] == -np.inf:
                 return counts, reached
             more = counts.copy()
-            # Up to the next multiple, which also mends an odd count.
+            # Up to the next multiple of the step.
             step = steps[group]
             more[group] = min(
                 (counts[group] // step + 1) * step, self.highest[group]
@@ -180,15 +180,15 @@ class Selection:
 
 
 def step_of(size, width, round_to):
-    """Units that make a multiple of `round_to` channels.
+    """Number of units that make a multiple of `round_to` channels.
 
     A group with fewer than four times `round_to` channels is rounded to the
-    power of two at or below a quarter of it: eight of sixteen channels or
-    all sixteen would be no choice at all.
+    power of two at or below a quarter of its channels: with a step of 8, a
+    group of 16 could only keep 8 or all.
 
     Args:
-        size: How many units the group has, or had before anything was cut.
-        width: How many channels a unit has.
+        size: Number of units in the group before pruning.
+        width: Number of channels in a unit.
         round_to: As in `prune_channels`.
 
     Returns:

@@ -1,4 +1,4 @@
-"""How much each group of channels matters: cut alone, seen without labels."""
+"""Effect of pruning each group alone, measured without labels."""
 
 import hashlib
 import json
@@ -27,36 +27,36 @@ def sensitivity(
     limit=256,
     seed=0,
 ):
-    """Measures what cutting each group alone does to the model's outputs.
+    """Measures how pruning each group alone changes the model's outputs.
 
-    Use it to choose `exclude` and `per_layer` of `prune_channels`, or to
-    understand a student that fell short. It needs no labels: the measure is
-    the divergence KL(model || cut model) of the softmax outputs, of which a
-    single logit has two. Cut means masked, so no model is built. The sweep
-    over single layers is that of Li et al. 2017 (arXiv:1608.08710, figure 2),
-    with accuracy; divergence from the model's own outputs instead is ours.
+    Use it to choose `exclude` and `per_layer` of `prune_channels`, or to find
+    out why a student's accuracy is low. It needs no labels: it measures the
+    divergence KL(model || pruned model) of the softmax outputs (a single
+    logit counts as two classes). Channels are masked, no model is built. Li
+    et al. 2017 (arXiv:1608.08710, figure 2) prune one layer at a time in the
+    same way, and measure accuracy.
 
     Args:
         model: A functional or sequential classifier with one image input;
-            a softmax at its end is taken off.
+            a softmax at its end is removed.
         images: Unlabeled images, an array or a dataset of batches.
-        path: A JSON file that receives every finished group, so that a run
-            that was stopped goes on. `None` keeps nothing.
-        shares: Shares of a group's units that are cut, each in (0, 1).
-        importance: As in `prune_channels`; the least important units go.
-            Defaults to `None`, "taylor".
-        limit: Most images, default 256.
-        seed: Seed of random criteria.
+        path: JSON file to which every finished group is saved, so that a
+            stopped run can be resumed. Defaults to `None`: no file.
+        shares: Shares of a group's units to remove, each in (0, 1).
+        importance: As in `prune_channels`; the least important units are
+            removed. Defaults to `None`: "taylor".
+        limit: Maximum number of images. Default 256.
+        seed: Seed of random criteria. Default 0.
 
     Returns:
-        Dict with `shares`, `importance`, `num_images`, `content`, a digest of
-        the weights and the images, and `groups`: a list of dicts with `group`,
-        `size` and `divergence` (in nats, one for each share), in the order of
-        the model.
+        Dict with `shares`, `importance`, `num_images`, `content` (a digest of
+        the weights and the images), and `groups`: a list of dicts with
+        `group`, `size` and `divergence` (in nats, one per share), in the
+        order of the model.
 
     Raises:
         ValueError: If the model cannot be taken apart, a share is not
-            between 0 and 1, or the file belongs to another measurement.
+            between 0 and 1, or the file is from a different measurement.
 
     Example:
 
@@ -64,7 +64,7 @@ def sensitivity(
     """
     if not all(0 < share < 1 for share in shares):
         raise ValueError(
-            "The shares cannot be cut. Expected numbers between 0 and 1. "
+            "Invalid value for `shares`. Expected: numbers between 0 and 1. "
             f"Received: shares={shares!r}."
         )
     groups = Groups(as_logits(model))
@@ -94,8 +94,8 @@ def sensitivity(
         for share in record["shares"]:
             kept = everything.copy()
             order = np.argsort(np.where(group.kept, np.inf, score))
-            gone = order[: min(round(share * group.size), group.size - 1)]
-            kept[group.units[gone]] = group.kept[gone]
+            removed = order[: min(round(share * group.size), group.size - 1)]
+            kept[group.units[removed]] = group.kept[removed]
             row["divergence"].append(_divergence(groups, kept, stack, expected))
         record["groups"].append(row)
         _save(record, path)
@@ -114,7 +114,7 @@ def _name(importance):
 
 
 def _log_softmax(outputs):
-    """(batch, classes); of a single logit there are two, it and 0."""
+    """(batch, classes), float64; a single logit z counts as (z, 0)."""
     logits = ops.cast(outputs[0], "float32")
     if logits.shape[-1] == 1:
         logits = ops.pad(logits, ((0, 0), (0, 1)))
@@ -122,7 +122,7 @@ def _log_softmax(outputs):
 
 
 def _divergence(groups, kept, stack, expected):
-    """Mean KL(model || cut) over the images, in nats."""
+    """Mean KL(model || masked model) over the images, in nats."""
     total, count = 0.0, 0
     for batch, logs in zip(stack, expected):
         received = _log_softmax(masked(groups, kept)(batch))
@@ -134,22 +134,22 @@ def _divergence(groups, kept, stack, expected):
 def _resume(record, path, names):
     if path is None or not Path(path).exists():
         return record
-    found = json.loads(Path(path).read_text("utf-8"))
+    saved = json.loads(Path(path).read_text("utf-8"))
     differing = [
-        k for k in record if k != "groups" and found.get(k) != record[k]
+        k for k in record if k != "groups" and saved.get(k) != record[k]
     ]
-    unknown = [r["group"] for r in found["groups"] if r["group"] not in names]
+    unknown = [r["group"] for r in saved["groups"] if r["group"] not in names]
     if differing or unknown:
         raise ValueError(
-            "The file belongs to another measurement. Expected the same "
+            "The file is from a different measurement. Expected: the same "
             f"{', '.join(k for k in record if k != 'groups')}. Received: "
-            f"{path} with other {', '.join(differing) or 'groups'}."
+            f"{path} with different {', '.join(differing) or 'groups'}."
         )
-    return found
+    return saved
 
 
 def _save(record, path):
     if path is None:
         return
-    with atomic_write(path) as (beside,):
-        beside.write_text(json.dumps(record, indent=1) + "\n", "utf-8")
+    with atomic_write(path) as (temporary,):
+        temporary.write_text(json.dumps(record, indent=1) + "\n", "utf-8")

@@ -1,10 +1,10 @@
-"""Which channels of a model belong together: labels on every axis.
+"""`Trace`: labels on every axis tell which channels depend on one another.
 
-Every axis of every tensor and weight carries labels, one integer a position.
-A rule of each layer type (`tfdcu/pruning/rules/`) says where new labels
-begin, how labels pass from inputs to outputs, and which must be the same.
-Positions with the same label, or with labels tied together, are kept or
-removed together. Label 0 is always kept.
+Every axis of every tensor and weight has labels, one integer per position.
+The rule of a layer type (`tfdcu/pruning/rules/`) creates labels for the
+channels it produces, maps input labels to output labels, and ties labels that
+must be kept or removed together. Positions with the same label are kept or
+removed together, too. Label 0 is always kept.
 """
 
 from dataclasses import dataclass
@@ -25,10 +25,10 @@ class Side:
         path: Path of the layer.
         variable: The weight.
         axis: Which axis, not negative.
-        labels: int array, one label a position.
-        role: "out" where the weight makes the channels, "in" where it
-            consumes them, "scale" for a normalization's factor, "inner" for
-            channels that live inside the layer, "along" for the rest.
+        labels: int array, one label per position.
+        role: "out" if the weight produces the channels, "in" if it
+            consumes them, "scale" for the scale of a normalization, "inner"
+            for channels inside the layer, "along" for the rest.
     """
 
     op: object
@@ -40,25 +40,25 @@ class Side:
 
 
 class Trace:
-    """The labels of a whole model, and what must hold between them.
+    """The labels of a model and the constraints between them.
 
     Attributes:
         graph: The `Graph` that was traced.
-        axes: Dict from id(tensor) to a list with one label array an axis,
-            `None` for axes of which nothing is ever removed.
+        axes: Dict from id(tensor) to a list with one label array per axis,
+            `None` for axes that never lose positions.
         sides: Dict from (id(variable), axis) to `Side`.
-        origins: Path of the layer that began each block of new labels.
+        origins: Path of the layer that created each block of new labels.
         blocks: int array, the block of each label.
-        ties: List of pairs of label arrays, the same position by position.
-        fixed: List of (labels, reason): never removed.
-        edits: Dict from (id(op), key) to (op, labels, function): the changes
-            to configs that a smaller model needs.
-        call_edits: Dict from (id(call), key) to (op, labels, function), the
-            same for the arguments of calls.
+        ties: List of pairs of label arrays, tied position by position.
+        fixed: List of (labels, reason): labels that are never removed.
+        edits: Dict from (id(op), key) to (op, labels, function): changes to
+            the layer configs of the smaller model.
+        call_edits: Dict from (id(call), key) to (op, labels, function):
+            changes to the arguments of calls.
         factors: Dict from id(variable) to (op, labels, function): weights
-            that change their values with a count of channels.
-        made: Tensors that rules made for themselves.
-        plain: Keys like those of `sides`, of axes that never lose anything.
+            whose values are multiplied by a function of channel counts.
+        made: Tensors that rules created, kept alive.
+        plain: Keys as in `sides`, of axes that never lose positions.
     """
 
     def __init__(self, model, find):
@@ -82,7 +82,7 @@ class Trace:
         for node in self.graph.nodes:
             self._follow(node, find(node.op))
         self._tie_entries()
-        self._fix_what_is_held()
+        self._fix_inner_layers()
         for tensor in self.graph.outputs:
             for labels in self.axes[id(tensor)]:
                 self.fix(labels, "output of the model")
@@ -96,45 +96,45 @@ class Trace:
             if tensor.shape is not None and not _fits(axes, tensor.shape):
                 raise ValueError(
                     f"The rule of {type(node.op).__name__} {node.path!r} does "
-                    "not fit its output. Expected labels for each axis of "
-                    f"shape {tensor.shape}. Received: axes of "
+                    "not match its output. Expected: labels for each axis of "
+                    f"shape {tensor.shape}. Received: axes with "
                     f"{[None if x is None else len(x) for x in axes]} labels."
                 )
             self.axes[id(tensor)] = list(axes)
 
     def _tie_entries(self):
-        """A nested model has one input shape, however often it is called."""
-        first = {}
+        """Ties the inputs of all calls of a nested model."""
+        first_calls = {}
         for model, tensors in self.graph.entries:
-            known = first.setdefault(id(model), tensors)
-            why = f"input of {model.name!r}, which is called twice"
-            for mine, theirs in zip(tensors, known):
-                axes = zip(self.axes[id(mine)], self.axes[id(theirs)])
-                for one, other in axes:
-                    self.tie(one, other, why)
+            first_tensors = first_calls.setdefault(id(model), tensors)
+            why = f"input of {model.name!r}, which is called more than once"
+            for tensor, first_tensor in zip(tensors, first_tensors):
+                axes = zip(self.axes[id(tensor)], self.axes[id(first_tensor)])
+                for labels, first_labels in axes:
+                    self.tie(labels, first_labels, why)
 
-    def _fix_what_is_held(self):
-        """What also computes inside of another layer loses nothing."""
+    def _fix_inner_layers(self):
+        """Keeps the channels of layers that are also inside another layer."""
         nodes = self.graph.nodes
         calls = [(node.op, [*node.inputs, *node.outputs]) for node in nodes]
         calls += self.graph.entries
-        held = {
+        inner_ids = {
             id(inner)
             for node in nodes
             if isinstance(node.op, Layer)
             for inner in node.op._flatten_layers(include_self=False)
         }
-        found = [(side.op, side.labels) for side in self.sides.values()]
+        labels_of = [(side.op, side.labels) for side in self.sides.values()]
         for op, tensors in calls:
             for tensor in tensors:
-                found += [(op, labels) for labels in self.axes[id(tensor)]]
-        both = held & {id(op) for op, _ in calls}
-        for op, labels in found:
+                labels_of += [(op, labels) for labels in self.axes[id(tensor)]]
+        both = inner_ids & {id(op) for op, _ in calls}
+        for op, labels in labels_of:
             if id(op) in both:
-                self.fix(labels, f"{op.name!r} stands in another layer, too")
+                self.fix(labels, f"{op.name!r} is also inside another layer")
 
     def new(self, key, size, path):
-        """Labels that no other axis has; the same again for the same key."""
+        """New labels; the same ones if the key is used again."""
         if key not in self._new:
             self._new[key] = np.arange(self._next, self._next + size)
             self._next += size
@@ -143,7 +143,7 @@ class Trace:
         return self._new[key]
 
     def tie(self, first, second, why):
-        """Two axes keep and lose the same positions."""
+        """Ties two axes: the same positions are kept and removed."""
         if first is second:
             return
         if first is None or second is None or len(first) != len(second):
@@ -153,13 +153,13 @@ class Trace:
         self.ties.append((first, second))
 
     def fix(self, labels, why):
-        """Nothing with these labels is ever removed."""
+        """Marks labels that are never removed."""
         if labels is not None:
             self.fixed.append((labels, why))
 
 
 def _fits(axes, shape):
-    """Whether there is one entry an axis, with one label a position."""
+    """Whether there is one entry per axis, with one label per position."""
     return len(axes) == len(shape) and all(
         labels is None or size is None or len(labels) == size
         for labels, size in zip(axes, shape)
@@ -167,7 +167,7 @@ def _fits(axes, shape):
 
 
 class Step:
-    """What a rule sees of one call, and what it may say about it.
+    """One call of a layer, as a rule reads and annotates it.
 
     Attributes:
         op: The live layer or operation.
@@ -183,33 +183,33 @@ class Step:
         self.inputs = node.inputs
 
     def axes(self, value=None):
-        """Labels of a tensor (the first input by default), a list of axes.
+        """Labels on each axis of a tensor, by default the first input.
 
         Constants have `None` on every axis.
         """
         value = self.inputs[0] if value is None else value
         if isinstance(value, Tensor):
-            known = self.trace.axes.get(id(value))
-            return list(known) if known is not None else []
+            axes = self.trace.axes.get(id(value))
+            return list(axes) if axes is not None else []
         return [None] * len(np.shape(value))
 
     def new(self, name, size):
-        """New labels for an axis that this layer makes."""
+        """New labels for channels that this layer produces."""
         key = (id(self.op), name)
         return self.trace.new(key, int(size), self.path)
 
     def tie(self, first, second):
-        """Two label arrays are kept and removed alike."""
-        why = f"meets channels that are kept, in {self.path!r}"
+        """Ties two label arrays: kept and removed together."""
+        why = f"tied to channels that are kept, in {self.path!r}"
         self.trace.tie(first, second, why)
 
     def fix(self, labels, why=None):
-        """These channels are kept."""
+        """Marks channels that are always kept."""
         kind = type(self.op).__name__
         self.trace.fix(labels, why or f"{kind} {self.path!r}")
 
     def weight(self, variable, axis, labels, role="along"):
-        """An axis of a weight carries these labels."""
+        """Sets the labels on an axis of a weight."""
         if variable is None:
             return
         axis = axis % len(variable.shape)
@@ -225,7 +225,7 @@ class Step:
             sides[key] = Side(self.op, self.path, variable, axis, labels, role)
 
     def size(self, key, labels):
-        """The layer's config entry `key` is the number of these channels."""
+        """Declares that config entry `key` is the number of these channels."""
 
         def change(config, count):
             if labels is not None:
@@ -234,38 +234,38 @@ class Step:
         self.edit(key, [labels], change)
 
     def edit(self, key, labels, change):
-        """The layer's config follows these labels.
+        """Registers a change of the layer's config.
 
         Args:
             key: Name of the change, unique in the layer.
-            labels: The label arrays it depends on, in a fixed order; those
-                of a second call of the layer are tied to the first's.
+            labels: List of label arrays that it depends on, in a fixed order;
+                those of a second call of the layer are tied to the first's.
             change: Function (config, count) that edits the config in place;
-                `count(labels)` is how many are kept.
+                `count(labels)` is the number of kept positions.
         """
         self._remember(
             self.trace.edits, (id(self.op), key), labels, change, self.op
         )
 
     def edit_call(self, key, labels, change):
-        """The arguments of the call follow these labels.
+        """Registers a change of the arguments of this call.
 
         Args:
             key: Name of the change, unique in the call.
-            labels: Like `edit`.
+            labels: As in `edit`.
             change: Function (args, kwargs, keep) -> (args, kwargs);
-                `keep(labels)` are the indices that stay.
+                `keep(labels)` returns the indices to keep.
         """
         key = (id(self.node.call), key)
         self._remember(self.trace.call_edits, key, labels, change, self.op)
 
     def multiply(self, variable, labels, factor):
-        """The weight is multiplied by `factor(count before, count after)`."""
+        """Multiplies a weight by `factor(count before, count after)`."""
         key = id(variable)
         self._remember(self.trace.factors, key, [labels], factor, self.op)
 
     def keep_alive(self, tensor):
-        """Holds a tensor that a rule made, whose id must stay its own."""
+        """Keeps a tensor of a rule alive, so that its id stays unique."""
         self.trace.made.append(tensor)
 
     def _remember(self, store, key, labels, change, op):

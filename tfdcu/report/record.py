@@ -21,6 +21,7 @@ SECTIONS = {
     "selection": dict,
     "notes": list,
     "skipped": dict,
+    "failed": dict,
     "classes": list,
 }
 

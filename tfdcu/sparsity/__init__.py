@@ -1,4 +1,4 @@
-"""Weights set to zero while training; TFMOT lives here alone."""
+"""Unstructured sparsity with TFMOT, which only this package imports."""
 
 from tfdcu.sparsity.kernels import sparsity_of
 from tfdcu.sparsity.sparsify import Sparsify

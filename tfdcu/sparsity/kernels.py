@@ -1,4 +1,4 @@
-"""Which kernels of a model can hold zeros, and how many they hold."""
+"""Selects the kernels to make sparse, and counts their zeros."""
 
 import fnmatch
 
@@ -6,8 +6,8 @@ import keras
 import numpy as np
 from keras import layers
 
-# TFMOT's registry, without embeddings. Depthwise kernels are left out there
-# too: they are few, and nine weights a channel have nothing to spare.
+# TFMOT's registry, without embeddings. It leaves out depthwise kernels, too:
+# they have few weights, all of them needed.
 KERNELS = {
     layers.Dense: "kernel",
     layers.EinsumDense: "kernel",
@@ -23,34 +23,34 @@ KERNELS = {
 
 
 def choose_kernels(model, chosen=None, exclude=()):
-    """The kernels of a model that sparsity may act on.
+    """Selects the kernels of a model to make sparse.
 
     Args:
         model: a built `keras.Model`; nested models and layers inside layers
             are searched too.
         chosen: layer names, patterns such as `"stage3_*"` or layer classes,
-            one or a list; `None` takes every convolution (depthwise ones
-            excepted) and dense layer that is trainable.
-        exclude: the same, taken away again.
+            one or a list. Defaults to `None`: every trainable convolution
+            (except depthwise) and dense layer.
+        exclude: layers to leave out, likewise.
 
     Returns:
         List of `(layer, kernel)`, each kernel once.
 
     Raises:
-        ValueError: a layer is not built, or none is left.
+        ValueError: a layer is not built, or no layer is selected.
     """
-    chosen = None if chosen is None else _listed(chosen)
-    exclude = _listed(exclude)
-    found, seen = [], set()
+    chosen = None if chosen is None else _as_list(chosen)
+    exclude = _as_list(exclude)
+    selected, seen = [], set()
     for layer in model._flatten_layers(include_self=False):
         attribute = _attribute(layer)
         if attribute is None or not layer.trainable:
             continue
         if not layer.built:
             raise ValueError(
-                f"Layer {layer.name!r} has no weights yet. Expected a model "
+                f"Layer {layer.name!r} has no weights yet. Expected: a model "
                 "that has been built or called on a batch. Received: model "
-                f"{model.name!r}, not built"
+                f"{model.name!r}, not built."
             )
         kernel = getattr(layer, attribute)
         if not isinstance(kernel, keras.Variable) or id(kernel) in seen:
@@ -59,10 +59,10 @@ def choose_kernels(model, chosen=None, exclude=()):
             continue
         if not _any_match(layer, exclude):
             seen.add(id(kernel))
-            found.append((layer, kernel))
-    if not found:
-        raise ValueError(_none_left(model, chosen, exclude))
-    return found
+            selected.append((layer, kernel))
+    if not selected:
+        raise ValueError(_no_match_message(model, chosen, exclude))
+    return selected
 
 
 def sparsity_of(model, layers=None, exclude=()):
@@ -70,13 +70,13 @@ def sparsity_of(model, layers=None, exclude=()):
 
     Args:
         model: a built `keras.Model`.
-        layers: as for `Sparsify`; by default every convolution (depthwise
-            ones excepted) and dense layer.
-        exclude: as for `Sparsify`.
+        layers: as in `Sparsify`. Defaults to every trainable convolution
+            (except depthwise) and dense layer.
+        exclude: as in `Sparsify`.
 
     Returns:
-        Dict from layer name to the share of zeros of its kernel, 0 to 1,
-        with the share over all of them under `"total"`.
+        Dict from layer name to the share of zeros in its kernel, 0 to 1; the
+        share over all kernels is under `"total"`.
 
     Example:
 
@@ -91,12 +91,12 @@ def sparsity_of(model, layers=None, exclude=()):
 
 
 def share_of_zeros(kernels):
-    """Share of exact zeros over several kernels together, 0 to 1."""
-    sizes = sum(int(np.prod(kernel.shape)) for kernel in kernels)
-    alive = sum(
+    """Share of exact zeros in several kernels together, 0 to 1."""
+    size = sum(int(np.prod(kernel.shape)) for kernel in kernels)
+    nonzeros = sum(
         int(keras.ops.count_nonzero(kernel.value)) for kernel in kernels
     )
-    return 1 - alive / sizes
+    return 1 - nonzeros / size
 
 
 def _attribute(layer):
@@ -106,15 +106,15 @@ def _attribute(layer):
     return None
 
 
-def _listed(selection):
+def _as_list(selection):
     if isinstance(selection, (str, type)):
         selection = [selection]
     for item in selection:
         if not isinstance(item, (str, type)):
             raise ValueError(
-                "A layer cannot be chosen by this. Expected names, patterns "
-                "such as 'stage3_*' or layer classes such as "
-                f"keras.layers.Dense. Received: {item!r}"
+                "Invalid value for `layers` or `exclude`. Expected: names, "
+                "patterns such as 'stage3_*' or layer classes such as "
+                f"keras.layers.Dense. Received: {item!r}."
             )
     return list(selection)
 
@@ -129,16 +129,16 @@ def _any_match(layer, selection):
     )
 
 
-def _none_left(model, chosen, exclude):
-    there = [
+def _no_match_message(model, chosen, exclude):
+    names = [
         layer.name
         for layer in model._flatten_layers(include_self=False)
         if _attribute(layer) is not None and layer.trainable
     ]
     return (
-        "No layer is left to make sparse. Expected names, patterns or "
-        "classes that match trainable convolutions (depthwise ones excepted) "
+        "No layer is left to make sparse. Expected: names, patterns or "
+        "classes that match trainable convolutions (except depthwise) "
         f"or dense layers of model {model.name!r}, which has: "
-        f"{', '.join(there) or 'none'}. "
-        f"Received: layers={chosen!r}, exclude={exclude!r}"
+        f"{', '.join(names) or 'none'}. "
+        f"Received: layers={chosen!r}, exclude={exclude!r}."
     )

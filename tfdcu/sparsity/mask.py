@@ -1,25 +1,27 @@
-"""A mask that holds a kernel's zeros through training."""
+"""A kernel constraint that keeps masked weights at zero."""
 
 import keras
 import tensorflow as tf
 
 
 class Mask:
-    """A kernel's constraint while it is sparse.
+    """A kernel constraint that keeps masked weights at zero.
 
-    Keras' optimizers call it after each update, inside the compiled step,
-    and assign what it returns. It takes the place of the kernel's own
-    constraint, `former`, which it calls first.
+    Keras optimizers call it after each update, inside the compiled step, and
+    assign the result. It replaces the kernel's own constraint, `original`,
+    which it calls first.
 
     Args:
-        kernel: a `keras.Variable`, whose constraint it becomes.
+        kernel: a `keras.Variable`, whose constraint is replaced.
     """
 
     def __init__(self, kernel):
         self.kernel = kernel
-        former = kernel.constraint
-        # A training that ended in an error may have left its mask behind.
-        self.former = former.former if isinstance(former, Mask) else former
+        original = kernel.constraint
+        # A run that ended in an error may have left its mask behind.
+        if isinstance(original, Mask):
+            original = original.original
+        self.original = original
         self.mask = tf.Variable(
             tf.ones(kernel.shape, kernel.dtype), trainable=False
         )
@@ -29,26 +31,25 @@ class Mask:
         kernel.constraint = self
 
     def __call__(self, kernel):
-        value = kernel if self.former is None else self.former(kernel)
+        value = kernel if self.original is None else self.original(kernel)
         return self._masked(value)
 
     def cut(self):
-        """Sets the masked weights to zero now."""
+        """Sets the masked weights to zero."""
         self.kernel.assign(self._masked(self.kernel))
 
     def recover(self):
-        """Takes the kernel's zeros for the mask."""
+        """Sets the mask from the zeros of the kernel."""
         self.mask.assign(
             tf.cast(tf.not_equal(self.kernel.value, 0), self.mask.dtype)
         )
 
     def _masked(self, value):
         value = keras.ops.convert_to_tensor(value)
-        # A product would leave half of the zeros negative, which costs a file
-        # one bit each.
+        # A product would make some zeros negative, which compress worse.
         return tf.where(self.mask > 0, value, tf.zeros((), value.dtype))
 
     def remove(self):
-        """Gives the kernel back the constraint that it had."""
+        """Restores the original constraint of the kernel."""
         if self.kernel.constraint is self:
-            self.kernel.constraint = self.former
+            self.kernel.constraint = self.original

@@ -1,4 +1,4 @@
-"""When sparsity masks move, and how far."""
+"""Sparsity schedules: when masks are updated, and to what sparsity."""
 
 import math
 
@@ -9,23 +9,24 @@ MOVES = 50
 
 
 class SparsitySchedule:
-    """A TFMOT schedule, settled for one training, asked for its next move.
+    """A TFMOT schedule for one training run.
 
-    TFMOT evaluates its schedule in every step; here the next step that
-    matters is known ahead, so that the others cost one comparison. TFMOT
-    stops at the last multiple of the frequency, a little short of the final
-    sparsity; here the end itself is a move.
+    TFMOT evaluates its schedule at every step; here the step of the next mask
+    update is known in advance, so other steps cost one comparison. TFMOT
+    stops at the last multiple of the frequency, just below the final
+    sparsity; here the masks are also updated at the end step.
 
     Args:
         schedules: TFMOT's module of schedules.
         schedule: `"polynomial"`, `"constant"` or a TFMOT schedule object.
         final_sparsity: share of zeros at the end, in [0, 1).
         initial_sparsity: share of zeros at `begin_step`.
-        begin_step: step of the first move.
-        end_step: step of the last move, or `None`.
-        frequency: steps between moves, or `None`.
-        params: what Keras tells callbacks, `epochs` and `steps` (an epoch).
-        once: whether masks move at `begin_step` only.
+        begin_step: step of the first mask update.
+        end_step: step of the last mask update, or `None`.
+        frequency: steps between mask updates, or `None`.
+        params: `params` of a Keras callback: `epochs` and `steps` (per
+            epoch).
+        once: whether masks are updated at `begin_step` only.
 
     Raises:
         ValueError: `end_step` is needed and the number of steps unknown.
@@ -70,14 +71,14 @@ class SparsitySchedule:
 
     @property
     def reached_at(self):
-        """The step from which on the final sparsity holds."""
+        """The step at which the final sparsity is reached."""
         constant = hasattr(self.schedule, "target_sparsity")
         if self.once or constant or self.end < 0:
             return self.begin
         return self.end
 
     def due_after(self, step):
-        """The first move after a step: a step, or `inf` if none is left."""
+        """Step of the next mask update after `step`; `inf` if none is left."""
         if step < self.begin:
             return self.begin
         if self.once or 0 <= self.end <= step:
@@ -87,7 +88,7 @@ class SparsitySchedule:
         return due if self.end < 0 else min(due, self.end)
 
 
-def check_plan(
+def check_schedule(
     final_sparsity,
     schedule="polynomial",
     initial_sparsity=0.0,
@@ -95,63 +96,64 @@ def check_plan(
     end_step=None,
     frequency=None,
 ):
-    """Refuses arguments of `Sparsify` that no schedule can follow."""
+    """Raises for invalid schedule arguments of `Sparsify`."""
     for name, value in (
         ("final_sparsity", final_sparsity),
         ("initial_sparsity", initial_sparsity),
     ):
         if not 0 <= value < 1:
             raise ValueError(
-                f"{name} must be a share of zeros. Expected a number in "
-                f"[0, 1). Received: {name}={value!r}"
+                f"Invalid value for `{name}`. Expected: a number in "
+                f"[0, 1). Received: {name}={value!r}."
             )
     if not isinstance(schedule, str):
-        given = (initial_sparsity, begin_step, end_step, frequency)
-        _check_object(schedule, final_sparsity, given)
+        options = (initial_sparsity, begin_step, end_step, frequency)
+        _check_object(schedule, final_sparsity, options)
         return
     if schedule not in SCHEDULES:
         raise ValueError(
-            "Unknown sparsity schedule. Expected one of "
+            "Unknown sparsity schedule. Expected: one of "
             f"{', '.join(SCHEDULES)}, or a TFMOT schedule object. "
-            f"Received: schedule={schedule!r}"
+            f"Received: schedule={schedule!r}."
         )
     if begin_step < 0:
         raise ValueError(
-            "begin_step must not be negative. Expected a step of this "
-            f"training, from 0. Received: begin_step={begin_step!r}"
+            "Invalid value for `begin_step`. Expected: a step of this "
+            f"training run, at least 0. Received: begin_step={begin_step!r}."
         )
     if end_step is not None and end_step <= begin_step:
         raise ValueError(
-            "end_step must come after begin_step. Expected more than "
-            f"{begin_step}. Received: end_step={end_step!r}"
+            "`end_step` must be greater than `begin_step`. Expected: more "
+            f"than {begin_step}. Received: end_step={end_step!r}."
         )
     if frequency is not None and frequency < 1:
         raise ValueError(
-            "frequency must be a number of steps. Expected at least 1. "
-            f"Received: frequency={frequency!r}"
+            "Invalid value for `frequency`. Expected: at least 1 step. "
+            f"Received: frequency={frequency!r}."
         )
 
 
-def _check_object(schedule, final_sparsity, given):
+def _check_object(schedule, final_sparsity, options):
     if not callable(schedule) or not all(hasattr(schedule, s) for s in STEPS):
         raise ValueError(
-            "This is not a sparsity schedule. Expected "
+            "Invalid value for `schedule`. Expected: "
             f"{', '.join(map(repr, SCHEDULES))}, or an object like TFMOT's: "
-            f"callable, with {', '.join(STEPS)}. Received: {schedule!r}"
+            f"callable, with {', '.join(STEPS)}. Received: {schedule!r}."
         )
-    if given != (0.0, 0, None, None):
+    if options != (0.0, 0, None, None):
         raise ValueError(
-            "A schedule object holds its own steps. Expected no "
-            f"initial_sparsity, {', '.join(STEPS)} beside it. Received: "
+            "A schedule object has its own steps. Expected: no "
+            f"initial_sparsity, {', '.join(STEPS)} with it. Received: "
             "initial_sparsity={}, begin_step={}, end_step={}, "
-            "frequency={}".format(*given)
+            "frequency={}.".format(*options)
         )
     own = getattr(schedule, "target_sparsity", None)
     own = getattr(schedule, "final_sparsity", own)
     if own is not None and own != final_sparsity:
         raise ValueError(
-            "The schedule object ends elsewhere. Expected final_sparsity="
-            f"{own!r}, its own. Received: final_sparsity={final_sparsity!r}"
+            "`final_sparsity` differs from that of the schedule object. "
+            f"Expected: final_sparsity={own!r}. "
+            f"Received: final_sparsity={final_sparsity!r}."
         )
 
 
@@ -159,9 +161,9 @@ def _default_end(begin_step, params):
     steps = params.get("steps")
     if not steps:
         raise ValueError(
-            "The sparsity schedule cannot be planned: the number of steps in "
-            "an epoch is not known. Expected Sparsify(end_step=...) or "
-            f"fit(steps_per_epoch=...). Received: end_step=None, steps={steps}"
+            "The sparsity schedule needs an end step, but the number of steps "
+            "in an epoch is unknown. Expected: Sparsify(end_step=...) or "
+            f"fit(steps_per_epoch=...). Received: end_step=None, steps={steps}."
         )
     left = params["epochs"] * steps - begin_step
     return begin_step + max(1, int(SHARE_OF_STEPS * left))

@@ -1,4 +1,4 @@
-"""Zeros in the weights while a model trains: TFMOT's engine for Keras 3."""
+"""`Sparsify`: TFMOT weight pruning as a Keras 3 callback."""
 
 import os
 import warnings
@@ -12,77 +12,78 @@ from tfdcu.sparsity.mask import Mask
 from tfdcu.sparsity.pattern import check_kernels
 from tfdcu.sparsity.pattern import check_pattern
 from tfdcu.sparsity.schedule import SparsitySchedule
-from tfdcu.sparsity.schedule import check_plan
+from tfdcu.sparsity.schedule import check_schedule
 
 
 class Sparsify(keras.callbacks.Callback):
     """Sets the smallest weights to zero during training and keeps them there.
 
-    Put it into any `model.fit`. The masks come from TensorFlow Model
+    Pass it to any `model.fit`. The masks come from TensorFlow Model
     Optimization (TFMOT 0.8: `pruning_impl.Pruning` and its schedules, after
-    Zhu and Gupta 2017, arXiv:1710.01878), whose own door,
-    `prune_low_magnitude`, takes models of Keras 2 only. Ours is the way in: a
-    mask is the kernel's `constraint` for the time of training, so the
-    optimizer itself applies it after every update inside the compiled step,
-    and neither momentum nor weight decay brings a zero back. Every few steps,
-    as the schedule says, the masks are drawn anew from the weights'
-    magnitudes, each kernel for itself.
+    Zhu and Gupta 2017, arXiv:1710.01878), whose own `prune_low_magnitude`
+    supports only Keras 2. During training a mask is the `constraint` of a
+    kernel, so the optimizer applies it after every update inside the compiled
+    step, and neither momentum nor weight decay changes a zero. The masks are
+    updated every few steps, as the schedule says, from the magnitudes of the
+    weights in each kernel.
 
     If the fitted model has a `student` that is a `keras.Model`, as
-    `AlignedDistiller` has, that one is made sparse; else the fitted model.
-    A constraint of the user's own stays in force before the mask. After
-    training the constraints are what they were, and a `.keras` file saved on
-    the way knows nothing of masks.
+    `AlignedDistiller` has, the student is made sparse; else the fitted model.
+    A constraint set by the user is applied before the mask. After training
+    the original constraints are restored; a `.keras` file saved during
+    training does not contain masks.
 
-    Steps are optimizer updates since epoch 0: a run that is stopped and goes
-    on with `fit(..., initial_epoch=k)` goes on in the schedule, and finds its
-    masks in the exact zeros of the kernels, so nothing else need be stored.
-    (A kept weight that happens to be exactly 0.0 then counts as masked.)
+    Steps are optimizer updates since epoch 0: a run that is resumed with
+    `fit(..., initial_epoch=k)` continues the schedule and reads its masks
+    from the exact zeros of the kernels, so nothing else needs to be saved. (A
+    weight that happens to be exactly 0.0 then counts as masked.)
 
     Put it first in the list of callbacks, so that the others find
-    `"sparsity"` in the epoch's logs. Callbacks that exchange weights act on
-    them unmasked: `EarlyStopping(restore_best_weights=True)` may bring back
-    an earlier, less sparse epoch, and a resume does not find its masks in
-    what `SwapEMAWeights` has swapped in.
+    `"sparsity"` in the epoch's logs. Callbacks that replace weights bypass
+    the masks: `EarlyStopping(restore_best_weights=True)` may restore an
+    earlier, less sparse epoch, and a resumed run cannot read its masks from
+    weights that `SwapEMAWeights` has swapped in.
 
     Args:
         final_sparsity: share of zeros in each kernel at the end, in [0, 1).
-        schedule: `"polynomial"` (from `initial_sparsity` up, fast, then
+        schedule: `"polynomial"` (from `initial_sparsity` up, first fast, then
             slowly, power 3), `"constant"` (`final_sparsity` from `begin_step`
-            on), or a TFMOT schedule object, which then holds the steps
-            itself. Defaults to `"polynomial"`.
-        initial_sparsity: share at `begin_step`, polynomial only. Defaults
-            to 0.
+            on), or a TFMOT schedule object, which has its own steps. Defaults
+            to `"polynomial"`.
+        initial_sparsity: share of zeros at `begin_step`, for `"polynomial"`.
+            Defaults to 0.
         begin_step: first step with zeros. Defaults to 0.
-        end_step: the step at which `final_sparsity` is reached. Defaults to
-            three quarters of the planned steps (`epochs` times steps an
-            epoch) after `begin_step`, so that the last quarter trains what is
-            left; ours. Needed where an epoch's length is not known, and where
-            training is a chain of short `fit` calls.
-        frequency: steps from one move of the masks to the next. Defaults to
-            a fiftieth of the way from begin to end, at most 100.
-        block_size: `(rows, columns)` of blocks that live or die together;
+        end_step: step at which `final_sparsity` is reached. Defaults to three
+            quarters of the steps (`epochs` times steps per epoch) after
+            `begin_step`, so that the last quarter trains the remaining
+            weights. Required if the length of an epoch is unknown, or if
+            training is a series of short `fit` calls.
+        frequency: steps between mask updates. Defaults to a fiftieth of the
+            steps from begin to end, at most 100.
+        block_size: `(rows, columns)` of blocks that are set to zero together;
             rank-2 kernels only. Defaults to `(1, 1)`.
-        block_pooling: `"AVG"` or `"MAX"`, a block's magnitude.
+        block_pooling: `"AVG"` or `"MAX"`, how to compute the magnitude of a
+            block. Defaults to `"AVG"`.
         m_by_n: `(2, 4)` sets 2 of every 4 consecutive input channels to zero,
-            once, at `begin_step`; `final_sparsity` must say the same, 0.5.
-            A rest shorter than n (3 input channels) holds fewer zeros.
+            once, at `begin_step`; `final_sparsity` must agree (0.5). A
+            remainder shorter than n (3 input channels) has fewer zeros.
+            Defaults to `None`.
         layers: names, patterns such as `"stage3_*"` or layer classes, one or
             a list. Defaults to every trainable convolution and dense layer;
             depthwise kernels are never made sparse.
-        exclude: the same, taken away again.
+        exclude: layers to leave out, likewise.
         model: the `keras.Model` to make sparse, if it is neither the fitted
-            one nor its `student`.
+            model nor its `student`.
 
     Raises:
-        ValueError: an argument out of range, at once; no layer that matches,
-            layers that are not built or not trained by this `fit`, patterns
-            that do not suit the kernels, or an unknown number of steps, when
-            training begins.
+        ValueError: an argument is out of range; or, when training begins, no
+            layer matches, layers are not built or not trained by this `fit`,
+            a pattern does not fit the kernels, or the number of steps is
+            unknown.
 
-    If training ends in an error, Keras calls no callback and the masks stay
-    in force. `restore()` takes them off; so does the next `fit` with a
-    `Sparsify` of the same layers.
+    If training ends in an error, Keras calls no callback and the masks remain.
+    Remove them with `restore()`, or with the next `fit` with a `Sparsify` of
+    the same layers.
 
     Example:
 
@@ -121,7 +122,7 @@ class Sparsify(keras.callbacks.Callback):
         self.exclude = exclude
         self.target = model
         self._masks = []
-        check_plan(
+        check_schedule(
             final_sparsity,
             schedule,
             initial_sparsity,
@@ -155,7 +156,7 @@ class Sparsify(keras.callbacks.Callback):
         self._engine = pruning_impl.Pruning(
             lambda: tf.constant(self._engine_step, tf.int64),
             [(m.kernel.value, m.mask, m.threshold) for m in self._masks],
-            # When to move is decided here, once for all kernels.
+            # `SparsitySchedule` decides when to update, for all kernels.
             lambda step: (tf.constant(True), self._plan.schedule(step)[1]),
             self.block_size,
             self.block_pooling,
@@ -163,8 +164,8 @@ class Sparsify(keras.callbacks.Callback):
         )
         self._origin = None
         self._fitted = self.model
-        # `fit` has made its step by now, and a step of an earlier `fit` was
-        # compiled without the masks.
+        # By now `fit` has built its train function, or reuses one that was
+        # compiled without the masks: build it again.
         self.model.train_function = None
         self.model.make_train_function()
 
@@ -179,7 +180,7 @@ class Sparsify(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         if self._base + batch + 1 >= self._next:
-            self._arrive(batch)
+            self._update_if_due(batch)
 
     def on_epoch_end(self, epoch, logs=None):
         if logs is not None:
@@ -189,7 +190,7 @@ class Sparsify(keras.callbacks.Callback):
         if self._origin is None:
             self.restore()
             return
-        # An optimizer's average of the weights, written back by now, is dense.
+        # Averaged weights, which the optimizer has written back, are dense.
         for mask in self._masks:
             mask.cut()
         reached, step = self._plan.reached_at, self._step()
@@ -197,19 +198,19 @@ class Sparsify(keras.callbacks.Callback):
             share = share_of_zeros([m.kernel for m in self._masks])
             warnings.warn(
                 f"Training ended at step {step}, before the sparsity schedule "
-                f"did at step {reached}: {share:.1%} of the chosen weights "
+                f"ended at step {reached}: {share:.1%} of the chosen weights "
                 f"are zero, not {self.final_sparsity:.1%}.",
                 stacklevel=2,
             )
         self.restore()
 
     def restore(self):
-        """Gives every kernel the constraint that it had before training."""
+        """Restores the constraint of every kernel from before training."""
         for mask in self._masks:
             mask.remove()
         if self._masks:
             self._masks = []
-            # The compiled step holds the masks; the next `fit` makes another.
+            # The compiled step uses the masks; the next `fit` builds another.
             self._fitted.train_function = None
 
     def _target(self):
@@ -219,7 +220,7 @@ class Sparsify(keras.callbacks.Callback):
         return student if isinstance(student, keras.Model) else self.model
 
     def _find_step(self, batch):
-        """Counts from the optimizer once an epoch, from batches within it."""
+        """Reads the step from the optimizer, once per epoch."""
         if self._origin is None:
             self._origin = 0
             steps = self.params.get("steps")
@@ -229,25 +230,24 @@ class Sparsify(keras.callbacks.Callback):
         self._base = self._step() - batch
 
     def _recover(self, step):
-        """Takes up the masks where an earlier part of this run left them."""
+        """Restores the masks of an earlier part of this run."""
         if self._plan.due_after(-1) < step:
             for mask in self._masks:
                 mask.recover()
         if self._plan.due_after(step - 1) == step:
-            self._move(step)
+            self._update_masks(step)
         self._next = self._plan.due_after(step)
 
-    def _arrive(self, batch):
+    def _update_if_due(self, batch):
         step = self._step()
-        # Batches and updates differ when a step is skipped, as loss scaling
-        # does on infinite gradients.
+        # A batch may have no update: loss scaling skips infinite gradients.
         self._base = step - batch - 1
         if step >= self._next:
-            self._move(step)
+            self._update_masks(step)
             self._next = self._plan.due_after(step)
 
-    def _move(self, step):
-        # The engine draws m-by-n masks at its step 1 only.
+    def _update_masks(self, step):
+        # TFMOT computes m-by-n masks at its step 1 only.
         self._engine_step = 1 if self.m_by_n else step
         with self.model.distribute_strategy.scope():
             self._engine.conditional_mask_update()
@@ -260,9 +260,9 @@ class Sparsify(keras.callbacks.Callback):
 
 
 def _tfmot():
-    """TFMOT's engine and schedules; the process' Keras stays what it was."""
-    # Importing TFMOT turns this switch on, for child processes as well, and
-    # TensorFlow's own `keras` follows it at its first use: settle that first.
+    """TFMOT's `pruning_impl` and `pruning_schedule`; Keras stays Keras 3."""
+    # Importing TFMOT sets this variable, also for child processes, and
+    # TensorFlow's `keras` reads it at its first use: use it before the import.
     legacy = os.environ.get("TF_USE_LEGACY_KERAS")
     getattr(tf, "keras").__name__
     try:

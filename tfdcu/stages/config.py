@@ -45,11 +45,20 @@ RENAMED = {
     "channels.repair": "channels.reconstruct",
     "iterative.rounds": "channels.rounds",
     "iterative.epochs": "nothing; the student is trained after the last round",
+    "channels.min_channels": "nothing, at least a tenth is kept; or "
+    "channels.per_layer, the share of a layer",
     "channels.scope": "nothing; scores are compared across all layers, and "
     "channels.per_layer sets the share of one",
+    "channels.tolerance": "nothing; what is below the budget is taken",
+    "data.label_fraction": "data.labels_per_class",
     "data.match_colours": "data.match_colors",
+    "export.max_difference": "export.min_agreement, at 0 for any difference",
+    "select.layer": "nothing; `tfdcu.select_pool(by=)` takes a function",
+    "targets.shard_size": "nothing; `tfdcu.teacher_targets` takes it",
     "transfer.align_schedule": "nothing; alignment grows as DANN's does",
     "transfer.domain_units": "nothing; the domain classifier has 64",
+    "training.steps_per_execution": "nothing; in a loop of your own, "
+    "compile(steps_per_execution=)",
     "training.ema": "nothing; in a loop of your own, an optimizer of Keras "
     "with use_ema=True",
 }
@@ -195,7 +204,7 @@ def check_values(config, splits, teacher, student=None):
         class_shares=[1.0] * teacher.output_shape[-1],
         **config["transfer"],
     )
-    check_chosen(teacher, splits, **config["select"])
+    check_chosen(splits, **config["select"])
     if config["sparsity"]:
         Sparsify(**config["sparsity"])
     check_training(**config["training"])

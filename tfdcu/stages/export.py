@@ -11,11 +11,18 @@ from tfdcu.models.resize import resized
 def export(run):
     """Write the LiteRT files of teacher and student, each checked.
 
+    A format of the student that fails its check is left out, with its reason
+    in the notes.
+
     Args:
-        run: A `Run`; its `files` are set.
+        run: A `Run`; its `files`, `failed` and `notes` are extended.
     """
-    run.files = export_models(
+    run.files, run.failed = export_models(
         run.models, run.splits, run.folder, **run.config["export"]
+    )
+    run.say(
+        f"The student's {kind} file was left out: {reason}"
+        for kind, reason in run.failed.items()
     )
 
 
@@ -26,26 +33,32 @@ def export_models(models, splits, folder, **export):
         models: Dict with `teacher` and `student`.
         splits: `tfdcu.data.Splits`; what calibrates and checks.
         folder: Where the files go.
-        **export: Keywords of `export_all`.
+        **export: Options of `export_all`.
 
     Returns:
-        Dict from (model, format) to path, the teacher's first.
+        (dict from (model, format) to path, the teacher's first; dict from the
+        student's formats that failed to the reason).
     """
-    files = {}
-    for name in ("teacher", "student"):
-        options = export if name == "student" else {"formats": ("float32",)}
-        paths = export_model(models[name], splits, folder, name, **options)
+    files, failed = {}, {}
+    teacher = export_model(
+        models["teacher"], splits, folder, "teacher", formats=("float32",)
+    )
+    student = export_model(
+        models["student"], splits, folder, "student", failed, **export
+    )
+    for name, paths in (("teacher", teacher), ("student", student)):
         files.update({(name, kind): path for kind, path in paths.items()})
-    return files
+    return files, failed
 
 
-def export_model(model, splits, folder, name="student", **export):
+def export_model(model, splits, folder, name="student", failed=None, **export):
     """A model's files, calibrated and checked on images at its own size.
 
     Args:
         model: A `keras.Model`.
         splits, folder, **export: As in `export_models`.
         name: How the files' names begin.
+        failed: As in `export_all`.
 
     Returns:
         Dict from format to path.
@@ -62,6 +75,7 @@ def export_model(model, splits, folder, name="student", **export):
         splits.classes,
         splits.unlabeled.value_range,
         name,
+        failed=failed,
         **export,
     )
 

@@ -26,7 +26,7 @@ def report(run):
         run.folder / "report.json",
         {
             "rows": run.rows,
-            "config": run.workdir.config,
+            "config": run.workdir.config | {"export": run.config["export"]},
             "versions": run.workdir.versions,
             "seconds": run.workdir.seconds(),
             "history": histories,
@@ -38,6 +38,7 @@ def report(run):
                 *format_unprunable(run.plan["unprunable"]),
             ],
             "skipped": by_source(run.splits.skipped),
+            "failed": run.failed,
             "classes": list(run.splits.classes or ()),
         },
     )

@@ -27,6 +27,7 @@ class Run:
         plan: What pruning removed, see `merge_plans`.
         models: Dict from `teacher`, `pruned`, `baseline`, `student` to model.
         files: Dict from (model, format) to the path of a LiteRT file.
+        failed: Dict from a format that failed its check to the reason.
         rows: Rows of the report, a `Row` for each model and file.
         notes: Sentences for the report.
     """
@@ -45,6 +46,7 @@ class Run:
     )
     models: dict = dataclasses.field(default_factory=dict)
     files: dict = dataclasses.field(default_factory=dict)
+    failed: dict = dataclasses.field(default_factory=dict)
     rows: list = dataclasses.field(default_factory=list)
     notes: list = dataclasses.field(default_factory=list)
 
@@ -70,4 +72,4 @@ class Run:
         """Print sentences now, and put them into the report's notes."""
         for sentence in sentences:
             print(sentence)
-        self.notes += sentences
+            self.notes.append(sentence)

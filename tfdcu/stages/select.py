@@ -3,7 +3,6 @@
 import dataclasses
 
 from tfdcu.pool.criteria import check_enough
-from tfdcu.pool.outputs import check_layer
 from tfdcu.pool.select import check_selection
 from tfdcu.pool.select import select_pool
 from tfdcu.report import format_selection
@@ -28,16 +27,14 @@ def select(run):
     run.say(format_selection(run.selection))
 
 
-def choose_pool(
-    teacher, splits, seed=0, *, by=None, keep=None, drop_junk=True, layer=None
-):
+def choose_pool(teacher, splits, seed=0, *, by=None, keep=None, drop_junk=True):
     """A run's selection, ready for JSON.
 
     Args:
         teacher: The teacher.
         splits: `tfdcu.data.Splits`.
         seed: As in `select_pool`.
-        by, keep, drop_junk, layer: As in `select_pool`.
+        by, keep, drop_junk: As in `select_pool`.
 
     Returns:
         Dict of `keep`, list of ints, and `found`, as `select_pool` gives
@@ -53,19 +50,16 @@ def choose_pool(
         by=by,
         keep=keep,
         drop_junk=drop_junk,
-        layer=layer,
         seed=seed,
     )
     return {"keep": kept.tolist(), "found": found}
 
 
-def check_chosen(
-    teacher, splits, *, by=None, keep=None, drop_junk=True, layer=None
-):
+def check_chosen(splits, *, by=None, keep=None, drop_junk=True):
     """Raise what `choose_pool` would, as far as that is known beforehand.
 
     Args:
-        teacher, splits, by, keep, drop_junk, layer: As in `choose_pool`.
+        splits, by, keep, drop_junk: As in `choose_pool`.
 
     Raises:
         ValueError: The first that is found.
@@ -75,7 +69,5 @@ def check_chosen(
         return
     check_selection(by, keep, splits.labeled)
     splits.unlabeled.check_order("nothing can be chosen of it")
-    if layer is not None:
-        check_layer(teacher, layer)
     if splits.labeled is not None:
         check_enough(by, splits.labeled.num_images, splits.unlabeled.num_images)

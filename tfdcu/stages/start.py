@@ -51,7 +51,8 @@ def start_run(teacher, student, sources, sections, workdir, baseline, seed):
             "teacher": fingerprint(teacher),
             "student": student and fingerprint(student),
             **sources,
-            **config,
+            # The same student may be exported again in another way.
+            **{k: part for k, part in config.items() if k != "export"},
             "images": splits.describe(),
         }
     )
@@ -59,6 +60,7 @@ def start_run(teacher, student, sources, sections, workdir, baseline, seed):
         custom_layers(student) if student else {}
     )
     workdir = Workdir(workdir, identity, versions(), custom)
+    workdir.renew("export.json", config["export"], ["report.html"])
     return Run(
         config,
         teacher,
@@ -78,12 +80,16 @@ def open_all(teacher, student, sources, config, seed):
         config: Dict from section to dict.
 
     Returns:
-        (model, model or `None`, `Splits`), all of one image size.
+        (model, model or `None`, `Splits`). Teacher and images are of one size;
+        a given student may have its own, to which its images are resized.
     """
     teacher = load(teacher)
     shape = image_shape_of(teacher, config["data"])
     teacher = at_size(teacher, shape)
-    student = None if student is None else at_size(load(student), shape)
+    if student is not None:
+        student = load(student)
+        if None in student.input_shape[1:]:
+            student = at_size(student, shape)
     return teacher, student, open_splits(teacher, sources, config, shape, seed)
 
 

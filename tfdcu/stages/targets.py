@@ -36,7 +36,6 @@ def make_targets(
     mirror=False,
     top_k=None,
     batch_size=256,
-    shard_size=2048,
     shared=None,
 ):
     """The targets of a run, made once, or `None` where the teacher is asked.
@@ -53,7 +52,7 @@ def make_targets(
             Defaults to 0.
         labeled_views: How many of each labeled image, where views are stored.
             Defaults to `None`, as many as of the others.
-        mirror, top_k, batch_size, shard_size: As in `teacher_targets`.
+        mirror, top_k, batch_size: As in `teacher_targets`.
         shared: Path of a folder to put them in instead. Runs that name the
             same one do not ask the teacher again what another has asked.
             Defaults to `None`.
@@ -82,7 +81,6 @@ def make_targets(
             mirror=mirror,
             top_k=top_k,
             batch_size=batch_size,
-            shard_size=shard_size,
             seed=config["seed"],
             **mixing,
         )
@@ -117,9 +115,7 @@ def check_targets(config, classes):
             number,
             batches.get("augment"),
             asked["batch_size"],
-            asked["shard_size"],
-            (0, 1),
-            batches.get("mix") if name == "views" else None,
+            mix=batches.get("mix") if name == "views" else None,
         )
     checked_top_k(asked["top_k"], classes)
 

@@ -1,4 +1,4 @@
-"""Training that goes on after a kill."""
+"""Training that resumes after an interruption."""
 
 from tfdcu.training.checkpoint import Checkpoint
 from tfdcu.training.train import check_training

@@ -1,4 +1,4 @@
-"""A run that can be killed: the state of the last whole epoch, on disk."""
+"""Callbacks for a resumable run: checkpoint, NaN check and random seeds."""
 
 import json
 import math
@@ -12,15 +12,15 @@ from tfdcu.workdir.atomic import with_ending
 
 
 class Checkpoint(keras.callbacks.Callback):
-    """Keep weights, optimizer state and history of the last whole epoch.
+    """Save weights, optimizer state and history of the last finished epoch.
 
-    Each epoch is one file, written beside and renamed, that holds everything
-    or does not exist; the epoch before is removed afterwards. Keras'
-    `BackupAndRestore` writes weights and epoch number one after the other, so
-    a kill in between resumes with the wrong pair: hence this callback.
+    Files are written under a temporary name and renamed, so a checkpoint is
+    complete or absent; the previous one is deleted afterwards.
+    `keras.callbacks.BackupAndRestore` writes weights and epoch number
+    separately, so a kill in between would resume with a wrong pair.
 
     Args:
-        folder: Path, created when missing.
+        folder: Path, created if missing.
     """
 
     def __init__(self, folder):
@@ -29,15 +29,15 @@ class Checkpoint(keras.callbacks.Callback):
         self.history = {}
 
     def restore(self, model):
-        """Load the last epoch into a compiled, built model.
+        """Load the last checkpoint into a compiled, built model.
 
         Args:
-            model: The model that will be trained.
+            model: The model to train.
 
         Returns:
-            The number of epochs that are done, 0 when there is no checkpoint.
+            The number of finished epochs; 0 without a checkpoint.
         """
-        # Built before the first save, so that each file holds all of it.
+        # Before the first save, so that every file contains all variables.
         model.optimizer.build(model.trainable_variables)
         done = self.epochs_on_disk()
         if not done:
@@ -45,12 +45,12 @@ class Checkpoint(keras.callbacks.Callback):
         model.load_weights(self.weights_path(done[-1]))
         history = json.loads(self.history_path(done[-1]).read_text("utf-8"))
         self.history.update(history)
-        # A kill may have come before these were dropped.
+        # Left over if the run was killed before deleting them.
         self.drop(done[:-1])
         return done[-1]
 
     def epochs_on_disk(self):
-        """Numbers of the epochs whose weights are there, ascending."""
+        """Epochs with weights on disk, in ascending order."""
         names = self.folder.glob("epoch-*.weights.h5")
         return sorted(int(path.name[6:].split(".")[0]) for path in names)
 
@@ -63,13 +63,13 @@ class Checkpoint(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         for name, value in (logs or {}).items():
             self.history.setdefault(name, []).append(float(value))
-        refuse_non_finite(self.model, epoch)
+        check_finite(self.model, epoch)
         self.save(epoch + 1)
 
     def save(self, epoch):
-        """Write the state after `epoch` epochs; drop the ones before."""
+        """Write the state after `epoch` epochs and delete earlier ones."""
         before = [n for n in self.epochs_on_disk() if n != epoch]
-        # The history first: weights on disk mean the epoch is whole.
+        # History first: weights on disk mean that the checkpoint is complete.
         paths = self.history_path(epoch), self.weights_path(epoch)
         with atomic_write(*paths) as (history, weights):
             history.write_text(json.dumps(self.history), "utf-8")
@@ -85,7 +85,7 @@ class Checkpoint(keras.callbacks.Callback):
 
 
 class StopOnNaN(keras.callbacks.Callback):
-    """Stop a run at the step whose loss is not a finite number."""
+    """Raise at the first step whose loss is not finite."""
 
     def __init__(self):
         super().__init__()
@@ -105,27 +105,27 @@ class StopOnNaN(keras.callbacks.Callback):
             )
 
 
-def refuse_non_finite(model, epoch):
-    """Raise if a weight is NaN or infinite: such an epoch is not kept."""
+def check_finite(model, epoch):
+    """Raise if a weight is NaN or infinite."""
     for variable in model.trainable_variables:
         if not np.isfinite(keras.ops.convert_to_numpy(variable)).all():
             raise FloatingPointError(
-                f"A weight stopped being finite in epoch {epoch + 1}. "
+                f"A weight is not finite after epoch {epoch + 1}. "
                 "Expected: finite weights; a lower learning_rate, or "
                 f"clipnorm, usually helps. Received: {variable.path}"
             )
 
 
 class EpochSeeds(keras.callbacks.Callback):
-    """Give dropout and its like a state that depends on seed and epoch alone.
+    """Make dropout and other random layers depend only on seed and epoch.
 
-    Keras counts the draws of each random layer in a variable that weight files
-    do not hold, and begins with a number that is drawn anew in each process.
-    A run that is killed would go on with other draws; here every epoch sets
-    the states to what an unbroken run has there.
+    Keras keeps the state of each random layer in a variable that is not saved
+    with the weights and is initialized differently in each process, so a
+    resumed run would differ. This callback sets all states at the start of
+    every epoch.
 
     Args:
-        seed: Int, at least 0. Another one makes other draws.
+        seed: Int, at least 0. Defaults to 0.
     """
 
     def __init__(self, seed=0):
@@ -133,11 +133,11 @@ class EpochSeeds(keras.callbacks.Callback):
         self.seed = seed
 
     def on_epoch_begin(self, epoch, logs=None):
-        for place, state in enumerate(random_states(self.model)):
-            generator = np.random.default_rng([self.seed, epoch, place])
+        for index, state in enumerate(random_states(self.model)):
+            generator = np.random.default_rng([self.seed, epoch, index])
             state.assign([int(generator.integers(2**31)), 0])
 
 
 def random_states(model):
-    """The variables in which a model's random layers count their draws."""
+    """The state variables of a model's random layers."""
     return [v for v in model.variables if v.name == "seed_generator_state"]

@@ -1,21 +1,21 @@
-"""Loss scaling: gradients in float16 that do not sink to 0."""
+"""Loss scaling for float16, so that gradients do not underflow."""
 
 import keras
 
 
 def loss_scaled(optimizer, model):
-    """An optimizer that scales the loss where a layer computes in float16.
+    """Add loss scaling to an optimizer if a layer computes in float16.
 
-    Keras asks the model's own dtype policy, which follows the global one: a
-    distiller, or a model read from a file, then has none although its layers
-    have it.
+    Keras checks only the dtype policy of the model itself, which is float32
+    for a distiller or a model loaded from a file even if its layers compute
+    in float16. Here all layers are checked.
 
     Args:
         optimizer: As in `keras.Model.compile`.
-        model: A built `keras.Model`, whose layers are all asked.
+        model: A built `keras.Model`.
 
     Returns:
-        The argument, or a `keras.optimizers.LossScaleOptimizer` around it.
+        `optimizer`, or a `keras.optimizers.LossScaleOptimizer` around it.
     """
     types = {layer.compute_dtype for layer in model._flatten_layers()}
     scales = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)

@@ -1,30 +1,29 @@
-"""BatchNormalization's moving averages, kept up with a run of any length."""
+"""BatchNorm moving averages that adapt to the length of the run."""
 
 import contextlib
 
 import keras
 import tensorflow as tf
 
-# A statistic of step i has a weight that grows with i to this power, so that
-# the average lags behind by about a quarter of the run so far ...
+# The weight of step i in the average grows with i to this power, so the average
+# lags behind by about a quarter of the run so far.
 _POWER = 3.0
-# ... and the statistics that the model came with count as so many steps.
+# The initial statistics count as this many steps.
 _PRIOR_STEPS = 10.0
 
 
 def momentum_at(momentum, step):
     """The momentum of a moving average at a training step.
 
-    An average with momentum m still holds m^n of what it started from after n
-    steps: 55 % after 60 steps of Keras' 0.99, 94 % of the 0.999 of
-    `keras.applications.MobileNetV2`, while the weights have long moved on.
-    Early in a run the average is therefore shorter: polynomial-decay averaging
-    (Shamir and Zhang 2013, arXiv:1212.1824, section 4), until `momentum` itself
-    is the shorter one.
+    After n steps, an average with momentum m retains m^n of its initial value:
+    55% after 60 steps with Keras' default 0.99, 94% with the 0.999 of
+    `keras.applications.MobileNetV2`. Early in training, a lower momentum is
+    used instead: polynomial-decay averaging (Shamir and Zhang 2013,
+    arXiv:1212.1824, section 4), up to the layer's `momentum`.
 
     Args:
-        momentum: Float in [0, 1), the layer's own.
-        step: Float tensor or variable, training steps done before this one.
+        momentum: Float in [0, 1), of the layer.
+        step: Float tensor or variable, number of completed training steps.
 
     Returns:
         Float tensor, at most `momentum`.
@@ -35,40 +34,40 @@ def momentum_at(momentum, step):
 
 @contextlib.contextmanager
 def short_averages(model, step):
-    """Inside the block, layers with moving averages have another momentum.
+    """Context manager: BatchNorm layers use `momentum_at(momentum, step)`.
 
-    For the time in which Keras traces a training step, which then computes
-    with it. A layer's config is its own again after the block.
+    Active while Keras traces a training step. The layers' own momentum is
+    restored on exit.
 
     Args:
         model: A `keras.Model`.
-        step: Float tensor, training steps done before this one.
+        step: Float tensor, number of completed training steps.
     """
     norms = [
         layer
         for layer in model._flatten_layers()
         if isinstance(layer, keras.layers.BatchNormalization)
     ]
-    own = [norm.momentum for norm in norms]
+    originals = [norm.momentum for norm in norms]
     try:
         for norm in norms:
-            # The type in which Keras computes the average.
+            # The dtype in which Keras computes the average.
             dtype = keras.backend.result_type(norm.compute_dtype, "float32")
             momentum = tf.cast(momentum_at(norm.momentum, step), dtype)
-            # Past Keras, which would keep track of the tensor.
+            # Bypasses Keras, which would track the tensor.
             object.__setattr__(norm, "momentum", momentum)
         yield
     finally:
-        for norm, momentum in zip(norms, own):
+        for norm, momentum in zip(norms, originals):
             object.__setattr__(norm, "momentum", momentum)
 
 
 def fit_with_short_averages(model, done, *args, **kwargs):
-    """`model.fit` of a plain model; see `short_averages`.
+    """`model.fit` with `short_averages`, for a model without its own step.
 
     Args:
         model: A compiled `keras.Model`.
-        done: Int, training steps of earlier fits of the run.
+        done: Int, training steps completed by earlier calls of the run.
         *args, **kwargs: As in `keras.Model.fit`.
 
     Returns:
@@ -79,13 +78,13 @@ def fit_with_short_averages(model, done, *args, **kwargs):
         steps.assign(float(done))
     train_step = model.train_step
 
-    def counted(data):
+    def step_with_short_averages(data):
         with short_averages(model, steps.value):
             logs = train_step(data)
         steps.assign(steps + 1.0)
         return logs
 
-    model.train_step = counted
+    model.train_step = step_with_short_averages
     try:
         return model.fit(*args, **kwargs)
     finally:
@@ -93,7 +92,7 @@ def fit_with_short_averages(model, done, *args, **kwargs):
 
 
 def clock_variable(name):
-    """A scalar that every replica holds alike."""
+    """A float32 scalar variable with the same value on every replica."""
     return keras.Variable(
         0.0,
         dtype="float32",

@@ -1,4 +1,4 @@
-"""One training run: optimizer, schedule, and going on after a kill."""
+"""Resumable training: optimizer, learning rate schedule, checkpoints."""
 
 from functools import partial
 
@@ -35,47 +35,44 @@ def train(
     weight_decay=1e-4,
     clipnorm=None,
     jit_compile=False,
-    steps_per_execution=1,
 ):
-    """Train a model so that a killed run goes on and ends the same.
+    """Train a model; an interrupted run resumes with identical results.
 
-    The learning rate rises linearly over the first `warmup` of the run and
-    falls to 0 along a cosine. After every epoch the whole state is saved in
-    `folder`; called again with the same arguments, training continues there,
-    and its weights equal those of an unbroken run as long as `batches` is a
-    pure function of the epoch and the machine computes alike.
+    The learning rate increases linearly over the first `warmup` of the run and
+    decays to 0 along a cosine. After every epoch the state is saved in
+    `folder`; called again with the same arguments, training resumes from
+    there. The weights equal those of an uninterrupted run if `batches` is a
+    pure function of the epoch and the hardware is deterministic.
 
     Args:
         model: A `keras.Model`, uncompiled; an `AlignedDistiller` or a plain
             classifier ending in logits. Trained in place.
-        batches: A function `range of epochs -> tf.data.Dataset` of the
-            batches of those epochs, one after the other.
-        steps: Int, batches in an epoch.
-        folder: Path for the checkpoint, created when missing.
+        batches: A function from a range of epochs to a `tf.data.Dataset` of
+            the batches of these epochs in order.
+        steps: Int, batches per epoch.
+        folder: Path of the checkpoint, created if missing.
         epochs: Int, at least 1. Defaults to 20.
         optimizer: `"sgd"` (Nesterov, momentum 0.9), `"adam"` or `"adamw"`.
             Defaults to `"sgd"`.
-        learning_rate: Float, the highest of the run. Defaults to 0.05.
-        warmup: Float in [0, 1), share of the run. Defaults to 0.05.
+        learning_rate: Float above 0, the peak value. Defaults to 0.05.
+        warmup: Float in [0, 1), fraction of the run. Defaults to 0.05.
         weight_decay: Float, decoupled, at least 0. Defaults to 1e-4.
-        clipnorm: Optional float, largest norm of a variable's gradient.
+        clipnorm: Float above 0, maximum norm of each variable's gradient.
+            Defaults to `None`: no clipping.
         jit_compile: As in `keras.Model.compile`. Defaults to `False`, which
             is faster on CPUs.
-        steps_per_execution: Int, at least 1, as in `keras.Model.compile`; the
-            largest number up to it that divides `steps` is taken. Defaults
-            to 1.
         seed: Int, for the student's random layers, such as dropout. Defaults
             to 0.
         validation_data: Optional dataset of `(image, label)` batches.
-        callbacks: More `keras.callbacks`.
+        callbacks: Additional `keras.callbacks.Callback` objects.
 
     Returns:
         The history of all epochs, a dict of lists of floats.
 
     Raises:
         ValueError: If a number is out of range or the optimizer unknown.
-        FloatingPointError: If the loss or a weight stops being finite. The
-            model then holds the last good epoch, as does `folder`.
+        FloatingPointError: If the loss or a weight becomes NaN or infinite.
+            The model is then restored to the last checkpoint.
     """
     check_training(
         epochs,
@@ -84,7 +81,6 @@ def train(
         warmup,
         weight_decay,
         clipnorm,
-        steps_per_execution,
     )
     total = epochs * steps
     rate = keras.optimizers.schedules.CosineDecay(
@@ -93,19 +89,18 @@ def train(
         warmup_target=learning_rate if warmup else None,
         warmup_steps=round(total * warmup),
     )
-    # `None` lets Keras skip the decay, but AdamW refuses it.
+    # `None` makes Keras skip the decay, but AdamW does not accept it.
     no_decay = 0.0 if optimizer == "adamw" else None
-    chosen = OPTIMIZERS[optimizer](
+    instance = OPTIMIZERS[optimizer](
         rate,
         weight_decay=weight_decay or no_decay,
         clipnorm=clipnorm,
     )
     model.compile(
-        loss_scaled(chosen, model),
+        loss_scaled(instance, model),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
         jit_compile=jit_compile,
-        steps_per_execution=steps_at_once(steps, steps_per_execution),
     )
     checkpoint = Checkpoint(folder)
     checkpoint.set_model(model)
@@ -138,15 +133,6 @@ def train(
     return checkpoint.history
 
 
-def steps_at_once(steps, most):
-    """The largest number up to `most` that divides the steps of an epoch.
-
-    Keras fills the last call of an epoch with steps of the next one, where an
-    unbroken run then begins later than one that goes on.
-    """
-    return max(n for n in range(1, most + 1) if steps % n == 0)
-
-
 def check_training(
     epochs=20,
     optimizer="sgd",
@@ -154,30 +140,25 @@ def check_training(
     warmup=0.05,
     weight_decay=1e-4,
     clipnorm=None,
-    steps_per_execution=1,
     **others,
 ):
-    """Raise the error of the first keyword of `train` that is out of range."""
+    """Validate the keyword arguments of `train`."""
     if optimizer not in OPTIMIZERS:
         raise ValueError(
-            f"Unknown optimizer. Expected: one of {sorted(OPTIMIZERS)}. "
+            "Invalid value for `optimizer`. "
+            f"Expected: one of {sorted(OPTIMIZERS)}. "
             f"Received: optimizer={optimizer!r}"
         )
     if epochs < 1 or not learning_rate > 0 or not 0 <= warmup < 1:
         raise ValueError(
-            "This is no training run. Expected: epochs >= 1, learning_rate "
-            f"> 0 and 0 <= warmup < 1. Received: epochs={epochs}, "
-            f"learning_rate={learning_rate}, warmup={warmup}"
+            "Invalid value for `epochs`, `learning_rate` or `warmup`. "
+            "Expected: epochs >= 1, learning_rate > 0 and 0 <= warmup < 1. "
+            f"Received: epochs={epochs}, learning_rate={learning_rate}, "
+            f"warmup={warmup}"
         )
     if weight_decay < 0 or (clipnorm is not None and not clipnorm > 0):
         raise ValueError(
-            "Gradients cannot be bounded so. Expected: weight_decay >= 0 and "
-            "clipnorm > 0, or None. Received: "
+            "Invalid value for `weight_decay` or `clipnorm`. Expected: "
+            "weight_decay >= 0, and clipnorm > 0 or None. Received: "
             f"weight_decay={weight_decay}, clipnorm={clipnorm}"
-        )
-    if steps_per_execution < 1:
-        raise ValueError(
-            "Steps are run one or several at once. Expected: "
-            "steps_per_execution >= 1. "
-            f"Received: steps_per_execution={steps_per_execution}"
         )

@@ -105,6 +105,21 @@ class Workdir:
             return default
         return json.loads(file.read_text("utf-8"))
 
+    def renew(self, name, value, results):
+        """Write a JSON file; where another one was there, drop its results.
+
+        Args:
+            name: Name of the file.
+            value: What it holds.
+            results: Names of files that were made with the former value.
+        """
+        value = json.loads(json.dumps(value, default=str))
+        if self.holds(name) and self.read_json(name) == value:
+            return
+        for result in results:
+            (self.path / result).unlink(missing_ok=True)
+        self.write_json(name, value)
+
     def cached_json(self, name, make):
         """Reads a JSON file; writes `make()` first if it does not exist."""
         if not self.holds(name):

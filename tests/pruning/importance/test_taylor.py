@@ -1,4 +1,4 @@
-"""Taylor scores: what an output is a choice of."""
+"""Taylor scores for logits, sigmoids and probabilities."""
 
 import keras
 import numpy as np
@@ -13,7 +13,7 @@ KERNEL = np.array([[0], [0.5], [-1], [2]], "float32")
 
 
 def scores(kernel, activation=None, squeezed=False):
-    """Of four channels that are averaged and read by this kernel."""
+    """Scores of four channels, averaged and multiplied by this kernel."""
     keras.utils.set_random_seed(0)
     inputs = keras.Input((8, 8, 3))
     x = layers.Conv2D(4, 3, name="conv")(inputs)
@@ -31,19 +31,19 @@ def scores(kernel, activation=None, squeezed=False):
 @pytest.mark.parametrize(
     "end", [{}, {"activation": "sigmoid"}, {"squeezed": True}]
 )
-def test_one_score_is_a_choice_of_two(end):
+def test_a_single_logit_counts_as_two_classes(end):
     expected = scores(np.hstack([KERNEL, 0 * KERNEL]))
     assert expected[0] == 0 and (expected[1:] > 0).all()
     np.testing.assert_allclose(scores(KERNEL, **end), expected, rtol=1e-4)
 
 
-def test_sigmoids_are_choices_of_their_own():
-    # A softmax would not see what raises all of its scores alike.
+def test_each_sigmoid_counts_as_two_classes():
+    # A softmax would ignore a shift of all its logits.
     alike = scores(np.hstack([KERNEL, KERNEL]), "sigmoid")
     assert alike[0] == 0 and (alike[1:] > 0).all()
 
 
-def test_it_is_the_fisher_information_of_the_gates():
+def test_scores_are_the_fisher_information_of_the_gates():
     kernel = np.array([[1, -1, 0], [2, 0, 1], [-1, 1, 3], [0, 2, -2]], "f4")
     keras.utils.set_random_seed(0)
     inputs = keras.Input((8, 8, 3))

@@ -1,4 +1,4 @@
-"""Criteria by hand: what a channel is worth."""
+"""Weight criteria against scores computed by hand."""
 
 import numpy as np
 import pytest
@@ -46,7 +46,7 @@ def test_no_kernel_of_a_group_outweighs_the_others(importance):
     np.testing.assert_allclose(scores(), before, rtol=1e-4)
 
 
-def test_reconstruction_errors_are_shares_of_what_is_received():
+def test_reconstruction_errors_are_relative():
     model, images = tiny.plain_net(), tiny.images(32)
 
     def scores():

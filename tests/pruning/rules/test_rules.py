@@ -1,4 +1,4 @@
-"""Every rule: pruned at random, a net equals its masked original."""
+"""Every rule: a randomly pruned model equals its masked original."""
 
 import keras
 import numpy as np
@@ -24,7 +24,7 @@ def net(function):
 
 
 def shaken(model, seed=0):
-    """Every weight of every layer moved off zero and one."""
+    """The model with random noise added to every vector weight."""
     generator = np.random.default_rng(seed)
     for weight in model.weights:
         value = weight.numpy()
@@ -37,7 +37,7 @@ def shaken(model, seed=0):
 
 
 def check(model, seed=0, share=0.6, at_least_one=True, tolerance=1e-5):
-    """Prunes at random and compares; returns the groups and what is kept."""
+    """Prunes at random and compares; returns groups and kept units."""
     groups = Groups(model)
     generator = np.random.default_rng(seed)
     kept = (generator.random(groups.num_units) < share) | groups.fixed
@@ -72,7 +72,7 @@ def check(model, seed=0, share=0.6, at_least_one=True, tolerance=1e-5):
 
 
 def ends(x, units=3):
-    """Pooling where there is space, and logits."""
+    """Global pooling if there are spatial axes, then logits."""
     if len(x.shape) > 2:
         x = layers.Flatten()(x)
     return layers.Dense(units, name="logits")(x)
@@ -584,7 +584,7 @@ def test_trainable_flags_are_kept_inside_frozen_models():
     assert smaller.get_layer("first").trainable
 
 
-def test_a_model_with_a_call_of_its_own_is_not_its_graph():
+def test_a_model_that_overrides_call_is_unprunable():
     class Odd(keras.Model):
         def call(self, inputs):
             return -super().call(inputs)
@@ -599,7 +599,7 @@ def test_a_model_with_a_call_of_its_own_is_not_its_graph():
     assert groups["before"].kept.all()
 
 
-def test_a_difference_is_seen_in_every_output():
+def test_difference_covers_every_output():
     ones = np.ones((2, 3))
 
     def outputs(second):

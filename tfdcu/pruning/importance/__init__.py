@@ -1,1 +1,1 @@
-"""How much each channel matters."""
+"""Importance criteria: scores of channels."""

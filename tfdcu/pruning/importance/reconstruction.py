@@ -1,4 +1,4 @@
-"""Which channels matter to the layers that consume them."""
+"""Importance by the error that the consuming layers see (ThiNet-like)."""
 
 import numpy as np
 from keras import layers
@@ -10,24 +10,24 @@ from tfdcu.pruning.batches import batches
 
 
 def reconstruction(groups, chosen, images, seed, limit=256, samples=2048):
-    """Least damage to what the next layers receive (ThiNet-like).
+    """Reconstruction error of the consuming layers' outputs (ThiNet-like).
 
-    Each consumer's output is a sum over input channels. Samples of single
-    outputs, split into the parts x_c that the channels contribute, give the
-    matrix of E[x_c x_d]; the squared error of removing a set is the sum of
-    its entries. Channels are removed one by one, always the one that adds
-    least to the error (Luo et al. 2017, ThiNet, arXiv:1707.06342, eq. 6); the
-    score of a channel is the error when it goes, over the mean square of the
-    whole output, summed over consumers. Doing so for whole groups, and the
-    relative error that makes groups comparable, are ours.
+    Each consumer's output is a sum of contributions x_c of its input
+    channels. Sampled outputs give the matrix of E[x_c x_d]; the squared error
+    of removing a set of channels is the sum of its entries. Channels are
+    removed one by one, always the one that adds least to the error (Luo et
+    al. 2017, ThiNet, arXiv:1707.06342, eq. 6), here for a whole group at
+    once. The score of a channel is the error after its removal, divided by
+    the mean square of the output, which makes groups comparable, and summed
+    over consumers.
 
     Args:
         groups: The `Groups` of the model.
         chosen: List of `ChannelGroup`.
         images: Unlabeled images.
         seed: Seed of the samples.
-        limit: Most images, default 256.
-        samples: Sampled outputs a consumer, default 2048.
+        limit: Maximum number of images. Default 256.
+        samples: Sampled outputs per consumer. Default 2048.
 
     Returns:
         A function (model, group) -> scores.
@@ -69,7 +69,7 @@ def _first(op):
 
 
 def _contributions(op, x, count, generator):
-    """Sampled outputs before the bias, by input channel: (count, channels)."""
+    """Contributions to sampled outputs, of shape (count, input channels)."""
     x = np.asarray(x, "float32")
     kernel = np.asarray(op.kernel, "float32")
     if isinstance(op, layers.Dense):
@@ -97,7 +97,7 @@ def _contributions(op, x, count, generator):
 
 
 def _greedy(groups, group, parts):
-    """Scores from the order of least reconstruction error."""
+    """Scores of a group by greedy removal, least error first."""
     matrix = np.zeros((group.size, group.size))
     local = np.full(groups.num_units, -1)
     local[group.units] = np.arange(group.size)

@@ -1,4 +1,4 @@
-"""Scores of all groups by the name of a criterion, or by the user's own."""
+"""Scores all groups by a named criterion or the user's function."""
 
 import numpy as np
 
@@ -10,45 +10,45 @@ from tfdcu.pruning.importance.weights import random_scores
 
 BY_IMAGES = {"taylor": taylor, "reconstruction": reconstruction}
 IMPORTANCES = (*BY_WEIGHTS, "random", *BY_IMAGES)
-# A divergence of the outputs in nats: what counts across groups is how many
-# of them are lost for what is saved. The others have no unit.
+# Criteria whose scores are a divergence in nats, which is compared across
+# groups per unit of cost saved. Other scores have no physical unit.
 PER_COST = ("taylor",)
 
 
 def default_importance(images):
-    """The best criterion of `benchmarks/channels/accuracy.md` that can be had.
+    """Best criterion of `benchmarks/channels/accuracy.md` for these arguments.
 
     Args:
         images: Unlabeled images, or `None`.
 
     Returns:
-        A name.
+        Name of the criterion.
     """
     return "l2" if images is None else "taylor"
 
 
 def check_importance(importance):
-    """Raises if it is neither a function nor the name of a criterion."""
+    """Raises if `importance` is neither a function nor a known name."""
     if not callable(importance) and importance not in IMPORTANCES:
         raise ValueError(
-            "The criterion is unknown. Expected a function (model, group) -> "
-            f"scores or one of {', '.join(IMPORTANCES)}. "
+            "Unknown criterion. Expected: a function (model, group) -> "
+            f"scores, or one of {', '.join(IMPORTANCES)}. "
             f"Received: importance={importance!r}."
         )
 
 
 def per_cost(scores, groups, chosen, cost):
-    """Scores over what a unit of each group costs, as a greedy knapsack has it.
+    """Divides scores by the cost of a unit, as in a greedy knapsack.
 
     Args:
-        scores: List of float arrays.
+        scores: List of float arrays, one per group.
         groups: The `Groups` of the model.
-        chosen: List of `ChannelGroup`, as many.
+        chosen: List of `ChannelGroup`, in the same order.
         cost: Function of a kept array.
 
     Returns:
         List of float arrays. The cost of a unit is the mean over half of its
-        group, while all other groups are whole.
+        group, with all other groups unpruned.
     """
     everything = np.ones(groups.num_units, bool)
     full = cost(everything)
@@ -63,22 +63,23 @@ def per_cost(scores, groups, chosen, cost):
 
 
 def score_groups(groups, chosen, importance, images=None, seed=0):
-    """Scores the units of groups; high ones are important.
+    """Scores the units of each group; high means important.
 
     Args:
         groups: The `Groups` of the model.
         chosen: List of `ChannelGroup`.
         importance: A name or a function (model, group) -> scores.
-        images: Unlabeled images, for the criteria that look at data.
-        seed: Seed of "random" and of what is sampled.
+        images: Unlabeled images, for "taylor" and "reconstruction".
+        seed: Seed of "random" and of sampling.
 
     Returns:
-        List of float arrays, one score a unit. Those of criteria by weights
-        are divided by their mean in each group, which makes them comparable.
+        List of float arrays, one score per unit. Scores of weight criteria
+        are divided by their mean in each group, which makes groups
+        comparable.
 
     Raises:
-        ValueError: If the name is unknown, images are missing, or scores are
-            not finite numbers, one a unit.
+        ValueError: If the name is unknown, images are missing, or the scores
+            are not one finite number per unit.
     """
     check_importance(importance)
     model = groups.trace.graph.model
@@ -91,7 +92,7 @@ def score_groups(groups, chosen, importance, images=None, seed=0):
     else:
         if images is None:
             raise ValueError(
-                f"The criterion {importance!r} looks at data. Expected "
+                f"The criterion {importance!r} needs images. Expected: "
                 "unlabeled `images`. Received: images=None."
             )
         function = BY_IMAGES[importance](groups, chosen, images, seed)
@@ -100,24 +101,24 @@ def score_groups(groups, chosen, importance, images=None, seed=0):
         score = np.asarray(function(model, group), "float64")
         if score.shape != (group.size,) or not np.isfinite(score).all():
             raise ValueError(
-                "The criterion gives no usable scores. Expected one finite "
+                "The criterion returned invalid scores. Expected: one finite "
                 f"number for each of the {group.size} units of group "
                 f"{group.name!r}. Received: shape {score.shape}, finite: "
                 f"{bool(np.isfinite(score).all())}."
             )
         if isinstance(importance, str) and importance in BY_WEIGHTS:
-            # Means differ from group to group for no reason of importance.
+            # Means differ between groups for reasons other than importance.
             score = score / max(score.mean(), 1e-12)
         scores.append(score)
     return scores
 
 
 class CachedImportance:
-    """Scores of one model by one criterion; see `score_channels`.
+    """Scores of one model by one criterion, made by `score_channels`.
 
     Args:
-        name: The criterion.
-        scores: Dict from the number of a group's first unit to its scores.
+        name: Name of the criterion, or the user's function.
+        scores: Dict from the id of a group's first unit to its scores.
     """
 
     def __init__(self, name, scores):
@@ -128,38 +129,38 @@ class CachedImportance:
         scores = self.scores.get(int(group.units[0]), ())
         if len(scores) != group.size:
             raise ValueError(
-                "The importance is that of another model. Expected: the "
-                "model that `score_channels` was given. Received: "
-                f"{model.name!r} with another group {group.name!r}."
+                "The scores are those of another model. Expected: the "
+                "model that `score_channels` was called with. Received: "
+                f"{model.name!r} with a different group {group.name!r}."
             )
         return scores
 
 
 def score_channels(model, images=None, *, importance=None, seed=0):
-    """Scores a model's channels once, to prune it to many budgets.
+    """Scores a model's channels once, to prune it to several budgets.
 
-    Use it where the same model is pruned again and again, as in a search: a
-    criterion that looks at images takes longer than all the rest.
+    Use it if the same model is pruned many times, as in a search: with
+    "taylor" or "reconstruction", scoring takes most of the time.
 
     Args:
         model: As in `prune_channels`.
         images: As in `prune_channels`.
         importance: A name, as in `prune_channels`. Defaults to `None`:
-            "taylor" where there are `images`, else "l2".
-        seed: Seed of everything random.
+            "taylor" if `images` are given, else "l2".
+        seed: Random seed. Default 0.
 
     Returns:
-        A `CachedImportance`, for the `importance` of `prune_channels`: the
-        result is that of the name.
+        A `CachedImportance` to pass as `importance` to `prune_channels`; the
+        result is the same as with the name.
 
     Raises:
         ValueError: As in `prune_channels`.
 
     Example:
 
-    >>> known = score_channels(teacher, pool_images)
+    >>> scores = score_channels(teacher, pool_images)
     >>> students = [
-    ...     prune_channels(teacher, macs=share, importance=known)
+    ...     prune_channels(teacher, macs=share, importance=scores)
     ...     for share in (0.25, 0.5, 0.75)
     ... ]
     """

@@ -1,4 +1,4 @@
-"""Which channels matter to the outputs: a first-order look at gates."""
+"""First-order Taylor (Fisher) importance."""
 
 import numpy as np
 import tensorflow as tf
@@ -15,19 +15,18 @@ def taylor(groups, chosen, images, seed, limit=512):
 
     With a gate g on every unit, the divergence KL(p(g=1) || p(g)) has no
     gradient at g = 1: its first term is half the Fisher information,
-    F = E_x E_{y~p(x)} [(d log p_y(x) / d g)^2], summed over images. Squared
+    F = E_x E_{y~p(x)} [(d log p_y(x) / d g)^2], averaged over images. Squared
     first-order terms are those of Molchanov et al. 2019 (arXiv:1906.10771,
-    eq. 8), the Fisher form of Theis et al. 2018; labels drawn from the
-    model's own outputs, which make it label-free, are ours for this use. A
-    single score is a choice of two, yes or no, as is every output of a
-    sigmoid at the end.
+    eq. 8), the Fisher form that of Theis et al. 2018. Labels are drawn from
+    the model's own outputs, so none are needed. A single logit, and each
+    output of a final sigmoid, counts as two classes.
 
     Args:
         groups: The `Groups` of the model.
         chosen: List of `ChannelGroup`.
         images: Unlabeled images.
-        seed: Seed of the labels that are drawn.
-        limit: Most images, default 512.
+        seed: Seed of the sampled labels.
+        limit: Maximum number of images. Default 512.
 
     Returns:
         A function (model, group) -> scores.
@@ -39,7 +38,7 @@ def taylor(groups, chosen, images, seed, limit=512):
     for batch in batches(images, 16, limit):
         count = len(tree.flatten(batch)[0])
         seen += count
-        # One row of gates an image: gradients of single images are squared.
+        # One row of gates per image, so that per-image gradients are squared.
         gates = tf.ones((count, groups.num_units))
         with tf.GradientTape() as tape:
             tape.watch(gates)
@@ -56,20 +55,20 @@ def taylor(groups, chosen, images, seed, limit=512):
 
 
 def _ends_in_sigmoid(graph):
-    """For each output, whether a sigmoid makes it."""
+    """Whether each output comes from a sigmoid, a list of bools."""
     made = {id(t): node.op for node in graph.nodes for t in node.outputs}
     names = []
     for op in (made.get(id(tensor)) for tensor in graph.outputs):
         activation = getattr(op, "activation", None)
         names.append({type(op).__name__, getattr(activation, "__name__", "")})
-    return [bool(found & {"Sigmoid", "sigmoid"}) for found in names]
+    return [bool(pair & {"Sigmoid", "sigmoid"}) for pair in names]
 
 
 def _log_probabilities(output, is_sigmoid):
-    """Of all choices that an output makes: (batch, choices, classes).
+    """Log-probabilities of an output, of shape (batch, positions, classes).
 
-    Its last axis is one choice of logits or, where a softmax ends the model,
-    of probabilities.
+    The last axis of the output holds logits, or probabilities if the model
+    ends in a softmax.
     """
     scores = tf.cast(output, "float32")
     if is_sigmoid:
@@ -79,7 +78,7 @@ def _log_probabilities(output, is_sigmoid):
     classes = scores.shape[-1] if len(scores.shape) > 1 else 1
     scores = tf.reshape(scores, (len(scores), -1, classes))
     if classes == 1:
-        # The logistic function is the softmax of a logit and 0.
+        # sigmoid(z) is the softmax of (z, 0).
         pair = tf.concat([scores, tf.zeros_like(scores)], -1)
         return tf.nn.log_softmax(pair)
     total = tf.reduce_sum(scores, -1)
@@ -89,13 +88,13 @@ def _log_probabilities(output, is_sigmoid):
 
 
 def _draw(logits, generator):
-    """One class for each row, by the softmax of the logits."""
+    """Samples a class for each row from the softmax of the logits."""
     noise = generator.gumbel(size=logits.shape)
     return (logits + noise).argmax(-1)
 
 
 class _Gated:
-    """The model with a factor on each unit where the unit is consumed."""
+    """The model with a factor (gate) on each unit where it is consumed."""
 
     def __init__(self, groups):
         self.groups = groups
@@ -122,7 +121,7 @@ class _Gated:
         sides = _gated_sides(self.groups, node.op)
         if not sides:
             return call_node(node, args, kwargs)
-        # Inside a layer one gate serves the whole batch.
+        # Weights inside a layer take one gate for the whole batch.
         mean = tf.reduce_mean(gates, 0)
         unit = self.groups.unit
         scales = [
@@ -132,8 +131,8 @@ class _Gated:
 
 
 def _consumed(groups):
-    """Axes of inputs whose labels do not come out again, by node and tensor."""
-    axes, found = groups.trace.axes, {}
+    """Input axes whose labels are not in the outputs, by node and tensor."""
+    axes, consumed = groups.trace.axes, {}
     for node in groups.trace.graph.nodes:
         made = [
             groups.unit[labels]
@@ -147,14 +146,16 @@ def _consumed(groups):
                 if labels is None or axis == 0:
                     continue
                 if not np.isin(groups.unit[labels], made).any():
-                    known = found.setdefault((id(node), id(tensor)), [])
-                    if axis not in known:
-                        known.append(axis)
-    return found
+                    consumed_axes = consumed.setdefault(
+                        (id(node), id(tensor)), []
+                    )
+                    if axis not in consumed_axes:
+                        consumed_axes.append(axis)
+    return consumed
 
 
 def _gated_sides(groups, op):
-    """For each inner label array, the last kernel with it and its bias."""
+    """For each inner label array, its last kernel and that kernel's bias."""
     sides = [
         side
         for side in groups.trace.sides.values()

@@ -1,10 +1,10 @@
-"""Which channels matter, from the weights alone: scores by group."""
+"""Importance criteria that need only the weights."""
 
 import numpy as np
 
 
 def _sums(group, power):
-    """Sum of |w|^power by unit, every kernel scaled to mean one."""
+    """Sum of |w|^power per unit, each kernel scaled to a mean of one."""
     total = np.zeros(group.size)
     for member in group.members:
         side = member.side
@@ -20,17 +20,17 @@ def _sums(group, power):
 
 
 def l1(model, group):
-    """Sum of absolute weights that make the unit (Li et al. 2017)."""
+    """Sum of the absolute weights that produce the unit (Li et al. 2017)."""
     return _sums(group, 1)
 
 
 def l2(model, group):
-    """Euclidean norm of the weights that make the unit."""
+    """Euclidean norm of the weights that produce the unit."""
     return np.sqrt(_sums(group, 2))
 
 
 def random_scores(seed):
-    """A function of a group with uniform scores, the same for a seed."""
+    """Returns a criterion with uniform random scores, fixed by the seed."""
 
     def random(model, group):
         generator = np.random.default_rng([seed, int(group.units[0])])

@@ -1,1 +1,1 @@
-"""Which channels belong together, a file for each family of layers."""
+"""Pruning rules by layer type, one file per family of layers."""

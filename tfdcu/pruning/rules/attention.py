@@ -1,4 +1,4 @@
-"""Rules of attention layers: whole heads, and the width of heads."""
+"""Pruning rules for attention layers: heads and head width."""
 
 from math import sqrt
 
@@ -11,25 +11,25 @@ from tfdcu.pruning.rules.registry import register_rule
 
 
 def _inputs(step):
-    """Labels of the channels of query, value and key; all else is kept."""
+    """Labels of the channels of query, value and key; other axes are kept."""
     args, kwargs = step.node.args, step.node.kwargs
-    given = dict(zip(("query", "value", "key"), args)) | kwargs
-    given["key"] = (
-        given["key"] if given.get("key") is not None else given["value"]
+    tensors = dict(zip(("query", "value", "key"), args)) | kwargs
+    tensors["key"] = (
+        tensors["key"] if tensors.get("key") is not None else tensors["value"]
     )
     names = "query", "value", "key"
     channels = {}
     for name in names:
-        axes = step.axes(given[name])
+        axes = step.axes(tensors[name])
         channels[name] = axes[-1]
         fix_axes(step, axes, range(len(axes) - 1))
-    fix_rest(step, [given[name] for name in names])
+    fix_rest(step, [tensors[name] for name in names])
     return channels
 
 
-def _project(step, dense, given, heads, width):
+def _project(step, dense, inputs, heads, width):
     """Kernel (in, heads, width), bias (heads, width)."""
-    step.weight(dense.kernel, 0, given, "in")
+    step.weight(dense.kernel, 0, inputs, "in")
     step.weight(dense.kernel, 1, heads, "inner")
     step.weight(dense.kernel, 2, width, "inner")
     step.weight(dense.bias, 0, heads, "inner")
@@ -37,7 +37,7 @@ def _project(step, dense, given, heads, width):
 
 
 def _keep_scale(step, dense, width):
-    """Scores are divided by sqrt(width): undo the change in the query."""
+    """Rescales the query: scores are divided by sqrt(width), which changes."""
 
     def factor(before, after):
         return sqrt(after / before)
@@ -47,9 +47,9 @@ def _keep_scale(step, dense, width):
         step.multiply(dense.bias, width, factor)
 
 
-def _finish(step, made, heads):
-    """Labels of the output, and of the scores where they are returned."""
-    axes = [None] * (len(step.inputs[0].shape) - 1) + [made]
+def _finish(step, out, heads):
+    """Labels of the output, and of the scores if they are returned."""
+    axes = [None] * (len(step.inputs[0].shape) - 1) + [out]
     if len(step.node.outputs) == 1:
         return axes
     step.fix(heads, f"attention scores of {step.path!r} are used")
@@ -58,7 +58,7 @@ def _finish(step, made, heads):
 
 @register_rule(layers.MultiHeadAttention)
 def multi_head_attention(step):
-    """Heads, the width of queries and keys, the width of values, outputs."""
+    """Prunes heads, widths of query/key and value, and outputs."""
     op, channels = step.op, _inputs(step)
     heads = step.new("heads", op.num_heads)
     key = step.new("key", op.key_dim)
@@ -79,23 +79,23 @@ def multi_head_attention(step):
         rank = len(step.inputs[0].shape) - 1 + len(kernel.shape) - 2
         step.fix(channels["query"])
         return [[None] * rank]
-    made = step.new("out", kernel.shape[-1])
-    step.weight(kernel, 2, made, "out")
-    step.weight(op.output_dense.bias, 0, made)
+    out = step.new("out", kernel.shape[-1])
+    step.weight(kernel, 2, out, "out")
+    step.weight(op.output_dense.bias, 0, out)
 
     def change(config, count):
-        config["output_shape"] = (count(made),)
+        config["output_shape"] = (count(out),)
 
-    step.edit("output_shape", [made], change)
-    return _finish(step, made, heads)
+    step.edit("output_shape", [out], change)
+    return _finish(step, out, heads)
 
 
 @register_rule(layers.GroupQueryAttention)
 def grouped_query_attention(step):
-    """Key-value heads with the query heads that read them, and the width.
+    """Prunes key-value heads with their query heads, and the head width.
 
-    The width of queries, keys and values is one number, and so is that of
-    the query's channels and the output's.
+    Queries, keys and values have the same head width; the output has as many
+    channels as the query.
     """
     op, channels = step.op, _inputs(step)
     for name in ("value", "key"):
@@ -115,21 +115,21 @@ def grouped_query_attention(step):
     step.size("num_key_value_heads", pairs)
     step.size("head_dim", width)
     _keep_scale(step, op._query_dense, width)
-    made = step.new("out", output.kernel.shape[-1])
-    step.tie(made, channels["query"])
-    step.weight(output.kernel, 2, made, "out")
-    step.weight(output.bias, 0, made)
-    return _finish(step, made, pairs)
+    out = step.new("out", output.kernel.shape[-1])
+    step.tie(out, channels["query"])
+    step.weight(output.kernel, 2, out, "out")
+    step.weight(output.bias, 0, out)
+    return _finish(step, out, pairs)
 
 
 @register_rule(layers.Attention, layers.AdditiveAttention)
 def attention(step):
-    """Query and key are compared over their channels; value passes."""
-    given = step.node.args or [step.node.kwargs["inputs"]]
-    axes = [step.axes(tensor) for tensor in given[0]]
-    for one in axes:
-        fix_axes(step, one, range(len(one) - 1))
-    fix_rest(step, given[0])
+    """Query and key channels are tied; value channels pass through."""
+    args = step.node.args or [step.node.kwargs["inputs"]]
+    axes = [step.axes(tensor) for tensor in args[0]]
+    for tensor_axes in axes:
+        fix_axes(step, tensor_axes, range(len(tensor_axes) - 1))
+    fix_rest(step, args[0])
     key = axes[2 if len(axes) > 2 else 1]
     step.tie(axes[0][-1], key[-1])
     if isinstance(step.op, layers.AdditiveAttention):

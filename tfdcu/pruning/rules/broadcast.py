@@ -1,4 +1,4 @@
-"""Labels through broadcasting: shapes that meet under NumPy's rules."""
+"""Labels of elementwise operations with NumPy broadcasting."""
 
 import numpy as np
 from keras import tree
@@ -7,9 +7,9 @@ from tfdcu.graph.graph import Tensor
 
 
 def broadcast(step, values):
-    """Labels of an elementwise function of several values, NumPy's rules.
+    """Labels of an elementwise function of several tensors or constants.
 
-    Constants among the values lose the same positions as the tensors.
+    Constants lose the same positions as the tensors.
     """
     tensors = [value for value in values if isinstance(value, Tensor)]
     constants = [value for value in values if not isinstance(value, Tensor)]
@@ -29,7 +29,7 @@ def broadcast(step, values):
 
 
 def meet(step, all_axes, shapes):
-    """Labels where shapes meet under NumPy's rules of broadcasting."""
+    """Labels after broadcasting shapes against one another."""
     rank = max(len(shape) for shape in shapes)
     shapes = [(1,) * (rank - len(s)) + tuple(s) for s in shapes]
     all_axes = [[None] * (rank - len(a)) + list(a) for a in all_axes]
@@ -37,7 +37,7 @@ def meet(step, all_axes, shapes):
     for column, sizes in zip(zip(*all_axes), zip(*shapes)):
         wide = [x for x, size in zip(column, sizes) if size != 1]
         if wide:
-            # One channel for all the others: it must stay.
+            # A single channel is broadcast to all others: keep it.
             for labels, size in zip(column, sizes):
                 if size == 1:
                     step.fix(labels)
@@ -49,7 +49,7 @@ def meet(step, all_axes, shapes):
 
 
 def _slice_constant(step, value, axis, labels):
-    """A constant among the arguments loses the same positions."""
+    """Slices a constant argument to the kept positions."""
 
     def change(args, kwargs, keep):
         def cut(item):

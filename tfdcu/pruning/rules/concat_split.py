@@ -1,4 +1,4 @@
-"""Rules of tensors put together and taken apart along an axis."""
+"""Pruning rules for concatenating, stacking, splitting and slicing."""
 
 import numpy as np
 from keras import layers
@@ -12,21 +12,21 @@ from tfdcu.pruning.rules.registry import unprunable
 
 @register_rule(layers.Concatenate)
 def concatenate_layer(step):
-    """One after the other along its axis, alike along the others."""
+    """Labels are concatenated along the axis, tied along the others."""
     (values,) = [*step.node.args, *step.node.kwargs.values()]
     return _join(step, values, step.op.axis)
 
 
 @register_rule("ops.Concatenate")
 def concatenate_op(step):
-    """One after the other along its axis."""
+    """Like the layer; without an axis, unprunable."""
     if step.op.axis is None:
         return unprunable(step)
     return concatenate_layer(step)
 
 
 def _join(step, tensors, axis):
-    """Labels of tensors put one after the other along an axis."""
+    """Labels of tensors concatenated along an axis."""
     all_axes = [step.axes(tensor) for tensor in tensors]
     axis = axis % len(all_axes[0])
     result = []
@@ -50,7 +50,7 @@ def _join(step, tensors, axis):
 
 @register_rule("ops.Stack")
 def stack(step):
-    """Along a new axis; alike along the others."""
+    """Adds an axis without labels; the others are tied."""
     values = step.node.args[0] if step.node.args else step.inputs
     if len(step.inputs) != len(values):
         return unprunable(step)
@@ -61,7 +61,7 @@ def stack(step):
 
 @register_rule("ops.Unstack")
 def unstack(step):
-    """Takes one axis apart, which is kept."""
+    """Removes an axis, whose channels are kept."""
     axes = step.axes()
     axis = step.op.axis % len(axes)
     axes = fix_axes(step, axes, [axis])
@@ -71,7 +71,7 @@ def unstack(step):
 
 @register_rule("ops.Split")
 def split(step):
-    """Parts of an axis, whose limits follow what is kept."""
+    """Splits the labels; the split indices follow the kept channels."""
     axes, op = step.axes(), step.op
     axis = op.axis % len(axes)
     labels, limits = axes[axis], op.indices_or_sections
@@ -95,7 +95,7 @@ def split(step):
 
 @register_rule("ops.GetItem")
 def get_item(step):
-    """Slices; those of an axis with channels follow what is kept."""
+    """Slices the labels; slice limits follow the kept channels."""
     key = step.node.args[1] if len(step.node.args) > 1 else None
     key = step.node.kwargs.get("key", key)
     key = list(key) if isinstance(key, (list, tuple)) else [key]
@@ -113,10 +113,9 @@ def get_item(step):
             result.append(None)
             continue
         labels = left.pop(0)
-        whole = k == slice(None)
         if not isinstance(k, slice):
             step.fix(labels)
-        elif labels is None or whole:
+        elif labels is None or k == slice(None):
             result.append(labels)
         elif k.step in (None, 1):
             result.append(labels[k])

@@ -1,4 +1,4 @@
-"""Rules of convolutions and dense layers, which make new channels."""
+"""Pruning rules for convolutions, dense layers and embeddings."""
 
 import numpy as np
 from keras import layers
@@ -11,20 +11,20 @@ from tfdcu.pruning.rules.registry import unprunable
 
 
 def _stored(layer, name="kernel"):
-    """The variable itself; `layer.kernel` may be computed from it."""
+    """The stored variable; `layer.kernel` may be computed from it."""
     variable = getattr(layer, f"_{name}", None)
     return getattr(layer, name) if variable is None else variable
 
 
 def _places(step):
-    """Input axes with nothing removed along space, and the channel axis."""
+    """Labels of the input, spatial axes kept, and the channel axis."""
     axes, channel = step.axes(), channel_axis(step.op)
     space = set(range(1, len(axes))) - {channel % len(axes)}
     return fix_axes(step, axes, space), channel
 
 
-def _leave(step, axes, channel, made):
-    axes[channel] = made
+def _finish(step, axes, channel, out):
+    axes[channel] = out
     return activate(step, axes, step.op.activation)
 
 
@@ -34,43 +34,43 @@ def convolution(step):
     axes, channel = _places(step)
     op, kernel = step.op, _stored(step.op)
     if op.groups > 1:
-        made = _grouped(step, axes[channel], kernel)
+        out = _grouped(step, axes[channel], kernel)
     else:
-        made = step.new("out", op.filters)
+        out = step.new("out", op.filters)
         step.weight(kernel, -2, axes[channel], "in")
-        step.weight(kernel, -1, made, "out")
-    step.weight(op.bias, -1, made)
-    step.size("filters", made)
-    return _leave(step, axes, channel, made)
+        step.weight(kernel, -1, out, "out")
+    step.weight(op.bias, -1, out)
+    step.size("filters", out)
+    return _finish(step, axes, channel, out)
 
 
-def _grouped(step, given, kernel):
-    """Whole groups go, or the same position of each, whichever is finer.
+def _grouped(step, inputs, kernel):
+    """Prunes groups, or one position in every group, whichever is finer.
 
-    Group j reads its own `width` input channels and makes `filters / groups`
-    output channels; the kernel holds one slice of `width` for all groups.
+    Group j reads its own `width` input channels and produces `filters / groups`
+    output channels; the input axis of the kernel has size `width`.
     """
     op = step.op
     groups, width = op.groups, kernel.shape[-2]
-    made = step.new("out", op.filters)
+    out = step.new("out", op.filters)
     # (groups, filters / groups)
-    rows = made.reshape(groups, -1)
-    if given is None:
+    rows = out.reshape(groups, -1)
+    if inputs is None:
         step.weight(kernel, -2, None, "in")
         step.tie(rows[1:].ravel(), np.tile(rows[0], groups - 1))
     elif groups >= width:
         group = step.new("groups", groups)
-        step.tie(given, np.repeat(group, width))
-        step.tie(made, np.repeat(group, rows.shape[1]))
+        step.tie(inputs, np.repeat(group, width))
+        step.tie(out, np.repeat(group, rows.shape[1]))
         step.weight(kernel, -2, None, "in")
         step.size("groups", group)
     else:
         position = step.new("positions", width)
-        step.tie(given, np.tile(position, groups))
+        step.tie(inputs, np.tile(position, groups))
         step.tie(rows[1:].ravel(), np.tile(rows[0], groups - 1))
         step.weight(kernel, -2, position, "in")
-    step.weight(kernel, -1, made, "out")
-    return made
+    step.weight(kernel, -1, out, "out")
+    return out
 
 
 @register_rule(
@@ -79,85 +79,90 @@ def _grouped(step, given, kernel):
 def transposed(step):
     """Kernel (..., out, in)."""
     axes, channel = _places(step)
-    made = step.new("out", step.op.filters)
+    out = step.new("out", step.op.filters)
     step.weight(_stored(step.op), -1, axes[channel], "in")
-    step.weight(_stored(step.op), -2, made, "out")
-    step.weight(step.op.bias, -1, made)
-    step.size("filters", made)
-    return _leave(step, axes, channel, made)
+    step.weight(_stored(step.op), -2, out, "out")
+    step.weight(step.op.bias, -1, out)
+    step.size("filters", out)
+    return _finish(step, axes, channel, out)
 
 
 @register_rule(layers.DepthwiseConv1D, layers.DepthwiseConv2D)
 def depthwise(step):
-    """Kernel (..., in, multiplier): each channel makes `multiplier` others."""
+    """Kernel (..., in, multiplier): `multiplier` outputs per channel."""
     axes, channel = _places(step)
-    op, given = step.op, axes[channel]
-    step.weight(op.kernel, -2, given)
-    made = None if given is None else np.repeat(given, op.depth_multiplier)
-    step.weight(op.bias, -1, made)
-    return _leave(step, axes, channel, made)
+    op, labels = step.op, axes[channel]
+    step.weight(op.kernel, -2, labels)
+    out = None if labels is None else np.repeat(labels, op.depth_multiplier)
+    step.weight(op.bias, -1, out)
+    return _finish(step, axes, channel, out)
 
 
 @register_rule(layers.SeparableConv1D, layers.SeparableConv2D)
 def separable(step):
     """A depthwise kernel, then a pointwise one (..., in * multiplier, out)."""
     axes, channel = _places(step)
-    op, given = step.op, axes[channel]
-    made = step.new("out", op.filters)
-    step.weight(op.depthwise_kernel, -2, given)
-    middle = None if given is None else np.repeat(given, op.depth_multiplier)
+    op, labels = step.op, axes[channel]
+    out = step.new("out", op.filters)
+    step.weight(op.depthwise_kernel, -2, labels)
+    middle = None if labels is None else np.repeat(labels, op.depth_multiplier)
     step.weight(op.pointwise_kernel, -2, middle, "in")
-    step.weight(op.pointwise_kernel, -1, made, "out")
-    step.weight(op.bias, -1, made)
-    step.size("filters", made)
-    return _leave(step, axes, channel, made)
+    step.weight(op.pointwise_kernel, -1, out, "out")
+    step.weight(op.bias, -1, out)
+    step.size("filters", out)
+    return _finish(step, axes, channel, out)
 
 
 @register_rule(layers.Dense)
 def dense(step):
     """Kernel (in, out) on the last axis."""
     axes, op = step.axes(), step.op
-    made = step.new("out", op.units)
+    out = step.new("out", op.units)
     step.weight(_stored(op), 0, axes[-1], "in")
-    step.weight(_stored(op), 1, made, "out")
-    step.weight(op.bias, -1, made)
-    step.size("units", made)
-    return _leave(step, axes, -1, made)
+    step.weight(_stored(op), 1, out, "out")
+    step.weight(op.bias, -1, out)
+    step.size("units", out)
+    return _finish(step, axes, -1, out)
 
 
 @register_rule(layers.Embedding)
 def embedding(step):
-    """Rows are words; columns are channels."""
+    """Rows are tokens; columns are channels."""
     axes, op = step.axes(), step.op
     axes = fix_axes(step, axes, range(1, len(axes))) if len(axes) > 1 else axes
-    made = step.new("out", op.output_dim)
-    step.weight(_stored(op, "embeddings"), 1, made, "out")
-    step.size("output_dim", made)
-    return axes + [made]
+    out = step.new("out", op.output_dim)
+    step.weight(_stored(op, "embeddings"), 1, out, "out")
+    step.size("output_dim", out)
+    return axes + [out]
 
 
 @register_rule(layers.EinsumDense)
 def einsum_dense(step):
-    """Letters of the equation carry the labels.
+    """Each letter of the equation has its labels.
 
-    A letter of input and kernel that is not in the output is summed, one of
-    the kernel and the output alone is new, one of all three passes through.
+    A letter in input and kernel but not in the output is summed over; a
+    letter in kernel and output only gets new labels; a letter in all three
+    passes its labels through.
     """
     op, axes = step.op, step.axes()
-    given, kernel_letters, made = _letters(op.equation, len(axes))
-    kernel, labels = _stored(op), dict(zip(given, axes))
-    if len(given) != len(axes) or len(kernel_letters) != len(kernel.shape):
+    input_letters, kernel_letters, output_letters = _letters(
+        op.equation, len(axes)
+    )
+    kernel, labels = _stored(op), dict(zip(input_letters, axes))
+    if len(input_letters) != len(axes) or len(kernel_letters) != len(
+        kernel.shape
+    ):
         return unprunable(step)
     for axis, letter in enumerate(kernel_letters):
-        role = "along" if letter in made else "in"
-        if letter not in given and letter in made:
+        role = "along" if letter in output_letters else "in"
+        if letter not in input_letters and letter in output_letters:
             labels[letter] = step.new(letter, kernel.shape[axis])
             role = "out"
         step.weight(kernel, axis, labels.get(letter), role)
-    outputs = [labels[letter] for letter in made]
+    outputs = [labels[letter] for letter in output_letters]
     for axis in range(0 if op.bias is None else len(op.bias.shape)):
-        place = len(made) - len(op.bias.shape) + axis
-        if made[place] in op.bias_axes:
+        place = len(output_letters) - len(op.bias.shape) + axis
+        if output_letters[place] in op.bias_axes:
             step.weight(op.bias, axis, outputs[place])
     sizes = op.get_config()["output_shape"]
     sizes = [sizes] if isinstance(sizes, int) else list(sizes)
@@ -174,10 +179,10 @@ def einsum_dense(step):
 
 
 def _letters(equation, rank):
-    """One letter an axis of input, kernel and output, dots written out."""
-    left, made = equation.replace(" ", "").split("->")
-    given, kernel = left.split(",")
-    if "..." in given:
-        dots = "0123456789"[: rank - len(given) + 3]
-        given, made = (x.replace("...", dots) for x in (given, made))
-    return given, kernel.replace("...", ""), made
+    """One letter per axis of input, kernel and output, "..." expanded."""
+    left, outputs = equation.replace(" ", "").split("->")
+    inputs, kernel = left.split(",")
+    if "..." in inputs:
+        dots = "0123456789"[: rank - len(inputs) + 3]
+        inputs, outputs = (x.replace("...", dots) for x in (inputs, outputs))
+    return inputs, kernel.replace("...", ""), outputs

@@ -1,4 +1,4 @@
-"""Rules of what treats every element by itself, alone or with its like."""
+"""Pruning rules for elementwise layers and operations."""
 
 import numpy as np
 from keras import layers
@@ -48,7 +48,7 @@ register_rule(
     "keras.src.applications.convnext.LayerScale",
     rule=per_channel("gamma", config="projection_dim"),
 )
-# A path dropped whole, per image: nothing by channel.
+# Drops the path of an image, all channels at once.
 register_rule(
     "keras.src.applications.convnext.StochasticDepth", rule=pass_through
 )
@@ -57,7 +57,7 @@ register_rule(*ops_named(_UNARY), rule=pass_through)
 
 @register_rule(*layers_named("Dropout", "AlphaDropout"))
 def dropout(step):
-    """By element, or by a shape of its own that follows."""
+    """Passes labels through; `noise_shape` follows the kept channels."""
     axes, shape = step.axes(), step.op.noise_shape
     if shape is None:
         return axes
@@ -74,13 +74,13 @@ def dropout(step):
 
 @register_rule(layers.Activation)
 def activation(step):
-    """By the function it applies."""
+    """As `activate` says for the function."""
     return activate(step, step.axes(), step.op.activation)
 
 
 @register_rule(layers.PReLU)
 def prelu(step):
-    """One slope a position, or one for a shared axis."""
+    """One slope per position, or one for a shared axis."""
     axes = step.axes()
     for axis, size in enumerate(step.op.alpha.shape):
         shared = (step.op.shared_axes or ()) and (
@@ -93,7 +93,7 @@ def prelu(step):
 
 @register_rule(layers.Rescaling)
 def rescaling(step):
-    """One number for all passes; a list is one number a channel."""
+    """A scalar passes labels through; with one number per channel, keep all."""
     axes = step.axes()
     if np.ndim(step.op.scale) or np.ndim(step.op.offset):
         return fix_axes(step, axes, range(1, len(axes)))
@@ -109,14 +109,14 @@ def rescaling(step):
     layers.Subtract,
 )
 def merge(step):
-    """Elementwise over its inputs, with broadcasting."""
+    """Elementwise over the inputs, with broadcasting."""
     (values,) = [*step.node.args, *step.node.kwargs.values()]
     return broadcast(step, values)
 
 
 @register_rule(*ops_named(_ARITHMETIC))
 def arithmetic(step):
-    """Elementwise over its arguments, with broadcasting."""
+    """Elementwise over the arguments, with broadcasting."""
     values = [*step.node.args, *step.node.kwargs.values()]
     values = [
         v for v in values if isinstance(v, Tensor) or np.ndim(v)
@@ -126,7 +126,7 @@ def arithmetic(step):
 
 @register_rule("ops.Clip")
 def clip(step):
-    """By itself, if the bounds are numbers."""
+    """Passes labels through if the bounds are scalars."""
     bounds = [getattr(step.op, name, None) for name in ("x_min", "x_max")]
     if any(np.ndim(bound) for bound in bounds if bound is not None):
         return unprunable(step)

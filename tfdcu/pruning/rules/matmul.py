@@ -1,4 +1,4 @@
-"""Rules of products of two tensors, which sum over an axis of each."""
+"""Pruning rules for products of two tensors."""
 
 import numpy as np
 from keras import layers
@@ -11,7 +11,7 @@ from tfdcu.pruning.rules.registry import unprunable
 
 @register_rule(layers.Dot)
 def dot(step):
-    """Sums over one axis of each input, which are removed alike."""
+    """Ties the axes that are summed over, one of each input."""
     first, second = step.axes(step.inputs[0]), step.axes(step.inputs[1])
     axes = step.op.axes
     left, right = (axes, axes) if isinstance(axes, int) else axes
@@ -21,13 +21,13 @@ def dot(step):
         fix_axes(step, second, range(len(second)))
         return [[None] * len(t.shape) for t in step.node.outputs]
     step.tie(first.pop(left), second.pop(right))
-    kept = first + second[1:]
-    return kept if len(kept) > 1 else kept + [None]
+    result = first + second[1:]
+    return result if len(result) > 1 else result + [None]
 
 
 @register_rule("ops.Matmul")
 def matmul(step):
-    """Sums over the last axis of one and the last but one of the other."""
+    """Ties the last axis of one input and the second to last of the other."""
     first, second = step.node.args[:2]
     left, right = step.axes(first), step.axes(second)
     if len(left) < 2 or len(right) < 2:
@@ -39,19 +39,19 @@ def matmul(step):
 
 @register_rule("ops.Einsum")
 def einsum(step):
-    """Letters carry the labels; summed ones may go, a silent one adds 0."""
+    """Each letter has its labels; a masked channel adds 0 to a sum."""
     equation = step.op.subscripts.replace(" ", "")
     if "..." in equation or "->" not in equation:
         return unprunable(step)
-    left, made = equation.split("->")
+    left, output_letters = equation.split("->")
     values = [v for v in step.node.args if hasattr(v, "shape")]
     labels = {}
     for letters, value in zip(left.split(","), values):
         if len(set(letters)) != len(letters):
             return unprunable(step)
-        for letter, one in zip(letters, step.axes(value)):
+        for letter, axis in zip(letters, step.axes(value)):
             if letter in labels:
-                step.tie(labels[letter], one)
+                step.tie(labels[letter], axis)
             if labels.get(letter) is None:
-                labels[letter] = one
-    return [labels[letter] for letter in made]
+                labels[letter] = axis
+    return [labels[letter] for letter in output_letters]

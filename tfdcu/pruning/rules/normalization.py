@@ -1,4 +1,4 @@
-"""Rules of normalizations: statistics, and factors by channel."""
+"""Pruning rules for normalization layers."""
 
 import numpy as np
 from keras import layers
@@ -10,7 +10,7 @@ from tfdcu.pruning.rules.registry import register_rule
 
 @register_rule(layers.Normalization)
 def normalization(step):
-    """Fixed statistics, some of them in the config: its axis is kept."""
+    """Keeps the axis: statistics may be stored in the config."""
     axes, axis = step.axes(), step.op.axis
     if axis is None:
         return axes
@@ -20,7 +20,7 @@ def normalization(step):
 
 @register_rule(layers.BatchNormalization)
 def batch_normalization(step):
-    """Statistics and factors by channel, each by itself."""
+    """Slices weights and statistics with the channels."""
     axes, op = step.axes(), step.op
     labels = axes[op.axis]
     step.weight(op.gamma, 0, labels, "scale")
@@ -31,7 +31,7 @@ def batch_normalization(step):
 
 @register_rule(layers.LayerNormalization)
 def layer_normalization(step):
-    """Factors along its axes; statistics are of the channels that stay."""
+    """Slices weights along the axes; statistics are of kept channels."""
     axes, op = step.axes(), step.op
     dims = op.axis if isinstance(op.axis, (list, tuple)) else [op.axis]
     for place, dim in enumerate(dims):
@@ -52,15 +52,15 @@ def rms_normalization(step):
 
 @register_rule(layers.UnitNormalization)
 def unit_normalization(step):
-    """A silent channel adds nothing to the norm."""
+    """Passes labels through: a masked channel adds nothing to the norm."""
     return step.axes()
 
 
 @register_rule(layers.GroupNormalization)
 def group_normalization(step):
-    """Whole groups go, or the same position of each, whichever is finer.
+    """Prunes groups, or one position in every group, whichever is finer.
 
-    Statistics are of what stays, along its axis and along the others.
+    Statistics are of the kept channels.
     """
     axes, op = step.axes(), step.op
     labels = axes[op.axis]

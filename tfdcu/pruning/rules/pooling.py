@@ -1,4 +1,4 @@
-"""Rules of pooling, padding and resizing: along space alone."""
+"""Pruning rules for pooling, padding and resizing."""
 
 from tfdcu.pruning.rules.registry import channel_axis
 from tfdcu.pruning.rules.registry import fix_axes
@@ -7,7 +7,7 @@ from tfdcu.pruning.rules.registry import register_rule
 
 
 def _by_window(step):
-    """Mixes along space, never along channels."""
+    """Keeps the spatial axes; channels pass through."""
     axes = step.axes()
     channel = channel_axis(step.op) % len(axes)
     space = set(range(1, len(axes))) - {channel}
@@ -15,7 +15,7 @@ def _by_window(step):
 
 
 def _global(step):
-    """Removes the axes of space."""
+    """Removes the spatial axes; channels pass through."""
     axes = _by_window(step)
     if step.op.keepdims:
         return axes

@@ -1,4 +1,4 @@
-"""Rules of what mixes along an axis, or takes it away."""
+"""Pruning rules for reductions, and operations along an axis."""
 
 from keras import layers
 from keras import tree
@@ -21,28 +21,28 @@ Logsumexp
 
 @register_rule(layers.Masking)
 def masking(step):
-    """A step is masked when all its channels have one value: keep them."""
+    """Keeps the channels, which tell whether a step is masked."""
     axes = step.axes()
     return fix_axes(step, axes, [-1])
 
 
 @register_rule(layers.Softmax, "ops.Softmax", "ops.LogSoftmax")
 def softmax(step):
-    """Sums over its axis, so those stay; the others pass, as do a mask's."""
-    given = tree.flatten((step.node.args, step.node.kwargs))
-    axes = broadcast(step, [one for one in given if hasattr(one, "shape")])
+    """Keeps the axis that is summed over; the others pass through."""
+    args = tree.flatten((step.node.args, step.node.kwargs))
+    axes = broadcast(step, [value for value in args if hasattr(value, "shape")])
     return fix_axes(step, axes, dims_of(step.op.axis, len(axes)))
 
 
 @register_rule("ops.Glu")
 def gated(step):
-    """Splits its axis in two halves, so what lies there is kept."""
+    """Keeps the axis, which is split in two halves."""
     return fix_axes(step, step.axes(), [step.op.axis])
 
 
 @register_rule(*ops_named(_OVER_AXIS))
 def over_axis(step):
-    """Mixes along its axis, which is kept; the others pass."""
+    """Keeps the axis; the others pass through."""
     axes = step.axes()
     if len(step.inputs) != 1:
         return unprunable(step)
@@ -54,7 +54,7 @@ def over_axis(step):
 
 @register_rule(*ops_named(_REDUCING))
 def reduce(step):
-    """Takes axes away; along them everything is kept."""
+    """Removes axes, whose channels are kept."""
     axes = step.axes()
     dims = set(dims_of(getattr(step.op, "axis", None), len(axes)))
     return _without(step, fix_axes(step, axes, dims), dims)
@@ -62,7 +62,7 @@ def reduce(step):
 
 @register_rule("ops.Sum")
 def add_up(step):
-    """Takes axes away; a silent channel adds nothing, so it may go."""
+    """Removes axes, prunable ones too: a masked channel adds 0."""
     axes = step.axes()
     dims = set(dims_of(step.op.axis, len(axes)))
     return _without(step, axes, dims)

@@ -1,11 +1,11 @@
-"""How channels pass through each type of layer: the registry of rules.
+"""Registry of pruning rules by layer type.
 
 A rule is a function of a `Step`. It reads the labels of the inputs
-(`step.axes()`), begins new ones where a layer makes channels
-(`step.new(...)`), says which weight axes carry them (`step.weight(...)`) and
-which config entries count them (`step.size(...)`), and returns the labels of
-the outputs: a list with one entry an axis (a list of such lists for several
-outputs). What has no rule is unprunable: the channels that reach it are kept.
+(`step.axes()`), creates labels for the channels that the layer produces
+(`step.new(...)`), declares the weight axes (`step.weight(...)`) and config
+entries (`step.size(...)`) that follow them, and returns the labels of the
+output: a list with one entry per axis (for several outputs, a list of such
+lists). A layer without a rule is unprunable: its input channels are kept.
 """
 
 import keras
@@ -14,18 +14,18 @@ RULES = {}
 
 
 def register_rule(*kinds, rule=None):
-    """Tells `prune_channels` how channels pass through a custom layer.
+    """Registers a pruning rule for a custom layer.
 
-    Without a rule a custom layer is unprunable: nothing that touches it is
-    removed, which is safe and saves less. Most layers need one line, with
-    `pass_through` (no weights, every position of the channel axis by itself)
-    or `per_channel(...)` (one vector of weights along the channel axis).
+    Without a rule a custom layer is unprunable: the channels it receives are
+    kept, which is safe but saves less. Most layers need one line, with
+    `pass_through` (no weights, each channel independent of the others) or
+    `per_channel(...)` (one weight vector along the channel axis).
 
     Args:
         kinds: Layer classes, or strings "module.Class". A rule holds for the
             class itself, not for its subclasses, whose `call` may differ.
-        rule: A function of one `Step`, see the example. Left out, the
-            function is a decorator.
+        rule: A function of a `Step`, see the example. Defaults to `None`:
+            return a decorator.
 
     Returns:
         The rule, or a decorator.
@@ -33,22 +33,22 @@ def register_rule(*kinds, rule=None):
     Raises:
         ValueError: If a kind is neither a class nor a string.
 
-    Example: a layer with one factor a channel, and one that makes channels.
+    Example: a layer with one scale per channel, and a layer like `Dense`.
 
     >>> register_rule(LayerScale, rule=per_channel("gamma", config="dim"))
     >>> @register_rule(MyDense)
     ... def my_dense(step):
     ...     axes = step.axes()
-    ...     made = step.new("out", step.op.units)
+    ...     out = step.new("out", step.op.units)
     ...     step.weight(step.op.w, 0, axes[-1], "in")
-    ...     step.weight(step.op.w, 1, made, "out")
-    ...     step.size("units", made)
-    ...     return axes[:-1] + [made]
+    ...     step.weight(step.op.w, 1, out, "out")
+    ...     step.size("units", out)
+    ...     return axes[:-1] + [out]
     """
     for kind in kinds:
         if not isinstance(kind, (type, str)):
             raise ValueError(
-                "The rule cannot be registered. Expected layer classes or "
+                "The rule cannot be registered. Expected: layer classes or "
                 f'strings "module.Class". Received: {kind!r}.'
             )
 
@@ -60,7 +60,7 @@ def register_rule(*kinds, rule=None):
 
 
 def find_rule(op):
-    """The rule of a layer or operation; `unprunable` where there is none."""
+    """The rule of a layer or operation, by default `unprunable`."""
     kind = type(op)
     if kind in RULES:
         rule = RULES[kind]
@@ -68,14 +68,14 @@ def find_rule(op):
         rule = RULES.get(f"ops.{kind.__name__}", unprunable)
     else:
         rule = RULES.get(f"{kind.__module__}.{kind.__name__}", unprunable)
-    changed = getattr(op, "quantization_mode", None)
-    if changed or getattr(op, "lora_enabled", False):
+    quantized = getattr(op, "quantization_mode", None)
+    if quantized or getattr(op, "lora_enabled", False):
         return unprunable
     return rule
 
 
 def unprunable(step):
-    """Keeps every channel that reaches the layer, and all that it makes."""
+    """Keeps all channels that the layer receives or produces."""
     kind = type(step.op).__name__
     for tensor in step.inputs:
         for labels in step.axes(tensor):
@@ -84,18 +84,18 @@ def unprunable(step):
 
 
 def pass_through(step):
-    """No weights, and every position depends on itself alone."""
+    """Rule for layers without weights whose channels are independent."""
     return step.axes()
 
 
 def per_channel(*weights, axis=-1, config=None):
-    """A rule for layers with one vector of weights along the channel axis.
+    """Rule for layers with weight vectors along the channel axis.
 
     Args:
         weights: Names of the attributes that hold the vectors.
-        axis: The channel axis.
-        config: Name of the config entry that holds the number of channels,
-            if there is one.
+        axis: Channel axis. Default -1.
+        config: Name of the config entry that holds the number of channels.
+            Defaults to `None`: there is none.
 
     Returns:
         A rule for `register_rule`.
@@ -112,7 +112,7 @@ def per_channel(*weights, axis=-1, config=None):
     return rule
 
 
-# Every one maps an element by itself, whatever its neighbors are.
+# Elementwise functions.
 _ELEMENTWISE = {
     getattr(keras.activations, name)
     for name in (
@@ -131,9 +131,9 @@ _OVER_LAST = {
 
 
 def activate(step, axes, function):
-    """Labels after an activation function: over an axis it keeps that axis.
+    """Labels after an activation function; softmax keeps its axis.
 
-    A function of the user's own may mix channels, so it is unprunable.
+    A custom function may mix channels, so it is unprunable.
     """
     kind = type(function)
     if function is None or function in _ELEMENTWISE:
@@ -151,7 +151,7 @@ def activate(step, axes, function):
 
 
 def fix_axes(step, axes, dims, why=None):
-    """Keeps what lies along these axes; returns the axes with `None` there."""
+    """Keeps all channels on these axes; returns `None` for them."""
     dims = {dim % len(axes) for dim in dims}
     for dim in dims:
         step.fix(axes[dim], why)
@@ -159,21 +159,21 @@ def fix_axes(step, axes, dims, why=None):
 
 
 def fix_rest(step, tensors):
-    """Keeps all that lies in the inputs other than these, such as masks."""
+    """Keeps all channels of inputs other than these, such as masks."""
     for tensor in step.inputs:
-        if not any(tensor is one for one in tensors):
+        if not any(tensor is other for other in tensors):
             axes = step.axes(tensor)
             fix_axes(step, axes, range(len(axes)))
 
 
 def channel_axis(op):
-    """Index of the channel axis by `data_format`."""
+    """Index of the channel axis, by `data_format`."""
     first = getattr(op, "data_format", None) == "channels_first"
     return 1 if first else -1
 
 
 def dims_of(axis, rank):
-    """Numbers of the axes that an operation's `axis` means."""
+    """An operation's `axis` argument as non-negative axis numbers."""
     if axis is None:
         return range(rank)
     if isinstance(axis, (list, tuple)):
@@ -182,11 +182,11 @@ def dims_of(axis, rank):
 
 
 def layers_named(*names):
-    """Those of the layers that the installed Keras has."""
+    """The layer classes of these names that the installed Keras has."""
     known = keras.layers
     return [getattr(known, name) for name in names if hasattr(known, name)]
 
 
 def ops_named(names):
-    """Kinds for `register_rule` of operations in `keras.ops`, by class."""
+    """Kinds for `register_rule`, from class names of `keras.ops` operations."""
     return [f"ops.{name}" for name in names.split()]

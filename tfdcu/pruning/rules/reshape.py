@@ -1,56 +1,58 @@
-"""Labels through a reshape: axes that merge, split and keep their place."""
+"""Labels of a reshaped tensor."""
 
 import numpy as np
 
 
 def permute(values, order):
-    """The values in another order, a list."""
+    """List of the values in another order."""
     return [values[index] for index in order]
 
 
-def reshape(step, axes, shape, made):
-    """Labels after a reshape, none of whose positions change their order.
+def reshape(step, axes, shape, new_shape):
+    """Labels after a reshape, which does not change the order of elements.
 
-    Axes that stay are passed on. Where axes merge, the labels of the one with
-    most channels are spread over the merged axis and the others are kept.
-    Where an axis splits, one of the new axes carries the labels: one along
-    which nothing needs to be tied if there is any, else the longest.
+    Unchanged axes pass their labels through. If axes merge, the labels of the
+    one with most channels are repeated along the merged axis, and channels on
+    the others are kept. If an axis splits, one new axis gets the labels: one
+    that needs no ties if there is any, else the longest.
 
     Args:
         step: The `Step`.
-        axes: Labels of the input, batch left out where it stays in front.
-        shape: Shape of the input, likewise.
-        made: Shape of the output, likewise.
+        axes: Labels of the input, without the batch if that stays first.
+        shape: Shape of the input, without the batch if `axes` is.
+        new_shape: Shape of the output, without the batch if `axes` is.
 
     Returns:
         List of labels of the output.
     """
-    result = [None] * len(made)
-    for before, after in _segments(tuple(shape), tuple(made)):
+    result = [None] * len(new_shape)
+    for before, after in _segments(tuple(shape), tuple(new_shape)):
         if len(before) == len(after) == 1:
             result[after[0]] = axes[before[0]]
             continue
-        known = [dim for dim in before if axes[dim] is not None]
-        if not known:
+        labeled = [dim for dim in before if axes[dim] is not None]
+        if not labeled:
             continue
-        sizes = [shape[dim] for dim in before] + [made[dim] for dim in after]
+        sizes = [shape[dim] for dim in before] + [
+            new_shape[dim] for dim in after
+        ]
         if None in sizes or not after:
-            for dim in known:
+            for dim in labeled:
                 step.fix(axes[dim])
             continue
-        spread = _merge(step, axes, shape, before, known)
-        place, labels = _split(step, spread, [made[dim] for dim in after])
+        spread = _merge(step, axes, shape, before, labeled)
+        place, labels = _split(step, spread, [new_shape[dim] for dim in after])
         result[after[place]] = labels
     return result
 
 
-def _segments(shape, made):
-    """Pairs of runs of axes with the same number of elements."""
-    left = _pairs(shape, made)
-    rest_shape, rest_made = shape[left[0] :], made[left[1] :]
-    right = _pairs(rest_shape[::-1], rest_made[::-1])
+def _segments(shape, new_shape):
+    """Pairs of axis ranges (input, output) with as many elements."""
+    left = _pairs(shape, new_shape)
+    rest_shape, rest_new = shape[left[0] :], new_shape[left[1] :]
+    right = _pairs(rest_shape[::-1], rest_new[::-1])
     segments = left[2]
-    stop = len(shape) - right[0], len(made) - right[1]
+    stop = len(shape) - right[0], len(new_shape) - right[1]
     middle = list(range(left[0], stop[0])), list(range(left[1], stop[1]))
     if middle[0] or middle[1]:
         segments = segments + [middle]
@@ -58,27 +60,27 @@ def _segments(shape, made):
         segments.append(
             (
                 sorted(len(shape) - 1 - dim for dim in before),
-                sorted(len(made) - 1 - dim for dim in after),
+                sorted(len(new_shape) - 1 - dim for dim in after),
             )
         )
     return segments
 
 
-def _pairs(shape, made):
-    """Matches runs from the left until a size is not known."""
+def _pairs(shape, new_shape):
+    """Matches axis ranges from the left, up to an unknown size."""
     i = j = 0
     segments = []
-    while i < len(shape) and j < len(made):
+    while i < len(shape) and j < len(new_shape):
         first, second = [i], [j]
-        if shape[i] is None or made[j] is None:
+        if shape[i] is None or new_shape[j] is None:
             break
-        a, b, k, m = shape[i], made[j], i + 1, j + 1
+        a, b, k, m = shape[i], new_shape[j], i + 1, j + 1
         while a != b:
             if a < b and k < len(shape) and shape[k] is not None:
                 a, k = a * shape[k], k + 1
                 first.append(k - 1)
-            elif b < a and m < len(made) and made[m] is not None:
-                b, m = b * made[m], m + 1
+            elif b < a and m < len(new_shape) and new_shape[m] is not None:
+                b, m = b * new_shape[m], m + 1
                 second.append(m - 1)
             else:
                 return i, j, segments
@@ -87,10 +89,10 @@ def _pairs(shape, made):
     return i, j, segments
 
 
-def _merge(step, axes, shape, before, known):
-    """One label a position of the merged axes."""
-    best = max(known, key=lambda dim: len(set(axes[dim].tolist())))
-    for dim in known:
+def _merge(step, axes, shape, before, labeled):
+    """Flat labels of the merged axes."""
+    best = max(labeled, key=lambda dim: len(set(axes[dim].tolist())))
+    for dim in labeled:
         if dim != best:
             step.fix(axes[dim])
     sizes = [shape[dim] for dim in before]
@@ -100,7 +102,7 @@ def _merge(step, axes, shape, before, known):
 
 
 def _split(step, spread, sizes):
-    """Which of the new axes carries the labels, and the labels."""
+    """Index of the new axis that gets the labels, and the labels."""
     grid = spread.reshape(sizes)
     best, exact = None, False
     for place, size in enumerate(sizes):

@@ -1,4 +1,4 @@
-"""Rules of reshapes: axes merge, split, move, come and go."""
+"""Pruning rules for reshaping, permuting, repeating and padding."""
 
 import numpy as np
 from keras import layers
@@ -13,7 +13,7 @@ from tfdcu.pruning.rules.reshape import reshape
 
 @register_rule(layers.Flatten)
 def flatten(step):
-    """Everything but the batch in one axis, channels last."""
+    """Merges all axes but the batch, channels last."""
     axes = step.axes()
     shape = step.inputs[0].shape
     if getattr(step.op, "data_format", None) == "channels_first":
@@ -25,11 +25,11 @@ def flatten(step):
 
 @register_rule(layers.Reshape)
 def reshape_layer(step):
-    """See `tfdcu/pruning/rules/reshape.py`; the new shape follows."""
+    """As in `reshape`; the target shape follows the kept channels."""
     target = list(step.op.get_config()["target_shape"])
-    shape, made = step.inputs[0].shape, step.node.outputs[0].shape
+    shape, new_shape = step.inputs[0].shape, step.node.outputs[0].shape
     axes = step.axes()
-    result = reshape(step, axes[1:], shape[1:], made[1:])
+    result = reshape(step, axes[1:], shape[1:], new_shape[1:])
 
     def change(config, count):
         config["target_shape"] = [
@@ -43,9 +43,9 @@ def reshape_layer(step):
 
 @register_rule("ops.Reshape", "ops.Ravel")
 def reshape_op(step):
-    """Like the layer; here the batch is one of the axes."""
-    made = step.node.outputs[0].shape
-    result = reshape(step, step.axes(), step.inputs[0].shape, made)
+    """Like the layer, with the batch among the axes."""
+    new_shape = step.node.outputs[0].shape
+    result = reshape(step, step.axes(), step.inputs[0].shape, new_shape)
     if hasattr(step.op, "newshape"):
         target = np.atleast_1d(np.array(step.op.newshape, object)).tolist()
 
@@ -61,20 +61,20 @@ def reshape_op(step):
 
 @register_rule(layers.Permute)
 def permute_layer(step):
-    """Axes in another order."""
+    """Permutes the axes."""
     return permute(step.axes(), (0, *step.op.dims))
 
 
 @register_rule("ops.Transpose")
 def transpose(step):
-    """Axes in another order."""
+    """Permutes the axes."""
     axes = step.axes()
     return permute(axes, step.op.axes or range(len(axes))[::-1])
 
 
 @register_rule("ops.Moveaxis")
 def moveaxis(step):
-    """Axes moved to other places."""
+    """Moves axes."""
     axes = step.axes()
     source = dims_of(step.op.source, len(axes))
     target = dims_of(step.op.destination, len(axes))
@@ -86,7 +86,7 @@ def moveaxis(step):
 
 @register_rule("ops.Swapaxes")
 def swapaxes(step):
-    """Two axes exchanged."""
+    """Exchanges two axes."""
     axes = step.axes()
     first, second = step.op.axis1, step.op.axis2
     axes[first], axes[second] = axes[second], axes[first]
@@ -95,7 +95,7 @@ def swapaxes(step):
 
 @register_rule("ops.ExpandDims")
 def expand_dims(step):
-    """One axis of size one more."""
+    """Inserts axes of size one."""
     axes = step.axes()
     rank = len(axes)
     axis = step.op.axis
@@ -107,12 +107,12 @@ def expand_dims(step):
 
 @register_rule("ops.Squeeze")
 def squeeze(step):
-    """Axes of size one less; a single channel there is kept."""
+    """Removes axes of size one, whose channel is kept."""
     axes, shape = step.axes(), step.inputs[0].shape
     axis = step.op.axis
     if axis is None:
         axis = [dim for dim, size in enumerate(shape) if size == 1]
-        # Of the channels, one may be left.
+        # Pruning may leave a channel axis of size one: do not squeeze it.
         step.edit("axis", [], lambda config, count: config.update(axis=axis))
     dims = set(dims_of(axis, len(axes)))
     axes = fix_axes(step, axes, dims)
@@ -128,7 +128,7 @@ def repeat_vector(step):
 
 @register_rule("ops.Repeat")
 def repeat(step):
-    """Every position several times."""
+    """Repeats each position."""
     axes, op = step.axes(), step.op
     if op.axis is None or np.ndim(op.repeats):
         return unprunable(step)
@@ -139,7 +139,7 @@ def repeat(step):
 
 @register_rule("ops.Tile")
 def tile(step):
-    """The whole axis several times."""
+    """Repeats the axis."""
     axes = step.axes()
     repeats = np.atleast_1d(step.op.repeats).tolist()
     axes = [None] * (len(repeats) - len(axes)) + axes
@@ -152,7 +152,7 @@ def tile(step):
 
 @register_rule("ops.Pad")
 def pad(step):
-    """Positions added along axes without channels."""
+    """Keeps the channels on padded axes."""
     axes = step.axes()
     widths = np.broadcast_to(step.op.pad_width, (len(axes), 2))
     return fix_axes(step, axes, [d for d, w in enumerate(widths) if any(w)])

@@ -1,4 +1,4 @@
-"""The rule of `TimeDistributed`: that of the layer inside."""
+"""Pruning rule for `TimeDistributed`."""
 
 import keras
 from keras import layers
@@ -15,7 +15,7 @@ from tfdcu.pruning.trace import Step
 
 @register_rule(layers.TimeDistributed)
 def time_distributed(step):
-    """The inner layer's rule, without the axis of time."""
+    """Applies the inner layer's rule, without the time axis."""
     inner = step.op.layer
     if isinstance(inner, keras.Model) or type(inner) in _OVER_CHANNELS:
         return unprunable(step)
@@ -23,17 +23,19 @@ def time_distributed(step):
     batch, time, *rest = step.axes(tensor)
     step.fix(time)
     fix_rest(step, [tensor])
-    given = Tensor((None, *tensor.shape[2:]), tensor.dtype)
-    made = [Tensor((None, *t.shape[2:])) for t in step.node.outputs]
-    step.trace.axes[id(given)] = [batch, *rest]
-    step.keep_alive(given)
-    node = Node(inner, step.path, (given,), {}, made, step.node.call)
+    inner_input = Tensor((None, *tensor.shape[2:]), tensor.dtype)
+    inner_outputs = [Tensor((None, *t.shape[2:])) for t in step.node.outputs]
+    step.trace.axes[id(inner_input)] = [batch, *rest]
+    step.keep_alive(inner_input)
+    node = Node(
+        inner, step.path, (inner_input,), {}, inner_outputs, step.node.call
+    )
     outputs = find_rule(inner)(Step(step.trace, node))
     axes = outputs[0] if isinstance(outputs[0], list) else outputs
     return [axes[0], None, *axes[1:]]
 
 
-# Their statistics change with the channels, see `masked.py`.
+# Their statistics depend on the kept channels, see `masked.py`.
 _OVER_CHANNELS = {
     layers.LayerNormalization,
     layers.GroupNormalization,

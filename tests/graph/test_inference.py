@@ -1,0 +1,51 @@
+"""Laws of compiled inference in batches that fit in memory."""
+
+import keras
+import numpy as np
+
+from tests.support import tiny
+from tfdcu.graph import inference
+from tfdcu.graph.inference import compiled
+from tfdcu.graph.inference import images_at_once
+
+
+def test_outputs_are_those_of_the_model_at_inference():
+    model = tiny.plain_net()
+    before = tiny.weights(model)
+    images = tiny.images(9)
+    np.testing.assert_allclose(
+        compiled(model)(images), model(images, training=False), atol=1e-5
+    )
+    tiny.assert_same_weights(before, tiny.weights(model))
+
+
+def test_outputs_do_not_depend_on_how_many_images_run_at_once(monkeypatch):
+    model = tiny.plain_net()
+    both = keras.Model(
+        model.input,
+        {"logits": model.output, "features": model.get_layer("relu1").output},
+    )
+    run = compiled(both)
+    expected = run(tiny.images(10))
+    monkeypatch.setattr(inference, "_MOST_IMAGES", 3)
+    received = run(tiny.images(10))
+    for name in ("logits", "features"):
+        np.testing.assert_allclose(expected[name], received[name], atol=1e-5)
+
+
+def test_later_weights_count():
+    model = tiny.linear_net()
+    run = compiled(model)
+    before = run(tiny.images(4)).numpy()
+    model.layers[-1].bias.assign(model.layers[-1].bias + 1)
+    np.testing.assert_allclose(run(tiny.images(4)), before + 1, atol=1e-5)
+
+
+def test_the_largest_activation_limits_the_number_of_images():
+    images = keras.Input((None, None, 3))
+    wide = keras.layers.Conv2D(128, 3, padding="same")(images)
+    model = keras.Model(images, keras.layers.GlobalMaxPooling2D()(wide))
+    # 128 MiB / (512 * 512 * 128 * 4 bytes) is one image.
+    assert images_at_once(model, (512, 512, 3)) == 1
+    assert images_at_once(model, (64, 64, 3)) == 64
+    assert images_at_once(model, (8, 8, 3)) == 256

@@ -1,0 +1,172 @@
+"""What the student and its original hold of all images, layer by layer."""
+
+import mmap
+
+import numpy as np
+import tensorflow as tf
+from keras import tree
+
+from tfdcu.graph.execute import execute_part
+from tfdcu.graph.execute import tensors_between
+from tfdcu.pruning.batches import batches
+
+# Most bytes of activations that are kept of all images together.
+MEMORY = 640 * 2**20
+# Most bytes of a batch before any layer; inside of layers it takes a few times
+# as much.
+_BATCH = 64 * 2**20
+
+
+class Activations:
+    """Both models, run over the images from one layer to the next.
+
+    What is known of all images before a layer is kept where it fits into
+    `MEMORY`, and the next layers go on from there; before that, each layer
+    is reached from the last place where it did, by some of the images.
+
+    Args:
+        graphs: The `Graph`s of the student and of its original, which have
+            the same nodes.
+        stops: Sorted numbers of the nodes to stop before.
+        images: Unlabeled images, as in `batches`.
+        limit: Most images.
+
+    Attributes:
+        num_images: How many there are.
+        shapes: For each stop, a dict from the identity of a `Tensor` of the
+            student to its shape for one image.
+
+    Raises:
+        ValueError: If there are no images.
+    """
+
+    def __init__(self, graphs, stops, images, limit):
+        self.graphs, self.stops = graphs, [0, *stops]
+        self._source = images, limit
+        self._kept, self._at = None, 0
+        one = next(self._inputs(1), None)
+        if one is None:
+            raise ValueError(
+                "A model cannot be reconstructed without data. Expected at "
+                "least one batch of unlabeled images. Received: none."
+            )
+        values = [one, one]
+        self._steps, self.shapes, self._bytes = [], [], [_bytes(one)]
+        for start, stop in zip(self.stops, self.stops[1:]):
+            self._steps.append(_compiled(graphs, values, start, stop))
+            values = self._steps[-1](values)
+            named = zip(tensors_between(graphs[0], stop), values[0])
+            self.shapes.append({id(t): tuple(v.shape) for t, v in named})
+            self._bytes.append(_bytes(values))
+        self.num_images = sum(len(x[0]) for x in self._inputs(32))
+
+    def fit(self, number):
+        """Whether what is known before a stop fits, of all images."""
+        tensors = tensors_between(self.graphs[0], self.stops[number + 1])
+        apart = all(t.shape and t.shape[0] is None for t in tensors)
+        return apart and self._bytes[number + 1] * self.num_images <= MEMORY
+
+    def before(self, number, every=1):
+        """Runs both models up to a stop.
+
+        Args:
+            number: Number of the stop.
+            every: 1 for all batches, 2 for every second, and so on.
+
+        Yields:
+            For each batch, two dicts from the identity of a `Tensor` to its
+            value: the student's and the original's.
+        """
+        place = number + 1
+        tensors = [tensors_between(g, self.stops[place]) for g in self.graphs]
+        steps = self._steps[self._at : place]
+        keep = every == 1 and self.fit(number)
+        kept, parts = [], []
+        for values in self._batches(every, keep):
+            for step in steps:
+                values = step(values)
+            yield [
+                {id(t): v for t, v in zip(*pair)}
+                for pair in zip(tensors, values)
+            ]
+            if keep:
+                parts.append(values)
+                # Batches grow with what the next layers allow.
+                if sum(len(p[0][0]) for p in parts) >= self._size(place):
+                    kept.append(_joined(parts))
+                    parts = []
+        if keep:
+            self._kept = kept + [_joined(parts)] * bool(parts)
+            self._at = place
+
+    def _batches(self, every, forget):
+        """Every so many batches of what is known where the steps begin."""
+        if self._kept is None:
+            for index, inputs in enumerate(self._inputs(self._size(0))):
+                if index % every == 0:
+                    yield [inputs, inputs]
+            return
+        for index in range(0, len(self._kept), every):
+            yield tree.map_structure(tf.convert_to_tensor, self._kept[index])
+            if forget:
+                self._kept[index] = None
+
+    def _size(self, place):
+        """Images a batch, from a place to the next that may be kept."""
+        last = place + 1
+        while last < len(self.stops) - 1 and not self.fit(last - 1):
+            last += 1
+        largest = max(self._bytes[place : last + 1])
+        return int(np.clip(_BATCH // largest, 1, 256))
+
+    def _inputs(self, size):
+        """Batches of the images, each a list of one tensor a model input."""
+        tensors = self.graphs[0].inputs
+        for batch in batches(self._source[0], size, self._source[1]):
+            parts = tree.flatten(batch)
+            for start in range(0, len(parts[0]), size):
+                yield [
+                    tf.convert_to_tensor(part[start : start + size], t.dtype)
+                    for part, t in zip(parts, tensors)
+                ]
+
+
+def _compiled(graphs, values, start, stop):
+    """A step of both models: function of two lists of values to two lists."""
+
+    def of(graph, known):
+        specs = [tf.TensorSpec((None, *v.shape[1:]), v.dtype) for v in known]
+
+        @tf.function(input_signature=[specs])
+        def step(known):
+            return execute_part(graph, known, start, stop)
+
+        return step
+
+    steps = [of(*pair) for pair in zip(graphs, values)]
+    return lambda values: [step(known) for step, known in zip(steps, values)]
+
+
+def _joined(parts):
+    """Batches as one: a list of two lists of arrays."""
+    return [
+        [_stored([v.numpy() for v in values]) for values in zip(*lists)]
+        for lists in zip(*parts)
+    ]
+
+
+def _stored(arrays):
+    """Arrays as one, in memory that the system has back with it."""
+    # What is freed between smaller things that stay is not given back.
+    count = sum(map(len, arrays))
+    size = count * arrays[0][0].nbytes
+    place = mmap.mmap(-1, max(size, 1))
+    whole = np.frombuffer(place, arrays[0].dtype, size // arrays[0].itemsize)
+    whole = whole.reshape(count, *arrays[0].shape[1:])
+    return np.concatenate(arrays, out=whole)
+
+
+def _bytes(values):
+    return sum(
+        v.dtype.size * int(np.prod(v.shape)) for v in tree.flatten(values)
+    )

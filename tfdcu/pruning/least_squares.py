@@ -1,0 +1,168 @@
+"""Least squares from sums over rows, the ridge chosen by held-out rows."""
+
+import numpy as np
+import tensorflow as tf
+
+# Shares of the mean square of the inputs by which a kernel may be held.
+RIDGES = 1e-6, 1e-3, 1e-2, 0.1, 0.3, 1.0, 10.0
+# Of ridges that miss alike, by this share, the largest is taken: other images
+# differ from those at hand.
+_TOLERANCE = 0.01
+
+
+class Sums:
+    """What least squares needs of any number of rows.
+
+    Attributes:
+        count: Number of rows.
+        gram: Float64 array (groups, unknowns, unknowns), sums of products of
+            inputs.
+        cross: (groups, unknowns, filters), of inputs and outputs.
+        square: (groups, filters), of squares of outputs.
+        rows: (groups, unknowns), sums of inputs.
+        goal: (groups, filters), sums of outputs.
+    """
+
+    FIELDS = "gram", "cross", "square", "rows", "goal"
+
+    def __init__(self):
+        self.count = 0
+
+    def add(self, rows, goal):
+        """Adds rows.
+
+        Args:
+            rows: Float32 tensor (groups, rows, unknowns), inputs.
+            goal: Float32 tensor (groups, rows, filters), outputs.
+        """
+        for name, new in zip(self.FIELDS, _products(rows, goal)):
+            # In float32 over one batch, in float64 over all.
+            old = getattr(self, name) if self.count else 0.0
+            setattr(self, name, old + np.asarray(new, "float64"))
+        self.count += rows.shape[1]
+
+    def about(self, mean, middle):
+        """Sums of products after these are taken away from all rows.
+
+        Args:
+            mean: (groups, unknowns), of inputs.
+            middle: (groups, filters), of outputs.
+
+        Returns:
+            Tuple (gram, cross, square).
+        """
+        n = self.count
+        gram = self.gram - _outer(self.rows, mean) - _outer(mean, self.rows)
+        cross = self.cross - _outer(self.rows, middle)
+        cross -= _outer(mean, self.goal)
+        square = self.square - 2 * self.goal * middle + n * middle**2
+        return (
+            gram + n * _outer(mean, mean),
+            cross + n * _outer(mean, middle),
+            square,
+        )
+
+    def __add__(self, other):
+        both = Sums()
+        both.count = self.count + other.count
+        for name in self.FIELDS:
+            setattr(both, name, getattr(self, name) + getattr(other, name))
+        return both
+
+
+def _outer(left, right):
+    return left[:, :, None] * right[:, None, :]
+
+
+@tf.function(reduce_retracing=True)
+def _products(rows, goal):
+    return (
+        tf.matmul(rows, rows, transpose_a=True),
+        tf.matmul(rows, goal, transpose_a=True),
+        tf.reduce_sum(tf.square(goal), 1),
+        tf.reduce_sum(rows, 1),
+        tf.reduce_sum(goal, 1),
+    )
+
+
+def solve(fitted, held, kernel, shifts):
+    """The kernel that fits best, held where the rows say little.
+
+    Minimizes |goal - rows kernel|^2 + hold |kernel - old|^2 with hold =
+    ridge * mean diagonal of the Gram matrix; the ridge is the one of `RIDGES`
+    with which the solution of `fitted` misses least of `held`, filters
+    counted alike.
+
+    Args:
+        fitted: `Sums` of most rows.
+        held: `Sums` of the others, which choose the ridge; may be of none.
+        kernel: Float array (groups, unknowns, filters), the old one.
+        shifts: Whether something can take up a constant: means are then taken
+            away on both sides.
+
+    Returns:
+        Dict with the new `kernel`, `shift` (groups, filters), `ridge`, and
+        `before` and `after`, shares of the outputs' variance that are missed.
+    """
+    everything = fitted + held if held.count else fitted
+    mean = everything.rows / everything.count * shifts
+    middle = everything.goal / everything.count * shifts
+    moments = everything.about(mean, middle)
+    ridge = max(RIDGES)
+    if held.count:
+        of_fitted, of_held = (
+            sums.about(
+                fitted.rows / fitted.count * shifts,
+                fitted.goal / fitted.count * shifts,
+            )
+            for sums in (fitted, held)
+        )
+        ridge = choose_ridge(of_fitted, of_held, kernel)
+    new = kernel + _step(moments, kernel, ridge)
+    total = max(moments[2].sum(), 1e-30)
+    before, after = (_missed(moments, k).sum() / total for k in (kernel, new))
+    shift = middle - (mean[:, None, :] @ new)[:, 0]
+    return {
+        "kernel": new,
+        "shift": shift,
+        "ridge": ridge,
+        "before": float(before),
+        "after": float(after),
+    }
+
+
+def choose_ridge(fitted, held, kernel):
+    """The ridge of `RIDGES` whose solution misses least of held-out rows.
+
+    Args:
+        fitted, held: Tuples (gram, cross, square) about the same means.
+        kernel: The old kernel.
+
+    Returns:
+        A float.
+    """
+    scale = fitted[2] + held[2]
+    scale = np.maximum(scale, 1e-6 * scale.max() + 1e-30)
+    missed = []
+    for ridge in RIDGES:
+        new = kernel + _step(fitted, kernel, ridge)
+        missed.append((_missed(held, new) / scale).sum())
+    # Shares of the variance below 1e-8 are rounding; a system that is not
+    # positive enough has no solution.
+    missed = np.maximum(np.nan_to_num(missed, nan=np.inf), 1e-8 * scale.size)
+    return RIDGES[np.flatnonzero(missed <= (1 + _TOLERANCE) * missed.min())[-1]]
+
+
+def _step(moments, kernel, ridge):
+    """The change of a kernel that fits best, held back by the ridge."""
+    gram, cross, _ = moments
+    hold = ridge * np.trace(gram, axis1=1, axis2=2) / gram.shape[-1] + 1e-12
+    held = gram + hold[:, None, None] * np.eye(gram.shape[-1])
+    factor = tf.linalg.cholesky(held)
+    return tf.linalg.cholesky_solve(factor, cross - gram @ kernel).numpy()
+
+
+def _missed(moments, kernel):
+    """Squares of what a kernel misses, a filter: (groups, filters)."""
+    gram, cross, square = moments
+    return square + ((gram @ kernel - 2 * cross) * kernel).sum(1)
