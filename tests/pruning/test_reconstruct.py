@@ -150,7 +150,7 @@ def test_layers_that_are_called_twice_keep_their_weights():
     twice = layers.Conv2D(8, 1, name="twice")
     x = twice(twice(layers.Conv2D(8, 1, name="stem")(inputs)))
     model = tiny.shake(keras.Model(inputs, layers.Dense(5, name="end")(x)))
-    plan = plan_channels(model, ratio=0.6, tolerance=0.3, round_to=1)
+    plan = plan_channels(model, ratio=0.6, round_to=1)
     student, untouched = plan.apply(), plan.apply()
     found = reconstruct(student, plan, tiny.images(32, 4, 3))
     assert [row["layer"] for row in found] == ["stem", "end"]
