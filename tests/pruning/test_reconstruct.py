@@ -76,7 +76,9 @@ def test_channels_that_others_stand_for_are_made_up_for(norm):
     tiny.assert_same_function(model, student, tiny.images(8, seed=1), 1e-3)
 
 
-@pytest.mark.parametrize("net", [tiny.plain_net, tiny.residual_net])
+@pytest.mark.parametrize(
+    "net", [tiny.plain_net, tiny.residual_net, tiny.depthwise_net]
+)
 def test_no_layer_misses_more_than_before_and_the_whole_misses_less(net):
     model = net()
     images = tiny.images(64, channels=model.input_shape[-1])
@@ -84,10 +86,7 @@ def test_no_layer_misses_more_than_before_and_the_whole_misses_less(net):
     student = plan.apply()
     before = error(model, student, images)
     found = reconstruct(student, plan, images)
-    assert len(found) == sum(
-        isinstance(layer, (layers.Conv2D, layers.Dense))
-        for layer in model.layers
-    )
+    assert len(found) == sum(hasattr(one, "kernel") for one in model.layers)
     assert all(row["after"] <= row["before"] + 1e-6 for row in found)
     assert error(model, student, images) < 0.5 * before
 
@@ -226,3 +225,13 @@ def test_the_shift_gives_a_normalization_the_originals_mean():
         seen = np.asarray(keras.Model(net.input, conv.output)(images))
         means.append(seen.mean((0, 1, 2)) - norm.moving_mean.numpy())
     np.testing.assert_allclose(means[1], means[0], atol=1e-4)
+
+
+def test_layers_with_few_rows_are_counted_in_one_warning():
+    plan = plan_channels(tiny.plain_net(), macs=0.5, round_to=1)
+    with pytest.warns(UserWarning, match="1 of 3 layers .* 'logits' with 64"):
+        found = reconstruct(plan.apply(), plan, tiny.images(64))
+    rows = {row["layer"]: (row["rows"], row["unknowns"]) for row in found}
+    assert rows["conv1"] == (64 * 8 * 8, 3 * 3 * 1)
+    assert rows["logits"] == (64, plan.keep["pool"].size)
+    assert rows["conv2"][0] >= 8 * rows["conv2"][1]

@@ -14,7 +14,7 @@ from tfdcu.pruning.batches import batches
 MEMORY = 640 * 2**20
 # Most bytes of a batch before any layer; inside of layers it takes a few times
 # as much.
-_BATCH = 64 * 2**20
+_BATCH = 16 * 2**20
 
 
 class Activations:

@@ -12,13 +12,15 @@ def batches(images, size=32, limit=None):
             iterable of batches; of a tuple (images, labels) the labels are
             dropped.
         size: Batch size, for arrays. Default 32.
-        limit: Maximum number of images. Defaults to `None`: all.
+        limit: Maximum number of images; of arrays with more, evenly spaced
+            ones, since images are often sorted by class. Defaults to `None`:
+            all.
 
     Yields:
         Arrays (or lists of arrays) of shape (batch, ...).
     """
     seen = 0
-    for batch in _iterate(images, size):
+    for batch in _iterate(images, size, limit):
         count = len(tree.flatten(batch)[0])
         if limit is not None and seen + count > limit:
             batch = tree.map_structure(lambda x: x[: limit - seen], batch)
@@ -28,13 +30,21 @@ def batches(images, size=32, limit=None):
             return
 
 
-def _iterate(images, size):
+def _iterate(images, size, limit):
     if hasattr(images, "shape"):
-        for start in range(0, len(images), size):
-            yield np.asarray(images[start : start + size], "float32")
+        for part in _parts(len(images), size, limit):
+            yield np.asarray(images[part], "float32")
     elif isinstance(images, list) and all(hasattr(x, "shape") for x in images):
-        for start in range(0, len(images[0]), size):
-            yield [np.asarray(x[start : start + size]) for x in images]
+        for part in _parts(len(images[0]), size, limit):
+            yield [np.asarray(x[part]) for x in images]
     else:
         for batch in images:
             yield batch[0] if isinstance(batch, tuple) else batch
+
+
+def _parts(num, size, limit):
+    """Slices or index arrays of at most `limit` images, batch by batch."""
+    if limit is None or num <= limit:
+        return [slice(start, start + size) for start in range(0, num, size)]
+    index = np.arange(limit) * num // limit
+    return [index[start : start + size] for start in range(0, limit, size)]

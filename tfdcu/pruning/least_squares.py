@@ -4,10 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 # Shares of the mean square of the inputs by which a kernel may be held.
-RIDGES = 1e-6, 1e-3, 1e-2, 0.1, 0.3, 1.0, 10.0
-# Of ridges that miss alike, by this share, the largest is taken: other images
-# differ from those at hand.
-_TOLERANCE = 0.01
+RIDGES = 1e-6, 1e-3, 1e-2, 0.1, 0.3, 1.0
 
 
 class Sums:
@@ -150,7 +147,8 @@ def choose_ridge(fitted, held, kernel):
     # Shares of the variance below 1e-8 are rounding; a system that is not
     # positive enough has no solution.
     missed = np.maximum(np.nan_to_num(missed, nan=np.inf), 1e-8 * scale.size)
-    return RIDGES[np.flatnonzero(missed <= (1 + _TOLERANCE) * missed.min())[-1]]
+    # The largest of equals.
+    return RIDGES[np.flatnonzero(missed == missed.min())[-1]]
 
 
 def _step(moments, kernel, ridge):

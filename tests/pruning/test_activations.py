@@ -1,0 +1,90 @@
+"""Both models stream: the same values whatever is kept, in bounded memory."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import tree
+
+from tests.support import tiny
+from tfdcu.graph.graph import read_graph
+from tfdcu.pruning import activations
+from tfdcu.pruning import least_squares
+from tfdcu.pruning import plan_channels
+from tfdcu.pruning import reconstruct
+from tfdcu.pruning.activations import Activations
+from tfdcu.pruning.batches import batches
+
+STOPS = "block1_1", "block1_2", "block2_1", "logits"
+
+
+def make_student():
+    model = tiny.residual_net()
+    plan = plan_channels(model, macs=0.5, round_to=1)
+    return plan, plan.apply()
+
+
+def walk(graphs, images, limit=None):
+    """An `Activations` and, by stop, all inputs of the layer of both models."""
+    numbers = [
+        next(i for i, n in enumerate(graphs[0].nodes) if n.path == path)
+        for path in STOPS
+    ]
+    run = Activations(graphs, numbers, images, limit)
+    for stop, number in enumerate(numbers):
+        inputs = [graph.nodes[number].inputs[0] for graph in graphs]
+        parts = [
+            [values[id(t)].numpy() for values, t in zip(both, inputs)]
+            for both in run.before(stop)
+        ]
+        yield run, STOPS[stop], [np.concatenate(p) for p in zip(*parts)]
+
+
+@pytest.mark.parametrize("memory", [0, 20_000, 100_000, 2**30])
+def test_layers_get_what_the_models_compute_within_the_memory(
+    memory, monkeypatch
+):
+    monkeypatch.setattr(activations, "MEMORY", memory)
+    monkeypatch.setattr(activations, "_BATCH", 40_000)
+    plan, student = make_student()
+    graphs = read_graph(student), read_graph(plan.model)
+    images = tiny.images(10, channels=3)
+    for run, path, found in walk(graphs, images):
+        kept = tree.flatten(run._kept or [])
+        assert sum(array.nbytes for array in kept) <= memory
+        for model, value in zip((student, plan.model), found):
+            asked = keras.Model(model.input, model.get_layer(path).input)
+            np.testing.assert_allclose(value, asked(images), atol=1e-5)
+
+
+def test_batches_are_bounded_by_the_largest_activation(monkeypatch):
+    monkeypatch.setattr(activations, "_BATCH", 40_000)
+    plan, student = make_student()
+    graphs = read_graph(student), read_graph(plan.model)
+    run, *_ = next(walk(graphs, tiny.images(64, channels=3)))
+    sizes = [len(v[0][0]) for v in run._batches(1, False)]
+    assert 1 <= max(sizes) < 64 and sum(sizes) == 64
+
+
+@pytest.mark.parametrize("memory", [0, 100_000])
+def test_streamed_images_give_the_student_of_one_batch(memory, monkeypatch):
+    # Which images choose the ridge depends on the batches.
+    monkeypatch.setattr(least_squares, "RIDGES", (0.1,))
+    images = tiny.images(40, channels=3)
+    plan, student = make_student()
+    reconstruct(student, plan, images)
+    monkeypatch.setattr(activations, "MEMORY", memory)
+    monkeypatch.setattr(activations, "_BATCH", 40_000)
+    streamed = plan.apply()
+    dataset = tf.data.Dataset.from_tensor_slices(images).batch(7)
+    reconstruct(streamed, plan, dataset)
+    tiny.assert_same_function(student, streamed, images, 1e-3)
+
+
+def test_the_limit_takes_images_of_the_whole_array():
+    images = np.arange(10, dtype="float32")[:, None]
+    taken = np.concatenate(list(batches(images, 2, 4)))
+    np.testing.assert_array_equal(taken.ravel(), [0, 2, 5, 7])
+    dataset = tf.data.Dataset.from_tensor_slices(images).batch(3)
+    taken = np.concatenate(list(batches(dataset, 2, 4)))
+    np.testing.assert_array_equal(taken.ravel(), [0, 1, 2, 3])
