@@ -74,12 +74,11 @@ def get_config():
     # Whether flat images, noise and copies are left out.
     config.select.drop_junk = True
 
-    # tfdcu.prune_channels; exactly one of macs, params, ratio and latency. A
+    # tfdcu.prune_channels; exactly one of macs, params and latency. A
     # flag takes the config's own one back with 0: --config.channels.macs=0.
     config.channels = ConfigDict()
     config.channels.macs = placeholder(float)
     config.channels.params = placeholder(float)
-    config.channels.ratio = placeholder(float)
     # Of the LiteRT file, as int8 where `export.formats` has it.
     config.channels.latency = placeholder(float)
     # How a channel's worth is told; none: "taylor", from images of the pool and

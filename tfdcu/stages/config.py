@@ -47,6 +47,7 @@ RENAMED = {
     "iterative.epochs": "nothing; the student is trained after the last round",
     "channels.min_channels": "nothing, at least a tenth is kept; or "
     "channels.per_layer, the share of a layer",
+    "channels.ratio": "channels.macs, channels.params or channels.latency",
     "channels.scope": "nothing; scores are compared across all layers, and "
     "channels.per_layer sets the share of one",
     "channels.tolerance": "nothing; what is below the budget is taken",
