@@ -167,7 +167,6 @@ def get_config():
     # "labeled" or "pool"; none: the moving averages stay.
     config.reestimate = ConfigDict()
     config.reestimate.images = placeholder(str)
-    config.reestimate.limit = 2048
 
     # tfdcu.export.export_all
     config.export = ConfigDict()

@@ -55,6 +55,7 @@ RENAMED = {
     "data.match_colours": "data.match_colors",
     "export.max_difference": "export.min_agreement, at 0 for any difference",
     "select.layer": "nothing; `tfdcu.select_pool(by=)` takes a function",
+    "reestimate.limit": "nothing; at most 2048 images are used",
     "targets.shard_size": "nothing; `tfdcu.teacher_targets` takes it",
     "transfer.align_schedule": "nothing; alignment grows as DANN's does",
     "transfer.domain_units": "nothing; the domain classifier has 64",
