@@ -125,7 +125,6 @@ def get_config():
     config.sparsity.frequency = placeholder(int)
     # Blocks of dense kernels, or m of n consecutive weights.
     config.sparsity.block_size = (1, 1)
-    config.sparsity.block_pooling = "AVG"
     config.sparsity.m_by_n = placeholder(tuple)
     config.sparsity.layers = placeholder(tuple)
     config.sparsity.exclude = ()

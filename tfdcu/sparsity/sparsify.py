@@ -60,10 +60,8 @@ class Sparsify(keras.callbacks.Callback):
             training is a series of short `fit` calls.
         frequency: steps between mask updates. Defaults to a fiftieth of the
             steps from begin to end, at most 100.
-        block_size: `(rows, columns)` of blocks that are set to zero together;
-            rank-2 kernels only. Defaults to `(1, 1)`.
-        block_pooling: `"AVG"` or `"MAX"`, how to compute the magnitude of a
-            block. Defaults to `"AVG"`.
+        block_size: `(rows, columns)` of blocks that are set to zero together,
+            by their mean magnitude; rank-2 kernels only. Defaults to `(1, 1)`.
         m_by_n: `(2, 4)` sets 2 of every 4 consecutive input channels to zero,
             once, at `begin_step`; `final_sparsity` must agree (0.5). A
             remainder shorter than n (3 input channels) has fewer zeros.
@@ -103,7 +101,6 @@ class Sparsify(keras.callbacks.Callback):
         end_step=None,
         frequency=None,
         block_size=(1, 1),
-        block_pooling="AVG",
         m_by_n=None,
         layers=None,
         exclude=(),
@@ -116,7 +113,6 @@ class Sparsify(keras.callbacks.Callback):
         self.end_step = end_step
         self.frequency = frequency
         self.block_size = tuple(block_size)
-        self.block_pooling = str(block_pooling).upper()
         self.m_by_n = None if m_by_n is None else tuple(m_by_n)
         self.layers = layers
         self.exclude = exclude
@@ -130,9 +126,7 @@ class Sparsify(keras.callbacks.Callback):
             end_step,
             frequency,
         )
-        check_pattern(
-            final_sparsity, self.block_size, self.block_pooling, self.m_by_n
-        )
+        check_pattern(final_sparsity, self.block_size, self.m_by_n)
 
     def on_train_begin(self, logs=None):
         self.restore()
@@ -159,7 +153,7 @@ class Sparsify(keras.callbacks.Callback):
             # `SparsitySchedule` decides when to update, for all kernels.
             lambda step: (tf.constant(True), self._plan.schedule(step)[1]),
             self.block_size,
-            self.block_pooling,
+            "AVG",
             self.m_by_n,
         )
         self._origin = None
