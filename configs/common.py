@@ -118,7 +118,6 @@ def get_config():
     config.sparsity = ConfigDict()
     config.sparsity.final_sparsity = 0.0
     config.sparsity.schedule = "polynomial"
-    config.sparsity.initial_sparsity = 0.0
     # Training steps; the end is found from the run's length when not set.
     config.sparsity.begin_step = 0
     config.sparsity.end_step = placeholder(int)

@@ -46,12 +46,10 @@ class Sparsify(keras.callbacks.Callback):
 
     Args:
         final_sparsity: share of zeros in each kernel at the end, in [0, 1).
-        schedule: `"polynomial"` (from `initial_sparsity` up, first fast, then
+        schedule: `"polynomial"` (from 0 at `begin_step` up, first fast, then
             slowly, power 3), `"constant"` (`final_sparsity` from `begin_step`
             on), or a TFMOT schedule object, which has its own steps. Defaults
             to `"polynomial"`.
-        initial_sparsity: share of zeros at `begin_step`, for `"polynomial"`.
-            Defaults to 0.
         begin_step: first step with zeros. Defaults to 0.
         end_step: step at which `final_sparsity` is reached. Defaults to three
             quarters of the steps (`epochs` times steps per epoch) after
@@ -96,7 +94,6 @@ class Sparsify(keras.callbacks.Callback):
         *,
         final_sparsity,
         schedule="polynomial",
-        initial_sparsity=0.0,
         begin_step=0,
         end_step=None,
         frequency=None,
@@ -108,7 +105,6 @@ class Sparsify(keras.callbacks.Callback):
         super().__init__()
         self.final_sparsity = final_sparsity
         self.schedule = schedule
-        self.initial_sparsity = initial_sparsity
         self.begin_step = begin_step
         self.end_step = end_step
         self.frequency = frequency
@@ -121,7 +117,6 @@ class Sparsify(keras.callbacks.Callback):
         check_schedule(
             final_sparsity,
             schedule,
-            initial_sparsity,
             begin_step,
             end_step,
             frequency,
@@ -137,7 +132,6 @@ class Sparsify(keras.callbacks.Callback):
             schedules,
             self.schedule,
             self.final_sparsity,
-            self.initial_sparsity,
             self.begin_step,
             self.end_step,
             self.frequency,
