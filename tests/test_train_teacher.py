@@ -94,7 +94,7 @@ def test_a_class_without_images_is_refused(tmp_path):
         ({"labeled": tiny.images(4)}, "labeled images"),
         ({"test": OPTIONS["labeled"]}, "share images"),
         ({"labeled": "digits", "test": "digits"}, "share images"),
-        ({"test": (tiny.images(4), tiny.labels(4) + 3)}, "outside"),
+        ({"test": (tiny.images(4), tiny.labels(4) + 3)}, "out of range"),
     ],
 )
 def test_what_does_not_fit_is_refused(tmp_path, options, message):

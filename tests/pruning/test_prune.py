@@ -420,7 +420,7 @@ def test_rounds_measure_each_model_once_and_keep_none_alive():
 
 
 def test_images_reconstruct_the_student_by_default():
-    images, model = tiny.images(64), tiny.plain_net()
+    images, model = tiny.images(1024), tiny.plain_net()
     plan = plan_channels(model, macs=0.5, images=images)
     cut = prune_channels(model, macs=0.5, images=images, reconstruct=False)
     tiny.assert_same_function(plan.apply(), cut, images, rtol=0)

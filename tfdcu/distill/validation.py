@@ -97,58 +97,65 @@ class Validation(keras.callbacks.Callback):
 class AgreementWarning(keras.callbacks.Callback):
     """Warn at the end of `fit` if the student agrees less with its teacher.
 
-    Agreement is measured on the first images in inference mode before and
-    after training. It can fall although the training loss decreases, because
-    BatchNormalization uses different statistics in inference mode.
+    Agreement is measured in inference mode on the first images of the dataset,
+    with the weights from before and after training. It can fall although the
+    training loss decreases, because BatchNormalization uses different
+    statistics in inference mode.
 
     Args:
-        batches: The dataset passed to `AlignedDistiller.fit`.
+        batches: The dataset passed to `AlignedDistiller.fit`. It is read after
+            training: a dataset may have another order in each iteration.
     """
 
     def __init__(self, batches):
         super().__init__()
         self.batches = batches
-        self.checked = []
 
     def on_train_begin(self, logs=None):
-        student = tf.function(
-            lambda images: tf.argmax(self.model(images, training=False), -1),
-            autograph=False,
-            reduce_retracing=True,
-        )
-        teacher = tf.function(
-            lambda images, targets: tf.argmax(
-                self.model.teacher_outputs(images, targets)[0], axis=-1
-            ),
-            autograph=False,
-            reduce_retracing=True,
-        )
-        self.predict, count = student, 0
-        for batch in self.batches:
-            labeled, pool, targets = split_pools(batch)
-            images = all_images(labeled, pool)
-            self.checked.append((images, teacher(images, targets)))
-            count += len(images)
-            if count >= _NUM_CHECKED:
-                break
-        self.start = self.measure()
-
-    def measure(self):
-        """Share of the checked images on which student and teacher agree."""
-        same = [self.predict(x) == classes for x, classes in self.checked]
-        return float(np.mean(np.concatenate(same))) if same else 0.0
+        self.start = self.model.student.get_weights()
 
     def on_train_end(self, logs=None):
-        end = self.measure()
-        if end < self.start - _TOLERANCE:
+        student = self.model.student
+        checked, end = self.checked_images(), student.get_weights()
+        after = self.agreement(checked)
+        student.set_weights(self.start)
+        before = self.agreement(checked)
+        student.set_weights(end)
+        if after < before - _TOLERANCE:
             warnings.warn(
                 "Training made the student worse. Expected: agreement with the "
                 "teacher at least as high as before training, on the same "
-                f"images in inference mode. Received: {self.start:.1%} before "
-                f"and {end:.1%} after; a lower learning rate usually helps, or "
-                "batchnorm='frozen' for a pruned student.",
+                f"images in inference mode. Received: {before:.1%} before "
+                f"and {after:.1%} after; a lower learning rate usually helps, "
+                "or batchnorm='frozen' for a pruned student.",
                 stacklevel=2,
             )
+
+    def checked_images(self):
+        """List of (images, the teacher's classes) of the first batches."""
+        teacher = tf.function(
+            self.model.teacher_outputs, autograph=False, reduce_retracing=True
+        )
+        checked, count = [], 0
+        for batch in self.batches:
+            labeled, pool, targets = split_pools(batch)
+            images = all_images(labeled, pool)
+            logits, _ = teacher(images, targets)
+            checked.append((images, np.argmax(logits, axis=-1)))
+            count += len(images)
+            if count >= _NUM_CHECKED:
+                break
+        return checked
+
+    def agreement(self, checked):
+        """Share of the images on which student and teacher agree."""
+        student = self.model.student
+        run = compiled(student)
+        same = [
+            np.argmax(run(resized(images, student.input_shape)), -1) == classes
+            for images, classes in checked
+        ]
+        return float(np.mean(np.concatenate(same))) if same else 0.0
 
 
 # Kinds of images to measure on: not used in training, and used in training.

@@ -141,7 +141,8 @@ def _compiled(graphs, values, start, stop):
         def step(known):
             return execute_part(graph, known, start, stop)
 
-        return step
+        # TensorFlow would warn of many functions that are traced once each.
+        return step.get_concrete_function()
 
     steps = [of(*pair) for pair in zip(graphs, values)]
     return lambda values: [step(known) for step, known in zip(steps, values)]
