@@ -74,12 +74,11 @@ def get_config():
     # Whether flat images, noise and copies are left out.
     config.select.drop_junk = True
 
-    # tfdcu.prune_channels; exactly one of macs, params, ratio and latency. A
+    # tfdcu.prune_channels; exactly one of macs, params and latency. A
     # flag takes the config's own one back with 0: --config.channels.macs=0.
     config.channels = ConfigDict()
     config.channels.macs = placeholder(float)
     config.channels.params = placeholder(float)
-    config.channels.ratio = placeholder(float)
     # Of the LiteRT file, as int8 where `export.formats` has it.
     config.channels.latency = placeholder(float)
     # How a channel's worth is told; none: "taylor", from images of the pool and
@@ -119,14 +118,12 @@ def get_config():
     config.sparsity = ConfigDict()
     config.sparsity.final_sparsity = 0.0
     config.sparsity.schedule = "polynomial"
-    config.sparsity.initial_sparsity = 0.0
     # Training steps; the end is found from the run's length when not set.
     config.sparsity.begin_step = 0
     config.sparsity.end_step = placeholder(int)
     config.sparsity.frequency = placeholder(int)
     # Blocks of dense kernels, or m of n consecutive weights.
     config.sparsity.block_size = (1, 1)
-    config.sparsity.block_pooling = "AVG"
     config.sparsity.m_by_n = placeholder(tuple)
     config.sparsity.layers = placeholder(tuple)
     config.sparsity.exclude = ()
@@ -168,7 +165,6 @@ def get_config():
     # "labeled" or "pool"; none: the moving averages stay.
     config.reestimate = ConfigDict()
     config.reestimate.images = placeholder(str)
-    config.reestimate.limit = 2048
 
     # tfdcu.export.export_all
     config.export = ConfigDict()

@@ -155,7 +155,7 @@ def test_common_holds_the_defaults():
 @pytest.mark.parametrize("name", [n for n in NAMES if n != "common"])
 def test_an_experiment_has_one_budget(name):
     channels = config_of(name)["channels"]
-    budgets = [channels[key] for key in ("macs", "params", "ratio")]
+    budgets = [channels[key] for key in ("macs", "params", "latency")]
     assert sum(budget is not None for budget in budgets) == 1
 
 

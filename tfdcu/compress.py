@@ -93,7 +93,7 @@ def compress(
         training: Keywords of `tfdcu.training.train`: epochs, rate ...
         reestimate: `images`, those that BatchNorm's statistics are computed
             of anew when the student and the baseline are trained: `"labeled"`,
-            `"pool"` or, the default, `None`; and `limit`, at most so many.
+            `"pool"` or, the default, `None`.
         export: Keywords of `tfdcu.export.export_all`: formats ...
         baseline: Whether to train the same student on the labels alone too.
         seed: Int; draws the labels, the order of images and new weights.

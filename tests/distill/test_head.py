@@ -25,7 +25,7 @@ def same(one, other):
 
 def cut():
     """(student, kept): half of the inputs of the head are pruned."""
-    plan = plan_channels(teacher(), ratio=0.5, importance="l1")
+    plan = plan_channels(teacher(), macs=0.5, importance="l1")
     return plan.apply(), plan.kept_channels()
 
 

@@ -37,7 +37,7 @@ def test_an_activation_inside_of_a_layer_is_looked_through():
     x = np.random.default_rng(0).normal(size=(64, 5)).astype("float32")
     plan = plan_channels(
         model,
-        ratio=8 / 11,
+        macs=0.5,
         round_to=1,
         importance=lambda model, group: units % 2 == 0,
     )
@@ -98,7 +98,7 @@ def test_a_dense_layer_gets_the_ridge_solution_by_hand(monkeypatch):
     hidden = layers.Dense(6, name="hidden")(inputs)
     model = keras.Model(inputs, layers.Dense(3, name="logits")(hidden))
     x = np.random.default_rng(0).normal(size=(40, 5)).astype("float32")
-    plan = plan_channels(model, ratio=0.5, round_to=1)
+    plan = plan_channels(model, macs=0.5, round_to=1)
     student = plan.apply()
     kernel, _ = student.get_layer("logits").get_weights()
     reconstruct(student, plan, x)
@@ -149,7 +149,7 @@ def test_layers_that_are_called_twice_keep_their_weights():
     twice = layers.Conv2D(8, 1, name="twice")
     x = twice(twice(layers.Conv2D(8, 1, name="stem")(inputs)))
     model = tiny.shake(keras.Model(inputs, layers.Dense(5, name="end")(x)))
-    plan = plan_channels(model, ratio=0.6, round_to=1)
+    plan = plan_channels(model, macs=0.6, round_to=1)
     student, untouched = plan.apply(), plan.apply()
     found = reconstruct(student, plan, tiny.images(32, 4, 3))
     assert [row["layer"] for row in found] == ["stem", "end"]
@@ -210,7 +210,7 @@ def test_the_mean_of_a_shared_normalization_stays():
 
 
 def test_without_images_nothing_can_be_reconstructed():
-    plan = plan_channels(tiny.plain_net(), ratio=0.5)
+    plan = plan_channels(tiny.plain_net(), macs=0.5)
     with pytest.raises(ValueError, match="Received: none"):
         reconstruct(plan.apply(), plan, np.empty((0, 8, 8, 1)))
 

@@ -20,7 +20,7 @@ def test_divergence_is_that_of_the_pruned_model():
     images = 10 * tiny.images(12, 8, 3)
     record = sensitivity(model, images, shares=(0.5,))
     smaller = prune_channels(
-        model, ratio=0.5, round_to=1, images=images, reconstruct=False
+        model, macs=0.5, round_to=1, images=images, reconstruct=False
     )
     p = np.asarray(keras.ops.softmax(model(images)), "float64")
     q = np.asarray(keras.ops.softmax(smaller(images)), "float64")

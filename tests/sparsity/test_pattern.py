@@ -10,21 +10,20 @@ from tfdcu.sparsity.pattern import check_pattern
 
 
 @pytest.mark.parametrize(
-    "final, block, pooling, m_by_n, message",
+    "final, block, m_by_n, message",
     [
-        (0.5, (1, 0), "AVG", None, "Invalid value for `block_size`"),
-        (0.5, (2,), "AVG", None, "Invalid value for `block_size`"),
-        (0.5, (2, 2), "MIN", None, "'AVG' or 'MAX'.*MIN"),
-        (0.5, (1, 1), "AVG", (4, 2), "Invalid value for `m_by_n`.*4, 2"),
-        (0.5, (1, 1), "AVG", (2, 4, 8), "Invalid value for `m_by_n`"),
-        (0.5, (1, 1), "AVG", (0, 4), "Invalid value for `m_by_n`"),
-        (0.5, (2, 2), "AVG", (2, 4), "cannot be combined"),
-        (0.8, (1, 1), "AVG", (2, 4), "Expected: final_sparsity=0.5.*0.8"),
+        (0.5, (1, 0), None, "Invalid value for `block_size`"),
+        (0.5, (2,), None, "Invalid value for `block_size`"),
+        (0.5, (1, 1), (4, 2), "Invalid value for `m_by_n`.*4, 2"),
+        (0.5, (1, 1), (2, 4, 8), "Invalid value for `m_by_n`"),
+        (0.5, (1, 1), (0, 4), "Invalid value for `m_by_n`"),
+        (0.5, (2, 2), (2, 4), "cannot be combined"),
+        (0.8, (1, 1), (2, 4), "Expected: final_sparsity=0.5.*0.8"),
     ],
 )
-def test_invalid_patterns_are_errors(final, block, pooling, m_by_n, message):
+def test_invalid_patterns_are_errors(final, block, m_by_n, message):
     with pytest.raises(ValueError, match=message):
-        check_pattern(final, block, pooling, m_by_n)
+        check_pattern(final, block, m_by_n)
 
 
 def test_blocks_need_kernels_of_rank_2():

@@ -14,7 +14,6 @@ from tfdcu.sparsity.sparsify import _tfmot
 
 def build(schedule="polynomial", params=None, once=False, **arguments):
     arguments = {
-        "initial_sparsity": 0.0,
         "begin_step": 0,
         "end_step": None,
         "frequency": None,
@@ -82,7 +81,6 @@ def test_unknown_number_of_steps_needs_end_step():
     [
         ({"final_sparsity": 1.0}, r"final_sparsity.*\[0, 1\).*1.0"),
         ({"final_sparsity": -0.1}, r"final_sparsity.*Received"),
-        ({"initial_sparsity": 1.5}, r"initial_sparsity.*Received"),
         ({"schedule": "linear"}, "constant, polynomial.*'linear'"),
         ({"schedule": object()}, "Invalid value for `schedule`"),
         ({"begin_step": -1}, "Invalid value for `begin_step`"),

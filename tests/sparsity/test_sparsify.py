@@ -333,13 +333,11 @@ def test_two_of_every_four_input_channels():
     assert np.all(np.sum(dense.T.reshape(-1, 4) == 0, axis=1) == 2)
 
 
-@pytest.mark.parametrize("pooling", ["AVG", "max"])
-def test_blocks_are_zero_or_nonzero_together(pooling):
+def test_blocks_are_zero_or_nonzero_together():
     model = net()
     sparsify = Sparsify(
         final_sparsity=0.5,
         block_size=(4, 2),
-        block_pooling=pooling,
         layers=layers.Dense,
     )
     fit(model, sparsify)

@@ -34,7 +34,7 @@ def test_one_cut_is_enough_where_nothing_is_judged_anew():
 
 
 def test_what_is_no_schedule_is_refused():
-    message = "in rounds. Expected: rounds of at least 1.*rounds=0"
+    message = "Expected: an integer of at least 1.*rounds=0"
     with pytest.raises(ValueError, match=message):
         schedule(rounds=0)
 
@@ -99,7 +99,7 @@ def test_what_the_teacher_had_frozen_is_trained():
         num_classes=4,
         image_shape=(8, 8, 1),
     )
-    run = run_of(teacher, splits, channels={"ratio": 0.5, "rounds": 1})
+    run = run_of(teacher, splits, channels={"macs": 0.5, "rounds": 1})
     prune(run)
     student = run.models["pruned"]
     assert student.get_layer("conv1").trainable

@@ -11,6 +11,7 @@ from tests.training.test_train import batches as both
 from tfdcu.data import prepare
 from tfdcu.pruning import reestimate_statistics
 from tfdcu.stages import distill
+from tfdcu.stages import reestimate
 from tfdcu.stages.reestimate import Reestimate
 from tfdcu.training.train import train
 
@@ -99,8 +100,9 @@ def test_the_section_reaches_the_student_of_a_run(tmp_path):
     ("num", "limit", "sizes"),
     [(12, 2048, [12]), (65, 2048, [33, 32]), (65, 40, [40])],
 )
-def test_no_batch_is_a_mere_rest(num, limit, sizes):
-    callback = Reestimate(splits(num_pool=num), images="pool", limit=limit)
+def test_no_batch_is_a_mere_rest(num, limit, sizes, monkeypatch):
+    monkeypatch.setattr(reestimate, "LIMIT", limit)
+    callback = Reestimate(splits(num_pool=num), images="pool")
     parts = list(callback.batches(tiny.plain_net(size=6)))
     assert [len(part) for part in parts] == sizes
     assert parts[0].shape[1:] == (6, 6, 1)
@@ -110,7 +112,6 @@ def test_no_batch_is_a_mere_rest(num, limit, sizes):
     ("options", "message"),
     [
         ({"images": "unlabeled"}, "'labeled' or 'pool'.*images='unlabeled'"),
-        ({"images": "pool", "limit": 0}, "limit=0"),
     ],
 )
 def test_bad_options_are_refused(options, message):

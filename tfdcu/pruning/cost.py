@@ -85,17 +85,4 @@ def params_cost(groups):
     return Cost(groups, products)
 
 
-def ratio_cost(groups):
-    """Function that counts the channels of all prunable groups."""
-    prunable = [group for group in groups.all if group.prunable]
-    units = [group.units for group in prunable]
-    widths = [group.width for group in prunable]
-
-    def cost(kept):
-        sizes = zip(units, widths)
-        return float(sum(kept[u].sum() * width for u, width in sizes))
-
-    return cost
-
-
-COSTS = {"macs": macs_cost, "params": params_cost, "ratio": ratio_cost}
+COSTS = {"macs": macs_cost, "params": params_cost}

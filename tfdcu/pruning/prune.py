@@ -38,7 +38,6 @@ def prune_channels(
     *,
     macs=None,
     params=None,
-    ratio=None,
     latency=None,
     importance=None,
     round_to=8,
@@ -69,10 +68,8 @@ def prune_channels(
         macs: Maximum multiply-accumulates of the result: a share of the
             model's own if at most 1, else a number. The result is within 2 %
             below it if the layer widths allow. Give exactly one of `macs`,
-            `params`, `ratio` and `latency`; 0 counts as not given.
+            `params` and `latency`; 0 counts as not given.
         params: Maximum number of parameters, as a share or a number.
-        ratio: Maximum number of channels in the prunable groups, as a share
-            or a number.
         latency: Maximum time for one image: a share of the model's own if at
             most 1, else milliseconds. Found by bisection over macs.
         measure: Function model -> milliseconds, for `latency`.
@@ -129,7 +126,6 @@ def prune_channels(
             measure=measure,
             macs=macs,
             params=params,
-            ratio=ratio,
             latency=latency,
             importance=importance,
             round_to=round_to,
@@ -277,7 +273,6 @@ def plan_channels(
     *,
     macs=None,
     params=None,
-    ratio=None,
     latency=None,
     measure=None,
     importance=None,
@@ -294,8 +289,8 @@ def plan_channels(
     or to look up which channels of the teacher each student layer has.
 
     Args:
-        model, macs, params, ratio, latency, measure, importance, round_to,
-        exclude, per_layer, images, seed: As in `prune_channels`.
+        model, macs, params, latency, measure, importance, round_to, exclude,
+        per_layer, images, seed: As in `prune_channels`.
         original: The model that `model` was pruned from; `round_to` and
             `per_layer` then refer to its channels, the budget to `model`.
             Defaults to `None`: `model` itself.
@@ -312,8 +307,9 @@ def plan_channels(
     >>> print(plan.table())
     >>> student, keep = plan.apply(), plan.keep
     """
-    budgets = {"macs": macs, "params": params, "ratio": ratio}
-    name, value = one_budget({**budgets, "latency": latency})
+    name, value = one_budget(
+        {"macs": macs, "params": params, "latency": latency}
+    )
     if importance is not None:
         check_importance(importance)
     groups = Groups(model)

@@ -1,7 +1,7 @@
 """Checks sparsity patterns (blocks, m-by-n) and the kernels they apply to."""
 
 
-def check_pattern(final_sparsity, block_size, block_pooling, m_by_n):
+def check_pattern(final_sparsity, block_size, m_by_n):
     """Raises for invalid pattern arguments of `Sparsify`."""
     if len(block_size) != 2 or not all(
         isinstance(size, int) and size > 0 for size in block_size
@@ -9,11 +9,6 @@ def check_pattern(final_sparsity, block_size, block_pooling, m_by_n):
         raise ValueError(
             "Invalid value for `block_size`. Expected: two positive integers, "
             f"(rows, columns). Received: block_size={block_size!r}."
-        )
-    if block_pooling not in ("AVG", "MAX"):
-        raise ValueError(
-            "Invalid value for `block_pooling`. Expected: 'AVG' or 'MAX'. "
-            f"Received: block_pooling={block_pooling!r}."
         )
     if m_by_n is None:
         return

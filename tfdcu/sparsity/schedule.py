@@ -20,7 +20,6 @@ class SparsitySchedule:
         schedules: TFMOT's module of schedules.
         schedule: `"polynomial"`, `"constant"` or a TFMOT schedule object.
         final_sparsity: share of zeros at the end, in [0, 1).
-        initial_sparsity: share of zeros at `begin_step`.
         begin_step: step of the first mask update.
         end_step: step of the last mask update, or `None`.
         frequency: steps between mask updates, or `None`.
@@ -37,7 +36,6 @@ class SparsitySchedule:
         schedules,
         schedule,
         final_sparsity,
-        initial_sparsity,
         begin_step,
         end_step,
         frequency,
@@ -59,7 +57,7 @@ class SparsitySchedule:
                 end_step = _default_end(begin_step, params)
             span = end_step - begin_step
             self.schedule = schedules.PolynomialDecay(
-                initial_sparsity,
+                0.0,
                 final_sparsity,
                 begin_step,
                 end_step,
@@ -91,23 +89,18 @@ class SparsitySchedule:
 def check_schedule(
     final_sparsity,
     schedule="polynomial",
-    initial_sparsity=0.0,
     begin_step=0,
     end_step=None,
     frequency=None,
 ):
     """Raises for invalid schedule arguments of `Sparsify`."""
-    for name, value in (
-        ("final_sparsity", final_sparsity),
-        ("initial_sparsity", initial_sparsity),
-    ):
-        if not 0 <= value < 1:
-            raise ValueError(
-                f"Invalid value for `{name}`. Expected: a number in "
-                f"[0, 1). Received: {name}={value!r}."
-            )
+    if not 0 <= final_sparsity < 1:
+        raise ValueError(
+            "Invalid value for `final_sparsity`. Expected: a number in "
+            f"[0, 1). Received: final_sparsity={final_sparsity!r}."
+        )
     if not isinstance(schedule, str):
-        options = (initial_sparsity, begin_step, end_step, frequency)
+        options = (begin_step, end_step, frequency)
         _check_object(schedule, final_sparsity, options)
         return
     if schedule not in SCHEDULES:
@@ -140,12 +133,11 @@ def _check_object(schedule, final_sparsity, options):
             f"{', '.join(map(repr, SCHEDULES))}, or an object like TFMOT's: "
             f"callable, with {', '.join(STEPS)}. Received: {schedule!r}."
         )
-    if options != (0.0, 0, None, None):
+    if options != (0, None, None):
         raise ValueError(
             "A schedule object has its own steps. Expected: no "
-            f"initial_sparsity, {', '.join(STEPS)} with it. Received: "
-            "initial_sparsity={}, begin_step={}, end_step={}, "
-            "frequency={}.".format(*options)
+            f"{', '.join(STEPS)} with it. Received: "
+            "begin_step={}, end_step={}, frequency={}.".format(*options)
         )
     own = getattr(schedule, "target_sparsity", None)
     own = getattr(schedule, "final_sparsity", own)

@@ -46,12 +46,10 @@ class Sparsify(keras.callbacks.Callback):
 
     Args:
         final_sparsity: share of zeros in each kernel at the end, in [0, 1).
-        schedule: `"polynomial"` (from `initial_sparsity` up, first fast, then
+        schedule: `"polynomial"` (from 0 at `begin_step` up, first fast, then
             slowly, power 3), `"constant"` (`final_sparsity` from `begin_step`
             on), or a TFMOT schedule object, which has its own steps. Defaults
             to `"polynomial"`.
-        initial_sparsity: share of zeros at `begin_step`, for `"polynomial"`.
-            Defaults to 0.
         begin_step: first step with zeros. Defaults to 0.
         end_step: step at which `final_sparsity` is reached. Defaults to three
             quarters of the steps (`epochs` times steps per epoch) after
@@ -60,10 +58,8 @@ class Sparsify(keras.callbacks.Callback):
             training is a series of short `fit` calls.
         frequency: steps between mask updates. Defaults to a fiftieth of the
             steps from begin to end, at most 100.
-        block_size: `(rows, columns)` of blocks that are set to zero together;
-            rank-2 kernels only. Defaults to `(1, 1)`.
-        block_pooling: `"AVG"` or `"MAX"`, how to compute the magnitude of a
-            block. Defaults to `"AVG"`.
+        block_size: `(rows, columns)` of blocks that are set to zero together,
+            by their mean magnitude; rank-2 kernels only. Defaults to `(1, 1)`.
         m_by_n: `(2, 4)` sets 2 of every 4 consecutive input channels to zero,
             once, at `begin_step`; `final_sparsity` must agree (0.5). A
             remainder shorter than n (3 input channels) has fewer zeros.
@@ -98,12 +94,10 @@ class Sparsify(keras.callbacks.Callback):
         *,
         final_sparsity,
         schedule="polynomial",
-        initial_sparsity=0.0,
         begin_step=0,
         end_step=None,
         frequency=None,
         block_size=(1, 1),
-        block_pooling="AVG",
         m_by_n=None,
         layers=None,
         exclude=(),
@@ -111,12 +105,10 @@ class Sparsify(keras.callbacks.Callback):
         super().__init__()
         self.final_sparsity = final_sparsity
         self.schedule = schedule
-        self.initial_sparsity = initial_sparsity
         self.begin_step = begin_step
         self.end_step = end_step
         self.frequency = frequency
         self.block_size = tuple(block_size)
-        self.block_pooling = str(block_pooling).upper()
         self.m_by_n = None if m_by_n is None else tuple(m_by_n)
         self.layers = layers
         self.exclude = exclude
@@ -125,14 +117,11 @@ class Sparsify(keras.callbacks.Callback):
         check_schedule(
             final_sparsity,
             schedule,
-            initial_sparsity,
             begin_step,
             end_step,
             frequency,
         )
-        check_pattern(
-            final_sparsity, self.block_size, self.block_pooling, self.m_by_n
-        )
+        check_pattern(final_sparsity, self.block_size, self.m_by_n)
 
     def on_train_begin(self, logs=None):
         self.restore()
@@ -143,7 +132,6 @@ class Sparsify(keras.callbacks.Callback):
             schedules,
             self.schedule,
             self.final_sparsity,
-            self.initial_sparsity,
             self.begin_step,
             self.end_step,
             self.frequency,
@@ -159,7 +147,7 @@ class Sparsify(keras.callbacks.Callback):
             # `SparsitySchedule` decides when to update, for all kernels.
             lambda step: (tf.constant(True), self._plan.schedule(step)[1]),
             self.block_size,
-            self.block_pooling,
+            "AVG",
             self.m_by_n,
         )
         self._origin = None

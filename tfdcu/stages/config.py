@@ -47,6 +47,7 @@ RENAMED = {
     "iterative.epochs": "nothing; the student is trained after the last round",
     "channels.min_channels": "nothing, at least a tenth is kept; or "
     "channels.per_layer, the share of a layer",
+    "channels.ratio": "channels.macs, channels.params or channels.latency",
     "channels.scope": "nothing; scores are compared across all layers, and "
     "channels.per_layer sets the share of one",
     "channels.tolerance": "nothing; what is below the budget is taken",
@@ -54,6 +55,9 @@ RENAMED = {
     "data.match_colours": "data.match_colors",
     "export.max_difference": "export.min_agreement, at 0 for any difference",
     "select.layer": "nothing; `tfdcu.select_pool(by=)` takes a function",
+    "reestimate.limit": "nothing; at most 2048 images are used",
+    "sparsity.block_pooling": "nothing; the mean of a block decides",
+    "sparsity.initial_sparsity": "sparsity.schedule, a schedule object of TFMOT",
     "targets.shard_size": "nothing; `tfdcu.teacher_targets` takes it",
     "transfer.align_schedule": "nothing; alignment grows as DANN's does",
     "transfer.domain_units": "nothing; the domain classifier has 64",

@@ -8,6 +8,8 @@ from tfdcu.pruning import reestimate_statistics
 
 # Images that are normalized together, at most.
 SIZE = 64
+# Images that the statistics are computed of, at most.
+LIMIT = 2048
 
 
 class Reestimate(keras.callbacks.Callback):
@@ -26,25 +28,23 @@ class Reestimate(keras.callbacks.Callback):
         splits: `tfdcu.data.Splits`.
         images: `None` for no change, `"labeled"` or `"pool"`. Defaults to
             `None`.
-        limit: Int, at least 1, most images. Defaults to 2048.
 
     Raises:
-        ValueError: If the images are unknown or not there, or `limit` is
-            below 1.
+        ValueError: If the images are unknown or not there.
     """
 
-    def __init__(self, splits, *, images=None, limit=2048):
+    def __init__(self, splits, *, images=None):
         super().__init__()
         sources = {
             None: None,
             "labeled": splits.labeled,
             "pool": splits.unlabeled,
         }
-        if images not in sources or limit < 1:
+        if images not in sources:
             raise ValueError(
                 "BatchNorm's statistics cannot be of these images. Expected: "
-                "reestimate.images None, 'labeled' or 'pool', and at least 1 "
-                f"image. Received: images={images!r}, limit={limit}"
+                "reestimate.images None, 'labeled' or 'pool'. "
+                f"Received: images={images!r}"
             )
         if images == "labeled" and splits.labeled is None:
             raise ValueError(
@@ -52,7 +52,7 @@ class Reestimate(keras.callbacks.Callback):
                 "images. Expected: `labeled` images, or reestimate.images "
                 "None or 'pool'. Received: images='labeled', labeled=None"
             )
-        self.source, self.limit = sources[images], limit
+        self.source = sources[images]
 
     def on_epoch_end(self, epoch, logs=None):
         if self.source is None or epoch + 1 < self.params["epochs"]:
@@ -62,7 +62,7 @@ class Reestimate(keras.callbacks.Callback):
 
     def batches(self, student):
         """The images at the student's size, in batches of nearly one size."""
-        num = min(self.limit, self.source.num_images)
+        num = min(LIMIT, self.source.num_images)
         # Batches weigh alike in the statistics, so none may be a mere rest.
         size = -(-num // -(-num // SIZE))
         source = self.source.without_labels()
