@@ -57,7 +57,7 @@ RENAMED = {
     "select.layer": "nothing; `tfdcu.select_pool(by=)` takes a function",
     "reestimate.limit": "nothing; at most 2048 images are used",
     "sparsity.block_pooling": "nothing; the mean of a block decides",
-    "sparsity.initial_sparsity": "sparsity.schedule, a schedule object of TFMOT",
+    "sparsity.initial_sparsity": "sparsity.schedule, one of TFMOT's objects",
     "targets.shard_size": "nothing; `tfdcu.teacher_targets` takes it",
     "transfer.align_schedule": "nothing; alignment grows as DANN's does",
     "transfer.domain_units": "nothing; the domain classifier has 64",
