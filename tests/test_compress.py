@@ -481,6 +481,7 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path, monkeypatch):
         "channels/1.json",
         "config.json",
         "diagnosis.json",
+        "export.json",
         "pruned.keras",
         "seconds.json",
         "skipped.json",

@@ -11,12 +11,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 OTHER = "what lies between"
-# Functions of the corridor, and what their time is called.
+# Functions of a run, by module of `tfdcu.stages`, and what their time is called.
 STAGES = {
-    "load": "teacher",
-    "prepare": "data",
-    "pruned": "pruning",
-    "distiller": "distiller",
+    ("start", "load"): "teacher",
+    ("start", "prepare"): "data",
+    ("prune", "remove_channels"): "pruning",
+    ("distill", "build_distiller"): "distiller",
 }
 
 
@@ -121,7 +121,6 @@ def watched(run, marks):
 
     import tfdcu
 
-    corridor = sys.modules["tfdcu.compress"]
     fit = tfdcu.AlignedDistiller.fit
 
     def begin(batch, logs=None):
@@ -140,9 +139,10 @@ def watched(run, marks):
         return fit(model, *args, callbacks=[*callbacks, watch], **kwargs)
 
     with contextlib.ExitStack() as stack:
-        for name, stage in STAGES.items():
-            own = marks.around(getattr(corridor, name), stage)
-            stack.enter_context(mock.patch.object(corridor, name, own))
+        for (module, name), stage in STAGES.items():
+            module = sys.modules[f"tfdcu.stages.{module}"]
+            own = marks.around(getattr(module, name), stage)
+            stack.enter_context(mock.patch.object(module, name, own))
         stack.enter_context(
             mock.patch.object(tfdcu.AlignedDistiller, "fit", watched_fit)
         )
