@@ -11,7 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 OTHER = "what lies between"
-# Functions of a run, by module of `tfdcu.stages`, and what their time is called.
+# Functions of a run, by module of `tfdcu.stages`, and names of their times.
 STAGES = {
     ("start", "load"): "teacher",
     ("start", "prepare"): "data",
