@@ -6,6 +6,7 @@ import pytest
 from keras import layers
 
 from tests.support import tiny
+from tfdcu.pruning import activations
 from tfdcu.pruning import least_squares
 from tfdcu.pruning import plan_channels
 from tfdcu.pruning.reconstruct import reconstruct
@@ -235,3 +236,15 @@ def test_layers_with_few_rows_are_counted_in_one_warning():
     assert rows["conv1"] == (64 * 8 * 8, 3 * 3 * 1)
     assert rows["logits"] == (64, plan.keep["pool"].size)
     assert rows["conv2"][0] >= 8 * rows["conv2"][1]
+
+
+def test_batches_of_one_image_choose_a_ridge_as_well(monkeypatch):
+    model, images = tiny.plain_net(), tiny.images(64)
+    plan = plan_channels(model, macs=0.5, round_to=1)
+
+    def misses(bytes_of_a_batch):
+        monkeypatch.setattr(activations, "_BATCH", bytes_of_a_batch)
+        return [row["after"] for row in reconstruct(plan.apply(), plan, images)]
+
+    one, all_images = misses(1), misses(2**24)
+    np.testing.assert_allclose(one, all_images, rtol=0.05, atol=1e-6)

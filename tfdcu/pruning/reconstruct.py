@@ -3,6 +3,7 @@
 import warnings
 
 import numpy as np
+import tensorflow as tf
 
 from tfdcu.graph.graph import read_graph
 from tfdcu.pruning.activations import Activations
@@ -103,16 +104,22 @@ def _sums(layer, activations, number, keep, generator):
         rows = num_images * int(np.prod(sizes, dtype=int))
         every = int(np.clip(rows // wanted, 1, _EVERY))
     per_image = -(-wanted * every // num_images)
-    fitted, held = Sums(), Sums()
+    fitted, held, seen = Sums(), Sums(), 0
     for own, original in activations.before(number, every):
         places = draw_places(sizes, per_image, generator)
         inputs, outputs = rows_at(layer, own, original, places, keep)
-        # The last quarter of the images of a batch chooses the ridge.
+        # Every fourth image chooses the ridge, counted over all batches.
         images = inputs.shape[1] // len(places)
-        part = (images - images // 4) * len(places)
-        fitted.add(inputs[:, :part], outputs[:, :part])
-        if part < inputs.shape[1]:
-            held.add(inputs[:, part:], outputs[:, part:])
+        chooses = np.arange(seen, seen + images) % 4 == 3
+        chooses = np.repeat(chooses, len(places))
+        seen += images
+        for sums, mask in ((fitted, ~chooses), (held, chooses)):
+            if mask.any():
+                rows = np.flatnonzero(mask)
+                sums.add(
+                    tf.gather(inputs, rows, axis=1),
+                    tf.gather(outputs, rows, axis=1),
+                )
     return fitted, held
 
 
