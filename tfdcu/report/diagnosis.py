@@ -167,8 +167,6 @@ RULES = {
     "confidence": "by the teacher's confidence",
     "balance": "by the teacher's confidence, balanced by class",
     "nnpu": "by similarity to the labeled images",
-    "diversity": "by diversity of the features",
-    "random": "at random",
 }
 
 
