@@ -1,5 +1,7 @@
 """A model at inference: compiled, in batches that fit in memory."""
 
+import functools
+
 import numpy as np
 import tensorflow as tf
 from keras import tree
@@ -35,9 +37,12 @@ def compiled(model):
     # With one signature it is traced only once.
     run = run.get_concrete_function(spec)
 
+    # Read once: taking a model apart costs more than a small batch.
+    at_once = functools.cache(lambda shape: images_at_once(model, shape))
+
     def call(images):
         images = tf.cast(images, spec.dtype)
-        size = images_at_once(model, images.shape[1:])
+        size = at_once(tuple(images.shape[1:]))
         parts = [
             run(images[start : start + size])
             for start in range(0, max(1, len(images)), size)
