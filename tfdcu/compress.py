@@ -1,5 +1,6 @@
 """The main job: from a teacher and two pools of images to LiteRT files."""
 
+from tfdcu.renamed import explain_renamed
 from tfdcu.report import read_report
 from tfdcu.report import table
 from tfdcu.stages.diagnose import diagnose
@@ -26,6 +27,7 @@ STAGES = (
 )
 
 
+@explain_renamed("compress")
 def compress(
     teacher,
     labeled,

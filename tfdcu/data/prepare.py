@@ -11,6 +11,7 @@ from tfdcu.data.sources.source import Source
 from tfdcu.data.sources.source import check_ranges
 from tfdcu.data.splits import few_labels
 from tfdcu.data.splits import hold_out
+from tfdcu.renamed import explain_renamed
 
 # Largest number of pool images that are held out by default.
 _HELD_OUT = 500
@@ -48,6 +49,7 @@ class Splits:
         }
 
 
+@explain_renamed("data")
 def prepare(
     labeled,
     unlabeled,

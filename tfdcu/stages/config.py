@@ -15,6 +15,7 @@ from tfdcu.models import copy_of
 from tfdcu.models import custom_layers
 from tfdcu.pruning import check_channels
 from tfdcu.pruning import prune_channels
+from tfdcu.renamed import refuse_renamed
 from tfdcu.sparsity.sparsify import Sparsify
 from tfdcu.stages.prune import pruning_schedule
 from tfdcu.stages.reestimate import Reestimate
@@ -38,33 +39,6 @@ SECTIONS = {
     "training": train,
     "reestimate": Reestimate,
     "export": export_all,
-}
-
-# Fields of earlier versions, and what to write instead.
-RENAMED = {
-    "channels.repair": "channels.reconstruct",
-    "iterative.rounds": "channels.rounds",
-    "iterative.epochs": "nothing; the student is trained after the last round",
-    "channels.min_channels": "nothing, at least a tenth is kept; or "
-    "channels.per_layer, the share of a layer",
-    "channels.ratio": "channels.macs, channels.params or channels.latency",
-    "channels.scope": "nothing; scores are compared across all layers, and "
-    "channels.per_layer sets the share of one",
-    "channels.tolerance": "nothing; what is below the budget is taken",
-    "data.label_fraction": "data.labels_per_class",
-    "data.match_colours": "data.match_colors",
-    "export.max_difference": "export.min_agreement, at 0 for any difference",
-    "select.layer": "nothing; `tfdcu.select_pool(by=)` takes a function",
-    "reestimate.limit": "nothing; at most 2048 images are used",
-    "sparsity.block_pooling": "nothing; the mean of a block decides",
-    "sparsity.initial_sparsity": "sparsity.schedule, one of TFMOT's objects",
-    "targets.shard_size": "nothing; `tfdcu.teacher_targets` takes it",
-    "transfer.align_schedule": "nothing; alignment grows as DANN's does",
-    "transfer.domain_units": "nothing; the domain classifier has 64",
-    "training.steps_per_execution": "nothing; in a loop of your own, "
-    "compile(steps_per_execution=)",
-    "training.ema": "nothing; in a loop of your own, an optimizer of Keras "
-    "with use_ema=True",
 }
 
 
@@ -100,16 +74,6 @@ def check_options(name, section, function):
                 f"{known}{hint}. Received: {name}.{key}={section[key]!r}"
             )
     return section
-
-
-def refuse_renamed(name, section):
-    """Raise if a section has a field of an earlier version."""
-    for key, value in section.items():
-        if f"{name}.{key}" in RENAMED:
-            raise ValueError(
-                f"The field '{name}.{key}' was renamed or removed. Expected: "
-                f"{RENAMED[f'{name}.{key}']}. Received: {name}.{key}={value!r}"
-            )
 
 
 def option_names(function):
@@ -229,8 +193,6 @@ def check_config(given):
     Returns:
         Dict from each name in `SECTIONS` to a new dict.
     """
-    for name in set(given) - set(SECTIONS):
-        refuse_renamed(name, given[name] or {})
     return {
         name: check_options(name, given.get(name), SECTIONS[name])
         for name in SECTIONS
