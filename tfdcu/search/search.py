@@ -36,20 +36,8 @@ def search(
     epochs_share=1.0,
     max_winners=5,
     tradeoff=0.01,
-    student=None,
-    validation=None,
-    test=None,
-    data=None,
-    batches=None,
-    select=None,
-    channels=None,
-    targets=None,
-    sparsity=None,
-    transfer=None,
-    training=None,
-    reestimate=None,
-    export=None,
     seed=0,
+    **options,
 ):
     """Find the students that nothing beats in both quality and cost.
 
@@ -76,16 +64,7 @@ def search(
     trial given to another. The chief trains the winners.
 
     Args:
-        teacher, labeled, unlabeled, student: As in `tfdcu.compress`.
-        validation, test, data, batches: As in `tfdcu.compress`. Without
-            validation images and without `data.pool_validation` a tenth of
-            the pool is held out.
-        channels, sparsity, transfer, training, reestimate, export: As in
-            `tfdcu.compress`.
-        select: As in `tfdcu.compress`; a trial's share of the pool is one of
-            what is kept.
-        targets: As in `tfdcu.compress`; all trials share those of the same
-            views.
+        teacher, labeled, unlabeled: As in `tfdcu.compress`.
         workdir: Folder of the search.
         space: Dict from section to dict from field to values, such as
             `{"channels": {"macs": (0.1, 0.8)}}`, or flat, with
@@ -117,6 +96,12 @@ def search(
             front. Defaults to 0.01, one point.
         seed: Int; equal seeds give equal trials (as long as nothing that is
             measured in milliseconds decides).
+        **options: Any other argument of `tfdcu.compress` but `baseline`:
+            `student`, `validation`, `test`, `data`, `batches`, `select`,
+            `channels`, `targets`, `sparsity`, `transfer`, `training`,
+            `reestimate`, `export`. Without validation images and without
+            `data.pool_validation` a tenth of the pool is held out. A trial's
+            share of the pool is one of what `select` keeps.
 
     Returns:
         The record that is also in `workdir/front.json`: `teacher`, `trials`,
@@ -146,9 +131,6 @@ def search(
         labeled,
         unlabeled,
         space=space,
-        student=student,
-        validation=validation,
-        test=test,
         cost=cost,
         quality=quality,
         limits=limits,
@@ -157,16 +139,7 @@ def search(
         tradeoff=tradeoff,
         folder=workdir,
         seed=seed,
-        data=data,
-        batches=batches,
-        select=select,
-        channels=channels,
-        targets=targets,
-        sparsity=sparsity,
-        transfer=transfer,
-        training=training,
-        reestimate=reestimate,
-        export=export,
+        **options,
     )
     trials.check()
     identity = {

@@ -11,6 +11,7 @@ import numpy as np
 from tfdcu.models import copy_of
 from tfdcu.pool.diagnose import diagnose
 from tfdcu.pruning import score_channels
+from tfdcu.renamed import refuse_renamed
 from tfdcu.search.objective import Objective
 from tfdcu.search.space import check_names
 from tfdcu.search.space import read_space
@@ -33,8 +34,7 @@ class Trials:
     """Opens once what every trial needs, and judges every student alike.
 
     Args:
-        teacher, labeled, unlabeled, student, validation, test, data, batches,
-        select, channels, sparsity, transfer, training, export, seed: As in
+        teacher, labeled, unlabeled, student, validation, test, seed: As in
             `tfdcu.compress`.
         space: See `read_space`.
         cost: One of `"macs"`, `"params"`, `"bytes"` and `"latency_ms"`.
@@ -47,6 +47,7 @@ class Trials:
         tradeoff: Float, at least 0: the quality that halving the cost is worth.
         folder: Where teacher targets are kept for all trials; a temporary
             one by default.
+        **sections: Sections of the config, as in `tfdcu.compress`.
 
     Raises:
         ValueError: If an argument does not fit.
@@ -79,6 +80,7 @@ class Trials:
         seed=0,
         **sections,
     ):
+        refuse_renamed("search", sections)
         check_names("section", sections, SECTIONS)
         check_shares(pool_share, epochs_share)
         config = check_config(sections)
