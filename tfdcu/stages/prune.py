@@ -69,16 +69,13 @@ def prune_round(run, model, part, name, number):
     Returns:
         (model, what `rows_of` gives).
     """
-    plans = []
 
-    def make():
-        smaller, plan = remove_channels(run, model, part)
-        plans.append(rows_of(plan))
-        run.cached_json(f"channels/{number}.json", lambda: plans[0])
-        return smaller
+    @functools.cache
+    def cut():
+        return remove_channels(run, model, part)
 
-    model = run.cached_model(name, make)
-    return model, run.cached_json(f"channels/{number}.json", lambda: plans[0])
+    rows = run.cached_json(f"channels/{number}.json", lambda: rows_of(cut()[1]))
+    return run.cached_model(name, lambda: cut()[0]), rows
 
 
 def remove_channels(run, model, part):
