@@ -1,4 +1,4 @@
-"""What must fit before a run starts, so that nothing fails late."""
+"""The sections of a config, and the checks before a run starts."""
 
 import difflib
 import inspect
@@ -19,15 +19,15 @@ from tfdcu.renamed import refuse_renamed
 from tfdcu.sparsity.sparsify import Sparsify
 from tfdcu.stages.prune import pruning_schedule
 from tfdcu.stages.reestimate import Reestimate
-from tfdcu.stages.select import check_chosen
+from tfdcu.stages.select import check_select
 from tfdcu.stages.select import choose_pool
 from tfdcu.stages.targets import check_targets
 from tfdcu.stages.targets import make_targets
 from tfdcu.training.train import check_training
 from tfdcu.training.train import train
 
-# Each section of a config, and the function that has its fields as options:
-# keyword-only arguments. What the stages pass themselves comes before those.
+# Each section of a config and the function that takes its fields as
+# keyword-only arguments. The stages pass the positional ones.
 SECTIONS = {
     "data": prepare,
     "batches": training_batches,
@@ -43,19 +43,19 @@ SECTIONS = {
 
 
 def check_options(name, section, function):
-    """A section as a dict, or the error of the first field that is none.
+    """A section as a dict, if all its keys are options of its function.
 
     Args:
-        name: What the user calls the section.
+        name: Name of the section.
         section: Dict of options, or `None` for all defaults.
-        function: The function or class that the options are for.
+        function: The function or class that takes the options.
 
     Returns:
         The section as a new dict.
 
     Raises:
-        ValueError: If a key is no keyword of the function; of one that was
-            renamed or removed, with what to write instead.
+        ValueError: If a key is not an option of the function; if it was
+            renamed or removed, the error says what to write instead.
     """
     if section is not None and not hasattr(section, "items"):
         raise ValueError(
@@ -86,10 +86,10 @@ def option_names(function):
 
 
 def check_needs(config, labeled, baseline):
-    """Raise if one argument needs another that is not there."""
+    """Raise if an argument needs another one that is missing."""
     if baseline and labeled is None:
         raise ValueError(
-            "A baseline is trained on labels alone. Expected: `labeled` "
+            "The baseline is trained on labels alone. Expected: `labeled` "
             "images, or baseline=False. Received: labeled=None, baseline=True"
         )
     if config["sparsity"] and "final_sparsity" not in config["sparsity"]:
@@ -101,19 +101,19 @@ def check_needs(config, labeled, baseline):
 
 
 def image_shape_of(teacher, data):
-    """The shape of all images: the user's choice, else the teacher's own."""
+    """The shape of all images: `data.image_shape`, else the teacher's."""
     shape = data.get("image_shape") or teacher.input_shape[1:]
     if None in shape:
         raise ValueError(
             "The teacher takes images of any size. Expected: "
-            "data.image_shape, the (height, width, channels) to work with. "
+            "data.image_shape, the (height, width, channels) to use. "
             f"Received: a teacher with the input shape {teacher.input_shape}"
         )
     return tuple(shape)
 
 
 def check_layers(model):
-    """Raise if a model cannot be read again from the file of a run."""
+    """Raise if a saved model could not be loaded again."""
     known = custom_layers(model)
     for layer in model._flatten_layers(include_self=False):
         if not _holds_a_function(layer):
@@ -123,17 +123,17 @@ def check_layers(model):
             keras.saving.deserialize_keras_object(config, known, safe_mode=True)
         except (ValueError, TypeError) as error:
             raise ValueError(
-                "The Python code in a layer is not read again from a file. "
-                "Expected: a function that is registered with "
-                "keras.saving.register_keras_serializable, an operation of "
-                "keras.ops or a layer class in its place, which a run can save "
-                "and go on with. Received: a function in the "
+                "A layer holds a Python function that cannot be loaded from a "
+                "file, so the run could not be resumed. Expected: a function "
+                "registered with keras.saving.register_keras_serializable, an "
+                "operation of keras.ops, or a layer class. Received: a "
+                "function in the "
                 f"{type(layer).__name__} layer {layer.name!r}"
             ) from error
 
 
 def _holds_a_function(layer):
-    """Whether it computes by a function that is not of Keras."""
+    """Whether a layer calls a function that is not part of Keras."""
     if isinstance(layer, keras.layers.Lambda):
         return True
     function = getattr(layer, "activation", None)
@@ -142,17 +142,17 @@ def _holds_a_function(layer):
 
 
 def check_values(config, splits, teacher, student=None):
-    """Raise what the stages would raise later: names and numbers out of range.
+    """Raise the errors that the stages would raise later.
 
     Args:
         config: Dict from section to dict, as in `compress`.
         splits: `tfdcu.data.Splits`.
         teacher: The teacher.
-        student: The student where it is given; a pruned teacher has the
-            teacher's layers.
+        student: The given student, or `None` for a pruned teacher, which has
+            the teacher's layers.
 
     Raises:
-        ValueError: The first that is found.
+        ValueError: For the first invalid option.
     """
     for model in (teacher, student or teacher):
         check_layers(model)
@@ -160,7 +160,7 @@ def check_values(config, splits, teacher, student=None):
         pruning_schedule(config)
         check_channels(teacher, **config["channels"])
     else:
-        # The check of a head puts it there.
+        # `head='teacher'` copies weights into the student.
         student = copy_of(student)
     few = splits.labeled and splits.labeled.subset([0])
     pool = splits.unlabeled.subset([0])
@@ -168,11 +168,11 @@ def check_values(config, splits, teacher, student=None):
     AlignedDistiller(
         student or teacher,
         teacher,
-        # The pool's own are not known yet.
+        # The real shares are not known yet.
         class_shares=[1.0] * teacher.output_shape[-1],
         **config["transfer"],
     )
-    check_chosen(splits, **config["select"])
+    check_select(splits, **config["select"])
     if config["sparsity"]:
         Sparsify(**config["sparsity"])
     check_training(**config["training"])
@@ -185,13 +185,16 @@ def check_values(config, splits, teacher, student=None):
 
 
 def check_config(given):
-    """All sections of a config, or the error of the first misfit.
+    """All sections of a config, with known fields only.
 
     Args:
         given: Dict from the name of a section to its dict, or `None`.
 
     Returns:
         Dict from each name in `SECTIONS` to a new dict.
+
+    Raises:
+        ValueError: For the first unknown field.
     """
     return {
         name: check_options(name, given.get(name), SECTIONS[name])
