@@ -16,11 +16,13 @@ from tfdcu.export.saved_model import as_float32
 from tfdcu.export.saved_model import check_model
 from tfdcu.export.saved_model import save_single_image
 from tfdcu.export.sidecar import describe_artifact
+from tfdcu.renamed import explain_renamed
 from tfdcu.workdir.atomic import atomic_write
 
 FORMATS = ("float32", "float16", "dynamic", "int8")
 
 
+@explain_renamed("export")
 def export_litert(
     model,
     path,
