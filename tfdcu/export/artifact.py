@@ -8,7 +8,9 @@ import numpy as np
 
 from tfdcu.export.check import compare
 from tfdcu.export.check import keras_reference
+from tfdcu.export.child import call_in_child
 from tfdcu.export.convert import convert
+from tfdcu.export.convert import crashed
 from tfdcu.export.images import take_images
 from tfdcu.export.interpreter import LiteRTModel
 from tfdcu.export.quiet import quiet
@@ -209,8 +211,13 @@ def _export(
             about = path.with_suffix(".json")
             try:
                 with atomic_write(about, path) as (json_file, file):
-                    content = convert(
-                        saved_model, name, sparse, calibration, value_range
+                    content = _converted(
+                        float32,
+                        saved_model,
+                        name,
+                        sparse,
+                        calibration,
+                        value_range,
                     )
                     file.write_bytes(content)
                     measured = _checked(file, path, reference, min_agreement)
@@ -289,6 +296,16 @@ def _check_labels(classes, value_range, num_outputs):
             "Invalid value for `classes`. Expected: "
             f"{num_outputs} names, one per output. Received: {len(classes)}"
         )
+
+
+def _converted(model, saved_model, name, *arguments):
+    """What `convert` gives; the calibrator of int8 may crash natively."""
+    if name != "int8":
+        return convert(saved_model, name, *arguments)
+    try:
+        return call_in_child(convert, saved_model, name, *arguments)
+    except ChildProcessError as error:
+        raise ValueError(crashed(model, name, error)) from error
 
 
 def _checked(file, path, reference, min_agreement):

@@ -3,6 +3,7 @@
 import re
 import warnings
 
+import keras
 import numpy as np
 
 from tfdcu.export.quiet import quiet
@@ -63,6 +64,31 @@ def convert(saved_model, name, sparse, calibration, value_range):
             "LiteRT's built-in operators support. Received: "
             f"{_unsupported(str(error))}"
         ) from error
+
+
+def crashed(model, name, error):
+    """The message for a model whose conversion ended its process.
+
+    Args:
+        model: The `keras.Model`.
+        name: The format.
+        error: What is known of the crash.
+
+    Returns:
+        A string in three parts, with the layer that is to blame, if known.
+    """
+    looped = [
+        repr(layer.name)
+        for layer in model._flatten_layers()
+        if isinstance(layer, keras.layers.RNN)
+        and not getattr(layer, "unroll", False)
+    ]
+    where = f" on recurrent layers: {', '.join(looped)}" if looped else ""
+    way_out = "unroll=True in these layers" if looped else "other layers"
+    return (
+        f"LiteRT's converter to {name} crashed{where}. Expected: {way_out}, "
+        f"or another format. Received: {error}"
+    )
 
 
 def _calibration_batches(calibration, value_range):
