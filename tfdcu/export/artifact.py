@@ -1,7 +1,6 @@
 """Export Keras models to LiteRT files, each checked before it is saved."""
 
 import json
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +18,7 @@ from tfdcu.export.saved_model import check_model
 from tfdcu.export.saved_model import save_single_image
 from tfdcu.export.sidecar import describe_artifact
 from tfdcu.workdir.atomic import atomic_write
+from tfdcu.workdir.full_disk import temporary_folder
 
 FORMATS = ("float32", "float16", "dynamic", "int8")
 
@@ -204,7 +204,7 @@ def _export(
         num_images=num_images,
         seed=seed,
     )
-    with tempfile.TemporaryDirectory() as saved_model:
+    with temporary_folder() as saved_model:
         with quiet():
             save_single_image(float32, saved_model)
         for name, path in paths.items():

@@ -5,17 +5,21 @@ child process serves all calls of this one, so TensorFlow is imported once.
 """
 
 import atexit
+import errno
 import importlib
 import json
 import os
 import signal
 import subprocess
 import sys
-import tempfile
 import warnings
 from pathlib import Path
 
 import numpy as np
+
+from tfdcu.workdir.full_disk import is_full
+from tfdcu.workdir.full_disk import save_array
+from tfdcu.workdir.full_disk import temporary_folder
 
 _child = None
 
@@ -36,7 +40,7 @@ def call_in_child(function, *arguments):
         OSError: Likewise.
         RuntimeError: If it raises anything else.
     """
-    with tempfile.TemporaryDirectory() as folder:
+    with temporary_folder() as folder:
         answer = Path(folder) / "answer"
         request = {
             "function": [function.__module__, function.__qualname__],
@@ -81,7 +85,10 @@ def _answer(request):
         except OSError as error:
             reply["error"] = ["OSError", error.errno, str(error)]
         except Exception as error:
-            reply["error"] = [type(error).__name__, str(error)]
+            kind = [type(error).__name__]
+            if is_full(error):
+                kind = ["OSError", errno.ENOSPC]
+            reply["error"] = [*kind, str(error)]
     mine = [w for w in caught if w.category is UserWarning]
     return {**reply, "warnings": [str(w.message) for w in mine]}
 
@@ -89,7 +96,7 @@ def _answer(request):
 def _written(value, path):
     if not isinstance(value, np.ndarray):
         return value
-    np.save(path, value)
+    save_array(path, value)
     return {"array": str(path)}
 
 

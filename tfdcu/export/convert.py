@@ -8,6 +8,7 @@ import numpy as np
 
 from tfdcu.export.quiet import quiet
 from tfdcu.export.sparse import densify_fully_connected
+from tfdcu.workdir.full_disk import is_full
 
 # With fewer calibration images the int8 ranges are unreliable.
 FEW_IMAGES = 100
@@ -58,6 +59,8 @@ def convert(saved_model, name, sparse, calibration, value_range):
                 content = densify_fully_connected(content)
             return content
     except Exception as error:
+        if is_full(error):
+            raise
         # The converter's error class is private.
         raise ValueError(
             f"LiteRT cannot convert the model to {name}. Expected: layers that "
