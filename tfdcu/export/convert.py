@@ -8,6 +8,7 @@ import numpy as np
 
 from tfdcu.export.quiet import quiet
 from tfdcu.export.sparse import densify_fully_connected
+from tfdcu.graph.keras_private import all_layers
 from tfdcu.workdir.full_disk import is_full
 
 # With fewer calibration images the int8 ranges are unreliable.
@@ -82,7 +83,7 @@ def crashed(model, name, error):
     """
     looped = [
         repr(layer.name)
-        for layer in model._flatten_layers()
+        for layer in all_layers(model)
         if isinstance(layer, keras.layers.RNN)
         and not getattr(layer, "unroll", False)
     ]
