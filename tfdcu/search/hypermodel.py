@@ -1,7 +1,6 @@
 """StudentHyperModel: prune, train and score a student in each trial."""
 
 import dataclasses
-import tempfile
 import time
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from tfdcu.stages.distill import build_distiller
 from tfdcu.stages.distill import fit_epochs
 from tfdcu.stages.prune import prune
 from tfdcu.training.checkpoint import Checkpoint
+from tfdcu.workdir.full_disk import temporary_folder
 
 
 class StudentHyperModel(keras_tuner.HyperModel):
@@ -131,7 +131,7 @@ class StudentHyperModel(keras_tuner.HyperModel):
         unknown = ("bytes",) if export.get("sparse") else ()
         refuse("Refused", objective.refusal(before, unknown))
         start = time.monotonic()
-        with tempfile.TemporaryDirectory() as temporary:
+        with temporary_folder() as temporary:
             folder = Path(folder or temporary)
             train_from(run, model, folder, initial_epoch, callbacks)
         seconds = time.monotonic() - start

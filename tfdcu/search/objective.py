@@ -1,7 +1,6 @@
 """The quality, the costs and the score of a student."""
 
 import math
-import tempfile
 
 from tfdcu.evaluate import agreement
 from tfdcu.evaluate import predict_classes
@@ -10,6 +9,7 @@ from tfdcu.export import latency
 from tfdcu.graph.profile import profile
 from tfdcu.search.space import check_names
 from tfdcu.stages.export import export_model
+from tfdcu.workdir.full_disk import temporary_folder
 
 COSTS = ("macs", "params", "bytes", "latency_ms")
 # Costs of LiteRT files only.
@@ -89,7 +89,7 @@ class Objective:
             return found
         # The weights are not trained yet, so agreement is not required.
         lenient = {"min_agreement": 0.0}
-        with tempfile.TemporaryDirectory() as folder:
+        with temporary_folder() as folder:
             file = litert(model, splits, {**export, **lenient}, folder)
             found["bytes"] = file_sizes(file)["bytes"]
             if self.timed:
@@ -108,7 +108,7 @@ class Objective:
         found = self.arithmetic(model)
         if not self.files:
             return {"quality": self.quality_of(model, splits), **found}
-        with tempfile.TemporaryDirectory() as folder:
+        with temporary_folder() as folder:
             file = litert(model, splits, export, folder)
             quality = self.quality_of(file, splits)
             found["bytes"] = file_sizes(file)["bytes"]

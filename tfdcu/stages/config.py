@@ -11,6 +11,7 @@ from tfdcu.distill import AlignedDistiller
 from tfdcu.export import FORMATS
 from tfdcu.export import check_formats
 from tfdcu.export import export_all
+from tfdcu.graph.keras_private import all_layers
 from tfdcu.models import copy_of
 from tfdcu.models import custom_layers
 from tfdcu.pruning import check_channels
@@ -115,7 +116,7 @@ def image_shape_of(teacher, data):
 def check_layers(model):
     """Raise if a saved model could not be loaded again."""
     known = custom_layers(model)
-    for layer in model._flatten_layers(include_self=False):
+    for layer in all_layers(model, itself=False):
         if not _holds_a_function(layer):
             continue
         config = keras.saving.serialize_keras_object(layer)

@@ -7,6 +7,7 @@ import numpy as np
 from tfdcu.data import images_of
 from tfdcu.export import FORMATS
 from tfdcu.export import litert_latency
+from tfdcu.graph.keras_private import all_layers
 from tfdcu.pruning import num_rounds
 from tfdcu.pruning import once_a_model
 from tfdcu.pruning import plan_round
@@ -109,7 +110,7 @@ def remove_channels(run, model, part):
         **channels,
     )
     student = student_of(plan, images, seed=run.seed, **after)
-    for layer in student._flatten_layers():
+    for layer in all_layers(student):
         layer.trainable = True
     return student, plan
 
