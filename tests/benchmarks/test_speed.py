@@ -10,7 +10,6 @@ from keras import layers
 
 import tfdcu
 from benchmarks.speed import against_torch
-from benchmarks.speed import equal_time
 from benchmarks.speed import first_step
 from benchmarks.speed import memory
 from benchmarks.speed import pipeline
@@ -21,7 +20,6 @@ from benchmarks.speed import targets
 from benchmarks.speed import turns
 from benchmarks.speed.workload import Workload
 from tests.support import tiny
-from tfdcu.compress import STAGES
 from tfdcu.data.sources import source as source_lib
 from tfdcu.graph.parallel import num_cores
 
@@ -285,26 +283,3 @@ def test_rows_are_gone_on_with_and_chosen_ones_done_again(
     assert found["6"]["seconds"] == {"all": [2]}
     text = file.with_suffix(".md").read_text("utf-8")
     assert "| a / b | 1.100 (1.000 to 1.200) | at least 1.05: yes |" in text
-
-
-def test_equal_times_are_compared_by_kind_of_run():
-    assert {"store_targets", "distill"} <= {one.__name__ for one in STAGES}
-    live = {"asking": 0.0, "training": 40.0, "epochs": 10}
-    stored = {"asking": 10.0, "training": 20.0, "epochs": 10}
-    assert equal_time.epochs_in(live, stored) == 15
-
-    def run(views, epochs, seed, accuracy):
-        return {
-            "views": views,
-            "epochs": epochs,
-            "seed": seed,
-            "accuracy": accuracy,
-            "asking": 2.0 * bool(views),
-            "training": 30.0,
-        }
-
-    rows = [run(0, 8, 0, 0.9), run(4, 9, 0, 0.95), run(0, 8, 1, 0.91)]
-    assert equal_time.page(rows).splitlines()[-2:] == [
-        "| live | 2 | 8 | 30 | 90.50 (90.0 to 91.0) |",
-        "| 4 stored views | 1 | 9 | 32 | 95.00 (95.0 to 95.0) |",
-    ]
