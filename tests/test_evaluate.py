@@ -8,9 +8,6 @@ import tensorflow as tf
 import tfdcu
 from tests.support import tiny
 from tfdcu.data import open_source
-from tfdcu.evaluate import agreement
-from tfdcu.evaluate import as_function
-from tfdcu.evaluate import predictions
 
 IMAGES, LABELS = tiny.images(20), tiny.labels(20)
 
@@ -141,24 +138,10 @@ def test_options_that_do_not_fit_an_opened_source_are_refused(
     assert tfdcu.evaluate(files["live"], opened)["accuracy"] is None
 
 
-def test_images_come_in_order_and_each_once(files):
-    ask, shape = as_function(files["live"])
-    assert shape == (8, 8, 1)
-    source = open_source((IMAGES, LABELS))
-    choices, labels = predictions(ask, source, batch_size=6)
-    np.testing.assert_array_equal(labels, LABELS)
-    np.testing.assert_array_equal(choices, by_hand(files["live"]))
-
-
 def test_evaluation_changes_nothing(files):
     before = tiny.weights(files["live"])
     tfdcu.evaluate(files["live"], (IMAGES, LABELS))
     tiny.assert_same_weights(before, tiny.weights(files["live"]))
-
-
-def test_share_equal_by_hand():
-    assert agreement(np.array([1, 2, 3, 3]), np.array([1, 2, 0, 3])) == 0.75
-    assert agreement(np.array([1, 2]), None) is None
 
 
 @pytest.mark.parametrize(

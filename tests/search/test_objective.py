@@ -91,17 +91,3 @@ def test_each_halving_of_the_cost_is_worth_the_trade():
     macs = one.teacher_row(data)["macs"]
     assert one.score(0.9, macs, data) == pytest.approx(0.9)
     assert one.score(0.9, macs / 8, data) == pytest.approx(0.9 + 3 * 0.03)
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"cost": "flops"}, "Unknown cost"),
-        ({"limits": {"byte": 1}}, "nearest is 'bytes'"),
-        ({"quality": "acuracy"}, "nearest is 'accuracy'"),
-        ({"tradeoff": -0.1}, "tradeoff=-0.1"),
-    ],
-)
-def test_bad_arguments(changes, message):
-    with pytest.raises(ValueError, match=message):
-        objective(**changes)

@@ -116,23 +116,6 @@ def test_a_searched_budget_replaces_the_one_that_stands():
     assert cost["macs"] <= 0.3 * one.objective.arithmetic(one.teacher)["macs"]
 
 
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"dada": {}}, "nearest is 'data'"),
-        ({"pool_share": 2.0}, "pool_share=2.0"),
-        ({"quality": "accuracy"}, "no images to measure accuracy"),
-        (
-            {"student": tiny.plain_net(), "channels": None},
-            "A given student is not pruned",
-        ),
-    ],
-)
-def test_bad_arguments(changes, message):
-    with pytest.raises(ValueError, match=message):
-        trials(**changes)
-
-
 def test_trials_share_the_targets_of_the_same_views(tmp_path):
     options = {"batches": {"augment": "shift"}, "targets": {"views": 2}}
     one = trials(folder=tmp_path, **options)

@@ -166,13 +166,6 @@ def test_without_labels_the_pool_measures_agreement(run):
     assert "60 training images" in notes[1]
 
 
-def test_validation_images_stand_in_for_test_images(run):
-    models, files, _, (rows, _) = run
-    again, _ = measure_models(models, files, opened(validation=TEST))
-    for one, two in zip(rows, again):
-        assert one["accuracy"] == two["accuracy"]
-
-
 def test_pool_images_are_taken_from_all_of_it():
     num = NUM_POOL_IMAGES + 500
     values = np.arange(num, dtype="float32") / num
