@@ -6,6 +6,7 @@ from keras import ops
 
 from tfdcu.graph.keras_private import producer_of
 from tfdcu.graph.keras_private import share_variables
+from tfdcu.graph.open_model import open_model
 from tfdcu.graph.parse import is_model
 from tfdcu.graph.parse import parse_model
 from tfdcu.graph.parse import structure
@@ -42,21 +43,24 @@ def as_logits(model):
     changed: training one trains the other.
 
     Args:
-        model: A functional or sequential `keras.Model` with one input and one
-            output of shape (batch, classes).
+        model: A built `keras.Model` with one input and one output of shape
+            (batch, classes). A subclassed one is taken apart (`open_model`).
 
     Returns:
         A functional `keras.Model` with one input and one output tensor; the
         argument itself if it already is one with logits.
 
     Raises:
-        ValueError: If the model is subclassed, not built, has several
-            inputs or outputs, or its output is not of shape (batch, classes).
+        ValueError: If the model is not built or cannot be taken apart, has
+            several inputs or outputs, or its output is not of shape (batch,
+            classes).
 
     Example:
 
     >>> teacher = as_logits(keras.applications.MobileNetV2())
     """
+    if not is_model(model):
+        model = open_model(model).model
     parse_model(model)
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         raise ValueError(

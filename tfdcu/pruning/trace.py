@@ -46,6 +46,8 @@ class Trace:
     Attributes:
         graph: The `Graph` that was traced.
         closed: Dict from the name of a layer to why it was not opened.
+        unruled: Dict from the path of an operation without a rule to what is
+            said of it.
         axes: Dict from id(tensor) to a list with one label array per axis,
             `None` for axes that never lose positions.
         sides: Dict from (id(variable), axis) to `Side`.
@@ -69,6 +71,7 @@ class Trace:
         `closed` maps names of custom layers to why they were not opened.
         """
         self.closed = closed or {}
+        self.unruled = {}
         self.graph = read_graph(model)
         self.axes = {}
         self.sides = {}

@@ -87,6 +87,7 @@ def unprunable(step):
     why = f"no rule for {type(step.op).__name__} {step.path!r}"
     closed = step.trace.closed.get(step.op.name)
     why = f"{why}: {closed}" if closed else why
+    step.trace.unruled[step.path] = why
     for tensor in step.inputs:
         for labels in step.axes(tensor):
             step.fix(labels, why)
