@@ -79,6 +79,7 @@ class Groups:
 
     Attributes:
         trace: The `Trace`, of the model with its custom layers opened.
+        original: The model as it was given.
         closed: Dict from the name of a custom layer that could not be opened
             to the reason.
         unit: int array, the unit of each label; unit 0 is never removed.
@@ -88,7 +89,7 @@ class Groups:
 
     def __init__(self, model):
         opened = open_model(model, lambda op: is_plain(op) or has_rule(op))
-        self.closed = opened.closed
+        self.original, self.closed = model, opened.closed
         self.trace = trace = Trace(opened.model, find_rule, opened.closed)
         self.unit = _units(trace)
         self.num_units = int(self.unit.max()) + 1

@@ -13,7 +13,9 @@ class ChannelPlan:
     """The channels to keep in each layer, before the smaller model is built.
 
     Attributes:
-        model: The original model, not changed.
+        original: The original model, not changed.
+        model: The same with its custom layers opened, which shares its
+            weights; the original itself if there is nothing to open.
         groups: List of `ChannelGroup`.
         before: Dict with `params` and `macs` of the model; `macs` is `None`
             if a layer cannot be counted.
@@ -28,6 +30,7 @@ class ChannelPlan:
         self._kept = kept
         self._reasons = dict(reasons)
         self.model = groups.trace.graph.model
+        self.original = groups.original
         self.groups = groups.all
         everything = np.ones(groups.num_units, bool)
         self.before, self.after = {}, {}
@@ -40,6 +43,11 @@ class ChannelPlan:
                 continue
             self.before[name] = round(cost(everything))
             self.after[name] = round(cost(kept))
+
+    @property
+    def has_custom_layers(self):
+        """Whether layers were opened, or stayed closed."""
+        return self.model is not self.original or bool(self._groups.closed)
 
     @property
     def keep(self):
