@@ -13,6 +13,7 @@ import tfdcu
 ROOT = Path(__file__).parents[1]
 # Imports run downhill only; rooms on one floor do not import one another.
 FLOORS = (
+    ("renamed",),
     ("workdir", "graph", "sparsity"),
     ("models", "data", "export", "report", "pruning", "training"),
     ("distill",),

@@ -1,14 +1,15 @@
 """Export Keras models to LiteRT files, each checked before it is saved."""
 
 import json
-import tempfile
 from pathlib import Path
 
 import numpy as np
 
 from tfdcu.export.check import compare
 from tfdcu.export.check import keras_reference
+from tfdcu.export.child import call_in_child
 from tfdcu.export.convert import convert
+from tfdcu.export.convert import crashed
 from tfdcu.export.images import take_images
 from tfdcu.export.interpreter import LiteRTModel
 from tfdcu.export.quiet import quiet
@@ -16,11 +17,14 @@ from tfdcu.export.saved_model import as_float32
 from tfdcu.export.saved_model import check_model
 from tfdcu.export.saved_model import save_single_image
 from tfdcu.export.sidecar import describe_artifact
+from tfdcu.renamed import explain_renamed
 from tfdcu.workdir.atomic import atomic_write
+from tfdcu.workdir.full_disk import temporary_folder
 
 FORMATS = ("float32", "float16", "dynamic", "int8")
 
 
+@explain_renamed("export")
 def export_litert(
     model,
     path,
@@ -202,15 +206,20 @@ def _export(
         num_images=num_images,
         seed=seed,
     )
-    with tempfile.TemporaryDirectory() as saved_model:
+    with temporary_folder() as saved_model:
         with quiet():
             save_single_image(float32, saved_model)
         for name, path in paths.items():
             about = path.with_suffix(".json")
             try:
                 with atomic_write(about, path) as (json_file, file):
-                    content = convert(
-                        saved_model, name, sparse, calibration, value_range
+                    content = _converted(
+                        float32,
+                        saved_model,
+                        name,
+                        sparse,
+                        calibration,
+                        value_range,
                     )
                     file.write_bytes(content)
                     measured = _checked(file, path, reference, min_agreement)
@@ -289,6 +298,16 @@ def _check_labels(classes, value_range, num_outputs):
             "Invalid value for `classes`. Expected: "
             f"{num_outputs} names, one per output. Received: {len(classes)}"
         )
+
+
+def _converted(model, saved_model, name, *arguments):
+    """What `convert` gives; the calibrator of int8 may crash natively."""
+    if name != "int8":
+        return convert(saved_model, name, *arguments)
+    try:
+        return call_in_child(convert, saved_model, name, *arguments)
+    except ChildProcessError as error:
+        raise ValueError(crashed(model, name, error)) from error
 
 
 def _checked(file, path, reference, min_agreement):
