@@ -169,6 +169,13 @@ def get_config():
     # tfdcu.export.export_all
     config.export = ConfigDict()
     config.export.formats = ("float32", "float16", "dynamic", "int8")
+    # A file more for each place where it is to run: "mediapipe", "web",
+    # "android", "microcontroller", "ethos-u".
+    config.export.targets = ()
+    # What int8 takes and gives: "float32", "uint8" or "int8".
+    config.export.io = "float32"
+    # "logits", or "probabilities", with a softmax at the end of every file.
+    config.export.output = "logits"
     # Zeros stored in short: smaller before gzip, not with "dynamic".
     config.export.sparse = False
     # Checks: a number, or a dict by format; found when not set.

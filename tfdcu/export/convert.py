@@ -12,7 +12,7 @@ from tfdcu.export.sparse import densify_fully_connected
 FEW_IMAGES = 100
 
 
-def convert(saved_model, name, sparse, calibration, value_range):
+def convert(saved_model, name, sparse, calibration, value_range, io="float32"):
     """Converts a SavedModel for single images to LiteRT in one format.
 
     Only LiteRT's built-in operators are allowed, no Flex operators. Operators
@@ -24,6 +24,7 @@ def convert(saved_model, name, sparse, calibration, value_range):
         sparse: Whether to use the sparse encoding.
         calibration: float32 `(n, height, width, channels)` for `"int8"`.
         value_range: `(low, high)` of the pixels.
+        io: Input and output of the int8 format, see `export_litert`.
 
     Returns:
         The content of the file as `bytes`.
@@ -48,8 +49,8 @@ def convert(saved_model, name, sparse, calibration, value_range):
         converter.target_spec.supported_ops = [
             tf.lite.OpsSet.TFLITE_BUILTINS_INT8
         ]
-        converter.inference_input_type = tf.int8
-        converter.inference_output_type = tf.int8
+        converter.inference_input_type = tf.dtypes.as_dtype(io)
+        converter.inference_output_type = tf.dtypes.as_dtype(io)
     try:
         with quiet():
             content = converter.convert()
@@ -73,11 +74,13 @@ def _calibration_batches(calibration, value_range):
             stacklevel=6,
         )
     low, high = value_range
+    # Beyond the range there are no pixels: uint8 then takes photos as they are.
+    calibration = np.clip(calibration, low, high)
     batches = [image[None] for image in calibration]  # (1, h, w, c)
     if calibration.min() > low or calibration.max() < high:
         full_range = calibration[:1].copy()
         full_range[0, 0, 0], full_range[0, -1, -1] = low, high
-        batches.append(np.clip(full_range, low, high))
+        batches.append(full_range)
     return batches
 
 

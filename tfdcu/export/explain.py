@@ -1,5 +1,6 @@
 """Explain why a LiteRT file is not as small or as fast as expected."""
 
+from tfdcu.export.clients import CLIENTS
 from tfdcu.export.flatbuffer import inspect_litert
 
 _BYTES_PER_WEIGHT = {"float32": 4, "float16": 2, "dynamic": 1, "int8": 1}
@@ -37,6 +38,8 @@ def explain(row, teacher_row, path=None):
     ```
     """
     facts = inspect_litert(path) if path is not None else {}
+    if row.get("format") in CLIENTS:
+        row = {**row, "format": CLIENTS[row["format"]].recipe.format}
     return _on_size(row, teacher_row, facts) + _on_speed(
         row, teacher_row, facts
     )

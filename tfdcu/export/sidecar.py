@@ -14,16 +14,19 @@ about = json.load(open("{json}"))
 interpreter = Interpreter("{name}")
 interpreter.allocate_tensors()
 (image_in,) = interpreter.get_input_details()
-(logits_out,) = interpreter.get_output_details()
+(scores_out,) = interpreter.get_output_details()
 
 # image: float32 {shape}, pixels in [{low}, {high}]
 values = image[None]
 scale, zero_point = image_in["quantization"]
 if scale:
-    values = np.clip(np.round(values / scale) + zero_point, -128, 127)
+    limits = np.iinfo(image_in["dtype"])
+    values = np.round(values / scale) + zero_point
+    values = np.clip(values, limits.min, limits.max)
 interpreter.set_tensor(image_in["index"], values.astype(image_in["dtype"]))
 interpreter.invoke()
-index = int(interpreter.get_tensor(logits_out["index"])[0].argmax())
+scores = interpreter.get_tensor(scores_out["index"])[0]
+index = int(scores.argmax())
 label = about["classes"][index] if about["classes"] else index
 """
 
@@ -65,7 +68,8 @@ def describe_artifact(path, content, artifact, classes, value_range, check):
             "inside the file",
         ],
         "quantization": artifact.quantization,
-        "output": "one value per class, in the order of `classes`",
+        "output": f"one of the {artifact.output} per class, in the order of "
+        "`classes`",
         "check": check,
         "usage": _USAGE.format(
             json=path.with_suffix(".json").name,

@@ -154,7 +154,9 @@ class Objective:
 
 def litert(model, splits, export, folder):
     """The checked LiteRT file of a model that counts, in `folder`."""
-    options = dict(export)
+    options = {k: v for k, v in export.items() if k != "targets"}
     formats = options.pop("formats", None)
     kind = (formats or ("float32",))[0]
+    if kind != "int8":
+        options.pop("io", None)
     return export_model(model, splits, folder, formats=(kind,), **options)[kind]

@@ -6,9 +6,12 @@ import numpy as np
 
 from tfdcu.evaluate import agreement
 from tfdcu.evaluate import predict_classes
+from tfdcu.export import LiteRTModel
+from tfdcu.export import client_misfits
 from tfdcu.export import explain
 from tfdcu.export import file_sizes
 from tfdcu.export import latency
+from tfdcu.export import runs_compiled
 from tfdcu.graph.profile import profile
 from tfdcu.report import Row
 
@@ -26,12 +29,13 @@ def measure(run):
     """Measure every model and file of the run: accuracy, cost, time.
 
     Args:
-        run: A `Run`; its `rows` and `notes` are extended.
+        run: A `Run`; its `rows`, `notes` and `clients` are extended.
     """
     models = {name: run.models[name] for name in NAMES if name in run.models}
     rows, notes = measure_models(models, run.files, run.splits)
     run.rows += rows
     run.notes += notes
+    run.clients = where_files_run(run.files)
 
 
 def measure_models(models, files, splits):
@@ -80,6 +84,31 @@ def measure_models(models, files, splits):
             if name == "student":
                 notes += explain(rows[-1], rows[1], path)
     return rows, [measured_on, pool_agreement(models, splits), *notes]
+
+
+def where_files_run(files):
+    """Which clients each file is for, and why not for the others.
+
+    Args:
+        files: What `export_models` returned.
+
+    Returns:
+        Dict from name of a file to a sentence.
+    """
+    compiled = runs_compiled(files.values())
+    found = {}
+    for path in files.values():
+        misfits = client_misfits(path)
+        misfits["CompiledModel"] = [compiled[path]] if compiled[path] else []
+        misfits["GPU"] = LiteRTModel(path).sidecar["check"]["gpu"]
+        fits = [name for name, reasons in misfits.items() if not reasons]
+        why = "; ".join(
+            f"not {name}: {', '.join(reasons)}"
+            for name, reasons in misfits.items()
+            if reasons
+        )
+        found[path.name] = ", ".join(fits) + (why and f" ({why})")
+    return found
 
 
 def table_images(splits):

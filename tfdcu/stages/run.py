@@ -28,6 +28,7 @@ class Run:
         models: Dict from `teacher`, `pruned`, `baseline`, `student` to model.
         files: Dict from (model, format) to the path of a LiteRT file.
         failed: Dict from a format that failed its check to the reason.
+        clients: Dict from a file to what is said of where it runs.
         rows: Rows of the report, a `Row` for each model and file.
         notes: Sentences for the report.
     """
@@ -47,6 +48,7 @@ class Run:
     models: dict = dataclasses.field(default_factory=dict)
     files: dict = dataclasses.field(default_factory=dict)
     failed: dict = dataclasses.field(default_factory=dict)
+    clients: dict = dataclasses.field(default_factory=dict)
     rows: list = dataclasses.field(default_factory=list)
     notes: list = dataclasses.field(default_factory=list)
 
