@@ -69,6 +69,7 @@ def main(argv):
             sparse=SPARSE.value,
             name=Path(MODEL.value).stem,
         )
+        tfdcu.export.write_app_files(files, images)
     except (ValueError, OSError) as error:
         raise SystemExit(f"Stopped: {error}") from error
     for path in files.values():

@@ -1,5 +1,6 @@
 """LiteRT files: conversion, the interpreter, checks, sizes and latency."""
 
+from tfdcu.export.app_files import write_app_files
 from tfdcu.export.artifact import FORMATS
 from tfdcu.export.artifact import check_formats
 from tfdcu.export.artifact import export_all
@@ -36,4 +37,5 @@ __all__ = [
     "latency_runs",
     "litert_latency",
     "runs_compiled",
+    "write_app_files",
 ]

@@ -87,7 +87,7 @@ def _model_metadata(name, shape, value_range, output, classes):
         builder,
         offsets(
             text("image"),
-            text(f"{height} x {width} pixels from {low:g} to {high:g}"),
+            None,
             None,
             content,
             vector(builder, [unit]),
@@ -95,14 +95,11 @@ def _model_metadata(name, shape, value_range, output, classes):
     )
     files = None
     if classes is not None:
-        labels = text(LABELS), text("Class names in the order of the scores")
-        labels = offsets(*labels) + [("Int8", _AXIS_LABELS)]
+        labels = offsets(text(LABELS), None) + [("Int8", _AXIS_LABELS)]
         files = vector(builder, [table(builder, labels)])
     scores = table(
         builder,
-        offsets(
-            text(output), text("One a class"), None, None, None, None, files
-        ),
+        offsets(text(output), None, None, None, None, None, files),
     )
     graph = table(
         builder,

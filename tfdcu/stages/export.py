@@ -5,14 +5,15 @@ import numpy as np
 from tfdcu.data import images_of
 from tfdcu.export import FEW_IMAGES
 from tfdcu.export import export_all
+from tfdcu.export import write_app_files
 from tfdcu.models.resize import resized
 
 
 def export(run):
     """Write the LiteRT files of teacher and student, each checked.
 
-    A format of the student that fails its check is left out, with its reason
-    in the notes.
+    Beside the student's lie labels, an example and `USE.md`. A format of the
+    student that fails its check is left out, with its reason in the notes.
 
     Args:
         run: A `Run`; its `files`, `failed` and `notes` are extended.
@@ -24,6 +25,16 @@ def export(run):
         f"The student's {kind} file was left out: {reason}"
         for kind, reason in run.failed.items()
     )
+    student = {k: p for (who, k), p in run.files.items() if who == "student"}
+    if student:
+        write_app_files(student, example_images(run))
+
+
+def example_images(run, num=32):
+    """Some images of the task, else of the pool, at the student's size."""
+    source = run.splits.labeled or run.splits.unlabeled
+    shape = run.models["student"].input_shape
+    return np.asarray(resized(images_of(source, num), shape))
 
 
 def export_models(models, splits, folder, **export):
