@@ -4,7 +4,7 @@ from absl import app
 from absl import flags
 
 from tfdcu.graph.parallel import halve_threads
-from tfdcu.stages.config import RENAMED
+from tfdcu.renamed import RENAMED
 
 
 def parsed(arguments):

@@ -149,11 +149,11 @@ def test_a_ablation_runs_what_its_file_lacks(command, monkeypatch, tmp_path):
 def test_side_by_side_measures_the_rows_it_is_told(
     command, monkeypatch, tmp_path
 ):
-    def open_setting(*arguments, **keywords):
+    def open_workload(*arguments, **keywords):
         return arguments, keywords
 
     measured = []
-    monkeypatch.setattr(side_by_side, "open_setting", open_setting)
+    monkeypatch.setattr(side_by_side, "open_workload", open_workload)
     monkeypatch.setattr(
         side_by_side, "measure", lambda *found: measured.append(found)
     )
@@ -165,8 +165,8 @@ def test_side_by_side_measures_the_rows_it_is_told(
         steps=7,
         out=str(tmp_path),
     )
-    ((setting, file, rows),) = measured
-    (teacher, data_dir, _), keywords = setting
+    ((workload, file, rows),) = measured
+    (teacher, data_dir, _), keywords = workload
     assert (teacher, data_dir) == ("t.keras", "prepared")
     assert (keywords["turns"], keywords["steps"]) == (3, 7)
     assert (file, rows) == (tmp_path / "side_by_side.json", ["9"])

@@ -99,7 +99,7 @@ def test_the_pool_in_the_labeled_images_colors_is_of_no_other_light():
         )
     verdict = tfdcu.format_diagnosis(found)
     assert any("data.match_colors=True" in one for one in verdict)
-    matched = tfdcu.data.in_colors_of(pool, images)
+    matched = tfdcu.data.match_colors(pool, images)
     found = tfdcu.diagnose(tiny.plain_net(), (images, labels), matched)
     assert found["a_distance"] == 0
     assert not any(

@@ -3,12 +3,9 @@
 import keras
 import pytest
 
-from scripts.config_flags import expected_field
 from tests.support import tiny
 from tfdcu.data import prepare
 from tfdcu.pruning import score_channels
-from tfdcu.stages.config import RENAMED
-from tfdcu.stages.config import check_config
 from tfdcu.stages.config import check_needs
 from tfdcu.stages.config import check_values
 from tfdcu.stages.config import image_shape_of
@@ -165,13 +162,3 @@ def test_a_function_as_an_activation_is_saved_or_refused(splits, teacher):
     scores = keras.layers.Dense(4, activation=doubled)
     known = keras.Model(teacher.input, scores(teacher.output))
     check_values(config(), splits, known)
-
-
-@pytest.mark.parametrize("field", sorted(RENAMED))
-def test_a_field_that_is_gone_says_what_to_write_instead(field):
-    section, key = field.split(".")
-    with pytest.raises(ValueError) as error:
-        check_config({section: {key: 1}})
-    assert f"{RENAMED[field]}. Received: {field}=1" in str(error.value)
-    told = expected_field(["compress", f"--config.{field}=1"])
-    assert told == f"in place of {field}, {RENAMED[field]}"

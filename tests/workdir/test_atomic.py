@@ -14,7 +14,6 @@ from tfdcu.workdir.atomic import PATIENCE
 from tfdcu.workdir.atomic import TEMPORARY
 from tfdcu.workdir.atomic import atomic_write
 from tfdcu.workdir.atomic import remove_temporary
-from tfdcu.workdir.atomic import with_ending
 
 
 def names(folder):
@@ -87,28 +86,12 @@ def test_a_file_in_the_way_of_the_folder(tmp_path):
     assert (tmp_path / "file").read_text() == "x"
 
 
-def test_with_ending_keeps_the_required_ending(tmp_path):
-    with atomic_write(tmp_path / "w") as (beside,):
-        with with_ending(beside, ".weights.h5") as file:
-            assert file.name.endswith(".weights.h5")
-            file.write_text("1")
-    assert (tmp_path / "w").read_text() == "1"
-    with pytest.raises(ValueError):
-        with atomic_write(tmp_path / "w") as (beside,):
-            with with_ending(beside, ".keras") as file:
-                file.write_text("half")
-                raise ValueError
-    assert (tmp_path / "w").read_text() == "1"
-    assert names(tmp_path) == ["w"]
-
-
 KILLED = """
 import os, pathlib, signal, sys
-from tfdcu.workdir.atomic import atomic_write, with_ending
+from tfdcu.workdir.atomic import atomic_write
 with atomic_write(pathlib.Path(sys.argv[1]) / "a.keras") as (beside,):
-    with with_ending(beside, ".keras") as file:
-        file.write_text("half")
-        os.kill(os.getpid(), signal.SIGKILL)
+    beside.write_text("half")
+    os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
@@ -121,7 +104,7 @@ def test_a_killed_writer_leaves_no_file_and_its_temporary_files_can_be_removed(
     process = subprocess.run([sys.executable, "-c", program, tmp_path])
     assert process.returncode == -signal.SIGKILL
     assert not (tmp_path / "a.keras").exists()
-    assert len(names(tmp_path)) == 2
+    assert len(names(tmp_path)) == 1
     assert all(TEMPORARY.fullmatch(name) for name in names(tmp_path))
     remove_temporary(tmp_path)
     assert names(tmp_path) == []

@@ -85,8 +85,7 @@ def test_temporary_files_of_a_killed_run_are_deleted(tmp_path):
     mark = f"{MACHINE}-{os.getpid()}.tmp"
     left = [
         tmp_path / f".student.keras.{mark}",
-        tmp_path / f".student.keras.{mark}.keras",
-        tmp_path / "training" / f".epoch-0001.weights.h5.{mark}.weights.h5",
+        tmp_path / "training" / f".epoch-0001.weights.h5.{mark}",
     ]
     kept = [tmp_path / ".hidden", tmp_path / "notes.17.tmp"]
     for path in (*left, *kept):

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tfdcu.data.sources import source as source_lib
 from tfdcu.workdir.atomic import atomic_write
+from tfdcu.workdir.full_disk import save_array
 
 # Most files open at once; the default limit of a process is 1024.
 _NUM_OPEN = 512
@@ -28,8 +29,7 @@ def write_shard(folder, number, mark, parts):
     record = _record_file(folder, number)
     with atomic_write(*files, record) as (*beside, beside_record):
         for file, array in zip(beside, parts.values(), strict=True):
-            with open(file, "wb") as opened:
-                np.save(opened, array)
+            save_array(file, array)
         beside_record.write_text(json.dumps({"of": mark}), "utf-8")
 
 

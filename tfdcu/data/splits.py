@@ -6,8 +6,10 @@ import numpy as np
 
 from tfdcu.data.sources.arrays import check_label_range
 from tfdcu.data.sources.open import open_source
+from tfdcu.renamed import explain_renamed
 
 
+@explain_renamed("few_labels")
 def few_labels(
     source,
     *,

@@ -5,6 +5,7 @@ import tensorflow as tf
 from keras import layers
 
 from tfdcu.graph.graph import read_graph
+from tfdcu.graph.keras_private import num_calls
 from tfdcu.graph.macs import layer_macs
 from tfdcu.training.moving_average import clock_variable
 
@@ -229,7 +230,7 @@ def tappable(model, node):
         and "/" not in node.path
         and len(node.outputs) == 1
         and len(node.outputs[0].shape) >= 2
-        and len(node.op._inbound_nodes) == 1
+        and num_calls(node.op) == 1
     )
 
 

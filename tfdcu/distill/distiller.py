@@ -33,6 +33,7 @@ from tfdcu.distill.validation import AgreementWarning
 from tfdcu.distill.validation import Validation
 from tfdcu.graph.logits import as_logits
 from tfdcu.models.resize import resized
+from tfdcu.renamed import refuse_renamed
 from tfdcu.training.loss_scaling import loss_scaled
 from tfdcu.training.moving_average import short_averages
 
@@ -181,6 +182,7 @@ class AlignedDistiller(TwoPools):
         batchnorm="joint",
         **kwargs,
     ):
+        refuse_renamed("transfer", kwargs)
         super().__init__(**kwargs)
         check_weights(
             temperature,

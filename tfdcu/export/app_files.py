@@ -137,13 +137,14 @@ def page(models, has_example=True):
         "## Python",
         "`pip install ai-edge-litert numpy pillow`",
     ]
+    program = anywhere.sidecar["usage"]
     if has_example:
         photo = usage.photo_program(anywhere, (low, high), EXAMPLE)
-        program = anywhere.sidecar["usage"]
-        shown = "print(label, dict(enumerate(scores.tolist())))\n"
-        parts.append(_code("python", photo + "\n" + program + shown))
-    else:
-        parts.append(_code("python", anywhere.sidecar["usage"]))
+        # The photo is read where the program speaks of it.
+        before, mark, after = program.partition("# image")
+        program = before + photo + mark + after
+    shown = "print(label, dict(enumerate(scores.tolist())))\n"
+    parts.append(_code("python", program + shown))
     for target, heading, language, program in (
         ("android", "Android", "kotlin", usage.kotlin_program),
         ("web", "Browser", "javascript", usage.javascript_program),

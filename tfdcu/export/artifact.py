@@ -2,17 +2,18 @@
 
 import functools
 import json
-import tempfile
 from pathlib import Path
 
 import numpy as np
 
 from tfdcu.export.check import compare
 from tfdcu.export.check import keras_reference
+from tfdcu.export.child import call_in_child
 from tfdcu.export.clients import CLIENTS
 from tfdcu.export.clients import Recipe
 from tfdcu.export.clients import check_clients
 from tfdcu.export.convert import convert
+from tfdcu.export.convert import crashed
 from tfdcu.export.images import take_images
 from tfdcu.export.interpreter import LiteRTModel
 from tfdcu.export.metadata import add_metadata
@@ -23,13 +24,16 @@ from tfdcu.export.saved_model import check_model
 from tfdcu.export.saved_model import gives_probabilities
 from tfdcu.export.saved_model import save_single_image
 from tfdcu.export.sidecar import describe_artifact
+from tfdcu.renamed import explain_renamed
 from tfdcu.workdir.atomic import atomic_write
+from tfdcu.workdir.full_disk import temporary_folder
 
 FORMATS = ("float32", "float16", "dynamic", "int8")
 IO = ("float32", "uint8", "int8")
 OUTPUTS = ("logits", "probabilities")
 
 
+@explain_renamed("export")
 def export_litert(
     model,
     path,
@@ -238,13 +242,19 @@ def _export(
         seed=seed,
     )
     ready = gives_probabilities(float32)
-    with tempfile.TemporaryDirectory() as saved_model:
+    with temporary_folder() as saved_model:
         with quiet():
             save_single_image(float32, saved_model)
         # Several targets want the same.
         converted = functools.cache(
-            lambda kind, io, sparse: convert(
-                saved_model, kind, sparse, calibration, value_range, io
+            lambda kind, io, sparse: _converted(
+                float32,
+                saved_model,
+                kind,
+                sparse,
+                calibration,
+                value_range,
+                io,
             )
         )
         for name, (recipe, path) in wanted.items():
@@ -370,6 +380,16 @@ def _check_labels(classes, value_range, num_outputs):
             "Invalid value for `classes`. Expected: "
             f"{num_outputs} names, one per output. Received: {len(classes)}"
         )
+
+
+def _converted(model, saved_model, name, *arguments):
+    """What `convert` gives; the calibrator of int8 may crash natively."""
+    if name != "int8":
+        return convert(saved_model, name, *arguments)
+    try:
+        return call_in_child(convert, saved_model, name, *arguments)
+    except ChildProcessError as error:
+        raise ValueError(crashed(model, name, error)) from error
 
 
 def _checked(file, path, reference, min_agreement):

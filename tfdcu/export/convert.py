@@ -3,10 +3,13 @@
 import re
 import warnings
 
+import keras
 import numpy as np
 
 from tfdcu.export.quiet import quiet
 from tfdcu.export.sparse import densify_fully_connected
+from tfdcu.graph.keras_private import all_layers
+from tfdcu.workdir.full_disk import is_full
 
 # With fewer calibration images the int8 ranges are unreliable.
 FEW_IMAGES = 100
@@ -58,12 +61,39 @@ def convert(saved_model, name, sparse, calibration, value_range, io="float32"):
                 content = densify_fully_connected(content)
             return content
     except Exception as error:
+        if is_full(error):
+            raise
         # The converter's error class is private.
         raise ValueError(
             f"LiteRT cannot convert the model to {name}. Expected: layers that "
             "LiteRT's built-in operators support. Received: "
             f"{_unsupported(str(error))}"
         ) from error
+
+
+def crashed(model, name, error):
+    """The message for a model whose conversion ended its process.
+
+    Args:
+        model: The `keras.Model`.
+        name: The format.
+        error: What is known of the crash.
+
+    Returns:
+        A string in three parts, with the layer that is to blame, if known.
+    """
+    looped = [
+        repr(layer.name)
+        for layer in all_layers(model)
+        if isinstance(layer, keras.layers.RNN)
+        and not getattr(layer, "unroll", False)
+    ]
+    where = f" on recurrent layers: {', '.join(looped)}" if looped else ""
+    way_out = "unroll=True in these layers" if looped else "other layers"
+    return (
+        f"LiteRT's converter to {name} crashed{where}. Expected: {way_out}, "
+        f"or another format. Received: {error}"
+    )
 
 
 def _calibration_batches(calibration, value_range):

@@ -9,6 +9,7 @@ import io
 import zipfile
 
 from tfdcu.export.rewrite import aligned_bytes
+from tfdcu.export.rewrite import children
 from tfdcu.export.rewrite import extend
 from tfdcu.export.rewrite import finish_model
 from tfdcu.export.rewrite import offsets
@@ -119,16 +120,11 @@ def _model_metadata(name, shape, value_range, output, classes):
 
 
 def _with_metadata(content, described):
-    from ai_edge_litert import schema_py_generated as schema
-
-    builder, content, offset = extend(content)
-    model = schema.Model.GetRootAsModel(content, 0)
-    old, count = model.Buffers, model.BuffersLength()
-    buffers = [offset(old(index)._tab.Pos) for index in range(count)]
-    buffers.append(table(builder, offsets(aligned_bytes(builder, described))))
-    old, length = model.Metadata, model.MetadataLength()
-    entries = [offset(old(index)._tab.Pos) for index in range(length)]
+    builder, root, offset = extend(content)
+    buffers = [offset(old.Pos) for old in children(root, 4)]
+    entries = [offset(old.Pos) for old in children(root, 6)]
     name = builder.CreateString(NAME)
-    entries.append(table(builder, [*offsets(name), ("Uint32", count)]))
+    entries.append(table(builder, [*offsets(name), ("Uint32", len(buffers))]))
+    buffers.append(table(builder, offsets(aligned_bytes(builder, described))))
     changed = {4: vector(builder, buffers), 6: vector(builder, entries)}
-    return finish_model(builder, model, offset, changed)
+    return finish_model(builder, root, offset, changed)

@@ -1,6 +1,5 @@
 """Measure the latency of a Keras model as a LiteRT file."""
 
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +7,7 @@ import numpy as np
 from tfdcu.export.artifact import export_litert
 from tfdcu.export.latency import latency
 from tfdcu.export.saved_model import check_model
+from tfdcu.workdir.full_disk import temporary_folder
 
 NUM_IMAGES = 100
 
@@ -44,7 +44,7 @@ def litert_latency(
     generator = np.random.default_rng(seed)
     image_shape, _ = check_model(model)
     noise = generator.random((NUM_IMAGES, *image_shape), "float32")
-    with tempfile.TemporaryDirectory() as folder:
+    with temporary_folder() as folder:
         file = export_litert(
             model,
             Path(folder) / "model.tflite",

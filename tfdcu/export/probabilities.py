@@ -6,6 +6,7 @@ fast kernels have no softmax of int8.
 
 from ai_edge_litert import schema_py_generated as schema
 
+from tfdcu.export.rewrite import children
 from tfdcu.export.rewrite import extend
 from tfdcu.export.rewrite import finish_model
 from tfdcu.export.rewrite import offset_of
@@ -29,55 +30,45 @@ def append_softmax(content):
         The bytes of a file whose output is called `probabilities`: the softmax
         of the logits, of a single one its sigmoid.
     """
-    builder, content, offset = extend(content)
     model = schema.Model.GetRootAsModel(content, 0)
-    graph, signature = model.Subgraphs(0), model.SignatureDefs(0)
-    old = graph.Tensors(graph.Outputs(0))
-    place = graph.TensorsLength()
-    tensor = _tensor(builder, old)
+    graph = model.Subgraphs(0)
+    logits, place = graph.Outputs(0), graph.TensorsLength()
+    old = graph.Tensors(logits)
+    builder, root, offset = extend(content)
+    (old_graph, *_), (old_signature, *_) = children(root, 2), children(root, 7)
     code, options = _operator_code(builder, old)
     operator = table(
         builder,
         [
             ("Uint32", model.OperatorCodesLength()),
             *offsets(
-                vector(builder, [graph.Outputs(0)], "Int32"),
+                vector(builder, [logits], "Int32"),
                 vector(builder, [place], "Int32"),
             ),
             *options,
         ],
     )
-    tensors = _longer(builder, graph.Tensors, place, tensor, offset)
-    operators = _longer(
-        builder, graph.Operators, graph.OperatorsLength(), operator, offset
-    )
-    ends = (
-        offset_of(graph._tab, 1, offset),
+    tensor = _tensor(builder, old)
+    graph = offsets(
+        _longer(builder, old_graph, 0, tensor, offset),
+        offset_of(old_graph, 1, offset),
         vector(builder, [place], "Int32"),
-        operators,
-        offset_of(graph._tab, 4, offset),
+        _longer(builder, old_graph, 3, operator, offset),
+        offset_of(old_graph, 4, offset),
     )
-    graphs = vector(builder, [table(builder, offsets(tensors, *ends))])
     named = builder.CreateString(NAME)
     output = table(builder, [*offsets(named), ("Uint32", place)])
-    outputs = vector(builder, [output])
-    described = offsets(
-        offset_of(signature._tab, 0, offset),
-        outputs,
-        offset_of(signature._tab, 2, offset),
+    signature = offsets(
+        offset_of(old_signature, 0, offset),
+        vector(builder, [output]),
+        offset_of(old_signature, 2, offset),
     )
     changed = {
-        1: _longer(
-            builder,
-            model.OperatorCodes,
-            model.OperatorCodesLength(),
-            code,
-            offset,
-        ),
-        2: graphs,
-        7: vector(builder, [table(builder, described)]),
+        1: _longer(builder, root, 1, code, offset),
+        2: vector(builder, [table(builder, graph)]),
+        7: vector(builder, [table(builder, signature)]),
     }
-    return finish_model(builder, model, offset, changed)
+    return finish_model(builder, root, offset, changed)
 
 
 def _tensor(builder, old):
@@ -121,7 +112,7 @@ def _operator_code(builder, old):
     return code, [("Uint8", kind), *offsets(beta)]
 
 
-def _longer(builder, get, length, added, offset):
+def _longer(builder, old, number, added, offset):
     """The old tables of a vector and one more."""
-    places = [offset(get(index)._tab.Pos) for index in range(length)]
+    places = [offset(one.Pos) for one in children(old, number)]
     return vector(builder, [*places, added])

@@ -6,6 +6,8 @@ nothing that is not replaced changes.
 """
 
 import flatbuffers
+from flatbuffers.number_types import Uint32Flags
+from flatbuffers.table import Table
 
 # Weights lie at multiples of this many bytes.
 _ALIGNMENT = 16
@@ -18,31 +20,44 @@ def extend(content):
         content: The bytes of a LiteRT file.
 
     Returns:
-        (a `flatbuffers.Builder`; the same content, padded; a function from a
-        place in that, in bytes from its beginning, to the builder's offset).
+        (a `flatbuffers.Builder`; the file's root, a `Table`; a function from a
+        place in the file to the builder's offset).
     """
     content = bytes(content) + bytes(-len(content) % _ALIGNMENT)
     builder = flatbuffers.Builder(0)
     builder.Bytes, builder.head = bytearray(content), 0
     builder.minalign = _ALIGNMENT
+    root = Table(content, 0)
+    root.Pos = root.Get(Uint32Flags, 0)
     # A builder counts from the end.
-    return builder, content, lambda place: len(content) - place
+    return builder, root, lambda place: len(content) - place
 
 
-def finish_model(builder, model, offset, changed):
+def children(old, number):
+    """The old tables of a vector, which is a field of an old table."""
+    field = old.Offset(4 + 2 * number)
+    if not field:
+        return []
+    start = old.Vector(field)
+    return [
+        Table(old.Bytes, old.Indirect(start + 4 * index))
+        for index in range(old.VectorLen(field))
+    ]
+
+
+def finish_model(builder, root, offset, changed):
     """Writes a new root: the old one's fields, but for those that changed.
 
     Args:
-        builder, offset: From `extend`.
-        model: The old root, a `Model` of the schema.
+        builder, root, offset: From `extend`.
         changed: Dict from the number of a field to the new offset.
 
     Returns:
         The bytes of the file.
     """
-    fields = [("Uint32", model.Version())]
+    fields = [("Uint32", root.Get(Uint32Flags, root.Pos + root.Offset(4)))]
     for number in range(1, 8):
-        place = changed.get(number) or offset_of(model._tab, number, offset)
+        place = changed.get(number) or offset_of(root, number, offset)
         fields.append(("UOffsetTRelative", place))
     builder.Finish(table(builder, fields), b"TFL3")
     return bytes(builder.Output())

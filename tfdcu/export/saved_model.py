@@ -1,10 +1,9 @@
 """Save Keras models as float32 SavedModels for single images."""
 
-import tempfile
-from pathlib import Path
-
 import keras
 import numpy as np
+
+from tfdcu.workdir.full_disk import MemoryFile
 
 
 def as_float32(model):
@@ -30,12 +29,11 @@ def as_float32(model):
     clone = keras.models.clone_model(
         model, clone_function=_float32_layer, recursive=True
     )
-    with tempfile.TemporaryDirectory() as folder:
-        # Not `set_weights`, which does not update the mean and variance that a
-        # Normalization layer has computed in `build`.
-        weights = str(Path(folder) / "model.weights.h5")
-        model.save_weights(weights)
-        clone.load_weights(weights)
+    # Not `set_weights`, which does not update the mean and variance that a
+    # Normalization layer has computed in `build`.
+    weights = MemoryFile(".weights.h5")
+    model.save_weights(weights)
+    clone.load_weights(weights)
     return clone
 
 

@@ -38,7 +38,6 @@ values = np.round(image[None] / {scale!r}) + {zero_point}
 values = np.clip(values, {smallest}, {largest}).astype("{dtype}")"""
 
 _PHOTO = """\
-import numpy as np
 from PIL import Image
 from PIL import ImageOps
 
@@ -51,7 +50,6 @@ _KOTLIN = """\
 // build.gradle: implementation 'com.google.ai.edge.litert:litert:2.3.0'
 val model = CompiledModel.create(
   context.assets, "{name}", CompiledModel.Options(Accelerator.CPU))
-val labels = context.assets.open("labels.txt").bufferedReader().readLines()
 val inputs = model.createInputBuffers()
 val outputs = model.createOutputBuffers()
 
@@ -67,7 +65,8 @@ for (i in colors.indices) {{
 inputs[0].writeFloat(values)
 model.run(inputs, outputs)
 val scores = outputs[0].readFloat()
-val label = labels[scores.indices.maxBy {{ scores[it] }}]
+// {output}; labels.txt names the classes in this order
+val index = scores.indices.maxBy {{ scores[it] }}
 """
 
 _JAVASCRIPT = """\
@@ -82,6 +81,7 @@ async function classify(photo) {{
   const high = photo.videoHeight || photo.naturalHeight || photo.height;
   const scale = Math.max({width} / wide, {height} / high);
   const pen = new OffscreenCanvas({width}, {height}).getContext("2d");
+  pen.imageSmoothingQuality = "high";
   const left = ({width} - wide * scale) / 2;
   const top = ({height} - high * scale) / 2;
   pen.drawImage(photo, left, top, wide * scale, high * scale);

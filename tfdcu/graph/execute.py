@@ -4,6 +4,8 @@ from keras import ops
 from keras import tree
 
 from tfdcu.graph.graph import Tensor
+from tfdcu.graph.keras_private import mask_of
+from tfdcu.graph.keras_private import set_mask
 
 
 def call_node(node, args, kwargs):
@@ -98,9 +100,9 @@ class Executor:
             if before is None:
                 return value
             changed = before(node, item, value)
-            mask = getattr(value, "_keras_mask", None)
+            mask = mask_of(value)
             if mask is not None:
-                changed._keras_mask = mask
+                set_mask(changed, mask)
             return changed
 
         args, kwargs = tree.map_structure(fill, (node.args, node.kwargs))

@@ -4,6 +4,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from tfdcu.graph.keras_private import producer_of
+from tfdcu.graph.keras_private import share_variables
 from tfdcu.graph.parse import is_model
 from tfdcu.graph.parse import parse_model
 from tfdcu.graph.parse import structure
@@ -93,57 +95,37 @@ def _apply(tensor, steps):
     """Applies operations to a tensor, each with its fixed name."""
     for name, function in steps:
         tensor = function(tensor)
-        tensor._keras_history.operation.name = name
+        producer_of(tensor).op.name = name
     return tensor
 
 
 def _before_end(model):
     """The model's output tensor before softmax or sigmoid."""
     output = model.outputs[0]
-    history = output._keras_history
-    op, node = history.operation, history.operation._inbound_nodes
-    arguments = node[history.node_index].arguments
+    producer = producer_of(output)
+    op = producer.op
     if is_model(op):
         inner = _before_end(op) if len(op.outputs) == 1 else None
         if inner is None or inner is op.outputs[0]:
             return output
         short = keras.Model(structure(op, "input"), inner, name=op.name)
-        return short(*arguments.args, **arguments.kwargs)
+        return short(*producer.args, **producer.kwargs)
     name = type(op).__name__.lower()
     activation = getattr(op, "activation", None)
     activation = getattr(activation, "__name__", "")
     if name in _ENDS or (name == "activation" and activation in _ENDS):
-        return arguments.args[0]
+        return producer.args[0]
     if activation in _ENDS and isinstance(op, keras.layers.Layer):
         config = op.get_config()
         config["activation"] = "linear"
         config.pop("build_config", None)
         layer = type(op).from_config(config)
-        output = layer(*arguments.args, **arguments.kwargs)
+        output = layer(*producer.args, **producer.kwargs)
         # For weights that a custom layer does not keep as attributes.
         layer.set_weights(op.get_weights())
-        _share_weights(layer, op)
+        share_variables(layer, op)
         return output
     return output
-
-
-def _share_weights(layer, other):
-    """Replaces a layer's variables by those of a layer of the same class."""
-    layer._tracker.unlock()
-    for name, own in list(vars(layer).items()):
-        if isinstance(own, keras.Variable):
-            shared = getattr(other, name)
-            now = shared.trainable
-            # Keras tracks a variable as trainable or not when it is set, and
-            # makes those tracked as trainable trainable.
-            shared.trainable = any(own is v for v in layer._trainable_variables)
-            layer._untrack_variable(own)
-            setattr(layer, name, shared)
-            shared.trainable = now
-    layer._tracker.lock()
-    inner = [item._flatten_layers(False, False) for item in (layer, other)]
-    for pair in zip(*inner, strict=True):
-        _share_weights(*pair)
 
 
 def _gives_probabilities(model):
@@ -151,7 +133,7 @@ def _gives_probabilities(model):
 
     A single output is the second class's probability, between 0 and 1.
     """
-    op = model.outputs[0]._keras_history.operation
+    op = producer_of(model.outputs[0]).op
     if getattr(op, "activation", None) is keras.activations.linear:
         return False
     shape = [4] + [size or 64 for size in model.inputs[0].shape[1:]]

@@ -6,6 +6,9 @@ from keras import layers
 
 from tfdcu.graph.graph import Tensor
 from tfdcu.graph.graph import read_graph
+from tfdcu.graph.keras_private import is_of_keras_ops
+from tfdcu.graph.keras_private import projections
+from tfdcu.graph.keras_private import stored_weight
 from tfdcu.graph.mac_terms import MacTerm
 from tfdcu.graph.mac_terms import all_of
 from tfdcu.graph.mac_terms import attention
@@ -73,7 +76,7 @@ def terms(node):
         if kind in _TERMS:
             return _TERMS[kind](node)
     kind = type(node.op)
-    functions = _OPS if kind.__module__.startswith("keras.src.ops.") else {}
+    functions = _OPS if is_of_keras_ops(kind) else {}
     return functions.get(kind.__name__, _none)(node)
 
 
@@ -81,20 +84,14 @@ def _none(node):
     return []
 
 
-def _kernel(layer):
-    """The stored kernel; that of LoRA or quantized layers has another shape."""
-    stored = getattr(layer, "_kernel", None)
-    return layer.kernel if stored is None else stored
-
-
 def _conv(node):
     times = positions(node.outputs[0], node.op.data_format)
-    return [all_of(_kernel(node.op), times)]
+    return [all_of(stored_weight(node.op), times)]
 
 
 def _conv_transpose(node):
     times = positions(node.inputs[0], node.op.data_format)
-    return [all_of(_kernel(node.op), times)]
+    return [all_of(stored_weight(node.op), times)]
 
 
 def _depthwise(node):
@@ -112,11 +109,11 @@ def _dense(node):
     tensor = node.inputs[0]
     # Axes before the last may be channels of another layer.
     places = tuple((tensor, axis) for axis in range(1, len(tensor.shape) - 1))
-    return [MacTerm(1, places + all_of(_kernel(node.op), 1).sides)]
+    return [MacTerm(1, places + all_of(stored_weight(node.op), 1).sides)]
 
 
 def _einsum_dense(node):
-    operands = node.inputs[0], _kernel(node.op)
+    operands = node.inputs[0], stored_weight(node.op)
     return einsum_terms(node.op.equation, operands)
 
 
@@ -128,13 +125,16 @@ def _projected_attention(node):
     queries, keys = num_elements(query[1:-1]), num_elements(value[1:-1])
     axes = getattr(op, "attention_axes", (1,))
     pairs = queries * num_elements([value[axis] for axis in axes])
-    query, output = _kernel(op._query_dense), _kernel(op._output_dense)
-    gate = [op._gate_dense] if hasattr(op, "_gate_dense") else []
+    kernels = {
+        name: stored_weight(dense) for name, dense in projections(op).items()
+    }
+    query, output = kernels["query"], kernels["output"]
+    gate = [kernels["gate"]] if "gate" in kernels else []
     return [
-        *(all_of(_kernel(dense), queries) for dense in gate),
+        *(all_of(kernel, queries) for kernel in gate),
         all_of(query, queries),
-        all_of(_kernel(op._key_dense), keys),
-        all_of(_kernel(op._value_dense), keys),
+        all_of(kernels["key"], keys),
+        all_of(kernels["value"], keys),
         all_of(output, queries),
         MacTerm(pairs, ((query, 1), (query, 2))),
         MacTerm(pairs, ((output, 0), (output, 1))),

@@ -5,6 +5,7 @@ import pathlib
 
 import keras
 
+from tfdcu.graph.keras_private import all_layers
 from tfdcu.graph.logits import as_logits
 
 SUFFIXES = (".keras", ".h5", ".hdf5")
@@ -61,7 +62,7 @@ def custom_layers(model):
     Returns:
         Dict from name to class, the `custom_objects` of `load`.
     """
-    kinds = {type(op) for op in model._flatten_layers()}
+    kinds = {type(op) for op in all_layers(model)}
     return {
         kind.__name__: kind
         for kind in kinds

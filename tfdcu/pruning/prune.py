@@ -24,12 +24,14 @@ from tfdcu.pruning.plan import ChannelPlan
 from tfdcu.pruning.reconstruct import reconstruct as reconstruct_kernels
 from tfdcu.pruning.select import Selection
 from tfdcu.pruning.select import step_of
+from tfdcu.renamed import explain_renamed
 
 # The default with reconstruction: students start closer to the teacher than
 # after a single round (docs/channels.md).
 ROUNDS = 4
 
 
+@explain_renamed("channels")
 def prune_channels(
     model,
     images=None,

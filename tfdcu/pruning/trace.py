@@ -14,6 +14,7 @@ from keras.layers import Layer
 
 from tfdcu.graph.graph import Tensor
 from tfdcu.graph.graph import read_graph
+from tfdcu.graph.keras_private import all_layers
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +123,7 @@ class Trace:
             id(inner)
             for node in nodes
             if isinstance(node.op, Layer)
-            for inner in node.op._flatten_layers(include_self=False)
+            for inner in all_layers(node.op, itself=False)
         }
         labels_of = [(side.op, side.labels) for side in self.sides.values()]
         for op, tensors in calls:

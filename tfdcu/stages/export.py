@@ -1,4 +1,4 @@
-"""The files of a run: the teacher's and all of the student."""
+"""The stage that writes the LiteRT files of teacher and student."""
 
 import numpy as np
 
@@ -10,10 +10,11 @@ from tfdcu.models.resize import resized
 
 
 def export(run):
-    """Write the LiteRT files of teacher and student, each checked.
+    """Write and check the LiteRT files of teacher and student.
 
-    Beside the student's lie labels, an example and `USE.md`. A format of the
-    student that fails its check is left out, with its reason in the notes.
+    Labels, an example and `USE.md` are written beside the student's files. A
+    format of the student that fails its check is left out, and the notes say
+    why.
 
     Args:
         run: A `Run`; its `files`, `failed` and `notes` are extended.
@@ -38,17 +39,17 @@ def example_images(run, num=32):
 
 
 def export_models(models, splits, folder, **export):
-    """The teacher's float32 file and all files of the student, checked.
+    """Write the teacher's float32 file and all files of the student.
 
     Args:
         models: Dict with `teacher` and `student`.
-        splits: `tfdcu.data.Splits`; what calibrates and checks.
-        folder: Where the files go.
+        splits: `tfdcu.data.Splits`, the images to calibrate and check with.
+        folder: Folder for the files.
         **export: Options of `export_all`.
 
     Returns:
-        (dict from (model, format) to path, the teacher's first; dict from the
-        student's formats that failed to the reason).
+        (dict from (model, format) to path, the teacher's first; dict from
+        each format of the student that failed to the reason).
     """
     files, failed = {}, {}
     teacher = export_model(
@@ -63,12 +64,12 @@ def export_models(models, splits, folder, **export):
 
 
 def export_model(model, splits, folder, name="student", failed=None, **export):
-    """A model's files, calibrated and checked on images at its own size.
+    """Write a model's files, calibrated and checked at its input size.
 
     Args:
         model: A `keras.Model`.
         splits, folder, **export: As in `export_models`.
-        name: How the files' names begin.
+        name: Prefix of the file names.
         failed: As in `export_all`.
 
     Returns:
@@ -92,20 +93,20 @@ def export_model(model, splits, folder, name="student", failed=None, **export):
 
 
 def images_for_export(splits, num=None):
-    """The images that int8 is calibrated on, and those that check the files.
+    """Images for int8 calibration and images for the checks of the files.
 
-    The task's own images calibrate, if they are enough: foreign ones stir a
-    network to values that it does not reach on these, and a wider range has
-    coarser steps. If they are few, the pool's join them, never replace them:
-    values beyond those that calibrated are cut off. The pool's images check.
+    Labeled images calibrate if there are enough of them: other images cause
+    activations that the task never reaches, and a wider range has coarser
+    steps. If there are few, pool images are added, because values outside the
+    calibrated range are clipped. Pool images check the files.
 
     Args:
         splits: `tfdcu.data.Splits`.
-        num: How many at most, of each. Defaults to 256.
+        num: Maximum number of each. Defaults to 256.
 
     Returns:
-        Two float32 arrays (num, height, width, channels), the first of the
-        labeled images where there are 100 of them, else of these and the pool.
+        Two float32 arrays (num, height, width, channels). The first holds
+        labeled images only if there are at least 100 of them.
     """
     num = num or 256
     few, check = splits.labeled, images_of(splits.unlabeled, num)

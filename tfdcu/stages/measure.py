@@ -1,4 +1,4 @@
-"""What came of a run: one row for each model and file, and why."""
+"""The stage that measures every model and file for the report."""
 
 from dataclasses import asdict
 
@@ -15,18 +15,18 @@ from tfdcu.export import runs_compiled
 from tfdcu.graph.profile import profile
 from tfdcu.report import Row
 
-# How the models of a run are called in its table.
+# Names of the models in the table of the report.
 NAMES = {
     "teacher": "teacher",
     "baseline": "labels only",
     "student": "student",
 }
-# Agreement is measured on this many pool images where nothing has labels.
+# Number of pool images on which agreement is measured.
 NUM_POOL_IMAGES = 1000
 
 
 def measure(run):
-    """Measure every model and file of the run: accuracy, cost, time.
+    """Measure accuracy, cost and latency of every model and file.
 
     Args:
         run: A `Run`; its `rows`, `notes` and `clients` are extended.
@@ -39,11 +39,12 @@ def measure(run):
 
 
 def measure_models(models, files, splits):
-    """Rows for the report's table, and notes on what they do not say.
+    """Rows for the table of the report, and notes that explain them.
 
-    Accuracy is of the test images, else of the validation images; a file's
-    agreement is that with the Keras model it was made from, on the same
-    images, else on images of the pool. Latencies are taken in turns.
+    Accuracy is measured on the test images, else on the validation images. The
+    agreement of a file is that with the Keras model it was made from, on the
+    same images, else on pool images. The latencies of all files are measured
+    in turns.
 
     Args:
         models: Dict from name (`teacher`, `baseline`, `student`) to model.
@@ -112,7 +113,7 @@ def where_files_run(files):
 
 
 def table_images(splits):
-    """What accuracy and agreement are measured on, and a sentence on it."""
+    """The images for accuracy and agreement, and a sentence that names them."""
     for name in ("test", "validation"):
         source = getattr(splits, name)
         if source is not None:
@@ -128,20 +129,20 @@ def table_images(splits):
 
 
 def some_of_the_pool(splits):
-    """Pool images, those that were held out from training where there are."""
+    """Pool images, held out from training if possible."""
     pool = splits.pool_validation or splits.unlabeled
     num = min(NUM_POOL_IMAGES, pool.num_images)
     return pool.subset(np.arange(num) * pool.num_images // num)
 
 
 def pool_agreement(models, splits):
-    """A sentence on how far the student follows the teacher on the pool."""
+    """A sentence on the student's agreement with the teacher on the pool."""
     pool = some_of_the_pool(splits)
     choices = [
         predict_classes(models[n], pool)[0] for n in ("teacher", "student")
     ]
     kind = "held-out" if splits.pool_validation else "training"
     return (
-        f"On {pool.num_images} {kind} images of the pool the student chooses "
-        f"the teacher's class in {agreement(*choices):.1%}."
+        f"On {pool.num_images} {kind} images of the pool the student agrees "
+        f"with the teacher in {agreement(*choices):.1%}."
     )

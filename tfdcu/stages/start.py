@@ -1,4 +1,4 @@
-"""The start of a run: everything is opened and checked before work begins."""
+"""Start a run: open and check everything before work begins."""
 
 from tfdcu.data import prepare
 from tfdcu.models import at_size
@@ -16,11 +16,11 @@ from tfdcu.workdir.workdir import Workdir
 
 
 def start_run(teacher, student, sources, sections, workdir, baseline, seed):
-    """Open teacher and data, check all arguments, and claim the workdir.
+    """Open teacher and data, check all arguments, and open the workdir.
 
     Args:
         teacher: A `keras.Model` or the path of one.
-        student: Likewise, to train instead of the pruned teacher; or `None`.
+        student: The same, to train instead of the pruned teacher; or `None`.
         sources: Dict of `labeled`, `unlabeled`, `validation` and `test`.
         sections: Dict from section to its options or `None`.
         workdir: Path of the run's folder.
@@ -31,13 +31,13 @@ def start_run(teacher, student, sources, sections, workdir, baseline, seed):
         A `Run`.
 
     Raises:
-        ValueError: The first argument that does not fit.
+        ValueError: For the first invalid argument.
     """
     if sections["channels"] is None and student is None:
         sections = {**sections, "channels": {"macs": 0.5}}
     if sections["channels"] is not None and student is not None:
         raise ValueError(
-            "A given student is not pruned. Expected: `student` or "
+            "A given student is not pruned. Expected: either `student` or "
             f"`channels`. Received: student={student!r}, "
             f"channels={sections['channels']!r}"
         )
@@ -51,7 +51,7 @@ def start_run(teacher, student, sources, sections, workdir, baseline, seed):
             "teacher": fingerprint(teacher),
             "student": student and fingerprint(student),
             **sources,
-            # The same student may be exported again in another way.
+            # The same student may be exported again with other options.
             **{k: part for k, part in config.items() if k != "export"},
             "images": splits.describe(),
         }

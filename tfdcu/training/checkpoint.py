@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from tfdcu.workdir.atomic import atomic_write
-from tfdcu.workdir.atomic import with_ending
+from tfdcu.workdir.full_disk import MemoryFile
 
 
 class Checkpoint(keras.callbacks.Callback):
@@ -71,10 +71,11 @@ class Checkpoint(keras.callbacks.Callback):
         before = [n for n in self.epochs_on_disk() if n != epoch]
         # History first: weights on disk mean that the checkpoint is complete.
         paths = self.history_path(epoch), self.weights_path(epoch)
+        file = MemoryFile(".weights.h5")
+        self.model.save_weights(file)
         with atomic_write(*paths) as (history, weights):
             history.write_text(json.dumps(self.history), "utf-8")
-            with with_ending(weights, ".weights.h5") as file:
-                self.model.save_weights(file, overwrite=True)
+            weights.write_bytes(file.getbuffer())
         self.drop(before)
 
     def drop(self, epochs):

@@ -1,6 +1,5 @@
 """Atomic writes: files appear complete or not at all."""
 
-import errno
 import os
 import platform
 import re
@@ -8,8 +7,11 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
-# `.<name>.<machine>-<process>.tmp`, with an optional ending.
-TEMPORARY = re.compile(r"\..+\.(\w*)-(\d+)\.tmp(\.[a-z0-9.]+)?")
+from tfdcu.workdir.full_disk import DiskFull
+from tfdcu.workdir.full_disk import is_full
+
+# `.<name>.<machine>-<process>.tmp`
+TEMPORARY = re.compile(r"\..+\.(\w*)-(\d+)\.tmp")
 MACHINE = re.sub(r"\W", "_", platform.node())
 # Age in seconds at which files of other machines count as left behind.
 PATIENCE = 3600
@@ -32,7 +34,7 @@ def atomic_write(*paths):
 
     Raises:
         ValueError: If a folder cannot be created or written.
-        OSError: If the disk fills up; `errno` is kept.
+        DiskFull: An `OSError`, if the disk fills up; `errno` is kept.
 
     Example:
 
@@ -54,9 +56,9 @@ def atomic_write(*paths):
         for path, temporary in zip(paths, beside):
             os.replace(temporary, path)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if isinstance(error, DiskFull) or not is_full(error):
             raise
-        raise OSError(
+        raise DiskFull(
             error.errno,
             f"The disk filled up while '{paths[-1]}' was written; no partial "
             "file is left. Expected: enough free space for the file. "
@@ -65,26 +67,6 @@ def atomic_write(*paths):
     finally:
         for temporary in beside:
             _remove(temporary)
-
-
-@contextmanager
-def with_ending(temporary, ending):
-    """A temporary file with an ending that a writer requires.
-
-    Args:
-        temporary: One of the temporary files of `atomic_write`.
-        ending: Required end of the name, such as `".weights.h5"`.
-
-    Yields:
-        The `Path` to write. It replaces `temporary` at the end of the block,
-        and is deleted after an error.
-    """
-    named = temporary.with_name(f"{temporary.name}{ending}")
-    try:
-        yield named
-        os.replace(named, temporary)
-    finally:
-        named.unlink(missing_ok=True)
 
 
 def remove_temporary(folder):
@@ -96,7 +78,7 @@ def remove_temporary(folder):
     Args:
         folder: Path to which this process is not writing.
     """
-    for path in Path(folder).rglob(".*.tmp*"):
+    for path in Path(folder).rglob(".*.tmp"):
         found = TEMPORARY.fullmatch(path.name)
         if found and not _may_be_written(path, found[1], int(found[2])):
             path.unlink(missing_ok=True)
@@ -127,7 +109,7 @@ def _create(path, temporary):
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary.touch()
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if is_full(error):
             raise
         raise ValueError(
             f"The folder of '{path}' cannot be written. Expected: a folder in "

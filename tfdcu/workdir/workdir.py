@@ -9,7 +9,7 @@ import keras
 
 from tfdcu.workdir.atomic import atomic_write
 from tfdcu.workdir.atomic import remove_temporary
-from tfdcu.workdir.atomic import with_ending
+from tfdcu.workdir.full_disk import MemoryFile
 
 # Results that a resumed run reuses.
 RESULTS = (
@@ -175,8 +175,10 @@ class Workdir:
 
 def save_model(model, path):
     """Saves a `.keras` file atomically."""
-    with atomic_write(path) as (beside,), with_ending(beside, ".keras") as file:
-        model.save(file)
+    file = MemoryFile(".keras")
+    model.save(file)
+    with atomic_write(path) as (beside,):
+        beside.write_bytes(file.getbuffer())
 
 
 def diff(first, second, prefix=""):

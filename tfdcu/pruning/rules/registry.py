@@ -10,6 +10,8 @@ lists). A layer without a rule is unprunable: its input channels are kept.
 
 import keras
 
+from tfdcu.graph.keras_private import is_of_keras_ops
+
 RULES = {}
 
 
@@ -64,7 +66,7 @@ def find_rule(op):
     kind = type(op)
     if kind in RULES:
         rule = RULES[kind]
-    elif kind.__module__.startswith("keras.src.ops."):
+    elif is_of_keras_ops(kind):
         rule = RULES.get(f"ops.{kind.__name__}", unprunable)
     else:
         rule = RULES.get(f"{kind.__module__}.{kind.__name__}", unprunable)
