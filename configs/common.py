@@ -168,6 +168,7 @@ def get_config():
 
     # tfdcu.export.export_all
     config.export = ConfigDict()
+    # "weight8", too: int8 weights, float arithmetic.
     config.export.formats = ("float32", "float16", "dynamic", "int8")
     # A file more for each place where it is to run: "mediapipe", "web",
     # "android", "microcontroller", "ethos-u".

@@ -25,7 +25,8 @@ VALUE_RANGE = flags.DEFINE_list(
 FORMATS = flags.DEFINE_list(
     "formats",
     None,
-    "Any of float32, float16, dynamic, int8; without --targets all.",
+    "Any of float32, float16, dynamic, int8, weight8; without --targets the "
+    "first four.",
 )
 TARGETS = flags.DEFINE_list(
     "targets",

@@ -1,6 +1,7 @@
 """LiteRT files: conversion, the interpreter, checks, sizes and latency."""
 
 from tfdcu.export.app_files import write_app_files
+from tfdcu.export.artifact import ALL_FORMATS
 from tfdcu.export.artifact import FORMATS
 from tfdcu.export.artifact import check_formats
 from tfdcu.export.artifact import export_all
@@ -20,6 +21,7 @@ from tfdcu.export.model_latency import litert_latency
 from tfdcu.export.sizes import file_sizes
 
 __all__ = [
+    "ALL_FORMATS",
     "CLIENTS",
     "FEW_IMAGES",
     "FORMATS",

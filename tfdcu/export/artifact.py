@@ -29,6 +29,8 @@ from tfdcu.workdir.atomic import atomic_write
 from tfdcu.workdir.full_disk import temporary_folder
 
 FORMATS = ("float32", "float16", "dynamic", "int8")
+# Those that are made only if they are asked for, too.
+ALL_FORMATS = (*FORMATS, "weight8")
 IO = ("float32", "uint8", "int8")
 OUTPUTS = ("logits", "probabilities")
 
@@ -72,8 +74,10 @@ def export_litert(
         path: File to write, ending in `.tflite`. Folders are created.
         quantization: `None` (float32 weights), `"float16"` (half the size,
             computed in float32 on CPUs), `"dynamic"` (int8 weights, float
-            input and output, no images needed) or `"int8"` (int8 arithmetic;
-            an operator without an int8 kernel stays float, with a warning).
+            input and output, no images needed), `"weight8"` (as small as that,
+            computed in float32: nearly exact and as fast as float32) or
+            `"int8"` (int8 arithmetic; an operator without an int8 kernel stays
+            float, with a warning).
         calibration: Unlabeled images for `"int8"`: an array `(n, height,
             width, channels)` or a `tf.data.Dataset` of images or batches, in
             `value_range`. At most `num_images` are used; use at least 100.
@@ -87,7 +91,7 @@ def export_litert(
             ends in one. Defaults to `"logits"`.
         sparse: Stores weights that are mostly zeros in LiteRT's sparse
             encoding: a smaller file before gzip, about the same after it, not
-            faster. Not for `"dynamic"`. Defaults to `False`.
+            faster. Not for `"dynamic"` and `"weight8"`. Defaults to `False`.
         images: Real images for the check, like `calibration`. Defaults to the
             calibration images; without these, random noise with a warning.
         classes: Class names in output order, for the JSON file.
@@ -155,8 +159,8 @@ def export_all(
     Args:
         model: See `export_litert`.
         folder: Folder for `<name>_<format>.tflite` and `.json`.
-        formats: Any of `"float32"`, `"float16"`, `"dynamic"`, `"int8"`.
-            Defaults to all.
+        formats: Any of `"float32"`, `"float16"`, `"dynamic"`, `"int8"` and
+            `"weight8"`. Defaults to the first four.
         targets: Where the model is to run, any of `"mediapipe"`, `"web"`,
             `"android"`, `"microcontroller"` and `"ethos-u"`: a file for each,
             `<name>_<target>.tflite`, in the format and with the inputs,
@@ -165,7 +169,7 @@ def export_all(
         name: First part of the file names. Defaults to `"student"`.
         io: See `export_litert`; of `"int8"` alone.
         output: See `export_litert`.
-        sparse: See `export_litert`; not with `"dynamic"`.
+        sparse: See `export_litert`.
         images: See `export_litert`.
         classes: See `export_litert`.
         value_range: See `export_litert`.
@@ -265,7 +269,7 @@ def _export(
                         recipe.format,
                         recipe.io,
                         # Clients of their own do not read the encoding.
-                        sparse and name in FORMATS,
+                        sparse and name in ALL_FORMATS,
                     )
                     if recipe.output == "probabilities" and not ready:
                         content = append_softmax(content)
@@ -323,11 +327,17 @@ def check_formats(
         ValueError: If a format or target is unknown, there is none, or one
             cannot be combined with the other options.
     """
-    unknown = [name for name in formats if name not in FORMATS]
+    unknown = [name for name in formats if name not in ALL_FORMATS]
     if unknown or not (formats or targets):
         raise ValueError(
             "Unknown quantization. Expected: None or one of "
-            f"{', '.join(FORMATS)}. Received: {unknown or 'no format'}"
+            f"{', '.join(ALL_FORMATS)}. Received: {unknown or 'no format'}"
+        )
+    if sparse and "weight8" in formats:
+        raise ValueError(
+            "Weights that are stored as int8 are not stored sparse as well. "
+            "Expected: sparse=True with float32, float16 or int8, or "
+            "sparse=False. Received: sparse=True with weight8"
         )
     if sparse and "dynamic" in formats:
         raise ValueError(

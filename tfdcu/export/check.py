@@ -21,6 +21,7 @@ MIN_AGREEMENT = {
     "float16": 0.98,
     "dynamic": 0.95,
     "int8": 0.9,
+    "weight8": 0.97,
 }
 
 # Largest difference between outputs, as a share of the Keras model's largest
@@ -30,6 +31,7 @@ MAX_DIFFERENCE = {
     "float16": 0.02,
     "dynamic": 0.25,
     "int8": 0.35,
+    "weight8": 0.1,
 }
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from tfdcu.export.quiet import quiet
 from tfdcu.export.sparse import densify_fully_connected
+from tfdcu.export.weight8 import store_weights_as_int8
 from tfdcu.graph.keras_private import all_layers
 from tfdcu.workdir.full_disk import is_full
 
@@ -23,7 +24,7 @@ def convert(saved_model, name, sparse, calibration, value_range, io="float32"):
 
     Args:
         saved_model: Folder of a SavedModel from `save_single_image`.
-        name: `"float32"`, `"float16"`, `"dynamic"` or `"int8"`.
+        name: A format of `export_litert`.
         sparse: Whether to use the sparse encoding.
         calibration: float32 `(n, height, width, channels)` for `"int8"`.
         value_range: `(low, high)` of the pixels.
@@ -39,7 +40,7 @@ def convert(saved_model, name, sparse, calibration, value_range, io="float32"):
 
     converter = tf.lite.TFLiteConverter.from_saved_model(saved_model)
     optimizations = []
-    if name != "float32":
+    if name not in ("float32", "weight8"):
         optimizations.append(tf.lite.Optimize.DEFAULT)
     if sparse:
         optimizations.append(tf.lite.Optimize.EXPERIMENTAL_SPARSITY)
@@ -59,6 +60,8 @@ def convert(saved_model, name, sparse, calibration, value_range, io="float32"):
             content = converter.convert()
             if sparse and name == "int8":
                 content = densify_fully_connected(content)
+            if name == "weight8":
+                content = store_weights_as_int8(content)
             return content
     except Exception as error:
         if is_full(error):

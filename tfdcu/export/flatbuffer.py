@@ -25,7 +25,7 @@ def inspect_litert(path):
 
     Returns:
         A dict:
-        `format`: `"float32"`, `"float16"`, `"dynamic"` or `"int8"`;
+        `format`: as in `export_litert`;
         `input`, `output`: each a dict with the `name` in the signature (`""`
         without one), `dtype`, `shape` (-1 where it is free) and `step`, the
         distance of two values next to each other, 0 for floats that were not
@@ -96,7 +96,7 @@ def _inspect(content):
     types = _names(schema.TensorType)
     operators, macs = Counter(), Counter()
     custom, floats, channels, constants = set(), set(), [], {}
-    integers = False
+    integers = unpacked = False
     for index in range(model.SubgraphsLength()):
         graph = model.Subgraphs(index)
         for position in range(graph.OperatorsLength()):
@@ -113,6 +113,10 @@ def _inspect(content):
             if name != "DEQUANTIZE" and types[result.Type()] == "FLOAT32":
                 floats.add(name)
             integers |= types[result.Type()] == "INT8"
+            if name == "DEQUANTIZE":
+                source = graph.Tensors(operator.Inputs(0))
+                stored = model.Buffers(source.Buffer()).DataLength() > 0
+                unpacked |= stored and types[source.Type()] == "INT8"
             if name in _CONVOLUTIONS:
                 kernel = graph.Tensors(operator.Inputs(1)).ShapeAsNumpy()
                 output = result.ShapeAsNumpy()
@@ -133,7 +137,11 @@ def _inspect(content):
     integers |= "int8" in ends["input"]["dtype"]
     weight_bytes = sum(data.nbytes for *_, data in constants.values())
     return {
-        "format": "int8" if integers else _float_format(constants.values()),
+        "format": "int8"
+        if integers
+        else "weight8"
+        if unpacked
+        else _float_format(constants.values()),
         **ends,
         "metadata": [
             model.Metadata(index).Name().decode()

@@ -36,7 +36,7 @@ class LiteRTModel:
         num_classes: Number of outputs.
         classes: Names from the JSON file, or `None`.
         value_range: `(low, high)` from the JSON file, or `None`.
-        format: `"float32"`, `"float16"`, `"dynamic"` or `"int8"`.
+        format: As in `export_litert`.
         output: `"probabilities"` if the file's signature calls its output so,
             else `"logits"`.
         output_step: The distance of two outputs next to each other, 0 if they

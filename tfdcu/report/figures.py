@@ -13,6 +13,7 @@ MARKERS = {
     "float16": ("s", 7),
     "dynamic": ("D", 5.5),
     "int8": ("^", 7),
+    "weight8": ("p", 7),
 }
 AXES = {
     "bytes": ("file size, kB", 1000),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tfdcu.workdir.atomic import atomic_write
 
-FORMATS = ("keras", "float32", "float16", "dynamic", "int8")
+FORMATS = ("keras", "float32", "float16", "dynamic", "int8", "weight8")
 # Files for a place where they run.
 TARGETS = ("mediapipe", "web", "android", "microcontroller", "ethos-u")
 SECTIONS = {

@@ -8,6 +8,12 @@ from tfdcu.export import export_all
 from tfdcu.export import write_app_files
 from tfdcu.models.resize import resized
 
+# What is as small as a dynamic file.
+NEARLY_EXACT = (
+    ". The format weight8 is as small and nearly exact: add it to "
+    "export.formats."
+)
+
 
 def export(run):
     """Write and check the LiteRT files of teacher and student.
@@ -24,6 +30,7 @@ def export(run):
     )
     run.say(
         f"The student's {kind} file was left out: {reason}"
+        + (NEARLY_EXACT if kind == "dynamic" else "")
         for kind, reason in run.failed.items()
     )
     student = {k: p for (who, k), p in run.files.items() if who == "student"}

@@ -84,7 +84,25 @@ def measure_models(models, files, splits):
             rows.append(asdict(row))
             if name == "student":
                 notes += explain(rows[-1], rows[1], path)
+                notes += slow_dynamic(rows)
     return rows, [measured_on, pool_agreement(models, splits), *notes]
+
+
+def slow_dynamic(rows):
+    """A sentence if the last row is a dynamic file slower than float32."""
+    last = rows[-1]
+    for row in rows:
+        same = row["name"] == last["name"] and row["format"] == "float32"
+        if last["format"] == "dynamic" and same:
+            times = last["latency_ms"] / row["latency_ms"]
+            if times > 1.05:
+                return [
+                    f"The {last['name']}'s dynamic file is {times:.1f} times "
+                    "as slow as its float32 file here. The format weight8 is "
+                    "as small, nearly exact and as fast as float32: add it to "
+                    "export.formats."
+                ]
+    return []
 
 
 def where_files_run(files):
