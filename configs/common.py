@@ -167,7 +167,15 @@ def get_config():
 
     # tfdcu.export.export_all
     config.export = ConfigDict()
+    # "weight8", too: int8 weights, float arithmetic.
     config.export.formats = ("float32", "float16", "dynamic", "int8")
+    # A file more for each place where it is to run: "mediapipe", "web",
+    # "android", "microcontroller", "ethos-u".
+    config.export.targets = ()
+    # What int8 takes and gives: "float32", "uint8" or "int8".
+    config.export.io = "float32"
+    # "logits", or "probabilities", with a softmax at the end of every file.
+    config.export.output = "logits"
     # Store zeros in a sparse encoding; not possible with "dynamic".
     config.export.sparse = False
     # Required agreement: a number, or a dict by format; default if not set.

@@ -24,9 +24,17 @@ VALUE_RANGE = flags.DEFINE_list(
 )
 FORMATS = flags.DEFINE_list(
     "formats",
-    ["float32", "float16", "dynamic", "int8"],
-    "Any of float32, float16, dynamic, int8.",
+    None,
+    "Any of float32, float16, dynamic, int8, weight8; without --targets the "
+    "first four.",
 )
+TARGETS = flags.DEFINE_list(
+    "targets",
+    [],
+    "Where it is to run: mediapipe, web, android, microcontroller, ethos-u.",
+)
+IO = flags.DEFINE_string("io", "float32", "What int8 takes and gives.")
+OUTPUT = flags.DEFINE_string("output", "logits", "Or probabilities.")
 IMAGE_SHAPE = flags.DEFINE_list(
     "image_shape", None, "For a model of any size, e.g. 224,224,3."
 )
@@ -50,7 +58,11 @@ def main(argv):
         files = tfdcu.export.export_all(
             model,
             FOLDER.value,
-            formats=FORMATS.value,
+            formats=FORMATS.value
+            or (() if TARGETS.value else tfdcu.export.FORMATS),
+            targets=TARGETS.value,
+            io=IO.value,
+            output=OUTPUT.value,
             calibration=images,
             images=images,
             classes=CLASSES.value,
@@ -58,11 +70,14 @@ def main(argv):
             sparse=SPARSE.value,
             name=Path(MODEL.value).stem,
         )
+        tfdcu.export.write_app_files(files, images)
     except (ValueError, OSError) as error:
         raise SystemExit(f"Stopped: {error}") from error
     for path in files.values():
         size = tfdcu.export.file_sizes(path)["bytes"]
         print(f"{path}  {size / 1000:,.1f} kB")
+        for target, why in tfdcu.export.client_misfits(path).items():
+            print(f"  {target}: {', '.join(why) or 'yes'}")
 
 
 def of_one_size(model):

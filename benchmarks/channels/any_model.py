@@ -3,9 +3,10 @@
 Backbones of keras-hub with a classifier on top, and classifiers of kimm, built
 from a small config without weights; sequences have 16 places. Each one's macs
 are compared with those of its LiteRT file's operators; it is cut to half,
-compared with the masked original, saved, loaded and converted. One process a model; the table is written after each, and a
-second run goes on where the first stopped. keras-hub and kimm are installed
-beside tfdcu (`pip install keras-hub kimm`).
+compared with the masked original, saved, loaded and converted. One process a
+model; the table is written after each, and a second run goes on where the
+first stopped. keras-hub and kimm are installed beside tfdcu
+(`pip install keras-hub kimm`).
 
     python -m benchmarks.channels.any_model            # all that are missing
     python -m benchmarks.channels.any_model ViT BERT
@@ -359,7 +360,8 @@ def render(rows):
         "Written by `python -m benchmarks.channels.any_model`, from small "
         "configs without weights. `file` is the macs of the LiteRT file's "
         "operators over those counted. `difference` is the largest difference "
-        "of the outputs to those of the masked original, over the largest output; `effect` that "
+        "of the outputs to those of the masked original, over the largest "
+        "output; `effect` that "
         "to the original; `loaded` that of the saved and loaded model.",
         "",
         "| model | macs (M) | file | macs left | difference | effect | loaded "

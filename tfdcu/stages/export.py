@@ -5,14 +5,22 @@ import numpy as np
 from tfdcu.data import images_of
 from tfdcu.export import FEW_IMAGES
 from tfdcu.export import export_all
+from tfdcu.export import write_app_files
 from tfdcu.models.resize import resized
+
+# What is as small as a dynamic file.
+NEARLY_EXACT = (
+    ". The format weight8 is as small and nearly exact: add it to "
+    "export.formats."
+)
 
 
 def export(run):
     """Write and check the LiteRT files of teacher and student.
 
     A file that cannot be converted or fails its check is left out, with its
-    reason in the notes.
+    reason in the notes. Labels, an example and `USE.md` are written beside the
+    student's files.
 
     Args:
         run: A `Run`; its `files`, `failed` and `notes` are extended.
@@ -22,8 +30,19 @@ def export(run):
     )
     run.say(
         f"The {name} file was left out: {reason}"
+        + (NEARLY_EXACT if name.endswith("dynamic") else "")
         for name, reason in run.failed.items()
     )
+    student = {k: p for (who, k), p in run.files.items() if who == "student"}
+    if student:
+        write_app_files(student, example_images(run))
+
+
+def example_images(run, num=32):
+    """Some images of the task, else of the pool, at the student's size."""
+    source = run.splits.labeled or run.splits.unlabeled
+    shape = run.models["student"].input_shape
+    return np.asarray(resized(images_of(source, num), shape))
 
 
 def export_models(models, splits, folder, **export):
