@@ -580,7 +580,7 @@ class Subclassed(keras.Model):
         ({"student": tiny.plain_net(num_classes=3)}, "4 logits"),
     ],
 )
-def test_what_does_not_fit_is_refused_before_anything_is_written(
+def test_invalid_arguments_are_refused_before_anything_is_written(
     tmp_path, options, message
 ):
     with pytest.raises(ValueError, match=f"(?s){message}"):

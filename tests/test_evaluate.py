@@ -63,7 +63,7 @@ def test_a_litert_file_is_run_by_its_interpreter(files, tmp_path):
     assert scores["accuracy"] == np.mean(by_hand(files["live"]) == LABELS)
 
 
-def test_a_litert_file_knows_its_classes_and_pixels(files, tmp_path):
+def test_classes_and_value_range_are_read_from_a_litert_file(files, tmp_path):
     names = ["ant", "bee", "cow", "dog"]
     folders = [tmp_path / "test" / name for name in names]
     for folder in folders:

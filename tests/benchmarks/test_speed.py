@@ -123,7 +123,7 @@ def test_row_2_trains_both_on_the_pool_alone(workload):
     )
 
 
-def test_row_3_asks_the_other_process(workload, tmp_path, monkeypatch):
+def test_row_3_runs_the_other_process(workload, tmp_path, monkeypatch):
     script = tmp_path / "echo.py"
     script.write_text(ECHO, "utf-8")
     monkeypatch.setattr(against_torch, "SIDE", script)
@@ -139,7 +139,7 @@ def test_row_3_asks_the_other_process(workload, tmp_path, monkeypatch):
     assert "echo 1.0" in row["notes"][0]
 
 
-def test_row_3_tells_the_widths_and_what_each_layer_takes():
+def test_row_3_describes_widths_and_inputs_of_each_layer():
     student = tfdcu.prune_channels(tiny.residual_net(), macs=0.5)
     told = against_torch.described(student)
     widths = [row["shape"] for row in told if row["kind"] == "conv"]
@@ -253,7 +253,7 @@ def test_rows_8_and_9_measure_both_settings_in_turns(
     check_ratio(found, ratio, f"{name}, {one}", f"{name}, {other}")
 
 
-def test_rows_are_gone_on_with_and_chosen_ones_done_again(
+def test_missing_rows_are_measured_and_chosen_ones_again(
     workload, tmp_path, monkeypatch
 ):
     counts = {"1": 0, "6": 0}

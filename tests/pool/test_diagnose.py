@@ -264,7 +264,7 @@ def test_a_tenth_of_the_even_share_is_not_scarce_and_less_is():
     assert coverage(choices(1, 39))["scarce_classes"] == [0]
 
 
-def test_too_few_images_tell_no_scarce_classes():
+def test_too_few_images_have_no_scarce_classes():
     found = coverage(choices(0, 19))
     assert found["scarce_classes"] is None
     assert found["enough_images"] == 20

@@ -67,7 +67,7 @@ def test_training_sees_bit_for_bit_what_the_teacher_saw(
         np.testing.assert_array_equal(logits, expected)
         met |= {image.tobytes() for image in seen.numpy()}
     # Some images are dropped from an epoch that does not fill its batches.
-    assert met <= teacher.asked() and len(met) > 0.9 * made.num_images * 3
+    assert met <= teacher.seen_images() and len(met) > 0.9 * made.num_images * 3
 
 
 def test_the_teacher_is_run_on_full_batches_only(tmp_path):
@@ -109,7 +109,7 @@ def test_shares_of_the_work_make_up_the_whole(tmp_path, stream):
             batch_size=13,
             shard=(index, 3),
         )
-        asked.append(teacher.asked())
+        asked.append(teacher.seen_images())
         if len(asked) == 2:
             with pytest.raises(ValueError, match="2 missing, numbers 1, 4"):
                 data.training_batches(None, IMAGES, targets=made)

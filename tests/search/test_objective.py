@@ -51,7 +51,7 @@ def test_accuracy_is_on_the_validation_images():
     assert found == expected
 
 
-def test_files_are_made_only_where_a_cost_asks_for_them():
+def test_files_are_made_only_if_a_cost_needs_them():
     student, data = tiny.plain_net(width=4), splits()
     plain = objective().before(student, data, {})
     assert set(plain) == {"params", "macs"}

@@ -108,7 +108,7 @@ def test_data_is_opened_once_unless_it_is_searched():
     assert one.splits(other).pool_validation.num_images == 20
 
 
-def test_a_searched_budget_replaces_the_one_that_stands():
+def test_a_searched_budget_replaces_that_of_the_config():
     one = trials()
     run = one.run(one.short({"channels.macs": 0.3}))
     prune(run)
@@ -142,7 +142,7 @@ def test_trials_share_the_targets_of_the_same_mixes(tmp_path):
     assert len(marks) == 4
 
 
-def test_the_teachers_channels_are_judged_once(monkeypatch):
+def test_the_teachers_channels_are_scored_once(monkeypatch):
     one = trials(channels={"macs": 0.5, "round_to": 1})
     asked = []
 
