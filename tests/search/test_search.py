@@ -153,6 +153,8 @@ def test_if_no_trial_finishes_the_error_has_the_reasons(tmp_path):
         ({"space": {"channels.mcas": (0.1, 0.5)}}, "nearest is 'macs'"),
         ({"space": {"channels.macs": (0.5, 0.5)}}, "Invalid range"),
         ({"dada": {}}, "nearest is 'data'"),
+        ({"max_trial": 3}, "nearest is 'max_trials'"),
+        ({"baseline": True}, "Unknown argument of a search"),
         ({"tuner": "RandomSerch"}, "nearest is 'RandomSearch'"),
         ({"cost": "byte"}, "nearest is 'bytes'"),
         ({"limits": {"latency": 2.0}}, "nearest is 'latency_ms'"),
