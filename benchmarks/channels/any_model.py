@@ -74,20 +74,21 @@ def _hgnet():
     import keras_hub
 
     return keras_hub.models.HGNetV2Backbone(
-        initial_width=16,
-        depths=[1, 1],
-        hidden_sizes=[32, 64],
-        embedding_size=16,
-        use_learnable_affine_block=True,
+        depths=[1, 1, 1],
+        embedding_size=32,
+        hidden_sizes=[64, 128, 256],
+        stem_channels=[3, 16, 32],
         hidden_act="relu",
+        use_learnable_affine_block=True,
+        num_channels=3,
+        stackwise_stage_filters=[
+            (32, 16, 64, 1, 1, 3),
+            (64, 32, 128, 2, 1, 3),
+            (128, 64, 256, 4, 1, 3),
+        ],
+        apply_downsample=[False, True, True],
+        use_lightweight_conv_block=[False, False, True],
         image_shape=(SIZE, SIZE, 3),
-        stem_channels=[3, 16, 16],
-        stage_config={
-            "stage1": [16, 16, 32, 1, False, False, 3, 2],
-            "stage2": [32, 32, 64, 1, True, True, 3, 2],
-        },
-        apply_downsample=False,
-        use_lightweight_conv_block=[False, True],
     )
 
 
