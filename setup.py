@@ -21,6 +21,8 @@ setup(
     install_requires=[
         "absl-py",
         "ai-edge-litert>=2.3",
+        # Softmax and metadata are written into LiteRT files with it.
+        "flatbuffers>=25",
         "jinja2>=3.1",
         # 3.13 brought `model.export(format="litert")`.
         "keras>=3.13",

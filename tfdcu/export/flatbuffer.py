@@ -25,7 +25,12 @@ def inspect_litert(path):
 
     Returns:
         A dict:
-        `format`: `"float32"`, `"float16"`, `"dynamic"` or `"int8"`;
+        `format`: as in `export_litert`;
+        `input`, `output`: each a dict with the `name` in the signature (`""`
+        without one), `dtype`, `shape` (-1 where it is free) and `step`, the
+        distance of two values next to each other, 0 for floats that were not
+        integers before;
+        `metadata`: names of the blocks of metadata in the file;
         `operators`: number of occurrences of each operator, by name;
         `custom`: names of custom and Flex operators, sorted;
         `float_operators`: names of operators that compute in float32;
@@ -91,6 +96,7 @@ def _inspect(content):
     types = _names(schema.TensorType)
     operators, macs = Counter(), Counter()
     custom, floats, channels, constants = set(), set(), [], {}
+    integers = unpacked = False
     for index in range(model.SubgraphsLength()):
         graph = model.Subgraphs(index)
         for position in range(graph.OperatorsLength()):
@@ -106,6 +112,11 @@ def _inspect(content):
             result = graph.Tensors(operator.Outputs(0))
             if name != "DEQUANTIZE" and types[result.Type()] == "FLOAT32":
                 floats.add(name)
+            integers |= types[result.Type()] == "INT8"
+            if name == "DEQUANTIZE":
+                source = graph.Tensors(operator.Inputs(0))
+                stored = model.Buffers(source.Buffer()).DataLength() > 0
+                unpacked |= stored and types[source.Type()] == "INT8"
             if name in _CONVOLUTIONS:
                 kernel = graph.Tensors(operator.Inputs(1)).ShapeAsNumpy()
                 output = result.ShapeAsNumpy()
@@ -128,11 +139,20 @@ def _inspect(content):
                     tensor.Sparsity() is not None,
                     buffer.DataAsNumpy(),
                 )
-    graph = model.Subgraphs(0)
-    input_type = types[graph.Tensors(graph.Inputs(0)).Type()]
+    ends = {side: _end(model, side, types) for side in ("input", "output")}
+    integers |= "int8" in ends["input"]["dtype"]
     weight_bytes = sum(data.nbytes for *_, data in constants.values())
     return {
-        "format": _format(input_type, constants.values()),
+        "format": "int8"
+        if integers
+        else "weight8"
+        if unpacked
+        else _float_format(constants.values()),
+        **ends,
+        "metadata": [
+            model.Metadata(index).Name().decode()
+            for index in range(model.MetadataLength())
+        ],
         "operators": dict(operators),
         "custom": sorted(custom),
         "float_operators": sorted(floats),
@@ -188,9 +208,45 @@ _PRODUCTS = {
 }
 
 
-def _format(input_type, constants):
-    if input_type in ("INT8", "UINT8"):
-        return "int8"
+def _end(model, side, types):
+    """The first input or output: name, number format and shape."""
+    graph = model.Subgraphs(0)
+    place = graph.Inputs(0) if side == "input" else graph.Outputs(0)
+    tensor = graph.Tensors(place)
+    name = b""
+    if model.SignatureDefsLength():
+        signature = model.SignatureDefs(0)
+        maps = signature.Inputs if side == "input" else signature.Outputs
+        name = maps(0).Name()
+    shape = tensor.ShapeSignatureAsNumpy()
+    if not tensor.ShapeSignatureLength():
+        shape = tensor.ShapeAsNumpy()
+    return {
+        "name": name.decode(),
+        "dtype": types[tensor.Type()].lower(),
+        "shape": [int(size) for size in shape],
+        "step": _step(graph, place),
+    }
+
+
+def _step(graph, place):
+    """The scale of a tensor, or of the integers that its floats are made of."""
+    for position in range(graph.OperatorsLength()):
+        operator = graph.Operators(position)
+        sources = operator.InputsLength()
+        if operator.Outputs(0) == place and sources == 1:
+            before = _scale(graph.Tensors(operator.Inputs(0)))
+            return _scale(graph.Tensors(place)) or before
+    return _scale(graph.Tensors(place))
+
+
+def _scale(tensor):
+    parameters = tensor.Quantization()
+    known = parameters is not None and parameters.ScaleLength()
+    return float(parameters.Scale(0)) if known else 0.0
+
+
+def _float_format(constants):
     weights = {kind for kind, rank, *_ in constants if rank >= 2}
     if "INT8" in weights:
         return "dynamic"

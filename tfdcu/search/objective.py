@@ -152,7 +152,9 @@ class Objective:
 
 def litert(model, splits, export, folder):
     """The LiteRT file of a model in the first format, in `folder`."""
-    options = dict(export)
+    options = {k: v for k, v in export.items() if k != "targets"}
     formats = options.pop("formats", None)
     kind = (formats or ("float32",))[0]
+    if kind != "int8":
+        options.pop("io", None)
     return export_model(model, splits, folder, formats=(kind,), **options)[kind]

@@ -9,6 +9,7 @@ from tfdcu.data import prepare
 from tfdcu.data import training_batches
 from tfdcu.distill import AlignedDistiller
 from tfdcu.export import FORMATS
+from tfdcu.export import check_clients
 from tfdcu.export import check_formats
 from tfdcu.export import export_all
 from tfdcu.graph.keras_private import all_layers
@@ -179,9 +180,12 @@ def check_values(config, splits, teacher, student=None):
     check_training(**config["training"])
     Reestimate(splits, **config["reestimate"])
     check_targets(config, teacher.output_shape[-1])
-    check_formats(
-        config["export"].get("formats", FORMATS),
-        config["export"].get("sparse", False),
+    options = dict(config["export"])
+    for name in ("min_agreement", "num_images"):
+        options.pop(name, None)
+    check_formats(options.pop("formats", FORMATS), **options)
+    check_clients(
+        options.get("targets", ()), (student or teacher).input_shape[-1]
     )
 
 

@@ -6,11 +6,15 @@ import numpy as np
 
 from tfdcu.evaluate import agreement
 from tfdcu.evaluate import predict_classes
+from tfdcu.export import LiteRTModel
+from tfdcu.export import client_misfits
 from tfdcu.export import explain
 from tfdcu.export import file_sizes
 from tfdcu.export import latency
+from tfdcu.export import runs_compiled
 from tfdcu.graph.profile import profile
 from tfdcu.report import Row
+from tfdcu.report.rows import teacher_row
 
 # Names of the models in the table of the report.
 NAMES = {
@@ -26,12 +30,13 @@ def measure(run):
     """Measure accuracy, cost and latency of every model and file.
 
     Args:
-        run: A `Run`; its `rows` and `notes` are extended.
+        run: A `Run`; its `rows`, `notes` and `clients` are extended.
     """
     models = {name: run.models[name] for name in NAMES if name in run.models}
     rows, notes = measure_models(models, run.files, run.splits)
     run.rows += rows
     run.notes += notes
+    run.clients = where_files_run(run.files)
 
 
 def measure_models(models, files, splits):
@@ -51,7 +56,7 @@ def measure_models(models, files, splits):
         (list of flat dicts as in `report.json`, list of sentences).
     """
     images, measured_on = table_images(splits)
-    milliseconds = latency(files)
+    milliseconds = latency(files) if files else {}
     rows, notes = [], []
     for name, model in models.items():
         whole = profile(model)
@@ -79,8 +84,53 @@ def measure_models(models, files, splits):
             )
             rows.append(asdict(row))
             if name == "student":
-                notes += explain(rows[-1], rows[1], path)
+                # Without a file of the teacher only the format is known.
+                other = teacher_row(rows, rows[-1]) or rows[0]
+                notes += explain(rows[-1], other, path)
+                notes += slow_dynamic(rows)
     return rows, [measured_on, pool_agreement(models, splits), *notes]
+
+
+def slow_dynamic(rows):
+    """A sentence if the last row is a dynamic file slower than float32."""
+    last = rows[-1]
+    for row in rows:
+        same = row["name"] == last["name"] and row["format"] == "float32"
+        if last["format"] == "dynamic" and same:
+            times = last["latency_ms"] / row["latency_ms"]
+            if times > 1.05:
+                return [
+                    f"The {last['name']}'s dynamic file is {times:.1f} times "
+                    "as slow as its float32 file here. The format weight8 is "
+                    "as small, nearly exact and as fast as float32: add it to "
+                    "export.formats."
+                ]
+    return []
+
+
+def where_files_run(files):
+    """Which clients each file is for, and why not for the others.
+
+    Args:
+        files: What `export_models` returned.
+
+    Returns:
+        Dict from name of a file to a sentence.
+    """
+    compiled = runs_compiled(files.values())
+    found = {}
+    for path in files.values():
+        misfits = client_misfits(path)
+        misfits["CompiledModel"] = [compiled[path]] if compiled[path] else []
+        misfits["GPU"] = LiteRTModel(path).sidecar["check"]["gpu"]
+        fits = [name for name, reasons in misfits.items() if not reasons]
+        why = "; ".join(
+            f"not {name}: {', '.join(reasons)}"
+            for name, reasons in misfits.items()
+            if reasons
+        )
+        found[path.name] = ", ".join(fits) + (why and f" ({why})")
+    return found
 
 
 def table_images(splits):

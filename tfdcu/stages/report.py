@@ -39,6 +39,7 @@ def report(run):
             ],
             "skipped": by_source(run.splits.skipped),
             "failed": run.failed,
+            "clients": run.clients,
             "classes": list(run.splits.classes or ()),
         },
     )
