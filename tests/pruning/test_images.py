@@ -73,10 +73,9 @@ def test_all_forms_give_the_same_images(form):
     ],
 )
 def test_what_does_not_fit_is_an_error_before_work_starts(images, why):
-    with pytest.raises(
-        ValueError, match=f"Expected.*Received.*{why}|{why}.*Ex"
-    ):
+    with pytest.raises(ValueError, match=why) as error:
         prune_channels(model(), macs=0.5, images=images)
+    assert "Expected" in str(error.value)
 
 
 def several(named):
