@@ -19,8 +19,8 @@ def shipped(*rows):
 def test_the_fastest_is_shipped():
     rows = row("float32", 2.0, 40), row("dynamic", 3.0, 9), row("int8", 1.0, 10)
     assert recommend(rows) == (
-        "Ship student_int8.tflite (1.00 ms here, 0.01 kB): it is the fastest of "
-        "those that choose the Keras student's class about as often as any "
+        "Ship student_int8.tflite (1.00 ms here, 0.01 kB): it is the fastest "
+        "of those that choose the Keras student's class about as often as any "
         "file does, in 100.0 % of the images."
     )
 
