@@ -1,4 +1,4 @@
-"""LiteRT files of a trained Keras model, checked; nothing is trained.
+"""Export a Keras model to checked LiteRT files, without training.
 
     python -m scripts.export --model=runs/digits/student.keras \\
         --folder=phone --images=printed --formats=float16,int8
@@ -12,9 +12,9 @@ from absl import flags
 import tfdcu
 
 MODEL = flags.DEFINE_string("model", None, "A .keras or .h5 file.")
-FOLDER = flags.DEFINE_string("folder", None, "Where the files go.")
+FOLDER = flags.DEFINE_string("folder", None, "Folder for the files.")
 IMAGES = flags.DEFINE_string(
-    "images", None, "Source of real images that calibrate and check."
+    "images", None, "Source of real images, to calibrate and check with."
 )
 SPLIT = flags.DEFINE_string("split", None, "Split of the source.")
 DATA_DIR = flags.DEFINE_string("data_dir", None, "Prepared TFDS data.")
@@ -38,7 +38,7 @@ OUTPUT = flags.DEFINE_string("output", "logits", "Or probabilities.")
 IMAGE_SHAPE = flags.DEFINE_list(
     "image_shape", None, "For a model of any size, e.g. 224,224,3."
 )
-SPARSE = flags.DEFINE_bool("sparse", False, "Store zeros in short.")
+SPARSE = flags.DEFINE_bool("sparse", False, "Store zeros in a sparse encoding.")
 NUM_IMAGES = flags.DEFINE_integer("num_images", 256, "Images to use.")
 
 
@@ -81,7 +81,7 @@ def main(argv):
 
 
 def of_one_size(model):
-    """The model at the size that the flag says, if it takes any."""
+    """The model at the size of --image_shape, if given."""
     shape = tuple(map(int, IMAGE_SHAPE.value or ()))
     if not shape and None in model.input_shape[1:]:
         raise ValueError(

@@ -186,8 +186,10 @@ def test_a_format_that_fails_is_left_out_and_can_be_made_later(
         row["format"] for row in record["rows"] if row["name"] == "student"
     ]
     assert kinds == ["keras", "float32"]
-    assert "agrees" in record["failed"]["int8"]
-    assert any("int8 file was left out" in note for note in record["notes"])
+    assert "agrees" in record["failed"]["student int8"]
+    assert any(
+        "student int8 file was left out" in note for note in record["notes"]
+    )
     assert not list((tmp_path / "run").glob("student_int8*"))
     # The trained student is exported again, in another way.
     monkeypatch.setattr(distill, "trained_student", stopped)

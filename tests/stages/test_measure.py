@@ -1,5 +1,6 @@
 """Laws of measuring: rows that say what was counted, by hand."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -220,3 +221,28 @@ def test_accuracy_is_of_the_test_images_where_there_are_both(run):
         [row["accuracy"] for row in one] for one in (rows, again, choosing)
     ]
     assert accuracies[0] == accuracies[1] != accuracies[2]
+
+
+def test_a_teacher_without_a_file_leaves_the_rest(tmp_path):
+    inputs = keras.Input((8, 8, 1))
+    # LiteRT has no built-in operator for it.
+    x = keras.ops.inv(keras.ops.transpose(inputs, (0, 3, 1, 2)))
+    outputs = keras.layers.Dense(4)(keras.layers.Flatten()(x))
+    models = {
+        "teacher": keras.Model(inputs, outputs),
+        "student": tiny.linear_net(),
+    }
+    splits = opened(test=TEST)
+    files, failed = export_models(
+        models, splits, tmp_path, formats=("dynamic",)
+    )
+    assert list(files) == [("student", "dynamic")]
+    assert "MatrixInverse" in failed["teacher float32"]
+    rows, _ = measure_models(models, files, splits)
+    assert [(row["name"], row["format"]) for row in rows] == [
+        ("teacher", "keras"),
+        ("student", "keras"),
+        ("student", "dynamic"),
+    ]
+    rows, _ = measure_models(models, {}, splits)
+    assert [row["latency_ms"] for row in rows] == [None, None]

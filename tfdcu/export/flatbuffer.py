@@ -122,6 +122,12 @@ def _inspect(content):
                 output = result.ShapeAsNumpy()
                 channels.append(int(output[-1]))
                 macs[name] += _macs(name, kernel, output)
+            elif name in _PRODUCTS:
+                shapes = [
+                    graph.Tensors(operator.Inputs(i)).ShapeAsNumpy()
+                    for i in range(operator.InputsLength())
+                ]
+                macs[name] += _PRODUCTS[name](shapes, result.ShapeAsNumpy())
         for position in range(graph.TensorsLength()):
             tensor = graph.Tensors(position)
             buffer = model.Buffers(tensor.Buffer())
@@ -170,9 +176,36 @@ def _names(enum):
 def _macs(name, kernel, output):
     if name == "DEPTHWISE_CONV_2D":
         # kernel (1, h, w, channels): one filter per channel.
-        return int(np.prod(output[1:]) * np.prod(kernel[1:3]))
-    # kernel (out, h, w, in) or (out, in).
-    return int(np.prod(output[1:]) * np.prod(kernel[1:]))
+        return int(np.prod(output) * np.prod(kernel[1:3]))
+    # kernel (out, h, w, in) or (out, in). The places of a sequence may be
+    # where images have their batch.
+    return int(np.prod(output) * np.prod(kernel[1:]))
+
+
+def _batch_matmul(shapes, output):
+    """(..., m, k) times (..., k, n), turned or not, gives (..., m, n)."""
+    first, second = (np.asarray(shape, float) for shape in shapes[:2])
+    pairs = np.prod(first) * np.prod(second) * np.prod(output[:-2])
+    batches = np.prod(first[:-2]) * np.prod(second[:-2])
+    summed = np.sqrt(pairs / (batches * np.prod(output)))
+    return int(round(np.prod(output) * summed))
+
+
+def _transpose_conv(shapes, output):
+    # The kernel (out, h, w, in) is used at each position of the image.
+    return int(np.prod(shapes[2][1:3]) * np.prod(shapes[1]))
+
+
+def _conv_3d(shapes, output):
+    # kernel (d, h, w, in, out)
+    return int(np.prod(output[1:]) * np.prod(shapes[1][:-1]))
+
+
+_PRODUCTS = {
+    "BATCH_MATMUL": _batch_matmul,
+    "TRANSPOSE_CONV": _transpose_conv,
+    "CONV_3D": _conv_3d,
+}
 
 
 def _end(model, side, types):

@@ -4,6 +4,7 @@ Keras may change these names in any release. `tests/graph/test_keras_private.py`
 has a test for each function, which fails when it does.
 """
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import keras
@@ -37,24 +38,100 @@ class Producer:
         op: The layer or operation.
         args: Its positional arguments, symbolic tensors inside.
         kwargs: Its keyword arguments.
+        call: Number of the call of this operation.
+        index: Which of its outputs the tensor is.
+        outputs: All of its outputs, `KerasTensor`s.
     """
 
     op: object
     args: tuple
     kwargs: dict
+    call: int
+    index: int
+    outputs: list
 
 
 def producer_of(tensor):
     """The `Producer` of a `KerasTensor`."""
     history = tensor._keras_history
     node = history.operation._inbound_nodes[history.node_index]
-    arguments = node.arguments
-    return Producer(history.operation, arguments.args, arguments.kwargs)
+    return Producer(
+        history.operation,
+        node.arguments.args,
+        node.arguments.kwargs,
+        history.node_index,
+        history.tensor_index,
+        list(node.outputs),
+    )
+
+
+def takes_training(layer):
+    """Whether the `call` of a layer has the argument `training`."""
+    return layer._call_has_training_arg
+
+
+def function_in(graph, name):
+    """The `FuncGraph` of a function that is called in a TensorFlow graph."""
+    return graph._get_function(name).graph
 
 
 def num_calls(op):
     """How often a layer or operation was called on symbolic tensors."""
     return len(op._inbound_nodes)
+
+
+@contextmanager
+def calls_forgotten(layer):
+    """Layers are as before afterwards: symbolic calls within are forgotten.
+
+    Args:
+        layer: The layers inside it may be called; itself and they forget it.
+    """
+    lists = [
+        calls
+        for op in all_layers(layer)
+        for calls in (op._inbound_nodes, op._outbound_nodes)
+    ]
+    before = [len(calls) for calls in lists]
+    try:
+        yield
+    finally:
+        for calls, count in zip(lists, before):
+            del calls[count:]
+
+
+def alias_of(layer, name):
+    """The same layer under another name, with calls of its own.
+
+    It shares weights, random state and the layers inside with the argument,
+    which does not notice.
+    """
+    alias = object.__new__(type(layer))
+    # Without the hooks that track attributes: they are those of the argument.
+    vars(alias).update(vars(layer))
+    own = {"name": name, "_inbound_nodes": [], "_outbound_nodes": []}
+    vars(alias).update(own)
+    return alias
+
+
+def attributes_that_hold(layer, kind):
+    """Names of a layer's own attributes that are or contain such objects.
+
+    Args:
+        layer: The layer; lists, tuples and dicts among its attributes are
+            searched, except those in which Keras keeps its accounts.
+        kind: A class.
+
+    Returns:
+        Dict from name to value.
+    """
+    accounts = set(vars(keras.layers.Layer()))
+    return {
+        name: value
+        for name, value in vars(layer).items()
+        if name not in accounts
+        and any(isinstance(item, kind) for item in keras.tree.flatten(value))
+    }
 
 
 def is_of_keras_ops(kind):

@@ -1,15 +1,24 @@
 """Makes a classifier output logits by removing its final softmax."""
 
+import weakref
+
 import keras
 import numpy as np
 from keras import ops
 
 from tfdcu.graph.keras_private import producer_of
 from tfdcu.graph.keras_private import share_variables
+from tfdcu.graph.open_model import open_model
 from tfdcu.graph.parse import is_model
 from tfdcu.graph.parse import parse_model
 from tfdcu.graph.parse import structure
 
+# What `as_logits` made of models that end in sigmoids of several labels.
+_MULTI_LABEL = weakref.WeakSet()
+_OF_REGRESSION = (
+    *("meansquared", "meanabsolute", "mse", "mae", "msle", "mape"),
+    *("huber", "logcosh", "poisson"),
+)
 # The last one is the name of `tf.nn.softmax`.
 _ENDS = ("softmax", "sigmoid", "softmax_v2")
 
@@ -42,21 +51,26 @@ def as_logits(model):
     changed: training one trains the other.
 
     Args:
-        model: A functional or sequential `keras.Model` with one input and one
-            output of shape (batch, classes).
+        model: A built `keras.Model` with one input and one output of shape
+            (batch, classes). A subclassed one is taken apart (`open_model`).
 
     Returns:
         A functional `keras.Model` with one input and one output tensor; the
         argument itself if it already is one with logits.
 
     Raises:
-        ValueError: If the model is subclassed, not built, has several
-            inputs or outputs, or its output is not of shape (batch, classes).
+        ValueError: If the model is not built or cannot be taken apart, has
+            several inputs or outputs, or its output is not of shape (batch,
+            classes).
 
     Example:
 
     >>> teacher = as_logits(keras.applications.MobileNetV2())
     """
+    check_classifier(model)
+    if not is_model(model):
+        model = open_model(model).model
+    labels = is_multi_label(model)
     parse_model(model)
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         raise ValueError(
@@ -82,7 +96,57 @@ def as_logits(model):
         logits = _apply(logits, _LOGIT_OF_BOTH)
     elif logits is model.outputs[0]:
         return model
-    return keras.Model(model.inputs[0], logits, name=model.name)
+    changed = keras.Model(model.inputs[0], logits, name=model.name)
+    if labels:
+        _MULTI_LABEL.add(changed)
+    return changed
+
+
+def is_multi_label(model):
+    """Whether a classifier answers yes or no for each label on its own.
+
+    It does if it ends in a sigmoid of several outputs; of what `as_logits`
+    made of such a model, this is remembered as long as it is in memory.
+
+    Args:
+        model: A `keras.Model`, or anything else.
+
+    Returns:
+        Bool.
+    """
+    if not isinstance(model, keras.Model):
+        return False
+    outputs = getattr(model, "outputs", None) or ()
+    if model in _MULTI_LABEL:
+        return True
+    if len(outputs) != 1 or len(outputs[0].shape) != 2:
+        return False
+    if outputs[0].shape[-1] == 1:
+        return False
+    return _ends_in_sigmoid(model)
+
+
+def _ends_in_sigmoid(model):
+    op = producer_of(model.outputs[0]).op
+    if is_model(op):
+        return len(op.outputs) == 1 and _ends_in_sigmoid(op)
+    activation = getattr(op, "activation", None)
+    names = type(op).__name__.lower(), getattr(activation, "__name__", "")
+    return "sigmoid" in names
+
+
+def check_classifier(model):
+    """Raises for a model that was trained to give numbers, not classes."""
+    loss = getattr(model, "loss", None) if model.compiled else None
+    name = getattr(loss, "name", loss) or getattr(loss, "__name__", "")
+    text = str(name).lower().replace("_", "")
+    if any(word in text for word in _OF_REGRESSION):
+        raise ValueError(
+            "The model is not a classifier: it was compiled with a loss of "
+            "regression. Expected: a classifier, with logits, a softmax or a "
+            "sigmoid at its end; `prune_channels` takes models of any kind. "
+            f"Received: {model.name!r} with the loss {name!r}."
+        )
 
 
 def _is_plain(model):

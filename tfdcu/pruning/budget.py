@@ -7,6 +7,7 @@ import numpy as np
 from tfdcu.pruning.cost import COSTS
 from tfdcu.pruning.groups import Groups
 from tfdcu.pruning.rebuild import rebuild
+from tfdcu.pruning.unprunable import worst
 
 BUDGETS = (*COSTS, "latency")
 # A cost this far below the budget, as a share of it, is close enough. Measured
@@ -98,7 +99,8 @@ def meet_budget(groups, selection, name, value, measure, original):
         if original is not groups:
             full = full_cost(original, name, measure)
             value = budget / full if value <= 1 else value
-        raise BudgetError(_budget_message(name, value, budget, reached, full))
+        text = _budget_message(name, value, budget, reached, full)
+        raise BudgetError(text + worst(groups))
     return kept
 
 

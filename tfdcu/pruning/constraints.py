@@ -4,6 +4,8 @@ from fnmatch import fnmatchcase
 
 import numpy as np
 
+from tfdcu.pruning.unprunable import worst
+
 # Fewest channels that a group keeps, as a share.
 MIN_SHARE = 0.1
 
@@ -60,6 +62,7 @@ def bounds(groups, exclude, per_layer, original_size):
                 f"{g.name}: {reasons.get(g.name) or ', '.join(g.reasons)}"
                 for g in groups.all
             )
+            + f".{worst(groups)}"
         )
     return chosen, reasons, np.array(lowest), np.array(highest)
 

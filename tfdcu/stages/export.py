@@ -18,9 +18,9 @@ NEARLY_EXACT = (
 def export(run):
     """Write and check the LiteRT files of teacher and student.
 
-    Labels, an example and `USE.md` are written beside the student's files. A
-    format of the student that fails its check is left out, and the notes say
-    why.
+    A file that cannot be converted or fails its check is left out, with its
+    reason in the notes. Labels, an example and `USE.md` are written beside the
+    student's files.
 
     Args:
         run: A `Run`; its `files`, `failed` and `notes` are extended.
@@ -29,9 +29,9 @@ def export(run):
         run.models, run.splits, run.folder, **run.config["export"]
     )
     run.say(
-        f"The student's {kind} file was left out: {reason}"
-        + (NEARLY_EXACT if kind == "dynamic" else "")
-        for kind, reason in run.failed.items()
+        f"The {name} file was left out: {reason}"
+        + (NEARLY_EXACT if name.endswith("dynamic") else "")
+        for name, reason in run.failed.items()
     )
     student = {k: p for (who, k), p in run.files.items() if who == "student"}
     if student:
@@ -55,18 +55,20 @@ def export_models(models, splits, folder, **export):
         **export: Options of `export_all`.
 
     Returns:
-        (dict from (model, format) to path, the teacher's first; dict from
-        each format of the student that failed to the reason).
+        (dict from (model, format) to path, the teacher's first; dict from the
+        files that failed, such as `"student int8"`, to the reason).
     """
     files, failed = {}, {}
-    teacher = export_model(
-        models["teacher"], splits, folder, "teacher", formats=("float32",)
-    )
-    student = export_model(
-        models["student"], splits, folder, "student", failed, **export
-    )
-    for name, paths in (("teacher", teacher), ("student", student)):
-        files.update({(name, kind): path for kind, path in paths.items()})
+    for name, options in (
+        ("teacher", {"formats": ("float32",)}),
+        ("student", export),
+    ):
+        reasons = {}
+        paths = export_model(
+            models[name], splits, folder, name, reasons, **options
+        )
+        files |= {(name, kind): path for kind, path in paths.items()}
+        failed |= {f"{name} {kind}": why for kind, why in reasons.items()}
     return files, failed
 
 

@@ -14,6 +14,7 @@ from tfdcu.export import latency
 from tfdcu.export import runs_compiled
 from tfdcu.graph.profile import profile
 from tfdcu.report import Row
+from tfdcu.report.rows import teacher_row
 
 # Names of the models in the table of the report.
 NAMES = {
@@ -55,7 +56,7 @@ def measure_models(models, files, splits):
         (list of flat dicts as in `report.json`, list of sentences).
     """
     images, measured_on = table_images(splits)
-    milliseconds = latency(files)
+    milliseconds = latency(files) if files else {}
     rows, notes = [], []
     for name, model in models.items():
         whole = profile(model)
@@ -83,7 +84,9 @@ def measure_models(models, files, splits):
             )
             rows.append(asdict(row))
             if name == "student":
-                notes += explain(rows[-1], rows[1], path)
+                # Without a file of the teacher only the format is known.
+                other = teacher_row(rows, rows[-1]) or rows[0]
+                notes += explain(rows[-1], other, path)
                 notes += slow_dynamic(rows)
     return rows, [measured_on, pool_agreement(models, splits), *notes]
 

@@ -28,7 +28,7 @@ class Run:
         plan: What pruning removed, see `merge_plans`.
         models: Dict from `teacher`, `pruned`, `baseline`, `student` to model.
         files: Dict from (model, format) to the path of a LiteRT file.
-        failed: Dict from each format that failed its check to the reason.
+        failed: Dict from a file that failed, `"student int8"`, to the reason.
         clients: Dict from the name of a file to the clients that it suits.
         rows: Rows of the report, one for each model and file.
         notes: Sentences for the report.

@@ -4,8 +4,8 @@ import numpy as np
 import tensorflow as tf
 from keras import tree
 
-from tfdcu.graph.execute import call_node
 from tfdcu.graph.execute import execute
+from tfdcu.graph.execute import infer_node
 from tfdcu.graph.execute import with_scaled_weights
 from tfdcu.pruning.batches import batches
 
@@ -109,13 +109,19 @@ class _Gated:
 
     def __call__(self, inputs, gates):
         unit = self.groups.unit
+        batch = self.groups.trace.graph.inputs[0].shape[0]
 
         def before(node, tensor, value):
             for axis in self.consumed.get((id(node), id(tensor)), ()):
                 labels = self.groups.trace.axes[id(tensor)][axis]
                 factor = tf.gather(gates, unit[labels], axis=1)
                 view = [1] * len(value.shape)
-                view[0], view[axis] = -1, len(labels)
+                view[axis] = len(labels)
+                if tensor.shape[0] == batch:
+                    view[0] = -1
+                else:
+                    # A weight: one gate for the whole batch.
+                    factor = tf.reduce_mean(factor, 0)
                 value = value * tf.cast(tf.reshape(factor, view), value.dtype)
             return value
 
@@ -127,7 +133,7 @@ class _Gated:
     def _call(self, node, args, kwargs, gates):
         sides = _gated_sides(self.groups, node.op)
         if not sides:
-            return call_node(node, args, kwargs)
+            return infer_node(node, args, kwargs)
         # Weights inside a layer take one gate for the whole batch.
         mean = tf.reduce_mean(gates, 0)
         unit = self.groups.unit
