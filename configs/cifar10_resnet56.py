@@ -24,9 +24,6 @@ def get_config():
     config.data.labels_per_class = 50
     config.data.pool_validation = 1000
 
-    # Small batches, because the student needs many steps.
-    config.batches.batch_size = 32
-    config.batches.labeled_batch_size = 8
     config.batches.augment = ("flip_crop", "zoom")
 
     config.channels.macs = 0.5
@@ -41,10 +38,6 @@ def get_config():
     config.transfer.mimic = "mse"
     # The teacher was trained on these labels.
     config.transfer.label_weight = 0.1
-    # Keep the teacher's statistics, which fit the task; joint training would
-    # replace them by statistics of the pool.
-    config.transfer.batchnorm = "frozen"
-    config.training.optimizer = "adam"
     config.training.learning_rate = 3e-4
     config.training.clipnorm = 1.0
     config.training.epochs = 12

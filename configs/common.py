@@ -51,8 +51,8 @@ def get_config():
 
     # tfdcu.data.training_batches
     config.batches = ConfigDict()
-    config.batches.batch_size = 64
-    # The same as `batch_size` if not set.
+    config.batches.batch_size = 32
+    # A quarter of `batch_size` if not set.
     config.batches.labeled_batch_size = placeholder(int)
     # None, "flip_crop", "shift", "zoom", "color", or a tuple of these.
     config.batches.augment = placeholder(object)
@@ -140,21 +140,27 @@ def get_config():
     config.transfer.align = "adversarial"
     # One or several layer names; chosen from the graph if not set.
     config.transfer.align_layers = placeholder(object)
-    # Feature loss: "mse", "attention" or "relation"; none if not set.
+    # Feature loss: "mse", "attention" or "relation"; if not set, "mse" for a
+    # pruned student without stored targets.
     config.transfer.features = placeholder(str)
     # One or several layer names; the last layer before pooling if not set.
     config.transfer.feature_layers = placeholder(object)
-    # Weight of the feature loss.
-    config.transfer.feature_weight = 1.0
+    # Weight of the feature loss; 0 for none.
+    config.transfer.feature_weight = 100.0
     # "trained", or "teacher": the teacher's last layer, not trained.
     config.transfer.head = "trained"
-    config.transfer.batchnorm = "joint"
+    # "joint", "split", "labeled_only" or "frozen"; if not set, "frozen" for a
+    # pruned or trained student, "joint" for a new one.
+    config.transfer.batchnorm = placeholder(str)
 
     # tfdcu.training.train
     config.training = ConfigDict()
     config.training.epochs = 20
-    config.training.optimizer = "sgd"
-    config.training.learning_rate = 0.05
+    # "sgd", "adam" or "adamw"; if not set, "adam" for a pruned or trained
+    # student, "sgd" for a new one.
+    config.training.optimizer = placeholder(str)
+    # If not set, 0.05 for SGD, else from the number of weights.
+    config.training.learning_rate = placeholder(float)
     config.training.warmup = 0.05
     config.training.weight_decay = 1e-4
     config.training.clipnorm = placeholder(float)

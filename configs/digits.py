@@ -19,7 +19,7 @@ def get_config():
     config.data.labels_per_class = 5
     config.data.pool_validation = 500
 
-    config.batches.labeled_batch_size = 16
+    config.batches.batch_size = 64
     config.batches.augment = "shift"
 
     # A sixteenth of the teacher's weights.

@@ -41,6 +41,6 @@ def get_config():
             "temperature": [1.0, 2.0, 4.0, 8.0],
             "align_weight": [0.0, 0.03, 0.1],
         },
-        "training": {"learning_rate": (0.01, 0.2, "log")},
+        "training": {"learning_rate": (1e-3, 1e-2, "log")},
     }
     return config

@@ -12,6 +12,7 @@ PLAIN = {
     "transfer": {
         "batchnorm": "joint",
         "align_weight": 0.0,
+        "feature_weight": 0.0,
         "label_weight": 1.0,
         "mimic": "kl",
     },
@@ -89,8 +90,12 @@ ABLATIONS = {
     "features mse under the teacher's head": {
         "transfer": {"features": "mse", "head": "teacher"}
     },
-    "features attention": {"transfer": {"features": "attention"}},
-    "features relation": {"transfer": {"features": "relation"}},
+    "features attention": {
+        "transfer": {"features": "attention", "feature_weight": 1.0}
+    },
+    "features relation": {
+        "transfer": {"features": "relation", "feature_weight": 1.0}
+    },
     "mixup": {"batches": {"mix": "mixup"}},
     "cutmix": {"batches": {"mix": "cutmix"}},
     "no augmentation": {"batches": {"augment": None}},

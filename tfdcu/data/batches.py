@@ -31,7 +31,7 @@ def training_batches(
     value_range=(0.0, 1.0),
     data_dir=None,
     *,
-    batch_size=64,
+    batch_size=32,
     labeled_batch_size=None,
     augment=None,
     mix=None,
@@ -55,8 +55,10 @@ def training_batches(
     Args:
         labeled: Anything `open_source` takes, with labels; or `None`.
         unlabeled: Anything `open_source` takes; labels are dropped.
-        batch_size: Unlabeled images per batch.
-        labeled_batch_size: Labeled images per batch. Default `batch_size`.
+        batch_size: Unlabeled images per batch. Default 32: what limits a
+            pruned student is the number of its steps.
+        labeled_batch_size: Labeled images per batch. Default `None`: a
+            quarter of `batch_size`, since they are few and come often.
         augment: `None`, `"flip_crop"`, `"shift"`, `"zoom"`, `"color"` or a
             callable from (image (height, width, channels), seed (2,)) to an
             image of that shape that uses TensorFlow's stateless operations;
@@ -116,7 +118,8 @@ def training_batches(
     model.fit(batches, epochs=20)
     ```
     """
-    labeled_batch_size = labeled_batch_size or batch_size
+    if labeled_batch_size is None:
+        labeled_batch_size = max(1, batch_size // 4)
     if min(batch_size, labeled_batch_size) < 1:
         raise ValueError(
             f"Invalid batch size. Expected: sizes of at least 1. Received: "

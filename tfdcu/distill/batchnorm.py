@@ -11,6 +11,8 @@ from keras import layers
 
 from tfdcu.graph.fused import Forward
 from tfdcu.graph.keras_private import all_layers
+from tfdcu.training.moving_average import has_averages
+from tfdcu.training.moving_average import norms_of
 
 
 def joint(tap, images, num_labeled):
@@ -62,6 +64,23 @@ def concatenated(first, second):
     return keras.tree.map_structure(
         lambda *parts: tf.concat(parts, axis=0), first, second
     )
+
+
+def default_batchnorm(student):
+    """`"frozen"` for a pruned or trained student, `"joint"` for a new one.
+
+    The moving averages of a teacher fit the task; joint training would
+    replace them by statistics of the pool. Those of a new layer, 0 and 1,
+    have to be learned.
+
+    Args:
+        student: A `keras.Model`.
+
+    Returns:
+        A key of `BATCHNORMS`.
+    """
+    trained = any(has_averages(norm) for norm in norms_of(student))
+    return "frozen" if trained else "joint"
 
 
 BATCHNORMS = {

@@ -11,11 +11,13 @@ from tfdcu.distill.alignment import inside_of
 from tfdcu.distill.alignment import layers_to_align
 from tfdcu.distill.balance import class_weights
 from tfdcu.distill.batchnorm import BATCHNORMS
+from tfdcu.distill.batchnorm import default_batchnorm
 from tfdcu.distill.distributed import check_execution
 from tfdcu.distill.distributed import multi_worker
 from tfdcu.distill.distributed import predict_share
 from tfdcu.distill.distributed import share_statistics
 from tfdcu.distill.distributed import shared_batches
+from tfdcu.distill.feature_layers import default_features
 from tfdcu.distill.feature_layers import feature_pairs
 from tfdcu.distill.features import feature_term
 from tfdcu.distill.head import check_head
@@ -120,13 +122,15 @@ class AlignedDistiller(TwoPools):
             student features) -> loss` of float32 (images, ..., channels), or
             a `keras.distillation.DistillationLoss`. Requires a functional
             `keras.Model` as teacher, which is run in every step. Defaults to
-            `None`: no such term.
+            `None`: `"mse"` for a pruned student, one with `kept`, whose
+            teacher is run anyway; else no such term.
         feature_layers: Name or names of layers, the same in student and
             teacher, or a dict from names in the student to names in the
             teacher. Their losses are averaged. Defaults to `None`: the last
             layer before global pooling.
         feature_weight: Float, at least 0; 0 disables `features`. Defaults
-            to 1.
+            to 100: `"mse"` is a share in [0, 1], and its gradient is about
+            a twentieth of that of the mimic term.
         kept: Dict from names of teacher layers to the indices of the channels
             that the student kept, such as `ChannelPlan.kept_channels()`; a
             missing layer kept all. `features` compares only these, except
@@ -140,9 +144,8 @@ class AlignedDistiller(TwoPools):
             pass over both), `"split"` (one pass per pool), `"labeled_only"`
             (one pass per pool; only the labeled one updates the moving
             averages) or `"frozen"` (inference mode: the moving averages are
-            kept; for a reconstructed student, with a learning rate about ten
-            times lower and `clipnorm`). Defaults to `"joint"`, which works
-            for any student.
+            kept). Defaults to `None`: `"frozen"` for a student that has moving
+            averages, such as a pruned or trained one, else `"joint"`.
         **kwargs: Passed to `keras.Model`.
 
     Attributes:
@@ -185,9 +188,9 @@ class AlignedDistiller(TwoPools):
         align="adversarial",
         features=None,
         feature_layers=None,
-        feature_weight=1.0,
+        feature_weight=100.0,
         head="trained",
-        batchnorm="joint",
+        batchnorm=None,
         **kwargs,
     ):
         refuse_renamed("transfer", kwargs)
@@ -199,6 +202,8 @@ class AlignedDistiller(TwoPools):
             align_weight=align_weight,
             feature_weight=feature_weight,
         )
+        if batchnorm is None:
+            batchnorm = default_batchnorm(student)
         if batchnorm not in BATCHNORMS:
             raise ValueError(
                 "Invalid value for `batchnorm`. "
@@ -225,6 +230,8 @@ class AlignedDistiller(TwoPools):
         self.align_layers, pairs = (), []
         if align_weight:
             self.align_layers = layers_to_align(network, align_layers)
+        if features is None:
+            features = default_features(network, teacher, kept)
         if features is not None and feature_weight:
             pairs = feature_pairs(network, teacher, feature_layers)
         self.feature_layers = {pair.student: pair.teacher for pair in pairs}

@@ -3,6 +3,7 @@
 import contextlib
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from tfdcu.graph.keras_private import all_layers
@@ -34,6 +35,23 @@ def momentum_at(momentum, step):
     return tf.minimum(momentum, step / (step + _POWER + 1.0))
 
 
+def norms_of(model):
+    """List of a model's BatchNormalization layers."""
+    return [
+        layer
+        for layer in all_layers(model)
+        if isinstance(layer, keras.layers.BatchNormalization)
+    ]
+
+
+def has_averages(norm):
+    """Whether a BatchNormalization layer has been trained: 0 and 1 no more."""
+    return bool(
+        np.any(norm.moving_mean.numpy())
+        or np.any(norm.moving_variance.numpy() != 1)
+    )
+
+
 @contextlib.contextmanager
 def short_averages(model, step):
     """Context manager: BatchNorm layers use `momentum_at(momentum, step)`.
@@ -45,11 +63,7 @@ def short_averages(model, step):
         model: A `keras.Model`.
         step: Float tensor, number of completed training steps.
     """
-    norms = [
-        layer
-        for layer in all_layers(model)
-        if isinstance(layer, keras.layers.BatchNormalization)
-    ]
+    norms = norms_of(model)
     originals = [norm.momentum for norm in norms]
     try:
         for norm in norms:

@@ -1,5 +1,6 @@
 """Resumable training: optimizer, learning rate schedule, checkpoints."""
 
+import math
 from functools import partial
 
 import keras
@@ -9,6 +10,8 @@ from tfdcu.training.checkpoint import EpochSeeds
 from tfdcu.training.checkpoint import StopOnNaN
 from tfdcu.training.loss_scaling import loss_scaled
 from tfdcu.training.moving_average import fit_with_short_averages
+from tfdcu.training.moving_average import has_averages
+from tfdcu.training.moving_average import norms_of
 
 OPTIMIZERS = {
     "sgd": lambda rate, **options: keras.optimizers.SGD(
@@ -17,6 +20,8 @@ OPTIMIZERS = {
     "adam": keras.optimizers.Adam,
     "adamw": keras.optimizers.AdamW,
 }
+# Default rate of SGD, and length of a step of Adam at its default rate.
+SGD_RATE, STEP_LENGTH = 0.05, 0.25
 
 
 def train(
@@ -29,8 +34,8 @@ def train(
     seed=0,
     *,
     epochs=20,
-    optimizer="sgd",
-    learning_rate=0.05,
+    optimizer=None,
+    learning_rate=None,
     warmup=0.05,
     weight_decay=1e-4,
     clipnorm=None,
@@ -53,8 +58,9 @@ def train(
         folder: Path of the checkpoint, created if missing.
         epochs: Int, at least 1. Defaults to 20.
         optimizer: `"sgd"` (Nesterov, momentum 0.9), `"adam"` or `"adamw"`.
-            Defaults to `"sgd"`.
-        learning_rate: Float above 0, the peak value. Defaults to 0.05.
+            Defaults to `None`: see `default_optimizer`.
+        learning_rate: Float above 0, the peak value. Defaults to `None`: see
+            `default_rate`.
         warmup: Float in [0, 1), fraction of the run. Defaults to 0.05.
         weight_decay: Float, decoupled, at least 0. Defaults to 1e-4.
         clipnorm: Float above 0, maximum norm of each variable's gradient.
@@ -82,6 +88,9 @@ def train(
         weight_decay,
         clipnorm,
     )
+    optimizer = optimizer or default_optimizer(model)
+    if learning_rate is None:
+        learning_rate = default_rate(model, optimizer)
     total = epochs * steps
     rate = keras.optimizers.schedules.CosineDecay(
         0.0 if warmup else learning_rate,
@@ -133,23 +142,58 @@ def train(
     return checkpoint.history
 
 
+def default_optimizer(model):
+    """`"adam"` for a pruned or trained model, `"sgd"` for a new one.
+
+    Args:
+        model: A `keras.Model`; of an `AlignedDistiller` the student counts.
+
+    Returns:
+        `"sgd"` if all its BatchNormalization layers are new, else `"adam"`.
+    """
+    norms = norms_of(getattr(model, "student", model))
+    return "adam" if not norms or any(map(has_averages, norms)) else "sgd"
+
+
+def default_rate(model, optimizer):
+    """The learning rate of a model that is given none.
+
+    0.05 for SGD. A step of Adam changes each weight by about the rate, so the
+    length of a step is the rate times the square root of their number. One
+    rate would be too low for a small pruned network and undo what is left of
+    a large one: with this rate a step is 0.25 long in both.
+
+    Args:
+        model: A `keras.Model`; of an `AlignedDistiller` the student counts.
+        optimizer: A key of `OPTIMIZERS`.
+
+    Returns:
+        Float above 0.
+    """
+    if optimizer == "sgd":
+        return SGD_RATE
+    weights = getattr(model, "student", model).trainable_variables
+    return STEP_LENGTH / sum(math.prod(w.shape) for w in weights) ** 0.5
+
+
 def check_training(
     epochs=20,
-    optimizer="sgd",
-    learning_rate=0.05,
+    optimizer=None,
+    learning_rate=None,
     warmup=0.05,
     weight_decay=1e-4,
     clipnorm=None,
     **others,
 ):
     """Validate the keyword arguments of `train`."""
-    if optimizer not in OPTIMIZERS:
+    if optimizer is not None and optimizer not in OPTIMIZERS:
         raise ValueError(
             "Invalid value for `optimizer`. "
             f"Expected: one of {sorted(OPTIMIZERS)}. "
             f"Received: optimizer={optimizer!r}"
         )
-    if epochs < 1 or not learning_rate > 0 or not 0 <= warmup < 1:
+    positive = learning_rate is None or learning_rate > 0
+    if epochs < 1 or not positive or not 0 <= warmup < 1:
         raise ValueError(
             "Invalid value for `epochs`, `learning_rate` or `warmup`. "
             "Expected: epochs >= 1, learning_rate > 0 and 0 <= warmup < 1. "
