@@ -6,7 +6,11 @@ import pytest
 import tensorflow as tf
 
 from tests.support import tiny
+from tfdcu import AlignedDistiller
 from tfdcu.distill.batchnorm import BATCHNORMS
+from tfdcu.distill.batchnorm import default_batchnorm
+from tfdcu.training.moving_average import norms_of
+from tfdcu.training.train import default_optimizer
 
 LABELED = tiny.images(6, seed=1)
 POOL = 0.3 * tiny.images(10, seed=2)
@@ -79,3 +83,17 @@ def test_without_labels_all_training_modes_are_equal(name):
     expected = net()(POOL, training=True)["logits"]
     received = BATCHNORMS[name](net(), POOL, None)["logits"]
     np.testing.assert_allclose(received, expected, atol=1e-5)
+
+
+def test_the_default_keeps_the_moving_averages_of_a_trained_student():
+    student = tiny.plain_net()
+    for norm in norms_of(student):
+        norm.moving_mean.assign(0.0 * norm.moving_mean)
+        norm.moving_variance.assign(0.0 * norm.moving_variance + 1.0)
+    assert default_batchnorm(student) == "joint"
+    assert default_optimizer(student) == "sgd"
+    norm.moving_variance.assign(2.0 * norm.moving_variance)
+    assert default_batchnorm(student) == "frozen"
+    assert default_optimizer(student) == "adam"
+    model = AlignedDistiller(student, tiny.plain_net(seed=1))
+    assert model.forward is BATCHNORMS["frozen"]

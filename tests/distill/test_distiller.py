@@ -65,6 +65,7 @@ def test_a_balanced_mimic_term_weighs_images_by_class():
     weights = class_weights(shares, 0.5, 4)[np.argmax(targets, -1)]
     expected = np.mean(weights * kl(targets, logits, 4.0).numpy())
     options = {"epochs": 1, "data": batches(None, pool_size=16)}
+    options["batchnorm"] = "joint"
     _, history = trained(mimic_balance=0.5, class_shares=shares, **options)
     assert history["mimic"][0] == pytest.approx(expected, rel=1e-4)
     plain, _ = trained(**options)

@@ -10,6 +10,7 @@ from tfdcu import AlignedDistiller
 from tfdcu.distill.alignment import layers_to_align
 from tfdcu.distill.feature_layers import check_shapes
 from tfdcu.distill.feature_layers import default_feature_layer
+from tfdcu.distill.feature_layers import default_features
 from tfdcu.distill.feature_layers import feature_pairs
 from tfdcu.distill.feature_layers import kept_channels
 
@@ -112,6 +113,17 @@ def test_kept_channels_are_the_teachers():
     for wrong in ([-1, 2], [48], 3):
         with pytest.raises(ValueError, match=r"from 0 to 47.*kept\['relu2'\]"):
             kept_channels(pair(), {"relu2": wrong})
+
+
+def test_a_pruned_student_is_compared_channel_by_channel():
+    kept = {"relu2": range(32)}
+    assert default_features(STUDENT, TEACHER, kept) == "mse"
+    assert default_features(STUDENT, TEACHER, None) is None
+    assert default_features(STUDENT, lambda images: images, kept) is None
+    # The other channels of the layer are not known.
+    assert default_features(STUDENT, TEACHER, {"relu1": range(32)}) is None
+    model = AlignedDistiller(STUDENT, TEACHER, kept=kept)
+    assert model.feature_layers == {"relu2": "relu2"}
 
 
 def test_shapes_must_agree_where_they_are_compared():

@@ -9,6 +9,7 @@ from tests.support import tiny
 from tests.training.test_loss_scaling import half_net
 from tfdcu import AlignedDistiller
 from tfdcu.training.checkpoint import Checkpoint
+from tfdcu.training.train import default_rate
 from tfdcu.training.train import train
 
 IMAGES, LABELS = tiny.images(12, seed=1), tiny.labels(12)
@@ -91,6 +92,16 @@ def test_a_finished_run_is_not_trained_again(unbroken, tmp_path):
     tiny.assert_same_weights(
         tiny.weights(unbroken[0].student), tiny.weights(model.student)
     )
+
+
+def test_a_step_of_adam_is_as_long_in_every_network():
+    rates = []
+    for units in (3, 300):
+        model = keras.Sequential([keras.Input((7,)), keras.layers.Dense(units)])
+        rates.append(default_rate(model, "adam"))
+        assert default_rate(model, "sgd") == 0.05
+    assert rates[0] == pytest.approx(0.25 / 24**0.5)
+    assert rates[1] == pytest.approx(rates[0] / 10)
 
 
 def test_a_kill_while_writing_leaves_the_epoch_before(tmp_path, monkeypatch):
