@@ -150,10 +150,6 @@ def test_losses_on_probabilities_are_refused(loss):
         resolve_label(loss)
 
 
-def test_weights_in_range_pass():
-    check_weights(0.1, label_weight=0.0, mimic_weight=3)
-
-
 @pytest.mark.parametrize("value", [-0.1, float("nan")])
 def test_a_negative_weight_is_refused(value):
     with pytest.raises(ValueError, match=f"Received: second={value}"):

@@ -77,16 +77,6 @@ def test_a_transparent_color_is_blended_with_white(tmp_path, mode):
     np.testing.assert_allclose(received[:, 2:], 80 / 255, rtol=1e-6)
 
 
-@pytest.mark.parametrize("kind", ["PNG", "WEBP"])
-def test_alpha_is_blended_with_white(tmp_path, kind):
-    image = np.zeros((4, 4, 4), "uint8")
-    image[:2, :, 3] = 255
-    files.write(tmp_path / "a", files.encoded(image, kind, lossless=True))
-    received = data.images_of(opened(tmp_path, shape=(4, 4, 3)))[0]
-    np.testing.assert_array_equal(received[:2], np.zeros((2, 4, 3)))
-    np.testing.assert_array_equal(received[2:], np.ones((2, 4, 3)))
-
-
 def test_exif_orientation_is_applied(tmp_path):
     image = files.ramp(24, 32)
     exif = Image.Exif()
