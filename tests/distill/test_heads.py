@@ -133,3 +133,16 @@ def test_layers_inside_a_nested_backbone_are_aligned_and_trained():
         # The bias before a normalization has no gradient.
         moved = not np.array_equal(was, weight.numpy())
         assert moved or weight.path.endswith("first/bias")
+
+
+def test_a_fixed_number_of_images_is_refused_at_the_start():
+    inputs = keras.Input((8, 8, 1), batch_size=4)
+    x = layers.Conv2D(8, 3)(inputs)
+    model = keras.Model(inputs, layers.Dense(2)(layers.Flatten()(x)))
+    small = tfdcu.prune_channels(model, macs=0.5, round_to=1)
+    assert small.input_shape == (4, 8, 8, 1)
+    images = np.zeros((8, 8, 8, 1), "float32")
+    with pytest.raises(ValueError, match="fixed number.*Input.*without"):
+        tfdcu.prune_channels(model, macs=0.5, images=images)
+    with pytest.raises(ValueError, match="fixed number.*Input.*without"):
+        tfdcu.AlignedDistiller(small, model)

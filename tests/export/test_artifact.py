@@ -17,6 +17,7 @@ from tfdcu.export import inspect_litert
 from tfdcu.export.artifact import FORMATS
 from tfdcu.export.check import probabilities_of
 from tfdcu.export.interpreter import quantize
+from tfdcu.graph.logits import as_logits
 
 
 def sparse_net():
@@ -145,6 +146,17 @@ def test_a_model_of_probabilities_gets_no_second_softmax(
 
 def test_the_probability_of_one_output_is_its_sigmoid(images, tmp_path):
     model = tiny.plain_net(channels=3, num_classes=1)
+    path = export_litert(
+        model, tmp_path / "a.tflite", images=images, output="probabilities"
+    )
+    expected = 1 / (1 + np.exp(-np.asarray(model(images))))
+    np.testing.assert_allclose(LiteRTModel(path)(images), expected, atol=1e-5)
+
+
+def test_labels_of_their_own_have_a_sigmoid_each(images, tmp_path):
+    net = tiny.plain_net(channels=3)
+    ended = keras.layers.Activation("sigmoid")(net.output)
+    model = as_logits(keras.Model(net.input, ended))
     path = export_litert(
         model, tmp_path / "a.tflite", images=images, output="probabilities"
     )

@@ -143,6 +143,7 @@ def test_files_of_keras_2(tmp_path):
     x = layers.BatchNormalization()(x)
     x = layers.ReLU(6.0)(x)
     x = layers.DepthwiseConv2D(3, padding="same")(x)
+    x = layers.SeparableConv2D(6, 3, activation="relu")(x)
     x = layers.GlobalAveragePooling2D()(x)
     outputs = layers.Dense(3, activation="softmax")(x)
     model = tf_keras.Model(inputs, outputs)

@@ -7,6 +7,7 @@ import tensorflow as tf
 from keras import layers
 from keras import ops
 
+from tests.pruning.rules.test_rules import check
 from tests.support import custom
 from tfdcu.graph.profile import profile
 from tfdcu.pruning import plan_channels
@@ -122,3 +123,36 @@ def test_a_standardized_kernel_is_cut_at_its_outputs():
     x = np.random.default_rng(0).random((2, 16, 16, 3), dtype="float32")
     assert difference(plan.apply(), plan.masked(), x) < 1e-5
     assert any("standardized_conv_kernel" in g.name for g in plan.groups)
+
+
+class Scores(layers.Layer):
+    """Attention by `keras.ops`, two heads of queries for one of keys."""
+
+    def build(self, shape):
+        def dense(name, heads):
+            shape = None, heads, 4
+            return layers.EinsumDense("bte,ehd->bthd", shape, name=name)
+
+        self.query, self.key = dense("query", 8), dense("key", 4)
+        self.value = dense("value", 4)
+        self.out = layers.EinsumDense("bthd,hde->bte", (None, shape[-1]))
+        for part in (self.query, self.key, self.value):
+            part.build(shape)
+        self.out.build((*shape[:-1], 8, 4))
+
+    def call(self, x):
+        y = ops.dot_product_attention(self.query(x), self.key(x), self.value(x))
+        return x + self.out(y)
+
+
+def test_heads_of_the_operation_are_cut_in_pairs():
+    inputs = keras.Input((6, 12))
+    x = Scores(name="scores")(layers.Dense(16)(inputs))
+    model = keras.Model(inputs, layers.Dense(3)(layers.Flatten()(x)))
+    assert not plan_channels(model, macs=0.6, round_to=1).unprunable()
+    groups, kept, _ = check(model, share=0.3)
+    both = {"scores_query", "scores_key"}
+    (heads,) = [g for g in groups.all if both <= set(g.layers)]
+    # Four heads of keys, each with its two of queries.
+    assert heads.size == 4
+    assert 0 < kept[heads.units].sum() < 4

@@ -13,8 +13,10 @@ from tfdcu.stages.export import export_models
 from tfdcu.stages.export import images_for_export
 from tfdcu.stages.measure import NUM_POOL_IMAGES
 from tfdcu.stages.measure import measure_models
+from tfdcu.stages.measure import slow_dynamic
 from tfdcu.stages.measure import some_of_the_pool
 from tfdcu.stages.measure import table_images
+from tfdcu.stages.measure import where_files_run
 
 NONE_HELD_OUT = {
     "num_classes": 4,
@@ -239,3 +241,23 @@ def test_a_teacher_without_a_file_leaves_the_rest(tmp_path):
     ]
     rows, _ = measure_models(models, {}, splits)
     assert [row["latency_ms"] for row in rows] == [None, None]
+
+
+def test_a_dynamic_file_slower_than_float32_is_said_to_be():
+    def row(kind, milliseconds):
+        return {"name": "student", "format": kind, "latency_ms": milliseconds}
+
+    rows = [row("float32", 1.0), row("dynamic", 3.0)]
+    (sentence,) = slow_dynamic(rows)
+    assert "is 3.0 times as slow" in sentence and "weight8" in sentence
+    assert slow_dynamic([row("float32", 1.0), row("dynamic", 1.0)]) == []
+    assert slow_dynamic(rows[:1]) == slow_dynamic(rows[1:]) == []
+
+
+def test_where_files_run_is_said_of_each(run):
+    _, files, _, _ = run
+    found = where_files_run(files)
+    assert set(found) == {path.name for path in files.values()}
+    said = found["student_float32.tflite"]
+    assert said.startswith("CompiledModel, GPU (not mediapipe: its scores are")
+    assert "not microcontroller: it does not take and give int8" in said

@@ -24,6 +24,7 @@ from tfdcu.export.saved_model import check_model
 from tfdcu.export.saved_model import gives_probabilities
 from tfdcu.export.saved_model import save_single_image
 from tfdcu.export.sidecar import describe_artifact
+from tfdcu.graph.logits import is_multi_label
 from tfdcu.renamed import explain_renamed
 from tfdcu.workdir.atomic import atomic_write
 from tfdcu.workdir.full_disk import temporary_folder
@@ -87,8 +88,9 @@ def export_litert(
             accelerators. Other formats take and give floats. Defaults to
             `"float32"`.
         output: `"logits"`, the model's own outputs, or `"probabilities"`, with
-            a softmax after them (of one output: a sigmoid) unless the model
-            ends in one. Defaults to `"logits"`.
+            a softmax after them (of one output, and of several labels an
+            image: a sigmoid) unless the model ends in one. Defaults to
+            `"logits"`.
         sparse: Stores weights that are mostly zeros in LiteRT's sparse
             encoding: a smaller file before gzip, about the same after it, not
             faster. Not for `"dynamic"` and `"weight8"`. Defaults to `False`.
@@ -239,7 +241,7 @@ def _export(
         calibration = take_images(calibration, num_images, shape, value_range)
     float32 = as_float32(model)
     reference = keras_reference(
-        float32,
+        model,
         calibration if images is None else images,
         value_range=value_range,
         num_images=num_images,
@@ -272,7 +274,7 @@ def _export(
                         sparse and name in ALL_FORMATS,
                     )
                     if recipe.output == "probabilities" and not ready:
-                        content = append_softmax(content)
+                        content = append_softmax(content, is_multi_label(model))
                     if recipe.metadata:
                         content = add_metadata(
                             content,

@@ -13,6 +13,7 @@ from tfdcu.export.saved_model import as_float32
 from tfdcu.export.saved_model import check_model
 from tfdcu.export.saved_model import gives_probabilities
 from tfdcu.graph.inference import compiled
+from tfdcu.graph.logits import is_multi_label
 
 # Smallest share of images for which the file and the Keras model must predict
 # the same class.
@@ -118,21 +119,23 @@ def keras_reference(model, images, *, value_range, num_images, seed):
         "logits": logits,
         "probabilities": logits
         if gives_probabilities(model)
-        else probabilities_of(logits),
+        else probabilities_of(logits, is_multi_label(model)),
         "given": given,
     }
 
 
-def probabilities_of(logits):
+def probabilities_of(logits, multi_label=False):
     """The softmax of rows of logits; of a single logit its sigmoid.
 
     Args:
         logits: Float (n, classes).
+        multi_label: Whether each label has a sigmoid of its own. Defaults to
+            `False`.
 
     Returns:
         Float (n, classes), of the same dtype.
     """
-    if logits.shape[1] == 1:
+    if logits.shape[1] == 1 or multi_label:
         return 1 / (1 + np.exp(-logits))
     shares = np.exp(logits - logits.max(axis=1, keepdims=True))
     return shares / shares.sum(axis=1, keepdims=True)

@@ -19,12 +19,14 @@ NAME = "probabilities"
 _STEPS = {"INT8": (1 / 256, -128), "UINT8": (1 / 256, 0)}
 
 
-def append_softmax(content):
+def append_softmax(content, multi_label=False):
     """Makes a LiteRT file of logits one of probabilities.
 
     Args:
         content: The bytes of a file of one graph with one output, logits
             `(1, classes)`.
+        multi_label: Whether each label has a sigmoid of its own. Defaults to
+            `False`.
 
     Returns:
         The bytes of a file whose output is called `probabilities`: the softmax
@@ -36,7 +38,8 @@ def append_softmax(content):
     old = graph.Tensors(logits)
     builder, root, offset = extend(content)
     (old_graph, *_), (old_signature, *_) = children(root, 2), children(root, 7)
-    code, options = _operator_code(builder, old)
+    softmax = old.Shape(1) > 1 and not multi_label
+    code, options = _operator_code(builder, old, softmax)
     operator = table(
         builder,
         [
@@ -90,9 +93,8 @@ def _tensor(builder, old):
     return table(builder, [*offsets(shape), *fields])
 
 
-def _operator_code(builder, old):
+def _operator_code(builder, old, softmax):
     """What the operator is: (its code, the fields of its options)."""
-    softmax = old.Shape(1) > 1
     number = schema.BuiltinOperator
     number = number.SOFTMAX if softmax else number.LOGISTIC
     version = 2 if old.Type() == schema.TensorType.INT8 else 1

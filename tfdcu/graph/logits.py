@@ -79,6 +79,14 @@ def as_logits(model):
             f"Received: {len(model.inputs)} inputs and {len(model.outputs)} "
             f"outputs in model {model.name!r}."
         )
+    if model.inputs[0].shape[0] is not None:
+        raise ValueError(
+            "The model takes a fixed number of images at once. Expected: an "
+            "`Input` without `batch_size`; build the model again without it "
+            "and copy the weights with `set_weights`. "
+            f"Received: an input of shape {tuple(model.inputs[0].shape)} in "
+            f"model {model.name!r}."
+        )
     if len(model.outputs[0].shape) != 2:
         raise ValueError(
             "The model cannot be used as a classifier. "

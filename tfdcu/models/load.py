@@ -1,5 +1,6 @@
 """Load trained classifiers as functional models with logits."""
 
+import inspect
 import os
 import pathlib
 
@@ -9,6 +10,10 @@ from tfdcu.graph.keras_private import all_layers
 from tfdcu.graph.logits import as_logits
 
 SUFFIXES = (".keras", ".h5", ".hdf5")
+_CONVOLUTIONS = (
+    *("DepthwiseConv1D", "DepthwiseConv2D"),
+    *("SeparableConv1D", "SeparableConv2D"),
+)
 
 
 def load(source, *, custom_objects=None):
@@ -103,7 +108,10 @@ def _read(path, custom_objects):
             f"{path} contains only weights. Expected: a complete model, saved "
             "with model.save('model.keras'). Received: a .weights.h5 file"
         )
-    known = {"DepthwiseConv2D": _DepthwiseOfKeras2} if _is_hdf5(path) else {}
+    # Keras 2 wrote all keys of a convolution into these, such as `groups`.
+    kinds = [getattr(keras.layers, name) for name in _CONVOLUTIONS]
+    known = {kind.__name__: _OfKeras2(kind) for kind in kinds}
+    known = known if _is_hdf5(path) else {}
     try:
         return keras.models.load_model(
             path,
@@ -119,13 +127,17 @@ def _is_hdf5(path):
     return path.suffix.lower() != ".keras"
 
 
-class _DepthwiseOfKeras2:
-    """Reads configs of Keras 2, whose key `groups` Keras 3 rejects."""
+class _OfKeras2:
+    """Reads configs of Keras 2 without the keys that Keras 3 rejects."""
 
-    @classmethod
-    def from_config(cls, config):
-        config = {k: v for k, v in config.items() if k != "groups"}
-        return keras.layers.DepthwiseConv2D.from_config(config)
+    def __init__(self, kind):
+        self.kind = kind
+
+    def from_config(self, config):
+        taken = inspect.signature(self.kind.__init__).parameters
+        known = {*taken, "name", "trainable", "dtype"}
+        config = {key: config[key] for key in config if key in known}
+        return self.kind.from_config(config)
 
 
 def _reason(path, message):

@@ -30,6 +30,13 @@ def images_for(model, images):
     """
     if images is None:
         return None
+    fixed = [tuple(t.shape) for t in model.inputs if t.shape[0] is not None]
+    if fixed:
+        raise ValueError(
+            "The model takes a fixed number of images at once. Expected: an "
+            "`Input` without `batch_size`, or no `images`. "
+            f"Received: inputs of shape {fixed} in model {model.name!r}."
+        )
     if isinstance(images, tf.data.Dataset):
         return _dataset(model, images)
     if isinstance(images, keras.utils.PyDataset):

@@ -20,6 +20,7 @@ from tfdcu.report.table import comparison
 from tfdcu.report.table import escape
 from tfdcu.report.table import markdown_table
 from tfdcu.report.training_figure import training_figure
+from tfdcu.report.widths_figure import widths_figure
 from tfdcu.workdir.atomic import atomic_write
 
 HEADING = "Compression report"
@@ -31,6 +32,8 @@ CAPTIONS = {
     "teacher, files against the teacher's float32 file.",
     "training": "Training of the student. At a domain accuracy of 0.5 the "
     "features of labeled and unlabeled images are aligned.",
+    "widths": "Channels of each group of layers, of the teacher and of the "
+    "student.",
     "samples": "Some of the training images.",
 }
 
@@ -160,6 +163,7 @@ def _pictures(record, samples):
         "accuracy": accuracy_figure(record["rows"]),
         "relative": relative_figure(record["rows"]),
         "training": training_figure(record.get("history", {})),
+        "widths": widths_figure(record.get("channels", [])),
         "samples": samples_figure(samples or {}, record.get("classes", [])),
     }
     return {name: content for name, content in pictures.items() if content}

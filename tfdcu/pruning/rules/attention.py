@@ -141,3 +141,33 @@ def attention(step):
     if len(step.node.outputs) > 1:
         outputs.append([None] * len(step.node.outputs[1].shape))
     return outputs
+
+
+@register_rule("ops.DotProductAttention")
+def dot_product_attention(step):
+    """Heads of query, key and value (batch, places, heads, width).
+
+    Several query heads may share one of key and value. Widths are kept: the
+    scores are divided by the root of the query's, and Keras takes the output's
+    to be the same.
+    """
+    tensors = list(step.node.args[:3])
+    axes = [step.axes(tensor) for tensor in tensors]
+    for tensor_axes in axes:
+        fix_axes(step, tensor_axes, [0, 1, 3])
+    fix_rest(step, tensors)
+    heads, pairs, values = (tensor_axes[2] for tensor_axes in axes)
+    step.tie(pairs, values)
+    several = [
+        value
+        for value in [*step.node.args[3:], *step.node.kwargs.values()]
+        if len(np.shape(value)) == 4 and np.shape(value)[1] != 1
+    ]
+    if several:
+        # A mask or bias of its own for each head.
+        step.fix(heads)
+    if pairs is None or heads is None:
+        step.tie(pairs, heads)
+    else:
+        step.tie(heads, np.repeat(pairs, len(heads) // len(pairs)))
+    return [None, None, heads, None]
