@@ -36,6 +36,14 @@ def unrolled(batches):
     ]
 
 
+def test_labeled_images_are_a_quarter_if_not_said():
+    for size, quarter in ((None, 8), (20, 5), (2, 1)):
+        options = {} if size is None else {"batch_size": size}
+        batches = data.training_batches(few(), numbered(40), **options)
+        (x, _), unlabeled = next(iter(batches))
+        assert (len(unlabeled), len(x)) == (size or 32, quarter)
+
+
 def test_elements():
     batches = data.training_batches(
         few(), numbered(23), batch_size=4, labeled_batch_size=3
@@ -55,7 +63,11 @@ def test_elements():
 @pytest.mark.parametrize("cache", [True, False])
 def test_an_epoch_is_one_pass_over_the_pool(tmp_path, kind, cache):
     batches = data.training_batches(
-        few(), pools(tmp_path)[kind], batch_size=4, cache=cache
+        few(),
+        pools(tmp_path)[kind],
+        batch_size=4,
+        labeled_batch_size=4,
+        cache=cache,
     )
     orders = []
     for _ in range(2):
@@ -77,7 +89,7 @@ def test_few_labeled_images_are_repeated_in_reshuffled_passes(tmp_path, kind):
     if kind:
         labeled = tf.data.Dataset.from_tensor_slices(labeled)
     batches = data.training_batches(
-        labeled, numbered(40), batch_size=4, cache=False
+        labeled, numbered(40), batch_size=4, labeled_batch_size=4, cache=False
     )
     seen = [n for (x, _), _ in batches for n in numbers(x)]
     passes = [seen[start : start + 10] for start in range(0, 40, 10)]
@@ -152,7 +164,14 @@ def test_every_seed_and_epoch_has_its_own_order_and_views():
 
     pool = np.tile(tiny.images(1, size=16), (64, 1, 1, 1))
     labeled = (pool, np.zeros(64, int))
-    batches = data.training_batches(labeled, pool, augment="shift", epochs=2)
+    batches = data.training_batches(
+        labeled,
+        pool,
+        batch_size=64,
+        labeled_batch_size=64,
+        augment="shift",
+        epochs=2,
+    )
     # Images are all alike: what differs are the views of the two streams and
     # of the two epochs.
     ((x, _), unlabeled), ((later, _), _) = list(batches)
@@ -193,6 +212,7 @@ def test_a_view_depends_only_on_image_and_pass(stream, cache):
             pool,
             value_range=(0, 100),
             batch_size=batch_size,
+            labeled_batch_size=batch_size,
             augment=marked,
             views=number,
             labeled_views=few_number,
