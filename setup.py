@@ -21,6 +21,8 @@ setup(
     install_requires=[
         "absl-py",
         "ai-edge-litert>=2.3",
+        # One run at a time in a workdir.
+        "filelock>=3.12",
         "jinja2>=3.1",
         # 3.13 brought `model.export(format="litert")`.
         "keras>=3.13",

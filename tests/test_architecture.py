@@ -12,7 +12,8 @@ import tfdcu
 ROOT = Path(__file__).parents[1]
 # Imports run downhill only; rooms on one floor do not import one another.
 FLOORS = (
-    ("workdir", "graph", "sparsity"),
+    ("workdir",),
+    ("graph", "sparsity"),
     ("models", "data", "export", "report", "pruning", "training"),
     ("distill",),
     ("pool", "evaluate"),

@@ -11,6 +11,7 @@ from tfdcu.data.sources.source import Source
 from tfdcu.data.sources.source import check_ranges
 from tfdcu.data.splits import few_labels
 from tfdcu.data.splits import hold_out
+from tfdcu.workdir.arguments import check_arguments
 
 # Largest number of pool images that are held out by default.
 _HELD_OUT = 500
@@ -107,6 +108,14 @@ def prepare(
         ValueError: If there is no pool, sources share images, the classes or
             labels do not fit the teacher's, or a source cannot be used.
     """
+    check_arguments(
+        ("labels_per_class", "pool_validation"),
+        labels_per_class=labels_per_class,
+        validation_per_class=validation_per_class,
+        pool_validation=pool_validation,
+        match_colors=match_colors,
+        seed=seed,
+    )
     if match_colors and labeled is None:
         raise ValueError(
             "There are no colors to match. Expected: labeled images, or "

@@ -19,7 +19,6 @@ from tfdcu.distill.feature_layers import feature_pairs
 from tfdcu.distill.features import feature_term
 from tfdcu.distill.head import check_head
 from tfdcu.distill.head import copy_head
-from tfdcu.distill.losses import check_weights
 from tfdcu.distill.losses import label_term
 from tfdcu.distill.losses import resolve_label
 from tfdcu.distill.losses import resolve_mimic
@@ -35,6 +34,7 @@ from tfdcu.graph.logits import as_logits
 from tfdcu.models.resize import resized
 from tfdcu.training.loss_scaling import loss_scaled
 from tfdcu.training.moving_average import short_averages
+from tfdcu.workdir.arguments import check_arguments
 
 
 class AlignedDistiller(TwoPools):
@@ -182,14 +182,15 @@ class AlignedDistiller(TwoPools):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        check_weights(
-            temperature,
+        check_arguments(
+            temperature=temperature,
+            mimic_balance=mimic_balance,
             label_weight=label_weight,
             mimic_weight=mimic_weight,
             align_weight=align_weight,
             feature_weight=feature_weight,
         )
-        if batchnorm not in BATCHNORMS:
+        if batchnorm not in list(BATCHNORMS):
             raise ValueError(
                 "Invalid value for `batchnorm`. "
                 f"Expected: one of {sorted(BATCHNORMS)}. "

@@ -17,6 +17,7 @@ from tfdcu.export.saved_model import as_float32
 from tfdcu.export.saved_model import check_model
 from tfdcu.export.saved_model import save_single_image
 from tfdcu.export.sidecar import describe_artifact
+from tfdcu.workdir.arguments import check_arguments
 from tfdcu.workdir.atomic import atomic_write
 from tfdcu.workdir.full_disk import temporary_folder
 
@@ -191,6 +192,7 @@ def _export(
     seed,
     failed=None,
 ):
+    check_arguments(num_images=num_images, seed=seed, sparse=sparse)
     _check_arguments(paths, calibration, sparse)
     shape, num_outputs = check_model(model)
     _check_labels(classes, value_range, num_outputs)
@@ -252,6 +254,11 @@ def check_formats(formats, sparse=False):
         ValueError: If a format is unknown, there is none, or one cannot be
             combined with `sparse`.
     """
+    if isinstance(formats, str) or not hasattr(formats, "__iter__"):
+        raise ValueError(
+            "Invalid value for `formats`. Expected: a list of names, such as "
+            f"('float32', 'int8'). Received: formats={formats!r}"
+        )
     unknown = [name for name in formats if name not in FORMATS]
     if unknown or not formats:
         raise ValueError(
@@ -285,7 +292,10 @@ def _check_arguments(paths, calibration, sparse):
 
 
 def _check_labels(classes, value_range, num_outputs):
-    low, high = value_range
+    try:
+        low, high = map(float, value_range)
+    except (TypeError, ValueError):
+        low = high = 0.0
     if not -np.inf < low < high < np.inf:
         raise ValueError(
             "Invalid value for `value_range`. Expected: (low, high) with low < "

@@ -13,6 +13,7 @@ from tfdcu.search.trials import Trials
 from tfdcu.search.winners import retrain
 from tfdcu.search.winners import winners
 from tfdcu.search.winners import with_front
+from tfdcu.workdir.arguments import check_arguments
 from tfdcu.workdir.atomic import atomic_write
 from tfdcu.workdir.fingerprint import fingerprint
 from tfdcu.workdir.fingerprint import fingerprint_of
@@ -228,15 +229,7 @@ def search(
 def check_search(max_trials, max_winners, tuner, tuners):
     """Raise the error of the first of a search's own arguments that is off."""
     check_names("tuner", [tuner], tuners)
-    for name, number in (
-        ("max_trials", max_trials),
-        ("max_winners", max_winners),
-    ):
-        if not isinstance(number, int) or number < 1:
-            raise ValueError(
-                "There is nothing to do. Expected: a whole number, at least "
-                f"1. Received: {name}={number!r}"
-            )
+    check_arguments(max_trials=max_trials, max_winners=max_winners)
 
 
 def all_trials(run, trials, max_trials, tuner):

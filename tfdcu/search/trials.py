@@ -27,6 +27,7 @@ from tfdcu.stages.start import open_splits
 from tfdcu.stages.targets import MIXING
 from tfdcu.stages.targets import store_targets
 from tfdcu.training.train import train
+from tfdcu.workdir.arguments import check_arguments
 
 
 class Trials:
@@ -80,7 +81,12 @@ class Trials:
         **sections,
     ):
         check_names("section", sections, SECTIONS)
-        check_shares(pool_share, epochs_share)
+        check_arguments(
+            seed=seed,
+            pool_share=pool_share,
+            epochs_share=epochs_share,
+            tradeoff=tradeoff,
+        )
         config = check_config(sections)
         if sections.get("channels") is None and student is None:
             config["channels"] = {"macs": 0.5}
@@ -294,16 +300,3 @@ def epochs_of(config):
 def key_of(*parts):
     """Parts of a config as text that is the same for equal ones."""
     return json.dumps(parts, sort_keys=True, default=str)
-
-
-def check_shares(pool_share, epochs_share):
-    """Raise if a number is out of its range."""
-    for name, share in (
-        ("pool_share", pool_share),
-        ("epochs_share", epochs_share),
-    ):
-        if not 0 < share <= 1:
-            raise ValueError(
-                "A trial takes a part of the run. Expected: "
-                f"0 < {name} <= 1. Received: {name}={share!r}"
-            )

@@ -24,6 +24,8 @@ from tfdcu.stages.targets import check_targets
 from tfdcu.stages.targets import make_targets
 from tfdcu.training.train import check_training
 from tfdcu.training.train import train
+from tfdcu.workdir.arguments import ARGUMENTS
+from tfdcu.workdir.arguments import check_arguments
 
 # Each section of a config, and the function that has its fields as options:
 # keyword-only arguments. What the stages pass themselves comes before those.
@@ -231,7 +233,16 @@ def check_config(given):
     """
     for name in set(given) - set(SECTIONS):
         refuse_renamed(name, given[name] or {})
-    return {
+    sections = {
         name: check_options(name, given.get(name), SECTIONS[name])
         for name in SECTIONS
     }
+    for name, section in sections.items():
+        known = {key: section[key] for key in section if key in ARGUMENTS}
+        optional = [
+            key
+            for key, one in inspect.signature(SECTIONS[name]).parameters.items()
+            if one.default is None
+        ]
+        check_arguments(optional, f"{name}.", **known)
+    return sections

@@ -20,6 +20,10 @@ def export(run):
     run.files, run.failed = export_models(
         run.models, run.splits, run.folder, **run.config["export"]
     )
+    run.workdir.record(
+        *(path.name for path in run.files.values()),
+        *(path.with_suffix(".json").name for path in run.files.values()),
+    )
     run.say(
         f"The {name} file was left out: {reason}"
         for name, reason in run.failed.items()

@@ -43,6 +43,7 @@ def report(run):
         },
     )
     page = render(record, run.folder, samples(run.splits))
+    run.workdir.record("report.json", "report.md", "report.html")
     print(f"\n{table(record['rows'])}\n\nThe report with pictures: {page}")
     return record
 

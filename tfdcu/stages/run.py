@@ -3,6 +3,7 @@
 import dataclasses
 from pathlib import Path
 
+import filelock
 import keras
 
 from tfdcu.data.prepare import Splits
@@ -20,6 +21,7 @@ class Run:
         folder: Where things that may be made once are kept.
         workdir: The `Workdir` of a run that goes on after a kill; `None` for a
             trial of a search, which makes everything where it stands.
+        lock: What keeps other processes out of `folder`.
         given_student: A student to train instead of the pruned teacher.
         diagnosis: What `tfdcu.diagnose` found.
         selection: What `tfdcu.select_pool` found, if the pool is selected.
@@ -37,6 +39,7 @@ class Run:
     splits: Splits
     folder: Path
     workdir: Workdir | None = None
+    lock: filelock.BaseFileLock | None = None
     given_student: keras.Model | None = None
     diagnosis: dict = dataclasses.field(default_factory=dict)
     selection: dict = dataclasses.field(default_factory=dict)
