@@ -117,9 +117,12 @@ def test_other_fields_fit_or_are_refused_in_three_parts(run, section, name):
             assert_three_parts(error, "")
 
 
-def test_the_defaults_fit():
+def test_the_defaults_fit(run):
+    splits, _ = run
     config = keywords_of(common.get_config())
-    check_config({name: config[name] for name in SECTIONS})
+    config["channels"]["macs"] = 0.5
+    checked = check_config({name: config[name] for name in SECTIONS})
+    check_values(checked | {"seed": 0}, splits, tiny.plain_net(width=4))
 
 
 ARRAYS = tiny.images(12), tiny.labels(12)

@@ -265,7 +265,7 @@ def check_channels(
     """
     name, value = one_budget({key: budget.get(key) for key in BUDGETS})
     check_arguments(
-        ("reconstruct", "rounds"),
+        ("reconstruct", "rounds", *BUDGETS),
         **{k: v for k, v in budget.items() if k in ARGUMENTS},
     )
     if importance is not None:
