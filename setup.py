@@ -23,6 +23,8 @@ setup(
         "ai-edge-litert>=2.3",
         # One run at a time in a workdir.
         "filelock>=3.12",
+        # Softmax and metadata are written into LiteRT files with it.
+        "flatbuffers>=25",
         "jinja2>=3.1",
         # 3.13 brought `model.export(format="litert")`.
         "keras>=3.13",

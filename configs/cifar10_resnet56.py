@@ -1,7 +1,7 @@
-"""CIFAR-10's ResNet-56 at half its macs, with 50 labels a class.
+"""ResNet-56 for CIFAR-10 at half its macs, with 50 labels per class.
 
-The pool is Tiny ImageNet at 32 px. Both data sets are read from a TFDS folder
-where they are prepared, named in `--config.data.data_dir`:
+The pool is Tiny ImageNet at 32 px. Both data sets are read from the TFDS folder
+`--config.data.data_dir`, where they must be prepared:
 
     python -m scripts.compress --config=configs/cifar10_resnet56.py \\
         --config.teacher=resnet56_cifar10.keras \\
@@ -24,25 +24,25 @@ def get_config():
     config.data.labels_per_class = 50
     config.data.pool_validation = 1000
 
-    # Small batches: what limits the student is the number of its steps.
+    # Small batches, because the student needs many steps.
     config.batches.batch_size = 32
     config.batches.labeled_batch_size = 8
     config.batches.augment = ("flip_crop", "zoom")
 
     config.channels.macs = 0.5
 
-    # The mean with the mirror image, a second question each, is an answer for
-    # both. An epoch more brings more than a view more, for as long.
+    # Targets are the mean over a view and its mirror image. More epochs help
+    # more than more views for the same time.
     config.targets.views = 2
     config.targets.labeled_views = 60
     config.targets.mirror = True
 
-    # All logits count, not only those of likely classes.
+    # All logits matter, not only those of likely classes.
     config.transfer.mimic = "mse"
-    # The teacher knows these labels: it was trained on them.
+    # The teacher was trained on these labels.
     config.transfer.label_weight = 0.1
-    # The reconstructed student has the statistics of the images that the
-    # teacher was trained on; those of the foreign pool would take their place.
+    # Keep the teacher's statistics, which fit the task; joint training would
+    # replace them by statistics of the pool.
     config.transfer.batchnorm = "frozen"
     config.training.optimizer = "adam"
     config.training.learning_rate = 3e-4

@@ -1,4 +1,4 @@
-"""The embedded example: handwritten scans, a pool of printed characters.
+"""The embedded example: handwritten digits, a pool of printed characters.
 
 python -m scripts.train_teacher --config=configs/digits.py
 python -m scripts.compress --config=configs/digits.py --workdir=runs/digits

@@ -1,4 +1,4 @@
-"""The embedded example, searched: how much to prune, and how to train.
+"""A search on the embedded example: how much to prune and how to train.
 
     python -m scripts.train_teacher --config=configs/digits.py
     python -m scripts.search --config=configs/digits_search.py \\
@@ -20,9 +20,9 @@ def get_config():
     config.search.tuner = "BayesianOptimization"
     # macs, params, bytes or latency_ms.
     config.search.cost = "macs"
-    # Agreement with the teacher on the 500 printed characters held out.
+    # Agreement with the teacher on the 500 held-out printed characters.
     config.search.quality = "agreement"
-    # The most that a student may have; larger ones are not trained.
+    # Maximum costs; larger students are not trained.
     config.search.limits = ConfigDict()
     config.search.limits.macs = 120_000
     config.search.limits.bytes = placeholder(int)

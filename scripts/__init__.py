@@ -1,4 +1,4 @@
-"""Thin programs; run them as `python -m scripts.<name>` from the root."""
+"""Programs, run from the root as `python -m scripts.<name>`."""
 
 import os
 import signal
@@ -9,7 +9,7 @@ from absl import logging
 # TensorFlow leaves oneDNN's kernels off on processors without AVX-512, where
 # they train a ResNet-56 1.6 times as fast (`benchmarks/speed`, row 8).
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-# Start-up notes of TensorFlow and TFDS say nothing about the work at hand.
+# Hide the start-up messages of TensorFlow and TFDS.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 logging.set_verbosity(logging.ERROR)
 

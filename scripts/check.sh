@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Lint and the tests; `--slow` runs the slow tests, those of Apache Beam in an
-# environment of their own, .venv-beam; other arguments go to pytest.
+# environment of their own, .venv-beam, and LiteRT files in the programs that apps
+# use, below .clients; other arguments go to pytest.
 set -euo pipefail
 source "$(dirname "$0")/venv.sh" ".[dev]"
 
@@ -13,6 +14,7 @@ if [ "${1:-}" = "--slow" ]; then
     VENV=.venv-beam source scripts/venv.sh ".[beam,dev]"
     .venv-beam/bin/python -m pytest -m "slow or not slow" tests/pool/test_beam.py
   )
+  source scripts/clients.sh
 fi
 .venv/bin/ruff check .
 .venv/bin/ruff format --check .

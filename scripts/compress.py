@@ -1,9 +1,9 @@
-"""The main job: teacher, few labels and a pool in; checked LiteRT files out.
+"""Compress a teacher with few labels and a pool into checked LiteRT files.
 
     python -m scripts.compress --config=configs/digits.py --workdir=runs/digits
 
 Any field may be changed: `--config.channels.macs=0.3`. Run the same command
-again after a kill and it goes on.
+again after a kill and it continues.
 """
 
 from absl import app
@@ -22,7 +22,7 @@ def main(argv):
     del argv
     if "search" in CONFIG.value:
         raise SystemExit(
-            "Stopped: this config is of a search. Expected: a config without "
+            "Stopped: this is a config of a search. Expected: a config without "
             "the section `search`, or python -m scripts.search. "
             f"Received: search={CONFIG.value.search.to_dict()}"
         )

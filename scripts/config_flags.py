@@ -1,4 +1,4 @@
-"""What a config and its flags say, as keywords of a run."""
+"""Parse a config and its flags into keyword arguments."""
 
 import difflib
 import traceback
@@ -7,7 +7,7 @@ from absl import app
 from absl import flags
 
 from tfdcu.graph.parallel import halve_threads
-from tfdcu.stages.config import RENAMED
+from tfdcu.renamed import RENAMED
 
 
 def parsed(arguments):
@@ -66,7 +66,7 @@ def line_of(error, arguments):
 
 
 def expected_field(arguments):
-    """What to write in place of a field that the config does not have."""
+    """What to write instead of an unknown field."""
     for argument in arguments:
         field = argument.lstrip("-").removeprefix("config.").split("=")[0]
         if field in RENAMED:
@@ -99,15 +99,14 @@ def fields_of(config, prefix=""):
 
 
 def keywords_of(config):
-    """The keywords of `tfdcu.compress`, and whatever else a config has.
+    """A config as keyword arguments of `tfdcu.compress`.
 
-    A flag takes a source or a student of the config back with nothing. A given
-    student is not pruned, so the config's channels then say nothing. Where
-    BatchNormalization is frozen an operation gets half of the cores, which must
-    be said before TensorFlow runs anything.
+    An empty flag removes a source or a student. With a given student the
+    section `channels` is ignored. With frozen BatchNormalization each operation
+    gets half of the cores, which must be set before TensorFlow starts.
 
     Args:
-        config: A `ConfigDict`, as `configs/common.py` has it.
+        config: A `ConfigDict` with the fields of `configs/common.py`.
 
     Returns:
         A new dict.

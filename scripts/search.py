@@ -1,10 +1,10 @@
-"""Search the config for the students nothing beats in quality and cost.
+"""Search for students with the best tradeoff of quality and cost.
 
     python -m scripts.search --config=configs/digits_search.py \\
         --workdir=runs/digits_search
 
 Any field may be changed: `--config.search.max_trials=40`. Run the same
-command again after a kill and it goes on. On many machines run it everywhere
+command again after a kill and it continues. On several machines run it on each
 with the same `--workdir` on a shared disk and keras-tuner's variables set:
 KERASTUNER_TUNER_ID (`chief`, `worker0`, `worker1`, ...),
 KERASTUNER_ORACLE_IP and KERASTUNER_ORACLE_PORT.
@@ -26,7 +26,7 @@ def main(argv):
     del argv
     if "search" not in CONFIG.value:
         raise SystemExit(
-            "Stopped: this config searches nothing. Expected: a section "
+            "Stopped: this is not a config for a search. Expected: a section "
             "`search` with the keywords of tfdcu.search, as in "
             "configs/digits_search.py. "
             f"Received: sections {sorted(CONFIG.value)}"

@@ -1,4 +1,4 @@
-"""Train the teacher that a config names, unless it is there.
+"""Train the teacher of a config, unless its file exists.
 
 python -m scripts.train_teacher --config=configs/digits.py
 """
@@ -24,14 +24,14 @@ def main(argv):
             "`train_teacher` with the keywords of tfdcu.train_teacher. "
             f"Received: sections {sorted(config)}"
         )
-    there = Path(config["teacher"]).exists()
+    exists = Path(config["teacher"]).exists()
     try:
         made = tfdcu.train_teacher(config["teacher"], **config["train_teacher"])
     except (ValueError, FloatingPointError, OSError) as error:
         raise SystemExit(f"Stopped: {error}") from error
     accuracy = made["accuracy"]
     known = "" if accuracy is None else f", test accuracy {accuracy:.2%}"
-    old = ", which was there and is not trained again" if there else ""
+    old = ", which existed and is not trained again" if exists else ""
     print(f"Teacher: {made['path']}{old}: {made['params']:,} parameters{known}")
 
 

@@ -5,6 +5,7 @@ import inspect
 import re
 from pathlib import Path
 
+import keras
 import pytest
 
 import tfdcu
@@ -12,6 +13,7 @@ import tfdcu
 ROOT = Path(__file__).parents[1]
 # Imports run downhill only; rooms on one floor do not import one another.
 FLOORS = (
+    ("renamed",),
     ("workdir",),
     ("graph", "sparsity"),
     ("models", "data", "export", "report", "pruning", "training"),
@@ -56,6 +58,25 @@ def imports(tree):
             yield from (f"{module}.{alias.name}" for alias in node.names)
 
 
+def private_names(tree):
+    """Names that begin with "_" and are read but not made in a file."""
+    made, used = set(), set()
+    hooks = {name for name in dir(keras.Model) if re.match("_[a-z]", name)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef):
+            # A function that overrides one of Keras is not the file's own.
+            (used if node.name in hooks else made).add(node.name)
+        elif isinstance(node, ast.Attribute):
+            stored = isinstance(node.ctx, ast.Store)
+            own = stored and ast.unparse(node.value) in ("self", "cls")
+            (made if own else used).add(node.attr)
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) in (
+            *("getattr", "hasattr", "setattr", "delattr"),
+        ):
+            used.add(ast.unparse(node.args[1]).lstrip("f").strip("'\""))
+    return {name for name in used - made if re.match("_[a-z{]", name)}
+
+
 def undocumented(value):
     """What the docstring of a public function or class leaves out."""
     text = inspect.getdoc(value) or ""
@@ -88,6 +109,15 @@ def test_a_file_keeps_to_the_plan(path):
         if here[0] != "tests" and isinstance(node, ast.Attribute):
             assert ast.unparse(node) not in ("tf.keras", "tensorflow.keras")
         assert here[0] == "tests" or not isinstance(node, ast.Assert)
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if p[:6] == "tfdcu/"])
+def test_private_names_of_keras_are_in_one_file(path):
+    names = private_names(ast.parse((ROOT / path).read_text("utf-8")))
+    if path.startswith("tfdcu/search/"):
+        # Those of keras-tuner stay in its quarantine.
+        return
+    assert bool(names) == (path == "tfdcu/graph/keras_private.py"), names
 
 
 def test_every_room_has_a_floor():

@@ -1,5 +1,6 @@
-"""The main job: from a teacher and two pools of images to LiteRT files."""
+"""The main job: from a teacher and two sets of images to LiteRT files."""
 
+from tfdcu.renamed import explain_renamed
 from tfdcu.report import read_report
 from tfdcu.report import table
 from tfdcu.stages.diagnose import diagnose
@@ -26,6 +27,7 @@ STAGES = (
 )
 
 
+@explain_renamed("compress")
 def compress(
     teacher,
     labeled,
@@ -48,26 +50,25 @@ def compress(
     baseline=False,
     seed=0,
 ):
-    """Make a small, fast LiteRT file of a trained classifier, with evidence.
+    """Compress a trained classifier into small, fast, checked LiteRT files.
 
     The stages, in order: open the data; load the teacher; `diagnose` the
-    pool, and choose what to keep of it (`select_pool`), if that is asked for;
-    ask the teacher about the images, if its targets are to be stored;
-    prune its channels, which makes the student; train the student with few
-    labels and a pool of unlabeled images (`AlignedDistiller`); export, check
-    and time LiteRT files; write the report. A run that was killed goes on
-    from its last finished epoch or stage when it is called again with the
-    same arguments, and a finished one returns its report at once. The
-    caller's models and data are not changed; Keras' global random seed is
-    set.
+    pool and, with `select`, choose a part of it (`select_pool`); with
+    `targets`, store the teacher's logits; prune the teacher's channels, which
+    gives the student; train the student on the few labels and the unlabeled
+    pool (`AlignedDistiller`); export, check and time LiteRT files; write the
+    report. A run that was killed continues from its last finished epoch or
+    stage when it is called again with the same arguments; a finished run
+    returns its report at once. The caller's models and data are not changed;
+    Keras' global random seed is set.
 
     Args:
         teacher: A `keras.Model` or the path of one.
         labeled: Few labeled images: anything `tfdcu.data.open_source` takes
-            (`"folder:photos"`, `(images, labels)`, ...), or `None`. A live
-            dataset is told from another by its number and kind of elements
-            alone: give a run of other images a workdir of its own.
-        unlabeled: The pool, likewise; its labels, if any, are dropped.
+            (`"folder:photos"`, `(images, labels)`, ...), or `None`. Two
+            `tf.data.Dataset`s with the same number and kind of elements
+            look the same to a run: use another workdir for other images.
+        unlabeled: The pool, in the same forms; its labels, if any, are dropped.
         workdir: Folder of the run: config, student, artifacts, report.
         student: A `keras.Model` or the path of one, to be trained instead of
             the pruned teacher. Defaults to `None`.
@@ -75,36 +76,37 @@ def compress(
         test: Optional labeled source, read once, at the end.
         data: Keywords of `tfdcu.data.prepare`: splits, number of labels ...
         batches: Keywords of `tfdcu.data.training_batches`.
-        select: `by`, how images of the pool are chosen to train on; `keep`
-            and `drop_junk` as in `select_pool`. Images held out of the pool
-            are not chosen from, and an epoch is of the chosen alone. Defaults
-            to `None`, the whole pool, as does no `by`.
+        select: Which pool images to train on: `by`, `keep` and `drop_junk`
+            as in `select_pool`. Held-out pool images are not among them, and
+            an epoch is one pass over the chosen ones. Defaults to `None`, the
+            whole pool, as without `by`.
         channels: Keywords of `prune_channels`. Defaults to `{"macs": 0.5}`.
-        targets: `views`, how many views of each image the teacher is asked
-            about once, before training, instead of in every step;
-            `labeled_views`, how many of each labeled image; `mirror`,
-            `top_k` and `batch_size` as in `teacher_targets`;
-            `shared`, a folder whose answers several runs share. Views that
-            come again in several epochs are soon learned by heart. Defaults to
-            0 views: the teacher is asked in every step.
+        targets: Store the teacher's logits before training instead of running
+            the teacher in every step: `views`, the number of augmented views
+            stored for each image; `labeled_views`, the number for each
+            labeled image; `mirror`, `top_k` and `batch_size` as in
+            `teacher_targets`; `shared`, a folder that several runs may use.
+            The student soon overfits few views that are repeated in every
+            epoch. Defaults to 0 views: the teacher runs in every step.
         sparsity: Keywords of `Sparsify`. Defaults to `None`, dense weights, as
             does a `final_sparsity` of 0.
         transfer: Keywords of `AlignedDistiller`.
         training: Keywords of `tfdcu.training.train`: epochs, rate ...
-        reestimate: `images`, those that BatchNorm's statistics are computed
-            of anew when the student and the baseline are trained: `"labeled"`,
-            `"pool"` or, the default, `None`.
+        reestimate: `images`, from which BatchNormalization's statistics are
+            recomputed after training: `"labeled"`, `"pool"` or, the default,
+            `None`.
         export: Keywords of `tfdcu.export.export_all`: formats ...
-        baseline: Whether to train the same student on the labels alone too.
-        seed: Int; draws the labels, the order of images and new weights.
+        baseline: Whether to also train the same student on the labels alone.
+        seed: Int; it decides the drawn labels, the order of images and new
+            weights.
 
     Returns:
         The record that is also in `workdir/report.json`: `rows` (one for
         each model and file), `config`, `versions`, `seconds` by stage ...
 
     Raises:
-        ValueError: If an argument does not fit, before work starts, or if the
-            workdir holds a run of another config.
+        ValueError: If an argument is invalid, before work starts, or if the
+            workdir holds a run with another config.
         FloatingPointError: If training diverges; the last good student is
             then in `workdir/last_good.keras`.
 

@@ -43,38 +43,38 @@ KINDS = {
 }
 
 
-def torch(setting):
+def torch(workload):
     """Row 3: `fit`, input pipeline and all, against PyTorch's bare step."""
-    stored = aligned(setting, None)
+    stored = aligned(workload, None)
     task = {
         "student": described(stored.student),
-        "teacher": described(setting.new_teacher()),
+        "teacher": described(workload.new_teacher()),
         "align_layer": stored.align_layers[0],
-        "image_shape": setting.pool.image_shape,
-        "num_classes": setting.num_classes,
-        "batch_size": setting.batch_size,
+        "image_shape": workload.pool.image_shape,
+        "num_classes": workload.num_classes,
+        "batch_size": workload.batch_size,
         "threads": os.cpu_count(),
     }
-    file = setting.folder / "torch.json"
+    file = workload.folder / "torch.json"
     file.write_text(json.dumps(task) + "\n", "utf-8")
-    with Side([setting.torch, str(SIDE), str(file)]) as side:
+    with Side([workload.torch, str(SIDE), str(file)]) as side:
         variants = {
             "fit, stored targets": fitting(
-                stored, setting.batches(setting.targets), setting.warmup
+                stored, workload.batches(workload.targets), workload.warmup
             ),
             "PyTorch, stored targets": side.measure("stored"),
             "fit, live teacher": fitting(
-                aligned(setting, setting.new_teacher()),
-                setting.batches(),
-                setting.warmup,
+                aligned(workload, workload.new_teacher()),
+                workload.batches(),
+                workload.warmup,
             ),
             "PyTorch, live teacher": side.measure("live"),
         }
-        seconds = in_turns(variants, setting.turns, setting.steps)
+        seconds = in_turns(variants, workload.turns, workload.steps)
     return {
         "title": "images/s against the same step in PyTorch",
         "seconds a step": seconds,
-        "images a step": 2 * setting.batch_size,
+        "images a step": 2 * workload.batch_size,
         "ratios": {
             f"{name} / PyTorch": ratio(
                 seconds[f"PyTorch, {name}"], seconds[f"fit, {name}"], 1.0

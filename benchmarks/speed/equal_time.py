@@ -50,8 +50,8 @@ def run(views, epochs, seed):
         "epochs": epochs,
         "seed": seed,
         "accuracy": student["accuracy"],
-        "asking": seconds["targets"],
-        "training": seconds["transfer"],
+        "asking": seconds["store_targets"],
+        "training": seconds["distill"],
     }
 
 

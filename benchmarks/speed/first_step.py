@@ -52,7 +52,7 @@ class Marks:
         return measured
 
 
-def first_step(setting):
+def first_step(workload):
     """Row 6: seconds of each stage, a fresh process each time."""
     import keras
 
@@ -64,12 +64,12 @@ def first_step(setting):
         build("digits", num_classes=10).save(teacher)
         runs = []
         # The first one only brings the files into the system's cache.
-        for number in range(setting.turns + 1):
+        for number in range(workload.turns + 1):
             arguments = [
                 "--config=configs/digits.py",
                 f"--config.teacher={teacher}",
                 f"--workdir={folder}/{number}",
-                *setting.overrides,
+                *workload.overrides,
             ]
             runs.append(in_process(arguments))
             print(f"  {number}: {sum(runs[-1].values()):.2f} s", flush=True)

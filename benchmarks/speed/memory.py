@@ -20,23 +20,23 @@ from pathlib import Path
 LIMITS = None, 4 * 2**20
 
 
-def memory(setting):
+def memory(workload):
     """Row 4: `teacher_targets` and `fit` for pools of several sizes."""
-    data_dir, split = repeated(setting)
+    data_dir, split = repeated(workload)
     found = {}
     for limit in LIMITS:
-        for num in setting.stored:
+        for num in workload.memory_pools:
             task = {
                 "limit": limit,
                 "num": num,
                 "data_dir": str(data_dir),
-                "pool": setting.pool.name,
+                "pool": workload.pool.name,
                 "split": f"{split}[:{num}]",
-                "folder": str(setting.folder / f"memory-{limit}-{num}"),
-                "student": str(setting.student),
-                "teacher": str(setting.teacher),
-                "batch_size": setting.batch_size,
-                "steps": setting.steps,
+                "folder": str(workload.folder / f"memory-{limit}-{num}"),
+                "student": str(workload.student),
+                "teacher": str(workload.teacher),
+                "batch_size": workload.batch_size,
+                "steps": workload.steps,
             }
             # Finished targets would only be compared with the images.
             shutil.rmtree(task["folder"], ignore_errors=True)
@@ -46,7 +46,7 @@ def memory(setting):
                 print(f"  {label(what, limit)}, {num}: {peak:.0f} MB")
     return {
         "title": "peak memory by the size of the pool",
-        "pools": list(setting.stored),
+        "pools": list(workload.memory_pools),
         "MB": found,
         "ratios": {name: growth(peaks) for name, peaks in found.items()},
         "notes": [
@@ -74,7 +74,7 @@ def growth(peaks):
     }
 
 
-def repeated(setting):
+def repeated(workload):
     """A TFDS folder with the pool's files as often as the largest size needs.
 
     They are links, so they take no room on disk.
@@ -82,17 +82,17 @@ def repeated(setting):
     Returns:
         The folder, and the name of the pool's split.
     """
-    name = setting.pool.name.removeprefix("tfds:")
-    (version,) = (Path(setting.data_dir) / name).iterdir()
+    name = workload.pool.name.removeprefix("tfds:")
+    (version,) = (Path(workload.data_dir) / name).iterdir()
     info = json.loads((version / "dataset_info.json").read_text("utf-8"))
     (split,) = info["splits"]
     lengths = list(map(int, split["shardLengths"]))
-    times = math.ceil(max(setting.stored) / sum(lengths))
+    times = math.ceil(max(workload.memory_pools) / sum(lengths))
     split["shardLengths"] = [str(num) for num in lengths * times]
     split["numBytes"] = str(int(split["numBytes"]) * times)
     pattern = "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}"
     split["filepathTemplate"] = pattern
-    made = setting.folder / "repeated" / name / version.name
+    made = workload.folder / "repeated" / name / version.name
     made.mkdir(parents=True, exist_ok=True)
     (made / "dataset_info.json").write_text(json.dumps(info), "utf-8")
     features = (version / "features.json").read_text("utf-8")
@@ -104,7 +104,7 @@ def repeated(setting):
         link = made / f"{stem}-{number:05d}-of-{total:05d}"
         link.unlink(missing_ok=True)
         os.symlink(files[number % len(files)].resolve(), link)
-    return setting.folder / "repeated", split["name"]
+    return workload.folder / "repeated", split["name"]
 
 
 def in_process(task):
@@ -120,7 +120,7 @@ def in_process(task):
 
 def work(task):
     """Does what a task says; `teacher_targets` before `fit`."""
-    from benchmarks.speed.setting import Setting
+    from benchmarks.speed.workload import Workload
     from tfdcu.data import open_source
     from tfdcu.data.sources import source as source_lib
 
@@ -135,27 +135,27 @@ def work(task):
         data_dir=task["data_dir"],
     )
     images = next(iter(pool.batches(100))).numpy()
-    setting = Setting(
+    workload = Workload(
         task["teacher"],
         open_source((images, [0] * len(images))),
         pool,
         Path(task["folder"]),
         batch_size=task["batch_size"],
     )
-    vars(setting)["student"] = task["student"]
+    vars(workload)["student"] = task["student"]
     if task["what"] == "teacher_targets":
-        setting.targets
+        workload.targets
     else:
-        fit(setting, task["steps"])
+        fit(workload, task["steps"])
 
 
-def fit(setting, steps):
+def fit(workload, steps):
     """A few steps of training from the targets that are there."""
     from benchmarks.speed.steps import aligned
 
-    targets = [setting.folder / "targets" / n for n in ("labeled", "pool")]
-    aligned(setting, None).fit(
-        setting.batches(tuple(targets)), steps_per_epoch=steps, verbose=0
+    targets = [workload.folder / "targets" / n for n in ("labeled", "pool")]
+    aligned(workload, None).fit(
+        workload.batches(tuple(targets)), steps_per_epoch=steps, verbose=0
     )
 
 

@@ -16,26 +16,28 @@ VIEWS = {
 }
 
 
-def pipeline(setting):
+def pipeline(workload):
     """Row 7: seconds to make a batch, next to those of a training step."""
     # One fixed batch with targets: nothing of the pipeline is in this step.
-    step = repeated(setting.batches(setting.targets))
+    step = repeated(workload.batches(workload.targets))
     variants = {
         "a step on a fixed batch": fitting(
-            aligned(setting, None), step, setting.warmup
+            aligned(workload, None), step, workload.warmup
         ),
-        "flip_crop, stored targets": reading(setting.batches(setting.targets)),
+        "flip_crop, stored targets": reading(
+            workload.batches(workload.targets)
+        ),
         **{
-            name: reading(setting.fresh(**options))
+            name: reading(workload.fresh(**options))
             for name, options in VIEWS.items()
         },
     }
-    seconds = in_turns(variants, setting.turns, setting.steps)
+    seconds = in_turns(variants, workload.turns, workload.steps)
     step = seconds["a step on a fixed batch"]
     return {
         "title": "the input pipeline against the step that it feeds",
         "seconds a step": seconds,
-        "images a step": 2 * setting.batch_size,
+        "images a step": 2 * workload.batch_size,
         "ratios": {
             f"{name} / the step": ratio(step, seconds[name], 1.0)
             for name in seconds

@@ -17,7 +17,7 @@ from benchmarks.speed.switches import THREADS
 from benchmarks.speed.switches import kernels
 from benchmarks.speed.switches import threads
 from benchmarks.speed.table import page
-from benchmarks.speed.targets import asking
+from benchmarks.speed.targets import store_targets
 from tfdcu.workdir.atomic import atomic_write
 from tfdcu.workdir.fingerprint import versions
 
@@ -26,7 +26,7 @@ ROWS = {
     "2": keras_distiller,
     "3": torch,
     "4": memory,
-    "5": asking,
+    "5": store_targets,
     "6": first_step,
     "7": pipeline,
     "8": kernels,
@@ -34,11 +34,11 @@ ROWS = {
 }
 
 
-def measure(setting, file, chosen=()):
+def measure(workload, file, chosen=()):
     """Measures the rows that are chosen, or those that a file lacks.
 
     Args:
-        setting: A `Setting`.
+        workload: A `Workload`.
         file: `Path` of the JSON file; the Markdown file lies beside it.
         chosen: Names in `ROWS`; none for those that are missing.
 
@@ -47,12 +47,12 @@ def measure(setting, file, chosen=()):
     """
     rows = json.loads(file.read_text("utf-8")) if file.exists() else {}
     for name in chosen or [name for name in ROWS if name not in rows]:
-        if name == "3" and setting.torch is None:
+        if name == "3" and workload.torch is None:
             print("Row 3 is left out: --torch names no Python.")
             continue
         before = os.getloadavg()[0]
         print(f"Row {name}, load {before:.1f}", flush=True)
-        found = ROWS[name](setting)
+        found = ROWS[name](workload)
         found["machine"] = machine() | {"load before": round(before, 1)}
         rows = dict(sorted({**rows, name: found}.items()))
         with atomic_write(file, file.with_suffix(".md")) as (data, text):

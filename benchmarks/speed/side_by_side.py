@@ -20,7 +20,7 @@ from absl import flags
 from benchmarks import options
 from benchmarks.speed.rows import ROWS
 from benchmarks.speed.rows import measure
-from benchmarks.speed.setting import open_setting
+from benchmarks.speed.workload import open_workload
 
 HERE = Path(__file__).parent
 TORCH = flags.DEFINE_string(
@@ -39,7 +39,7 @@ def main(argv):
             f"Stopped: unknown rows. Expected: some of {list(ROWS)}. "
             f"Received: {sorted(unknown)}"
         )
-    setting = open_setting(
+    workload = open_workload(
         options.TEACHER.value,
         options.DATA_DIR.value,
         options.RUNS.value,
@@ -48,7 +48,7 @@ def main(argv):
         torch=TORCH.value,
     )
     file = Path(OUT.value) / "side_by_side.json"
-    measure(setting, file, options.ROWS.value)
+    measure(workload, file, options.ROWS.value)
 
 
 if __name__ == "__main__":

@@ -4,44 +4,46 @@ import keras
 import tensorflow as tf
 
 import tfdcu
-from benchmarks.speed.setting import sgd
 from benchmarks.speed.turns import calling
 from benchmarks.speed.turns import fitting
 from benchmarks.speed.turns import in_turns
 from benchmarks.speed.turns import ratio
+from benchmarks.speed.workload import sgd
 from tfdcu.graph.fused import Forward
 
 
-def limit(setting):
+def limit(workload):
     """Row 1: `fit` against the bare compiled student and teacher."""
-    images, labels = fixed_batch(setting)
-    teacher = tf.function(setting.new_teacher(), autograph=False)
-    stored = aligned(setting, None)
+    images, labels = fixed_batch(workload)
+    teacher = tf.function(workload.new_teacher(), autograph=False)
+    stored = aligned(workload, None)
     variants = {
-        "limit": calling(bare_step(setting.new_student()), images, labels),
+        "limit": calling(bare_step(workload.new_student()), images, labels),
         "limit, norms fused": calling(
-            bare_step(setting.new_student(), Forward), images, labels
+            bare_step(workload.new_student(), Forward), images, labels
         ),
         "fit, stored targets": fitting(
-            stored, setting.batches(setting.targets), setting.warmup
+            stored, workload.batches(workload.targets), workload.warmup
         ),
         "fit, stored targets, one fixed batch": fitting(
-            stored, repeated(setting.batches(setting.targets)), setting.warmup
+            stored,
+            repeated(workload.batches(workload.targets)),
+            workload.warmup,
         ),
         "one teacher forward": calling(teacher, images),
         "fit, live teacher": fitting(
-            aligned(setting, setting.new_teacher()),
-            setting.batches(),
-            setting.warmup,
+            aligned(workload, workload.new_teacher()),
+            workload.batches(),
+            workload.warmup,
         ),
     }
-    seconds = in_turns(variants, setting.turns, setting.steps)
+    seconds = in_turns(variants, workload.turns, workload.steps)
     both = zip(seconds["limit"], seconds["one teacher forward"])
     live = seconds["fit, live teacher"]
     return {
         "title": "images/s of `fit` against the limit",
         "seconds a step": seconds,
-        "images a step": 2 * setting.batch_size,
+        "images a step": 2 * workload.batch_size,
         "ratios": {
             "stored targets / limit": ratio(
                 seconds["limit"], seconds["fit, stored targets"], 0.93
@@ -60,25 +62,27 @@ def limit(setting):
     }
 
 
-def keras_distiller(setting):
+def keras_distiller(workload):
     """Row 2: against `keras.distillation.Distiller`, unlabeled images only."""
-    targets = setting.batches(setting.targets, labeled=False)
-    fresh = setting.batches(labeled=False)
+    targets = workload.batches(workload.targets, labeled=False)
+    fresh = workload.batches(labeled=False)
     variants = {
-        "Keras' Distiller": fitting(distiller(setting), fresh, setting.warmup),
+        "Keras' Distiller": fitting(
+            distiller(workload), fresh, workload.warmup
+        ),
         "live teacher": fitting(
-            aligned(setting, setting.new_teacher()), fresh, setting.warmup
+            aligned(workload, workload.new_teacher()), fresh, workload.warmup
         ),
         "stored targets": fitting(
-            aligned(setting, None), targets, setting.warmup
+            aligned(workload, None), targets, workload.warmup
         ),
     }
-    seconds = in_turns(variants, setting.turns, setting.steps)
+    seconds = in_turns(variants, workload.turns, workload.steps)
     theirs = seconds["Keras' Distiller"]
     return {
         "title": "images/s against `keras.distillation.Distiller`",
         "seconds a step": seconds,
-        "images a step": setting.batch_size,
+        "images a step": workload.batch_size,
         "ratios": {
             "live teacher / Keras": ratio(theirs, seconds["live teacher"], 1.0),
             "stored targets / Keras": ratio(
@@ -88,18 +92,18 @@ def keras_distiller(setting):
     }
 
 
-def aligned(setting, teacher):
+def aligned(workload, teacher):
     """An `AlignedDistiller` on a student of its own, alignment on."""
-    model = tfdcu.AlignedDistiller(setting.new_student(), teacher)
+    model = tfdcu.AlignedDistiller(workload.new_student(), teacher)
     model.compile(sgd(), metrics=["accuracy"])
     return model
 
 
-def distiller(setting):
+def distiller(workload):
     """Keras' own, its loss repaired: its default never takes a softmax."""
     model = keras.distillation.Distiller(
-        setting.new_teacher(),
-        setting.new_student(),
+        workload.new_teacher(),
+        workload.new_student(),
         keras.distillation.LogitsDistillation(
             4.0, loss=keras.losses.KLDivergence()
         ),
@@ -129,9 +133,9 @@ def bare_step(student, forward=lambda student: student):
     return step
 
 
-def fixed_batch(setting):
+def fixed_batch(workload):
     """Images of a whole batch, and labels for all of them."""
-    (images, labels), pool = next(iter(setting.batches()))
+    (images, labels), pool = next(iter(workload.batches()))
     return tf.concat([images, pool], 0), tf.tile(labels, [2])
 
 

@@ -23,16 +23,16 @@ KERNELS = "TF_ENABLE_ONEDNN_OPTS"
 THREADS = "TF_NUM_INTRAOP_THREADS"
 
 
-def kernels(setting):
+def kernels(workload):
     """Row 8: TensorFlow's own kernels against oneDNN's."""
     return {
         "title": "oneDNN's kernels on and off",
         **switched(
-            setting,
+            workload,
             KERNELS,
             {"off": "0", "on": "1"},
             ("step", "teacher forward"),
-            2 * setting.batch_size,
+            2 * workload.batch_size,
         ),
         "notes": [
             f"`{KERNELS}`, which `scripts` sets to 1. TensorFlow's own default "
@@ -41,14 +41,14 @@ def kernels(setting):
     }
 
 
-def threads(setting):
+def threads(workload):
     """Row 9: all cores in each operation against two halves of a batch."""
     half = max(1, num_cores() // 2)
     batches = cifar10_resnet56.get_config().batches
     return {
         "title": "a batch in two halves, side by side",
         **switched(
-            setting,
+            workload,
             THREADS,
             {"all cores": None, "half of them": str(half)},
             ("frozen step", "asking the teacher", "fused step"),
@@ -64,11 +64,11 @@ def threads(setting):
     }
 
 
-def switched(setting, variable, values, names, images):
+def switched(workload, variable, values, names, images):
     """Measures under two values of an environment variable.
 
     Args:
-        setting: A `Setting`.
+        workload: A `Workload`.
         variable: Name of the variable.
         values: Dict of two, from a value's name to the value, `None` for
             none; the second is expected to be faster.
@@ -79,8 +79,8 @@ def switched(setting, variable, values, names, images):
         Dict of `seconds a step`, `images a step` and `ratios`.
     """
     task = {
-        "teacher": str(Path(setting.teacher).resolve()),
-        "student": str(Path(setting.student).resolve()),
+        "teacher": str(Path(workload.teacher).resolve()),
+        "student": str(Path(workload.student).resolve()),
         "batch_size": images,
         "names": names,
     }
@@ -96,7 +96,7 @@ def switched(setting, variable, values, names, images):
 
         return seconds
 
-    in_turns({k: measured(k) for k in values}, setting.turns, setting.steps)
+    in_turns({k: measured(k) for k in values}, workload.turns, workload.steps)
     # The first one was the warm-up.
     seconds = {
         f"{name}, {key}": [each[name] for each in runs[1:]]

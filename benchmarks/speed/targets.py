@@ -13,13 +13,13 @@ from benchmarks.speed.turns import ratio
 BATCH_SIZE = 256
 
 
-def asking(setting):
+def store_targets(workload):
     """Row 5: seconds of whole calls, and images/s against a compiled loop."""
-    teacher = setting.new_teacher()
-    sizes = setting.asked
-    variants = {num: storing(setting, teacher, num) for num in sizes}
-    variants["bare"] = bare(setting, teacher, sizes[-1])
-    found = in_turns(variants, setting.turns, setting.steps)
+    teacher = workload.new_teacher()
+    sizes = workload.target_pools
+    variants = {num: storing(workload, teacher, num) for num in sizes}
+    variants["bare"] = bare(workload, teacher, sizes[-1])
+    found = in_turns(variants, workload.turns, workload.steps)
     bare_seconds = found["bare"]
     smallest, largest = found[sizes[0]], found[sizes[-1]]
     more = sizes[-1] - sizes[0]
@@ -63,10 +63,10 @@ def linearity(sizes, found, added):
     }
 
 
-def storing(setting, teacher, num):
+def storing(workload, teacher, num):
     """A function (steps) -> seconds of storing the targets of `num` images."""
-    pool = setting.pool.subset(range(num))
-    path = setting.folder / "asked"
+    pool = workload.pool.subset(range(num))
+    path = workload.folder / "timed"
 
     def measure(steps):
         shutil.rmtree(path, ignore_errors=True)
@@ -77,10 +77,10 @@ def storing(setting, teacher, num):
     return measure
 
 
-def bare(setting, teacher, num):
+def bare(workload, teacher, num):
     """A function (steps) -> seconds an image of the compiled teacher."""
     size = min(BATCH_SIZE, num)
-    images = next(iter(setting.pool.batches(size)))
+    images = next(iter(workload.pool.batches(size)))
     loop = calling(tf.function(teacher, autograph=False), images)
     calls = max(1, num // size)
 

@@ -10,7 +10,6 @@ from absl.testing import flagsaver
 from benchmarks.accuracy import ablation
 from benchmarks.search import cifar10
 from benchmarks.search import digits
-from benchmarks.speed import equal_time
 from benchmarks.speed import side_by_side
 from tfdcu.search import search
 
@@ -86,39 +85,6 @@ def test_the_search_on_digits_has_a_row_a_seed(command, searched, tmp_path):
     assert "| mean | 1,000,000 |" in (tmp_path / "digits.md").read_text()
 
 
-def test_equal_time_gives_the_stored_run_what_the_live_one_took(
-    command, monkeypatch, tmp_path
-):
-    asked = []
-
-    def compress(**config):
-        epochs = config["training"]["epochs"]
-        views = config["targets"]["views"]
-        asked.append((views, epochs, config["seed"], config["teacher"]))
-        row = {"name": "student", "format": "keras", "accuracy": 0.9}
-        seconds = {
-            "targets": 10.0 if views else 0.0,
-            "transfer": epochs * (1.0 if views else 2.0),
-        }
-        return {"rows": [row], "seconds": seconds}
-
-    monkeypatch.setattr(equal_time, "HERE", tmp_path)
-    monkeypatch.setattr(equal_time.tfdcu, "compress", compress)
-    command(equal_time.main, seeds=2)
-    (_, epochs, *_), (views, *_) = asked[:2]
-    longer = 2 * epochs - 10
-    assert asked == [
-        (0, epochs, 0, "t.keras"),
-        (views, epochs, 0, "t.keras"),
-        (views, longer, 0, "t.keras"),
-        (0, epochs, 1, "t.keras"),
-        (views, longer, 1, "t.keras"),
-    ]
-    assert (
-        f"| live | 2 | {epochs} |" in (tmp_path / "equal_time.md").read_text()
-    )
-
-
 def test_a_ablation_runs_what_its_file_lacks(command, monkeypatch, tmp_path):
     asked = []
 
@@ -149,11 +115,11 @@ def test_a_ablation_runs_what_its_file_lacks(command, monkeypatch, tmp_path):
 def test_side_by_side_measures_the_rows_it_is_told(
     command, monkeypatch, tmp_path
 ):
-    def open_setting(*arguments, **keywords):
+    def open_workload(*arguments, **keywords):
         return arguments, keywords
 
     measured = []
-    monkeypatch.setattr(side_by_side, "open_setting", open_setting)
+    monkeypatch.setattr(side_by_side, "open_workload", open_workload)
     monkeypatch.setattr(
         side_by_side, "measure", lambda *found: measured.append(found)
     )
@@ -165,8 +131,8 @@ def test_side_by_side_measures_the_rows_it_is_told(
         steps=7,
         out=str(tmp_path),
     )
-    ((setting, file, rows),) = measured
-    (teacher, data_dir, _), keywords = setting
+    ((workload, file, rows),) = measured
+    (teacher, data_dir, _), keywords = workload
     assert (teacher, data_dir) == ("t.keras", "prepared")
     assert (keywords["turns"], keywords["steps"]) == (3, 7)
     assert (file, rows) == (tmp_path / "side_by_side.json", ["9"])

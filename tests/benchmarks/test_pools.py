@@ -19,23 +19,6 @@ def test_far_is_where_the_teacher_is_least_sure():
     np.testing.assert_array_equal(np.argsort(pools.near(answers)), [0, 2, 1])
 
 
-def test_a_part_keeps_images_and_order():
-    images = np.arange(20, dtype="uint8").reshape(20, 1, 1, 1)
-    found = tfdcu.data.images_of(pools.part(source(images), 5, seed=0), 5)
-    drawn = np.round(255 * found).ravel()
-    assert len(set(drawn)) == 5
-    np.testing.assert_array_equal(drawn, sorted(drawn))
-
-
-@pytest.mark.parametrize("channels", [1, 3])
-def test_haze_is_half_its_tint_and_half_the_image(channels):
-    images = np.zeros((2, 4, 4, channels), "uint8")
-    images[1] = 255
-    black, white = pools.in_haze(source(images), seed=0)
-    np.testing.assert_array_equal(black[0, 0], [127, 102, 76][:channels])
-    np.testing.assert_array_equal(white[0, 0], [255, 229, 204][:channels])
-
-
 def test_three_images_in_ten_are_junk_and_the_others_are_themselves():
     images = np.arange(100, dtype="uint8").repeat(64).reshape(100, 8, 8, 1)
     images[:, 0, 0] = 255

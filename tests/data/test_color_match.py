@@ -7,7 +7,7 @@ import tensorflow as tf
 import tfdcu
 from tests.support import tiny
 from tfdcu.data.color_match import colors_of
-from tfdcu.data.color_match import in_colors_of
+from tfdcu.data.color_match import match_colors
 
 
 def source(images, labels=None, **options):
@@ -36,14 +36,14 @@ def test_by_hand():
     # Mean 0.5 and deviation 0.1 become 0.4 and 0.2: x -> 2 x - 0.6.
     pool = np.array([0.4, 0.6] * 8, "float32").reshape(4, 2, 2, 1)
     few = np.array([0.2, 0.6] * 8, "float32").reshape(4, 2, 2, 1)
-    matched = in_colors_of(pool, (few, tiny.labels(4)))
+    matched = match_colors(pool, (few, tiny.labels(4)))
     np.testing.assert_allclose(read(matched), few, atol=1e-6)
 
 
 def test_each_channel_gets_the_other_mean_and_deviation():
     pool = pixels() * [0.9, 0.5, 0.2] + [0.1, 0.4, 0.0]
     few = source(pixels(30, seed=1))
-    matched = in_colors_of(source(pool.astype("float32")), few)
+    matched = match_colors(source(pool.astype("float32")), few)
     for found, wanted in zip(colors_of(matched), colors_of(few)):
         np.testing.assert_allclose(found, wanted, atol=1e-5)
 
@@ -51,13 +51,13 @@ def test_each_channel_gets_the_other_mean_and_deviation():
 def test_haze_is_undone():
     clear = pixels()
     hazy = ((clear + [1.0, 0.8, 0.6]) / 2).astype("float32")
-    matched = in_colors_of(source(hazy), source(clear))
+    matched = match_colors(source(hazy), source(clear))
     np.testing.assert_allclose(read(matched), clear, atol=1e-5)
 
 
 def test_a_pool_of_the_same_colors_is_unchanged():
     pool = pixels()
-    matched = in_colors_of(source(pool), source(pool))
+    matched = match_colors(source(pool), source(pool))
     np.testing.assert_allclose(read(matched), pool, atol=1e-6)
 
 
@@ -66,7 +66,7 @@ def test_pixels_stay_in_their_range():
     options = {"value_range": (0, 255)}
     pool[0, 0, 0] = 0
     matched = read(
-        in_colors_of(source(pool, **options), source(few, **options))
+        match_colors(source(pool, **options), source(few, **options))
     )
     assert matched.min() == 0 and matched.max() <= 255
 
@@ -75,14 +75,14 @@ def test_a_flat_channel_is_shifted_and_not_stretched():
     pool = pixels()
     pool[..., 1] = 0.5 + 1e-4 * (pool[..., 1] - 0.5)
     few = pixels(low=0.1, high=0.5, seed=1)
-    matched = read(in_colors_of(source(pool), source(few)))
+    matched = read(match_colors(source(pool), source(few)))
     assert matched[..., 1].std() == pytest.approx(pool[..., 1].std(), rel=0.01)
     assert matched[..., 1].mean() == pytest.approx(few[..., 1].mean(), abs=1e-5)
 
 
 def test_records_labels_and_classes_are_the_same():
     few = source(pixels(20), tiny.labels(20), classes=list("abcd"))
-    matched = in_colors_of(few, source(pixels(low=0.1, seed=1)))
+    matched = match_colors(few, source(pixels(low=0.1, seed=1)))
     np.testing.assert_array_equal(matched.labels(), few.labels())
     assert matched.classes == few.classes and matched.labeled
     part = read(matched.subset([3, 7]))
@@ -92,19 +92,19 @@ def test_records_labels_and_classes_are_the_same():
 def test_the_sources_are_not_changed():
     pool, few = source(pixels()), source(pixels(low=0.1, seed=1))
     before = read(pool)
-    in_colors_of(pool, few)
+    match_colors(pool, few)
     np.testing.assert_array_equal(read(pool), before)
 
 
 def test_sources_that_do_not_fit_are_refused():
     few = source(pixels())
     with pytest.raises(ValueError, match="different channels"):
-        in_colors_of(source(pixels(channels=1)), few)
+        match_colors(source(pixels(channels=1)), few)
     with pytest.raises(ValueError, match="pixels of different ranges"):
-        in_colors_of(source(pixels() * 255, value_range=(0, 255)), few)
+        match_colors(source(pixels() * 255, value_range=(0, 255)), few)
     shuffled = tf.data.Dataset.from_tensor_slices(pixels()).shuffle(60)
     with pytest.raises(ValueError, match="colors cannot be measured"):
-        in_colors_of(shuffled, few)
+        match_colors(shuffled, few)
 
 
 def test_prepare_matches_the_pool_and_the_held_out_images():
@@ -130,7 +130,7 @@ def test_prepare_matches_the_pool_and_the_held_out_images():
 
 
 def test_an_image_has_the_same_bits_alone_and_in_any_batch():
-    matched = in_colors_of(source(pixels(67)), source(pixels(low=0.1, seed=1)))
+    matched = match_colors(source(pixels(67)), source(pixels(low=0.1, seed=1)))
     alone = np.stack(list(matched.dataset.as_numpy_iterator()))
     for size in (1, 7, 64):
         batches = matched.batches(size).as_numpy_iterator()

@@ -15,6 +15,8 @@ from tfdcu.export import export_all
 from tfdcu.export import export_litert
 from tfdcu.export import inspect_litert
 from tfdcu.export.artifact import FORMATS
+from tfdcu.export.check import probabilities_of
+from tfdcu.export.interpreter import quantize
 
 
 def sparse_net():
@@ -48,22 +50,125 @@ def test_folder_holds_artifacts_and_json_only(paths):
     assert {path.name for path in folder.iterdir()} == expected
 
 
-def test_int8_is_int8_at_both_ends_and_by_channel(paths):
-    quantization = LiteRTModel(paths["int8"]).quantization
-    assert quantization["input"]["dtype"] == "int8"
-    assert quantization["output"]["dtype"] == "int8"
-    interpreter = LiteRTModel(paths["int8"])._interpreter
+@pytest.mark.parametrize("io", ["float32", "uint8", "int8"])
+def test_int8_computes_by_channel_whatever_it_takes(
+    io, model, images, paths, tmp_path
+):
+    path = export_litert(model, tmp_path / "a.tflite", "int8", images, io=io)
+    artifact = LiteRTModel(path)
+    assert artifact.format == "int8"
+    for end in artifact.quantization.values():
+        assert end["dtype"] == io
     per_channel = [
         len(tensor["quantization_parameters"]["scales"])
-        for tensor in interpreter.get_tensor_details()
+        for tensor in artifact._interpreter.get_tensor_details()
         if list(tensor["shape"]) == [32, 3, 3, 16]
     ]
     assert per_channel == [32]
+    # Integers at its ends are those that it computes with anyway.
+    np.testing.assert_allclose(
+        artifact(images), LiteRTModel(paths["int8"])(images), atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("value_range", [(0, 1), (0, 255)])
+def test_uint8_takes_the_bytes_of_a_photo(value_range, tmp_path):
+    low, high = value_range
+    bytes_of = np.random.default_rng(0).integers(0, 256, (100, 8, 8, 3))
+    pixels = bytes_of / 255 * (high - low) + low
+    path = export_litert(
+        tiny.linear_net(channels=3),
+        tmp_path / "a.tflite",
+        "int8",
+        pixels.astype("float32"),
+        io="uint8",
+        value_range=value_range,
+        min_agreement=0,
+    )
+    taken = quantize(pixels, LiteRTModel(path).quantization["input"])
+    np.testing.assert_array_equal(taken, bytes_of)
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_probabilities_are_the_softmax_of_logits(
+    kind, model, images, paths, tmp_path
+):
+    path = export_litert(
+        model, tmp_path / "a.tflite", kind, images, output="probabilities"
+    )
+    artifact, logits = LiteRTModel(path), LiteRTModel(paths[kind])
+    assert (artifact.output, logits.output) == ("probabilities", "logits")
+    expected = probabilities_of(logits(images))
+    np.testing.assert_allclose(artifact(images), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("io", ["uint8", "int8"])
+@pytest.mark.parametrize("num_classes", [1, 4])
+def test_integers_give_probabilities_in_steps(
+    num_classes, io, images, tmp_path
+):
+    model = tiny.plain_net(channels=3, num_classes=num_classes)
+    path = export_litert(
+        model,
+        tmp_path / "a.tflite",
+        "int8",
+        images,
+        io=io,
+        output="probabilities",
+    )
+    artifact = LiteRTModel(path)
+    assert artifact.quantization["output"] == {
+        "dtype": io,
+        "scale": 1 / 256,
+        "zero_point": -128 if io == "int8" else 0,
+    }
+    expected = probabilities_of(np.asarray(model(images)))
+    np.testing.assert_allclose(artifact(images), expected, atol=0.02)
+
+
+@pytest.mark.parametrize("ends", ["softmax", "sigmoid"])
+def test_a_model_of_probabilities_gets_no_second_softmax(
+    ends, images, tmp_path
+):
+    net = tiny.plain_net(channels=3)
+    model = keras.Model(net.input, keras.layers.Activation(ends)(net.output))
+    for output in ("logits", "probabilities"):
+        path = export_litert(
+            model, tmp_path / "a.tflite", images=images, output=output
+        )
+        artifact = LiteRTModel(path)
+        assert artifact.output == "probabilities"
+        np.testing.assert_allclose(
+            artifact(images), np.asarray(model(images)), atol=1e-5
+        )
+
+
+def test_the_probability_of_one_output_is_its_sigmoid(images, tmp_path):
+    model = tiny.plain_net(channels=3, num_classes=1)
+    path = export_litert(
+        model, tmp_path / "a.tflite", images=images, output="probabilities"
+    )
+    expected = 1 / (1 + np.exp(-np.asarray(model(images))))
+    np.testing.assert_allclose(LiteRTModel(path)(images), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"io": "int16"}, "one of float32, uint8, int8. Received: 'int16'"),
+        ({"output": "classes"}, "one of logits, probabilities"),
+        ({"io": "uint8"}, "Only a file of int8.*io='uint8' with float32"),
+    ],
+)
+def test_options_that_do_not_fit(options, words, model, tmp_path):
+    with pytest.raises(ValueError, match=words):
+        export_litert(model, tmp_path / "a.tflite", **options)
+    assert not list(tmp_path.iterdir())
 
 
 def test_int8_input_covers_the_value_range(model, tmp_path):
     gray = 0.4 + 0.2 * tiny.images(100, channels=3)
-    path = export_litert(model, tmp_path / "a.tflite", "int8", gray)
+    path = export_litert(model, tmp_path / "a.tflite", "int8", gray, io="int8")
     step = LiteRTModel(path).quantization["input"]
     lowest = step["scale"] * (-128 - step["zero_point"])
     highest = step["scale"] * (127 - step["zero_point"])
@@ -77,6 +182,7 @@ def test_value_range_other_than_unit(model, images, tmp_path):
         "int8",
         2 * images - 1,
         value_range=(-1, 1),
+        io="int8",
     )
     artifact = LiteRTModel(path)
     assert artifact.value_range == (-1, 1)
@@ -148,8 +254,8 @@ def test_layers_that_stay_random_are_refused(images, tmp_path):
 def test_calibration_from_a_dataset_equals_the_array(model, images, tmp_path):
     batches = tf.data.Dataset.from_tensor_slices(images).batch(32)
     paths = [
-        export_litert(model, tmp_path / f"{i}.tflite", "int8", calibration)
-        for i, calibration in enumerate((images, batches))
+        export_litert(model, tmp_path / i / "a.tflite", "int8", calibration)
+        for i, calibration in (("array", images), ("dataset", batches))
     ]
     assert paths[0].read_bytes() == paths[1].read_bytes()
 
@@ -275,7 +381,7 @@ def test_int8_input_covers_the_range_where_images_reach_one_end(
 ):
     gray = 0.4 + 0.2 * tiny.images(100, channels=3)
     gray[0, 0, 0] = end
-    path = export_litert(model, tmp_path / "a.tflite", "int8", gray)
+    path = export_litert(model, tmp_path / "a.tflite", "int8", gray, io="int8")
     assert LiteRTModel(path).quantization["input"]["scale"] == pytest.approx(
         1 / 255, rel=0.01
     )

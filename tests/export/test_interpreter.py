@@ -9,6 +9,7 @@ import tensorflow as tf
 from tests.export.conftest import CLASSES
 from tests.support import tiny
 from tfdcu.export import LiteRTModel
+from tfdcu.export import export_litert
 
 
 def test_float32_equals_keras(model, images, paths):
@@ -19,18 +20,21 @@ def test_float32_equals_keras(model, images, paths):
 
 def test_int8_is_within_a_few_steps(model, images, paths):
     artifact = LiteRTModel(paths["int8"])
-    step = artifact.quantization["output"]["scale"]
+    step = artifact.output_step
     difference = np.abs(artifact(images) - np.asarray(model(images)))
     assert difference.max() < 5 * step
 
 
-def test_int8_quantization_by_hand(images, paths):
+def test_int8_quantization_by_hand(model, images, tmp_path):
     from ai_edge_litert.interpreter import Interpreter
 
-    artifact = LiteRTModel(paths["int8"])
+    path = export_litert(
+        model, tmp_path / "a.tflite", "int8", images, io="int8"
+    )
+    artifact = LiteRTModel(path)
     into, out = (artifact.quantization[end] for end in ("input", "output"))
     steps = np.rint(images[:1] / into["scale"]) + into["zero_point"]
-    interpreter = Interpreter(str(paths["int8"]))
+    interpreter = Interpreter(str(path))
     runner = interpreter.get_signature_runner("serving_default")
     stored = runner(image=np.clip(steps, -128, 127).astype("int8"))["logits"]
     expected = (stored.astype("float32") - out["zero_point"]) * out["scale"]

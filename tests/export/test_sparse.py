@@ -16,6 +16,9 @@ def test_the_file_does_not_load_without_densifying(
     monkeypatch.setattr(
         "tfdcu.export.convert.densify_fully_connected", lambda content: content
     )
+    monkeypatch.setattr(
+        "tfdcu.export.artifact.call_in_child", lambda f, *values: f(*values)
+    )
     with pytest.raises(ValueError, match="delegate FULLY_CONNECTED"):
         export_litert(
             sparse_net(), tmp_path / "a.tflite", "int8", images, sparse=True

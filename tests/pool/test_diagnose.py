@@ -9,6 +9,8 @@ import tensorflow as tf
 
 import tfdcu
 from tests.support import tiny
+from tfdcu.pool.diagnose import confidence
+from tfdcu.pool.diagnose import coverage
 
 
 def smooth(num, level=0.0, seed=0, size=8):
@@ -99,7 +101,7 @@ def test_the_pool_in_the_labeled_images_colors_is_of_no_other_light():
         )
     verdict = tfdcu.format_diagnosis(found)
     assert any("data.match_colors=True" in one for one in verdict)
-    matched = tfdcu.data.in_colors_of(pool, images)
+    matched = tfdcu.data.match_colors(pool, images)
     found = tfdcu.diagnose(tiny.plain_net(), (images, labels), matched)
     assert found["a_distance"] == 0
     assert not any(
@@ -217,3 +219,59 @@ def test_labeled_images_may_come_in_any_order():
     found = tfdcu.diagnose(net, pairs.shuffle(64), pool)
     expected = tfdcu.diagnose(net, (images, labels), pool)
     assert found["labeled_accuracy"] == expected["labeled_accuracy"]
+
+
+def logits_of(*probabilities):
+    return np.log(np.array(probabilities, "float32"))
+
+
+def choices(*counts):
+    """Logits with the given number of predictions of each class."""
+    return np.eye(len(counts))[np.repeat(np.arange(len(counts)), counts)]
+
+
+def test_confidence_by_hand():
+    found = confidence(
+        logits_of([0.5, 0.5], [0.4, 0.6], [0.2, 0.8], [0.9, 0.1], [1, 1e-30])
+    )
+    assert found["confidence_mean"] == pytest.approx(3.8 / 5)
+    quartiles = [found[f"confidence_{q}"] for q in ("q1", "median", "q3")]
+    assert quartiles == pytest.approx([0.6, 0.8, 0.9])
+
+
+def test_the_entropy_is_that_of_each_image():
+    even = [0.25] * 4
+    sure = [1.0, 1e-30, 1e-30, 1e-30]
+    found = confidence(logits_of(even, sure))
+    assert found["entropy_mean"] == pytest.approx(np.log(4) / 2)
+
+
+def test_a_constant_added_to_the_logits_changes_nothing():
+    logits = np.random.default_rng(0).normal(size=(9, 3))
+    moved = confidence(logits + 100)
+    assert moved == pytest.approx(confidence(logits))
+
+
+def test_even_choices_count_all_classes():
+    found = coverage(choices(10, 10, 10, 10))
+    assert found["shares"] == [0.25] * 4
+    assert found["effective_classes"] == pytest.approx(4)
+    assert found["scarce_classes"] == []
+
+
+def test_a_pool_of_one_class():
+    found = coverage(choices(0, 0, 30))
+    assert found["shares"] == [0, 0, 1]
+    assert found["effective_classes"] == pytest.approx(1)
+    assert found["scarce_classes"] == [0, 1]
+
+
+def test_a_tenth_of_the_even_share_is_not_scarce_and_less_is():
+    assert coverage(choices(2, 38))["scarce_classes"] == []
+    assert coverage(choices(1, 39))["scarce_classes"] == [0]
+
+
+def test_too_few_images_tell_no_scarce_classes():
+    found = coverage(choices(0, 19))
+    assert found["scarce_classes"] is None
+    assert found["enough_images"] == 20

@@ -80,7 +80,7 @@ def test_a_search_of_two_workers_is_complete_though_one_is_killed(tmp_path):
             process.kill()
     assert "NOTHING LEFT" in (tmp_path / "worker1.log").read_text()
     said = (tmp_path / "chief.log").read_text()
-    assert f"worker0 is lost; trial {ongoing['worker0']} is free." in said
+    assert f"worker0 is lost; retrying trial {ongoing['worker0']}." in said
     record = json.loads((tmp_path / "run/front.json").read_text())
     assert [one["status"] for one in record["trials"]] == ["finished"] * 4
     assert lost.exists()

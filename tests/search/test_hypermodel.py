@@ -73,7 +73,7 @@ def test_the_best_models_are_those_that_were_scored(tuner):
 
 
 def test_data_of_the_user_s_own_is_refused():
-    with pytest.raises(ValueError, match="have their data already"):
+    with pytest.raises(ValueError, match="already has its data"):
         hypermodel().fit(None, None, x=np.zeros(3))
 
 

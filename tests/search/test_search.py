@@ -151,7 +151,7 @@ def test_where_no_trial_can_finish_the_reasons_are_told(tmp_path):
     ("changes", "message"),
     [
         ({"space": {"channels.mcas": (0.1, 0.5)}}, "nearest is 'macs'"),
-        ({"space": {"channels.macs": (0.5, 0.5)}}, "empty or no range"),
+        ({"space": {"channels.macs": (0.5, 0.5)}}, "Invalid range"),
         ({"tuner": "RandomSerch"}, "nearest is 'RandomSearch'"),
         ({"cost": "byte"}, "nearest is 'bytes'"),
         ({"limits": {"latency": 2.0}}, "nearest is 'latency_ms'"),

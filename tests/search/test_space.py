@@ -3,6 +3,7 @@ import pytest
 
 from tfdcu.search.space import Choices
 from tfdcu.search.space import Range
+from tfdcu.search.space import check_names
 from tfdcu.search.space import read_space
 from tfdcu.search.space import with_values
 from tfdcu.stages.config import check_config
@@ -100,19 +101,19 @@ def test_what_stands_may_be_a_choice_of_another_type():
         ({"chanels": {"macs": (0.1, 0.5)}}, "nearest is 'channels'"),
         ({"channels": {"mac": (0.1, 0.5)}}, "nearest is 'macs'"),
         ({"channels": {"model": ["a"]}}, "Unknown field"),
-        ({"channels.macs": (0.5, 0.5)}, "empty or no range"),
-        ({"channels.macs": (0.5, 0.1)}, "empty or no range"),
-        ({"channels.macs": (0.0, 0.5, "log")}, "empty or no range"),
-        ({"channels.macs": (0.1, 0.5, 0.6)}, "empty or no range"),
-        ({"channels.macs": (0.1, 0.5, 0)}, "empty or no range"),
-        ({"channels.macs": (0.1, float("inf"))}, "empty or no range"),
-        ({"channels.macs": (0.1, 0.5, "cubic")}, "empty or no range"),
-        ({"channels.macs": ("a", "b")}, "empty or no range"),
-        ({"channels.macs": []}, "no choices"),
-        ({"channels.macs": [0.1, 0.1]}, "no choices"),
+        ({"channels.macs": (0.5, 0.5)}, "Invalid range"),
+        ({"channels.macs": (0.5, 0.1)}, "Invalid range"),
+        ({"channels.macs": (0.0, 0.5, "log")}, "Invalid range"),
+        ({"channels.macs": (0.1, 0.5, 0.6)}, "Invalid range"),
+        ({"channels.macs": (0.1, 0.5, 0)}, "Invalid range"),
+        ({"channels.macs": (0.1, float("inf"))}, "Invalid range"),
+        ({"channels.macs": (0.1, 0.5, "cubic")}, "Invalid range"),
+        ({"channels.macs": ("a", "b")}, "Invalid range"),
+        ({"channels.macs": []}, "Invalid choices"),
+        ({"channels.macs": [0.1, 0.1]}, "Invalid choices"),
         ({"channels.macs": 0.5}, "cannot be searched"),
         ({"channels.macs": (0.5,)}, "cannot be searched"),
-        ({"transfer.mimic": [len, "kl"]}, "written down"),
+        ({"transfer.mimic": [len, "kl"]}, "stored as JSON"),
         ({"channels": 0.5}, "names fields of sections"),
         ({}, "nothing to search"),
         ({"channels": {"macs": None}}, "nothing to search"),
@@ -141,3 +142,17 @@ def test_values_take_their_places_and_the_config_stays_as_it_was():
 def test_what_trials_do_not_follow_cannot_be_searched():
     with pytest.raises(ValueError, match="one round.*channels.rounds"):
         read_space({"channels.rounds": [1, 2]}, check_config({}))
+
+
+def test_known_names_pass():
+    check_names("cost", ["macs", "bytes"], ("bytes", "macs"))
+
+
+def test_the_error_names_the_nearest():
+    with pytest.raises(ValueError, match="Unknown cost.*nearest is 'macs'"):
+        check_names("cost", ["mac"], ("bytes", "macs"))
+
+
+def test_without_a_near_name_all_are_listed():
+    with pytest.raises(ValueError, match=r"one of \['bytes', 'macs'\]\. "):
+        check_names("cost", ["joule"], ("bytes", "macs"))

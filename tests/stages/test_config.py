@@ -3,15 +3,14 @@
 import keras
 import pytest
 
-from scripts.config_flags import expected_field
 from tests.support import tiny
 from tfdcu.data import prepare
 from tfdcu.pruning import score_channels
-from tfdcu.stages.config import RENAMED
-from tfdcu.stages.config import check_config
 from tfdcu.stages.config import check_needs
+from tfdcu.stages.config import check_options
 from tfdcu.stages.config import check_values
 from tfdcu.stages.config import image_shape_of
+from tfdcu.stages.config import option_names
 
 SECTIONS = (
     "batches",
@@ -167,11 +166,48 @@ def test_a_function_as_an_activation_is_saved_or_refused(splits, teacher):
     check_values(config(), splits, known)
 
 
-@pytest.mark.parametrize("field", sorted(RENAMED))
-def test_a_field_that_is_gone_says_what_to_write_instead(field):
-    section, key = field.split(".")
+def pruned(model, seed=0, *, macs=None, params=None, **options):
+    return model
+
+
+class Callback:
+    def __init__(self, model=None, *, final_sparsity, schedule="constant"):
+        self.final_sparsity = final_sparsity
+
+
+def test_options_are_the_keyword_only_arguments():
+    assert option_names(pruned) == ["macs", "params"]
+    assert option_names(Callback) == ["final_sparsity", "schedule"]
+
+
+def test_a_section_is_a_new_dict_with_the_same_content():
+    section = {"macs": 0.5}
+    checked = check_options("channels", section, pruned)
+    assert checked == section and checked is not section
+    assert check_options("channels", None, pruned) == {}
+
+
+def test_an_unknown_key_names_the_nearest():
     with pytest.raises(ValueError) as error:
-        check_config({section: {key: 1}})
-    assert f"{RENAMED[field]}. Received: {field}=1" in str(error.value)
-    told = expected_field(["compress", f"--config.{field}=1"])
-    assert told == f"in place of {field}, {RENAMED[field]}"
+        check_options("channels", {"mac": 0.5}, pruned)
+    assert str(error.value) == (
+        "Unknown field in the section 'channels'. Expected: one of ['macs', "
+        "'params']; the nearest is 'macs'. Received: channels.mac=0.5"
+    )
+
+
+def test_a_key_like_nothing_names_no_nearest():
+    with pytest.raises(ValueError, match="Unknown field") as error:
+        check_options("channels", {"zzz": 1}, pruned)
+    assert "nearest" not in str(error.value)
+
+
+@pytest.mark.parametrize("key", ["model", "options"])
+def test_reserved_and_gathering_names_are_no_keys(key):
+    with pytest.raises(ValueError, match=f"channels.{key}=1"):
+        check_options("channels", {key: 1}, pruned)
+
+
+def test_a_section_that_is_no_dict_is_refused():
+    with pytest.raises(ValueError, match="not a dict.*`pruned`.*: 0.5"):
+        check_options("channels", 0.5, pruned)

@@ -8,7 +8,7 @@ from tests.support.runs import run_of
 from tfdcu import data
 from tfdcu.graph.macs import total_macs
 from tfdcu.pruning import score_channels
-from tfdcu.stages.prune import kept_of_all
+from tfdcu.stages.prune import merge_kept
 from tfdcu.stages.prune import merge_plans
 from tfdcu.stages.prune import prune
 from tfdcu.stages.prune import pruning_schedule
@@ -112,13 +112,13 @@ def test_what_is_kept_of_what_was_kept_is_the_teachers():
         {"both": [0, 3], "second": [4, 5]},
         {"both": [1]},
     ]
-    assert kept_of_all(rounds[:1]) == rounds[0]
-    assert kept_of_all(rounds) == {
+    assert merge_kept(rounds[:1]) == rounds[0]
+    assert merge_kept(rounds) == {
         "both": [7],
         "first": [0, 2],
         "second": [4, 5],
     }
-    assert rounds[0]["both"] == [1, 3, 5, 7] and kept_of_all([]) == {}
+    assert rounds[0]["both"] == [1, 3, 5, 7] and merge_kept([]) == {}
 
 
 def test_nothing_cut_is_an_empty_list():

@@ -14,7 +14,7 @@ from tests.support.runs import run_of
 from tfdcu.data import images_of
 from tfdcu.data import open_source
 from tfdcu.data import prepare
-from tfdcu.stages.select import check_chosen
+from tfdcu.stages.select import check_select
 from tfdcu.stages.select import choose_pool
 from tfdcu.stages.select import select
 
@@ -51,8 +51,8 @@ def test_a_choice_survives_json_and_is_that_of_select_pool():
 
 def test_what_does_not_fit_is_found_before_anything_is_asked():
     one = splits()
-    check_chosen(one, keep="all")
-    check_chosen(one, by="balance", keep=3)
+    check_select(one, keep="all")
+    check_select(one, by="balance", keep=3)
     few = open_source((smooth(4), np.arange(4)))
     with_labels = dataclasses.replace(one, labeled=few)
     stream = tf.data.Dataset.from_tensor_slices(smooth(9)).shuffle(9)
@@ -63,4 +63,4 @@ def test_what_does_not_fit_is_found_before_anything_is_asked():
         (splits(stream), {"by": "balance"}, "another order"),
     ):
         with pytest.raises(ValueError, match=message):
-            check_chosen(of, **options)
+            check_select(of, **options)

@@ -5,7 +5,7 @@ from tfdcu.data.batches import evaluation_batches
 from tfdcu.data.batches import steps_per_epoch
 from tfdcu.data.batches import training_batches
 from tfdcu.data.color_match import color_levels
-from tfdcu.data.color_match import in_colors_of
+from tfdcu.data.color_match import match_colors
 from tfdcu.data.color_match import mean_and_deviation
 from tfdcu.data.fingerprint import describe_views
 from tfdcu.data.junk import count_junk
@@ -37,9 +37,9 @@ __all__ = [
     "few_labels",
     "hold_out",
     "images_of",
-    "in_colors_of",
     "junk_kinds",
     "junk_measures",
+    "match_colors",
     "mean_and_deviation",
     "name_of",
     "open_mix",

@@ -16,7 +16,7 @@ SIZE = 64
 _FLAT = 1 / 255
 
 
-def in_colors_of(source, other):
+def match_colors(source, other):
     """Matches the colors of a source to those of another one.
 
     Use it for a pool that is brighter, paler or of another tint than the
@@ -46,7 +46,7 @@ def in_colors_of(source, other):
     >>> pool = tfdcu.data.open_source(
     ...     "folder:frames", labeled=False, image_shape=few.image_shape
     ... )
-    >>> pool = tfdcu.data.in_colors_of(pool, few)
+    >>> pool = tfdcu.data.match_colors(pool, few)
     """
     source, other = (
         images

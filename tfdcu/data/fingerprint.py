@@ -8,12 +8,13 @@ import tensorflow as tf
 
 from tfdcu.data.augment.augment import resolve
 from tfdcu.data.augment.augment import view_seeds
+from tfdcu.data.augment.mix import MIXES
 from tfdcu.data.sample import images_of
 from tfdcu.workdir.fingerprint import fingerprint_of
 
 # Images that are compared before training starts.
 NUM_LOOKED_AT = 64
-# Random images whose views are hashed.
+# Random images whose views and mixes are hashed.
 _NUM_PROBES = 8
 
 
@@ -67,11 +68,9 @@ def describe_source(source):
     description = {"num_images": source.num_images}
     if source.lasting:
         pixels = checksums(tf.constant(some_images(source)[1])).numpy()
-        digest = hashlib.sha256(pixels.tobytes()).hexdigest()
-        description["digest"] = digest[:16]
+        description["digest"] = _digest(pixels)
         if source.labeled:
-            labels = hashlib.sha256(source.labels().tobytes()).hexdigest()
-            description["labels"] = labels[:16]
+            description["labels"] = _digest(source.labels())
     return description
 
 
@@ -100,13 +99,47 @@ def describe_views(augment, views, seed, image_shape, value_range, mix=None):
         "seed": seed,
     }
     if mix is not None:
-        described["mix"] = mix.describe()
+        described["mix"] = describe_mix(mix)
     if view is not None:
-        described["digest"] = _digest_of(view, image_shape, value_range)
+        described["digest"] = _digest_of_views(view, image_shape, value_range)
     return described
 
 
-def _digest_of(view, image_shape, value_range):
+def describe_mix(mix):
+    """A fingerprint of the mixes, as JSON.
+
+    It includes the pixels of all partners, unless these are the mixed images
+    themselves, which are compared separately.
+
+    Args:
+        mix: A `Mix`.
+
+    Returns:
+        Dict.
+    """
+    random = np.random.default_rng(0).random
+    images = random((2, _NUM_PROBES, *mix.partners.image_shape))
+    draws = random((_NUM_PROBES, 4)).astype("float32")
+    with tf.device("CPU:0"):
+        images = tf.constant(images.astype("float32"))
+        outputs = MIXES[mix.name](*images, tf.constant(draws)).numpy()
+    return {
+        "name": mix.name,
+        "share": mix.share,
+        "digest": _digest(outputs),
+        "partners": "own" if mix.own else _pixels(mix.partners),
+    }
+
+
+def _pixels(source):
+    sums = [checksums(images).numpy() for images in source.batches(256)]
+    return {
+        "num_images": source.num_images,
+        "pixels": _digest(np.concatenate(sums)),
+    }
+
+
+def _digest_of_views(view, image_shape, value_range):
     low, high = value_range
     images = np.random.default_rng(0).random((_NUM_PROBES, *image_shape))
     images = (images * (high - low) + low).astype("float32")
@@ -114,8 +147,11 @@ def _digest_of(view, image_shape, value_range):
     with tf.device("CPU:0"):
         ids = tf.range(_NUM_PROBES, dtype=tf.int64)
         seeds = view_seeds(ids, 0 * ids, 0)
-        outputs = view(tf.constant(images), seeds).numpy()
-    return hashlib.sha256(outputs.tobytes()).hexdigest()[:16]
+        return _digest(view(tf.constant(images), seeds).numpy())
+
+
+def _digest(array):
+    return hashlib.sha256(array.tobytes()).hexdigest()[:16]
 
 
 @functools.lru_cache(8)

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from tfdcu.data.color_match import in_colors_of
+from tfdcu.data import color_match
 from tfdcu.data.fingerprint import describe_source
 from tfdcu.data.sources.arrays import check_label_range
 from tfdcu.data.sources.open import names_of
@@ -11,6 +11,7 @@ from tfdcu.data.sources.source import Source
 from tfdcu.data.sources.source import check_ranges
 from tfdcu.data.splits import few_labels
 from tfdcu.data.splits import hold_out
+from tfdcu.renamed import explain_renamed
 from tfdcu.workdir.arguments import check_arguments
 
 # Largest number of pool images that are held out by default.
@@ -49,6 +50,7 @@ class Splits:
         }
 
 
+@explain_renamed("data")
 def prepare(
     labeled,
     unlabeled,
@@ -91,7 +93,7 @@ def prepare(
             epoch. Defaults to `None`: a tenth of the pool, at most 500 images;
             none of a dataset that reshuffles.
         match_colors: Whether the pool's colors are matched to the labeled
-            images, see `in_colors_of`.
+            images, see `match_colors`.
         classes: The teacher's class names, or `None` for those of the data.
         value_range: (low, high) of the pixels.
         data_dir: Where TFDS finds prepared data sets.
@@ -192,7 +194,7 @@ def prepare(
         )
         own_validation = own_validation or drawn
     if match_colors:
-        pool = in_colors_of(pool, few_labeled)
+        pool = color_match.match_colors(pool, few_labeled)
     held_out = None
     if pool_validation is None and pool.fixed_order:
         pool_validation = min(pool.num_images // 10, _HELD_OUT)
@@ -219,8 +221,9 @@ def _check_classes(source, num_classes):
     if source.classes is not None and len(source.classes) != num_classes:
         raise ValueError(
             f"{source.name} and the teacher have different classes. Expected: "
-            f"{num_classes} classes. Received: {len(source.classes)}: "
-            f"{list(source.classes)}."
+            f"{num_classes} classes, or the names of all of the teacher's as "
+            "data.classes, of which the images may show some. Received: "
+            f"{len(source.classes)}: {list(source.classes)}."
         )
     check_label_range(source.name, source.labels(), num_classes)
 

@@ -6,9 +6,11 @@ import numpy as np
 
 from tfdcu.data.sources.arrays import check_label_range
 from tfdcu.data.sources.open import open_source
+from tfdcu.renamed import explain_renamed
 from tfdcu.workdir.arguments import check_arguments
 
 
+@explain_renamed("few_labels")
 def few_labels(
     source,
     *,
@@ -119,8 +121,10 @@ def _check_counts(source, labels, num_classes, wanted):
     short = {
         str(name): int(count)
         for name, count in zip(names, counts, strict=True)
-        if count < wanted
+        if 0 < count < wanted
     }
+    if not counts.any():
+        short = {"all": 0}
     if short:
         raise ValueError(
             f"{source.name} has too few images of some classes. Expected: at "

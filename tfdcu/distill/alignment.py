@@ -5,7 +5,9 @@ import tensorflow as tf
 from keras import layers
 
 from tfdcu.graph.graph import read_graph
+from tfdcu.graph.keras_private import num_calls
 from tfdcu.graph.macs import layer_macs
+from tfdcu.graph.open_model import open_model
 from tfdcu.training.moving_average import clock_variable
 
 
@@ -177,6 +179,21 @@ def dann_schedule(progress):
     return 2.0 / (1.0 + tf.exp(-10.0 * progress)) - 1.0
 
 
+def inside_of(student):
+    """A student with its nested models taken apart, to see inside.
+
+    Args:
+        student: A functional `keras.Model`.
+
+    Returns:
+        An equal functional `keras.Model` that shares all weights; layers of
+        a nested model "base" are named "base_conv" and so on. The student
+        itself if nothing is nested.
+    """
+    # Custom layers stay closed: in training they may act in another way.
+    return open_model(student, keep=lambda layer: True, flat=True).model
+
+
 def default_align_layer(model, share=0.25):
     """The default low-level layer to align.
 
@@ -196,6 +213,7 @@ def default_align_layer(model, share=0.25):
     """
     nodes = read_graph(model).nodes
     macs = layer_macs(model)
+    macs = {path: count or 0 for path, count in macs.items()}
     budget = share * sum(macs.values())
     last_use = {
         id(tensor): index
@@ -215,8 +233,8 @@ def default_align_layer(model, share=0.25):
     if chosen is None:
         raise ValueError(
             "No low-level layer to align was found. Expected: a layer "
-            "of the student itself (not of a nested model) that no shortcut "
-            "bypasses; name one in `align_layers`. Received: "
+            "of the student that no shortcut bypasses; name one in "
+            "`align_layers`. Received: "
             f"layers {[layer.name for layer in model.layers]}"
         )
     return chosen
@@ -229,7 +247,7 @@ def tappable(model, node):
         and "/" not in node.path
         and len(node.outputs) == 1
         and len(node.outputs[0].shape) >= 2
-        and len(node.op._inbound_nodes) == 1
+        and num_calls(node.op) == 1
     )
 
 
@@ -251,6 +269,8 @@ def layers_to_align(student, align_layers=None):
     if isinstance(align_layers, str) or not hasattr(align_layers, "__iter__"):
         align_layers = (align_layers,)
     names = [layer.name for layer in student.layers]
+    # "base/conv" is the path of a layer of a nested model.
+    align_layers = [name.replace("/", "_") for name in align_layers]
     missing = [name for name in align_layers if name not in names]
     if missing or not align_layers:
         raise ValueError(

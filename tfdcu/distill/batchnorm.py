@@ -10,6 +10,7 @@ import tensorflow as tf
 from keras import layers
 
 from tfdcu.graph.fused import Forward
+from tfdcu.graph.keras_private import all_layers
 
 
 def joint(tap, images, num_labeled):
@@ -35,7 +36,7 @@ def labeled_only(tap, images, num_labeled):
         return forward(images, training=True)
     statistics = [
         variable.value
-        for layer in tap._flatten_layers()
+        for layer in all_layers(tap)
         if isinstance(layer, layers.BatchNormalization)
         for variable in (layer.moving_mean, layer.moving_variance)
     ]

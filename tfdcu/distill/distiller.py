@@ -7,6 +7,7 @@ from tfdcu.distill.align_loss import resolve_align
 from tfdcu.distill.alignment import Clock
 from tfdcu.distill.alignment import DomainClassifier
 from tfdcu.distill.alignment import dann_schedule
+from tfdcu.distill.alignment import inside_of
 from tfdcu.distill.alignment import layers_to_align
 from tfdcu.distill.balance import class_weights
 from tfdcu.distill.batchnorm import BATCHNORMS
@@ -19,6 +20,8 @@ from tfdcu.distill.feature_layers import feature_pairs
 from tfdcu.distill.features import feature_term
 from tfdcu.distill.head import check_head
 from tfdcu.distill.head import copy_head
+from tfdcu.distill.losses import check_labels
+from tfdcu.distill.losses import label_metrics
 from tfdcu.distill.losses import label_term
 from tfdcu.distill.losses import resolve_label
 from tfdcu.distill.losses import resolve_mimic
@@ -31,7 +34,9 @@ from tfdcu.distill.two_pools import split_pools
 from tfdcu.distill.validation import AgreementWarning
 from tfdcu.distill.validation import Validation
 from tfdcu.graph.logits import as_logits
+from tfdcu.graph.logits import is_multi_label
 from tfdcu.models.resize import resized
+from tfdcu.renamed import refuse_renamed
 from tfdcu.training.loss_scaling import loss_scaled
 from tfdcu.training.moving_average import short_averages
 from tfdcu.workdir.arguments import check_arguments
@@ -74,14 +79,18 @@ class AlignedDistiller(TwoPools):
     Args:
         student: A functional `keras.Model` from images (batch, height,
             width, channels) to logits; a final softmax is removed for
-            training. Its weights are trained in place.
+            training. Its weights are trained in place. If it or the teacher
+            ends in sigmoids of several labels, labels are multi-hot, the
+            label and mimic terms are those of each label's yes and no, and
+            "accuracy" counts labels.
         teacher: A `keras.Model` on the same classes (any architecture; a
             final softmax is removed), or a function from float images to
             logits. Batches are resized to the input size of each model. Can
             be `None` if all batches contain targets.
         align_layers: Name or names of student layers whose outputs are
-            aligned. Defaults to `None`: one low-level layer chosen from the
-            graph, available as the attribute `align_layers`.
+            aligned; "base/conv" in a nested model. Defaults to `None`: one
+            low-level layer chosen from the graph, available as the attribute
+            `align_layers`.
         mimic: `"kl"`, `"mse"`, a function `(targets, logits) -> loss`, or a
             `keras.distillation.DistillationLoss`. Defaults to `"kl"`.
         temperature: Float above 0 for `"kl"`. Defaults to 4.
@@ -181,6 +190,7 @@ class AlignedDistiller(TwoPools):
         batchnorm="joint",
         **kwargs,
     ):
+        refuse_renamed("transfer", kwargs)
         super().__init__(**kwargs)
         check_arguments(
             temperature=temperature,
@@ -197,21 +207,27 @@ class AlignedDistiller(TwoPools):
                 f"Received: batchnorm={batchnorm!r}"
             )
         check_head(head, teacher)
+        self.multi_label = is_multi_label(teacher) or is_multi_label(student)
         self.student = as_logits(student)
+        if isinstance(teacher, keras.Model):
+            teacher = as_logits(teacher)
+        network = inside_of(self.student)
         self.label_weight = label_weight
         self.mimic_weight = mimic_weight
         self.align_weight = align_weight
         self.feature_weight = feature_weight
         classes = self.student.output_shape[-1]
         weights = class_weights(class_shares, mimic_balance, classes)
-        self.mimic_loss = resolve_mimic(mimic, temperature, weights)
+        self.mimic_loss = resolve_mimic(
+            mimic, temperature, weights, self.multi_label
+        )
         self.align = resolve_align(align)
         self.forward = BATCHNORMS[batchnorm]
         self.align_layers, pairs = (), []
         if align_weight:
-            self.align_layers = layers_to_align(self.student, align_layers)
+            self.align_layers = layers_to_align(network, align_layers)
         if features is not None and feature_weight:
-            pairs = feature_pairs(self.student, teacher, feature_layers)
+            pairs = feature_pairs(network, teacher, feature_layers)
         self.feature_layers = {pair.student: pair.teacher for pair in pairs}
         self.feature_loss = feature_term(features, pairs, kept)
         self.teacher_outputs = teacher_outputs(
@@ -219,11 +235,11 @@ class AlignedDistiller(TwoPools):
         )
         check_classes(teacher, self.student)
         self.resizes = different_size(teacher, self.student)
-        aligned = [self.student.get_layer(n).output for n in self.align_layers]
+        aligned = [network.get_layer(n).output for n in self.align_layers]
         self.tap = keras.Model(
-            self.student.input,
+            network.input,
             {
-                "logits": self.student.output,
+                "logits": network.output,
                 "aligned": aligned,
                 "features": [pair.student_output for pair in pairs],
             },
@@ -243,6 +259,12 @@ class AlignedDistiller(TwoPools):
             names.insert(2, "features")
         self.trackers = {n: keras.metrics.Mean(name=n) for n in names}
         self.built = True
+
+    def build_like(self, data):
+        labeled, _, _ = split_pools(data)
+        if labeled:
+            check_labels(self.loss, labeled[1], self.student.output)
+        super().build_like(data)
 
     def call(self, inputs, training=None):
         images = resized(inputs, self.student.input_shape)
@@ -265,7 +287,9 @@ class AlignedDistiller(TwoPools):
             ValueError: If `loss` is not a `Loss` instance or expects
                 probabilities, or the student has no trainable weights.
         """
-        loss = resolve_label(loss)
+        loss = resolve_label(loss, self.multi_label)
+        if self.multi_label:
+            metrics = label_metrics(metrics)
         if not self.weights_in_training(idle=self.domains):
             raise ValueError(
                 "The student has no trainable weights. Expected: at least "
@@ -324,7 +348,7 @@ class AlignedDistiller(TwoPools):
         targets, teacher_features = self.teacher_outputs(images, targets)
         images = resized(images, self.student.input_shape)
         with tf.GradientTape() as tape:
-            with short_averages(self.student, self.clock.steps.value):
+            with short_averages(self.tap, self.clock.steps.value):
                 outputs = self.forward(self.tap, images, num_labeled)
             logits = tf.cast(outputs["logits"], tf.float32)
             label = label_term(self.loss, y, logits[:num_labeled], weight)

@@ -48,6 +48,8 @@ epoch.
 import tensorflow as tf
 from keras import layers
 
+from tfdcu.graph.keras_private import all_layers
+
 
 def multi_worker(strategy):
     """Whether a strategy has replicas in more than one process.
@@ -138,7 +140,7 @@ def share_statistics(model, strategy):
     """
     statistics = [
         variable.value
-        for layer in model._flatten_layers()
+        for layer in all_layers(model)
         if isinstance(layer, layers.BatchNormalization) and layer.trainable
         for variable in (layer.moving_mean, layer.moving_variance)
     ]

@@ -40,10 +40,29 @@ def mse(targets, logits, temperature=1.0):
     return tf.reduce_mean(tf.square(targets - logits), axis=-1)
 
 
+def binary_kl(targets, logits, temperature=1.0):
+    """`T^2 * KL` of the yes and no of each label, summed over labels.
+
+    The counterpart of `kl` for classifiers with several labels an image,
+    whose sigmoids do not depend on one another.
+
+    Args:
+        targets: Teacher logits, float (batch, labels).
+        logits: Student logits, float (batch, labels).
+        temperature: As in `kl`.
+
+    Returns:
+        Float (batch,), at least 0, in nats times `temperature` squared.
+    """
+    # sigmoid(z) is the softmax of (z, 0).
+    pairs = [tf.stack([z, tf.zeros_like(z)], -1) for z in (targets, logits)]
+    return tf.reduce_sum(kl(*pairs, temperature), axis=-1)
+
+
 MIMICS = {"kl": kl, "mse": mse}
 
 
-def resolve_mimic(mimic, temperature, class_weights=None):
+def resolve_mimic(mimic, temperature, class_weights=None, multi_label=False):
     """Turn the `mimic` argument into `(targets, logits) -> scalar loss`.
 
     Args:
@@ -53,6 +72,8 @@ def resolve_mimic(mimic, temperature, class_weights=None):
         temperature: Float above 0, used by `"kl"`.
         class_weights: Float (classes,), weight of an image by the class with
             the highest target; `None` for the plain mean.
+        multi_label: Whether labels are independent: "kl" is then that of
+            each label's yes and no. Defaults to `False`.
 
     Returns:
         A function of teacher and student logits, float32 (batch, classes)
@@ -76,7 +97,7 @@ def resolve_mimic(mimic, temperature, class_weights=None):
             f"{sorted(MIMICS)}, a function of (targets, logits) or a "
             f"`keras.distillation.DistillationLoss`. Received: mimic={mimic!r}"
         )
-    loss = MIMICS[mimic]
+    loss = binary_kl if multi_label and mimic == "kl" else MIMICS[mimic]
     return weighted_mean(
         lambda targets, logits: loss(targets, logits, temperature),
         class_weights,
@@ -138,12 +159,14 @@ def check_keras_loss(mimic):
             )
 
 
-def resolve_label(loss=None):
+def resolve_label(loss=None, multi_label=False):
     """Validate the loss of the labeled images.
 
     Args:
         loss: A `keras.losses.Loss` on logits; `None` for
-            `SparseCategoricalCrossentropy(from_logits=True)`.
+            `SparseCategoricalCrossentropy(from_logits=True)`, or
+            `BinaryCrossentropy` with several labels an image.
+        multi_label: Whether labels are multi-hot. Defaults to `False`.
 
     Returns:
         A `keras.losses.Loss`.
@@ -151,6 +174,8 @@ def resolve_label(loss=None):
     Raises:
         ValueError: If it is not a `Loss` instance or expects probabilities.
     """
+    if loss is None and multi_label:
+        return keras.losses.BinaryCrossentropy(from_logits=True)
     if loss is None:
         return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     if not isinstance(loss, keras.losses.Loss) or not getattr(
@@ -163,6 +188,24 @@ def resolve_label(loss=None):
             f"Received: loss={loss!r}"
         )
     return loss
+
+
+def label_metrics(metrics):
+    """Metrics of classifiers with several labels an image.
+
+    Args:
+        metrics: A list as in `keras.Model.compile`, or `None`.
+
+    Returns:
+        The same with "accuracy" as the share of right labels: Keras would
+        compare logits with 0.5.
+    """
+    return metrics and [
+        keras.metrics.BinaryAccuracy(name=metric, threshold=0.0)
+        if metric in ("accuracy", "binary_accuracy")
+        else metric
+        for metric in metrics
+    ]
 
 
 def label_term(loss, y, logits, weight=None):
@@ -188,6 +231,39 @@ def label_term(loss, y, logits, weight=None):
             tf.cast(weight, values.dtype), values
         )
     return tf.reduce_mean(values)
+
+
+def check_labels(loss, y, logits):
+    """Raise for labels of another kind than the loss expects.
+
+    Args:
+        loss: A `keras.losses.Loss`.
+        y: Labels (batch, ...).
+        logits: Float (batch, classes).
+
+    Raises:
+        ValueError: If a loss of integers gets multi-hot labels, or one of
+            labels by themselves gets one integer an image.
+    """
+    several = len(y.shape) == 2 and y.shape[-1] not in (1, None)
+    if isinstance(loss, keras.losses.SparseCategoricalCrossentropy):
+        if several and len(logits.shape) == 2:
+            raise ValueError(
+                "The labels do not fit the loss. Expected: one integer an "
+                "image; for several labels an image a teacher that ends in "
+                "sigmoids, or compile(loss=keras.losses.BinaryCrossentropy("
+                "from_logits=True)). "
+                f"Received: labels of shape {tuple(y.shape)}"
+            )
+    if isinstance(loss, keras.losses.BinaryCrossentropy):
+        if not several:
+            raise ValueError(
+                "The labels do not fit the loss. Expected: 0 or 1 for each of "
+                f"the {logits.shape[-1]} labels, as the teacher ends in "
+                "sigmoids; `loss=keras.losses.SparseCategoricalCrossentropy("
+                "from_logits=True)` in `compile` takes one class an image. "
+                f"Received: labels of shape {tuple(y.shape)}"
+            )
 
 
 def broadcast_weights(weight, values):

@@ -5,9 +5,10 @@ import tensorflow as tf
 
 from tfdcu.distill.distributed import as_rows
 from tfdcu.distill.distributed import batch_spec
+from tfdcu.graph.keras_private import OwnBatches
 
 
-class TwoPools(keras.Model):
+class TwoPools(OwnBatches):
     """A model trained on batches of `((image, label), unlabeled)`.
 
     Overrides what assumes batches of `(x, y)` in Keras. A subclass defines
@@ -31,7 +32,7 @@ class TwoPools(keras.Model):
         Returns:
             Dict from names to scalars, passed through `as_rows`.
         """
-        self._loss_tracker.update_state(loss)
+        self.loss_metric().update_state(loss)
         for name, tracker in self.trackers.items():
             tracker.update_state(terms[name])
         if labeled is None:
@@ -47,37 +48,29 @@ class TwoPools(keras.Model):
 
     def get_metrics_result(self):
         # Compiled metrics are not built until a batch has labels.
-        metrics = self._compile_metrics
-        if metrics is not None and not metrics.built:
+        if not self.compiled_metrics_built():
             return self.term_results()
         return super().get_metrics_result()
 
     def term_results(self):
         """The loss and its terms, without the compiled metrics."""
-        metrics = [self._loss_tracker, *self.trackers.values()]
+        metrics = [self.loss_metric(), *self.trackers.values()]
         return {metric.name: metric.result() for metric in metrics}
 
-    def _get_metrics_result_or_logs(self, logs):
+    def logs_of_epoch(self, logs):
         # Keras would return the step's logs because their names differ; those
         # average over replicas whatever number of images each had.
         results = self.get_metrics_result()
         return {k: results.get(k, v) for k, v in logs.items()}
 
-    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
-        # Keras builds metrics and optimizer in the first trace of a step and
-        # then traces it again: ten seconds for a ResNet-56. Under a strategy
-        # it would read a batch for its shapes, which advances the dataset and
-        # fails for remote replicas.
-        if iterator is not None:
-            data_batch = batch_spec(iterator.data_adapter.get_tf_dataset())
-        with self.distribute_strategy.scope():
-            self._symbolic_build(data_batch=data_batch)
+    def example_of(self, dataset):
+        return batch_spec(dataset)
 
-    def _symbolic_build(self, iterator=None, data_batch=None):
+    def build_like(self, data):
         # Keras would interpret `((x, y), u)` as `(x, y)`.
-        labeled, _, _ = split_pools(data_batch)
+        labeled, _, _ = split_pools(data)
         if labeled:
-            super()._symbolic_build(data_batch=labeled)
+            self.build_as_keras(labeled)
         elif not self.optimizer.built:
             # Loss and metrics are built once a batch has labels.
             self.optimizer.build(self.trainable_variables)

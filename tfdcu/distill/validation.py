@@ -132,7 +132,7 @@ class AgreementWarning(keras.callbacks.Callback):
             )
 
     def checked_images(self):
-        """List of (images, the teacher's classes) of the first batches."""
+        """List of (images, the teacher's answers) of the first batches."""
         teacher = tf.function(
             self.model.teacher_outputs, autograph=False, reduce_retracing=True
         )
@@ -141,19 +141,26 @@ class AgreementWarning(keras.callbacks.Callback):
             labeled, pool, targets = split_pools(batch)
             images = all_images(labeled, pool)
             logits, _ = teacher(images, targets)
-            checked.append((images, np.argmax(logits, axis=-1)))
+            checked.append((images, self.answers(logits)))
             count += len(images)
             if count >= _NUM_CHECKED:
                 break
         return checked
+
+    def answers(self, logits):
+        """The class of each image, or yes and no for each of its labels."""
+        logits = np.asarray(logits)
+        if self.model.multi_label:
+            return logits > 0
+        return np.argmax(logits, axis=-1)
 
     def agreement(self, checked):
         """Share of the images on which student and teacher agree."""
         student = self.model.student
         run = compiled(student)
         same = [
-            np.argmax(run(resized(images, student.input_shape)), -1) == classes
-            for images, classes in checked
+            self.answers(run(resized(images, student.input_shape))) == answers
+            for images, answers in checked
         ]
         return float(np.mean(np.concatenate(same))) if same else 0.0
 

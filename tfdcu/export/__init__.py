@@ -1,10 +1,16 @@
 """LiteRT files: conversion, the interpreter, checks, sizes and latency."""
 
+from tfdcu.export.app_files import write_app_files
+from tfdcu.export.artifact import ALL_FORMATS
 from tfdcu.export.artifact import FORMATS
 from tfdcu.export.artifact import check_formats
 from tfdcu.export.artifact import export_all
 from tfdcu.export.artifact import export_litert
 from tfdcu.export.check import check_litert
+from tfdcu.export.clients import CLIENTS
+from tfdcu.export.clients import check_clients
+from tfdcu.export.clients import client_misfits
+from tfdcu.export.compiled import runs_compiled
 from tfdcu.export.convert import FEW_IMAGES
 from tfdcu.export.explain import explain
 from tfdcu.export.flatbuffer import inspect_litert
@@ -15,11 +21,15 @@ from tfdcu.export.model_latency import litert_latency
 from tfdcu.export.sizes import file_sizes
 
 __all__ = [
+    "ALL_FORMATS",
+    "CLIENTS",
     "FEW_IMAGES",
     "FORMATS",
     "LiteRTModel",
     "check_formats",
     "check_litert",
+    "check_clients",
+    "client_misfits",
     "explain",
     "export_all",
     "export_litert",
@@ -28,4 +38,6 @@ __all__ = [
     "latency",
     "latency_runs",
     "litert_latency",
+    "runs_compiled",
+    "write_app_files",
 ]

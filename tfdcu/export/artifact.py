@@ -1,5 +1,6 @@
 """Export Keras models to LiteRT files, each checked before it is saved."""
 
+import functools
 import json
 from pathlib import Path
 
@@ -8,28 +9,42 @@ import numpy as np
 from tfdcu.export.check import compare
 from tfdcu.export.check import keras_reference
 from tfdcu.export.child import call_in_child
+from tfdcu.export.clients import CLIENTS
+from tfdcu.export.clients import Recipe
+from tfdcu.export.clients import check_clients
 from tfdcu.export.convert import convert
 from tfdcu.export.convert import crashed
 from tfdcu.export.images import take_images
 from tfdcu.export.interpreter import LiteRTModel
+from tfdcu.export.metadata import add_metadata
+from tfdcu.export.probabilities import append_softmax
 from tfdcu.export.quiet import quiet
 from tfdcu.export.saved_model import as_float32
 from tfdcu.export.saved_model import check_model
+from tfdcu.export.saved_model import gives_probabilities
 from tfdcu.export.saved_model import save_single_image
 from tfdcu.export.sidecar import describe_artifact
+from tfdcu.renamed import explain_renamed
 from tfdcu.workdir.arguments import check_arguments
 from tfdcu.workdir.atomic import atomic_write
 from tfdcu.workdir.full_disk import temporary_folder
 
 FORMATS = ("float32", "float16", "dynamic", "int8")
+# Those that are made only if they are asked for, too.
+ALL_FORMATS = (*FORMATS, "weight8")
+IO = ("float32", "uint8", "int8")
+OUTPUTS = ("logits", "probabilities")
 
 
+@explain_renamed("export")
 def export_litert(
     model,
     path,
     quantization=None,
     calibration=None,
     *,
+    io="float32",
+    output="logits",
     sparse=False,
     images=None,
     classes=None,
@@ -60,15 +75,24 @@ def export_litert(
         path: File to write, ending in `.tflite`. Folders are created.
         quantization: `None` (float32 weights), `"float16"` (half the size,
             computed in float32 on CPUs), `"dynamic"` (int8 weights, float
-            input and output, no images needed) or `"int8"` (everything int8,
-            including input and output; for microcontrollers and accelerators;
-            an operator without an int8 kernel stays float, with a warning).
+            input and output, no images needed), `"weight8"` (as small as that,
+            computed in float32: nearly exact and as fast as float32) or
+            `"int8"` (int8 arithmetic; an operator without an int8 kernel stays
+            float, with a warning).
         calibration: Unlabeled images for `"int8"`: an array `(n, height,
             width, channels)` or a `tf.data.Dataset` of images or batches, in
             `value_range`. At most `num_images` are used; use at least 100.
+        io: What a file of `"int8"` takes and gives: `"float32"`, which every
+            app runs, `"uint8"` (with `value_range` `(0, 1)` or `(0, 255)`, the
+            bytes of a photo as they are) or `"int8"`, for microcontrollers and
+            accelerators. Other formats take and give floats. Defaults to
+            `"float32"`.
+        output: `"logits"`, the model's own outputs, or `"probabilities"`, with
+            a softmax after them (of one output: a sigmoid) unless the model
+            ends in one. Defaults to `"logits"`.
         sparse: Stores weights that are mostly zeros in LiteRT's sparse
             encoding: a smaller file before gzip, about the same after it, not
-            faster. Not for `"dynamic"`. Defaults to `False`.
+            faster. Not for `"dynamic"` and `"weight8"`. Defaults to `False`.
         images: Real images for the check, like `calibration`. Defaults to the
             calibration images; without these, random noise with a warning.
         classes: Class names in output order, for the JSON file.
@@ -94,9 +118,10 @@ def export_litert(
     ```
     """
     name = "float32" if quantization is None else quantization
+    check_formats((name,), sparse, io, output)
     return _export(
         model,
-        {name: Path(path)},
+        {name: (recipe_of(name, io, output), Path(path))},
         calibration,
         sparse=sparse,
         images=images,
@@ -120,6 +145,9 @@ def export_all(
     failed=None,
     *,
     formats=FORMATS,
+    targets=(),
+    io="float32",
+    output="logits",
     sparse=False,
     min_agreement=None,
     num_images=256,
@@ -132,11 +160,17 @@ def export_all(
     Args:
         model: See `export_litert`.
         folder: Folder for `<name>_<format>.tflite` and `.json`.
-        formats: Any of `"float32"`, `"float16"`, `"dynamic"`, `"int8"`.
-            Defaults to all.
+        formats: Any of `"float32"`, `"float16"`, `"dynamic"`, `"int8"` and
+            `"weight8"`. Defaults to the first four.
+        targets: Where the model is to run, any of `"mediapipe"`, `"web"`,
+            `"android"`, `"microcontroller"` and `"ethos-u"`: a file for each,
+            `<name>_<target>.tflite`, in the format and with the inputs,
+            outputs and metadata that it wants. Defaults to none.
         calibration: See `export_litert`; required for `"int8"`.
         name: First part of the file names. Defaults to `"student"`.
-        sparse: See `export_litert`; not with `"dynamic"`.
+        io: See `export_litert`; of `"int8"` alone.
+        output: See `export_litert`.
+        sparse: See `export_litert`.
         images: See `export_litert`.
         classes: See `export_litert`.
         value_range: See `export_litert`.
@@ -149,7 +183,7 @@ def export_all(
             before it stay.
 
     Returns:
-        A dict from format to `Path`, in the order of `formats`.
+        A dict from format or target to `Path`, formats first.
 
     Raises:
         ValueError: See `export_litert`.
@@ -162,10 +196,17 @@ def export_all(
     latency(paths)
     ```
     """
-    paths = {kind: Path(folder) / f"{name}_{kind}.tflite" for kind in formats}
+    check_formats(formats, sparse, io, output, targets)
+    recipes = {kind: recipe_of(kind, io, output) for kind in formats}
+    recipes |= {target: CLIENTS[target].recipe for target in targets}
+    check_clients(targets, check_model(model)[0][-1])
+    wanted = {
+        kind: (recipe, Path(folder) / f"{name}_{kind}.tflite")
+        for kind, recipe in recipes.items()
+    }
     return _export(
         model,
-        paths,
+        wanted,
         calibration,
         sparse=sparse,
         images=images,
@@ -180,7 +221,7 @@ def export_all(
 
 def _export(
     model,
-    paths,
+    wanted,
     calibration,
     *,
     sparse,
@@ -193,7 +234,7 @@ def _export(
     failed=None,
 ):
     check_arguments(num_images=num_images, seed=seed, sparse=sparse)
-    _check_arguments(paths, calibration, sparse)
+    _check_arguments(wanted, calibration)
     shape, num_outputs = check_model(model)
     _check_labels(classes, value_range, num_outputs)
     if calibration is not None:
@@ -206,21 +247,43 @@ def _export(
         num_images=num_images,
         seed=seed,
     )
+    ready = gives_probabilities(float32)
     with temporary_folder() as saved_model:
         with quiet():
             save_single_image(float32, saved_model)
-        for name, path in paths.items():
+        # Several targets want the same.
+        converted = functools.cache(
+            lambda kind, io, sparse: _converted(
+                float32,
+                saved_model,
+                kind,
+                sparse,
+                calibration,
+                value_range,
+                io,
+            )
+        )
+        for name, (recipe, path) in wanted.items():
             about = path.with_suffix(".json")
             try:
                 with atomic_write(about, path) as (json_file, file):
-                    content = _converted(
-                        float32,
-                        saved_model,
-                        name,
-                        sparse,
-                        calibration,
-                        value_range,
+                    content = converted(
+                        recipe.format,
+                        recipe.io,
+                        # Clients of their own do not read the encoding.
+                        sparse and name in ALL_FORMATS,
                     )
+                    if recipe.output == "probabilities" and not ready:
+                        content = append_softmax(content)
+                    if recipe.metadata:
+                        content = add_metadata(
+                            content,
+                            path.stem,
+                            shape,
+                            value_range,
+                            "probabilities" if ready else recipe.output,
+                            classes,
+                        )
                     file.write_bytes(content)
                     measured = _checked(file, path, reference, min_agreement)
                     facts = describe_artifact(
@@ -240,30 +303,48 @@ def _export(
                 # Not left from an earlier call.
                 about.unlink(missing_ok=True)
                 path.unlink(missing_ok=True)
-    return {n: path for n, path in paths.items() if n not in (failed or ())}
+    return {
+        name: path
+        for name, (_, path) in wanted.items()
+        if name not in (failed or ())
+    }
 
 
-def check_formats(formats, sparse=False):
-    """Checks formats as `export_all` does.
+def recipe_of(kind, io="float32", output="logits"):
+    """The `Recipe` of a format with the options of `export_litert`."""
+    return Recipe(kind, io if kind == "int8" else "float32", output)
+
+
+def check_formats(
+    formats, sparse=False, io="float32", output="logits", targets=()
+):
+    """Checks formats and targets as `export_all` does.
 
     Args:
         formats: Names of formats.
-        sparse: See `export_litert`.
+        sparse, io, output: See `export_litert`.
+        targets: See `export_all`.
 
     Raises:
-        ValueError: If a format is unknown, there is none, or one cannot be
-            combined with `sparse`.
+        ValueError: If a format or target is unknown, there is none, or one
+            cannot be combined with the other options.
     """
     if isinstance(formats, str) or not hasattr(formats, "__iter__"):
         raise ValueError(
             "Invalid value for `formats`. Expected: a list of names, such as "
             f"('float32', 'int8'). Received: formats={formats!r}"
         )
-    unknown = [name for name in formats if name not in FORMATS]
-    if unknown or not formats:
+    unknown = [name for name in formats if name not in ALL_FORMATS]
+    if unknown or not (formats or targets):
         raise ValueError(
             "Unknown quantization. Expected: None or one of "
-            f"{', '.join(FORMATS)}. Received: {unknown or 'no format'}"
+            f"{', '.join(ALL_FORMATS)}. Received: {unknown or 'no format'}"
+        )
+    if sparse and "weight8" in formats:
+        raise ValueError(
+            "Weights that are stored as int8 are not stored sparse as well. "
+            "Expected: sparse=True with float32, float16 or int8, or "
+            "sparse=False. Received: sparse=True with weight8"
         )
     if sparse and "dynamic" in formats:
         raise ValueError(
@@ -273,17 +354,30 @@ def check_formats(formats, sparse=False):
             "with float32, float16 or int8, or sparse=False. Received: "
             "sparse=True with dynamic"
         )
+    for name, value, known in (("io", io, IO), ("output", output, OUTPUTS)):
+        if value not in known:
+            raise ValueError(
+                f"Invalid value for `{name}`. Expected: one of "
+                f"{', '.join(known)}. Received: {value!r}"
+            )
+    if io != "float32" and "int8" not in formats:
+        raise ValueError(
+            "Only a file of int8 can take and give integers. Expected: "
+            f"io='float32', or the format int8. Received: io={io!r} with "
+            f"{', '.join(formats) or 'no format'}"
+        )
+    check_clients(targets)
 
 
-def _check_arguments(paths, calibration, sparse):
-    check_formats(tuple(paths), sparse)
-    if "int8" in paths and calibration is None:
+def _check_arguments(wanted, calibration):
+    kinds = {recipe.format for recipe, _ in wanted.values()}
+    if "int8" in kinds and calibration is None:
         raise ValueError(
             "int8 needs images to calibrate the ranges of its activations. "
             "Expected: `calibration`, unlabeled images as an array or a "
             "tf.data.Dataset. Received: None"
         )
-    for path in paths.values():
+    for _, path in wanted.values():
         if path.suffix != ".tflite":
             raise ValueError(
                 "Invalid name of a LiteRT file. Expected: a path that "

@@ -6,10 +6,12 @@ import numpy as np
 
 from tfdcu.export.flatbuffer import RANDOM
 from tfdcu.export.flatbuffer import inspect_litert
+from tfdcu.export.gpu import gpu_misfits
 from tfdcu.export.images import take_images
 from tfdcu.export.interpreter import LiteRTModel
 from tfdcu.export.saved_model import as_float32
 from tfdcu.export.saved_model import check_model
+from tfdcu.export.saved_model import gives_probabilities
 from tfdcu.graph.inference import compiled
 
 # Smallest share of images for which the file and the Keras model must predict
@@ -19,15 +21,17 @@ MIN_AGREEMENT = {
     "float16": 0.98,
     "dynamic": 0.95,
     "int8": 0.9,
+    "weight8": 0.97,
 }
 
-# Largest difference between logits, as a share of the Keras model's largest
-# absolute logit.
+# Largest difference between outputs, as a share of the Keras model's largest
+# absolute output.
 MAX_DIFFERENCE = {
     "float32": 1e-3,
     "float16": 0.02,
     "dynamic": 0.25,
     "int8": 0.35,
+    "weight8": 0.1,
 }
 
 
@@ -63,9 +67,10 @@ def check_litert(
         seed: Seed of the noise. Defaults to `0`.
 
     Returns:
-        A dict: `format`, `agreement`, `min_agreement`, `max_difference` (in
-        logits), `relative_difference` (as a share), `max_relative_difference`,
-        `num_images`, `images` (`"given"` or `"noise"`), `operators`.
+        A dict: `format`, `agreement`, `min_agreement`, `max_difference` (of
+        outputs), `relative_difference` (as a share), `max_relative_difference`,
+        `num_images`, `images` (`"given"` or `"noise"`), `operators`,
+        `gpu` (what speaks against the GPU of a phone).
 
     Raises:
         ValueError: If the file fails any of these checks.
@@ -97,8 +102,9 @@ def keras_reference(model, images, *, value_range, num_images, seed):
         seed: See `check_litert`.
 
     Returns:
-        A dict: `images`, float32 `(n, height, width, channels)`; `logits`,
-        float32 `(n, classes)`; `given`, whether the caller passed the images.
+        A dict: `images`, float32 `(n, height, width, channels)`; `logits`, the
+        model's outputs, and `probabilities` made of them, float32 `(n,
+        classes)`; `given`, whether the caller passed the images.
     """
     shape, _ = check_model(model)
     given = images is not None
@@ -107,11 +113,35 @@ def keras_reference(model, images, *, value_range, num_images, seed):
     else:
         images = _noise(num_images, shape, value_range, seed)
     logits = keras_logits(as_float32(model), images)
-    return {"images": images, "logits": logits, "given": given}
+    return {
+        "images": images,
+        "logits": logits,
+        "probabilities": logits
+        if gives_probabilities(model)
+        else probabilities_of(logits),
+        "given": given,
+    }
+
+
+def probabilities_of(logits):
+    """The softmax of rows of logits; of a single logit its sigmoid.
+
+    Args:
+        logits: Float (n, classes).
+
+    Returns:
+        Float (n, classes), of the same dtype.
+    """
+    if logits.shape[1] == 1:
+        return 1 / (1 + np.exp(-logits))
+    shares = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return shares / shares.sum(axis=1, keepdims=True)
 
 
 def compare(path, reference, min_agreement=None):
-    """Runs the file on the reference's images and compares the logits.
+    """Runs the file on the reference's images and compares the outputs.
+
+    A file of probabilities is compared with the model's probabilities.
 
     Args:
         path: A `.tflite` file.
@@ -124,9 +154,9 @@ def compare(path, reference, min_agreement=None):
     Raises:
         ValueError: See `check_litert`.
     """
-    images, expected = reference["images"], reference["logits"]
     operators = _check_operators(path)
     artifact = LiteRTModel(path)
+    images, expected = reference["images"], reference[artifact.output]
     ends = images.shape[1:], expected.shape[1]
     if (artifact.input_shape, artifact.num_classes) != ends:
         raise ValueError(
@@ -150,6 +180,9 @@ def compare(path, reference, min_agreement=None):
         "num_images": len(images),
         "images": "given" if reference["given"] else "noise",
         "operators": operators,
+        "gpu": ["it takes integers"]
+        if artifact.quantization["input"]["scale"]
+        else gpu_misfits(path, images),
     }
     _check_limits(path, measured)
     return measured
@@ -220,11 +253,15 @@ def _check_operators(path):
             "random. Expected: built-in, deterministic operators. Received: "
             f"{', '.join(refused)}"
         )
-    if facts["format"] == "int8" and facts["float_operators"]:
+    floats = set(facts["float_operators"])
+    if facts["output"]["dtype"] == "float32":
+        # At the end of a file that gives floats.
+        floats -= {"SOFTMAX", "LOGISTIC"}
+    if facts["format"] == "int8" and floats:
         warnings.warn(
             "The int8 file computes some operators in float32, for which "
             "LiteRT has no int8 kernel: "
-            f"{', '.join(facts['float_operators'])}. It will not run on "
+            f"{', '.join(sorted(floats))}. It will not run on "
             "devices without float arithmetic.",
             stacklevel=3,
         )

@@ -8,13 +8,15 @@ import numpy as np
 
 from tfdcu.export.quiet import quiet
 from tfdcu.export.sparse import densify_fully_connected
+from tfdcu.export.weight8 import store_weights_as_int8
+from tfdcu.graph.keras_private import all_layers
 from tfdcu.workdir.full_disk import is_full
 
 # With fewer calibration images the int8 ranges are unreliable.
 FEW_IMAGES = 100
 
 
-def convert(saved_model, name, sparse, calibration, value_range):
+def convert(saved_model, name, sparse, calibration, value_range, io="float32"):
     """Converts a SavedModel for single images to LiteRT in one format.
 
     Only LiteRT's built-in operators are allowed, no Flex operators. Operators
@@ -22,10 +24,11 @@ def convert(saved_model, name, sparse, calibration, value_range):
 
     Args:
         saved_model: Folder of a SavedModel from `save_single_image`.
-        name: `"float32"`, `"float16"`, `"dynamic"` or `"int8"`.
+        name: A format of `export_litert`.
         sparse: Whether to use the sparse encoding.
         calibration: float32 `(n, height, width, channels)` for `"int8"`.
         value_range: `(low, high)` of the pixels.
+        io: Input and output of the int8 format, see `export_litert`.
 
     Returns:
         The content of the file as `bytes`.
@@ -37,7 +40,7 @@ def convert(saved_model, name, sparse, calibration, value_range):
 
     converter = tf.lite.TFLiteConverter.from_saved_model(saved_model)
     optimizations = []
-    if name != "float32":
+    if name not in ("float32", "weight8"):
         optimizations.append(tf.lite.Optimize.DEFAULT)
     if sparse:
         optimizations.append(tf.lite.Optimize.EXPERIMENTAL_SPARSITY)
@@ -50,13 +53,15 @@ def convert(saved_model, name, sparse, calibration, value_range):
         converter.target_spec.supported_ops = [
             tf.lite.OpsSet.TFLITE_BUILTINS_INT8
         ]
-        converter.inference_input_type = tf.int8
-        converter.inference_output_type = tf.int8
+        converter.inference_input_type = tf.dtypes.as_dtype(io)
+        converter.inference_output_type = tf.dtypes.as_dtype(io)
     try:
         with quiet():
             content = converter.convert()
             if sparse and name == "int8":
                 content = densify_fully_connected(content)
+            if name == "weight8":
+                content = store_weights_as_int8(content)
             return content
     except Exception as error:
         if is_full(error):
@@ -82,7 +87,7 @@ def crashed(model, name, error):
     """
     looped = [
         repr(layer.name)
-        for layer in model._flatten_layers()
+        for layer in all_layers(model)
         if isinstance(layer, keras.layers.RNN)
         and not getattr(layer, "unroll", False)
     ]
@@ -102,11 +107,13 @@ def _calibration_batches(calibration, value_range):
             stacklevel=6,
         )
     low, high = value_range
+    # Beyond the range there are no pixels: uint8 then takes photos as they are.
+    calibration = np.clip(calibration, low, high)
     batches = [image[None] for image in calibration]  # (1, h, w, c)
     if calibration.min() > low or calibration.max() < high:
         full_range = calibration[:1].copy()
         full_range[0, 0, 0], full_range[0, -1, -1] = low, high
-        batches.append(np.clip(full_range, low, high))
+        batches.append(full_range)
     return batches
 
 

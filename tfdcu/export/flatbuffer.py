@@ -25,7 +25,12 @@ def inspect_litert(path):
 
     Returns:
         A dict:
-        `format`: `"float32"`, `"float16"`, `"dynamic"` or `"int8"`;
+        `format`: as in `export_litert`;
+        `input`, `output`: each a dict with the `name` in the signature (`""`
+        without one), `dtype`, `shape` (-1 where it is free) and `step`, the
+        distance of two values next to each other, 0 for floats that were not
+        integers before;
+        `metadata`: names of the blocks of metadata in the file;
         `operators`: number of occurrences of each operator, by name;
         `custom`: names of custom and Flex operators, sorted;
         `float_operators`: names of operators that compute in float32;
@@ -91,6 +96,7 @@ def _inspect(content):
     types = _names(schema.TensorType)
     operators, macs = Counter(), Counter()
     custom, floats, channels, constants = set(), set(), [], {}
+    integers = unpacked = False
     for index in range(model.SubgraphsLength()):
         graph = model.Subgraphs(index)
         for position in range(graph.OperatorsLength()):
@@ -106,11 +112,22 @@ def _inspect(content):
             result = graph.Tensors(operator.Outputs(0))
             if name != "DEQUANTIZE" and types[result.Type()] == "FLOAT32":
                 floats.add(name)
+            integers |= types[result.Type()] == "INT8"
+            if name == "DEQUANTIZE":
+                source = graph.Tensors(operator.Inputs(0))
+                stored = model.Buffers(source.Buffer()).DataLength() > 0
+                unpacked |= stored and types[source.Type()] == "INT8"
             if name in _CONVOLUTIONS:
                 kernel = graph.Tensors(operator.Inputs(1)).ShapeAsNumpy()
                 output = result.ShapeAsNumpy()
                 channels.append(int(output[-1]))
                 macs[name] += _macs(name, kernel, output)
+            elif name in _PRODUCTS:
+                shapes = [
+                    graph.Tensors(operator.Inputs(i)).ShapeAsNumpy()
+                    for i in range(operator.InputsLength())
+                ]
+                macs[name] += _PRODUCTS[name](shapes, result.ShapeAsNumpy())
         for position in range(graph.TensorsLength()):
             tensor = graph.Tensors(position)
             buffer = model.Buffers(tensor.Buffer())
@@ -122,11 +139,20 @@ def _inspect(content):
                     tensor.Sparsity() is not None,
                     buffer.DataAsNumpy(),
                 )
-    graph = model.Subgraphs(0)
-    input_type = types[graph.Tensors(graph.Inputs(0)).Type()]
+    ends = {side: _end(model, side, types) for side in ("input", "output")}
+    integers |= "int8" in ends["input"]["dtype"]
     weight_bytes = sum(data.nbytes for *_, data in constants.values())
     return {
-        "format": _format(input_type, constants.values()),
+        "format": "int8"
+        if integers
+        else "weight8"
+        if unpacked
+        else _float_format(constants.values()),
+        **ends,
+        "metadata": [
+            model.Metadata(index).Name().decode()
+            for index in range(model.MetadataLength())
+        ],
         "operators": dict(operators),
         "custom": sorted(custom),
         "float_operators": sorted(floats),
@@ -150,14 +176,77 @@ def _names(enum):
 def _macs(name, kernel, output):
     if name == "DEPTHWISE_CONV_2D":
         # kernel (1, h, w, channels): one filter per channel.
-        return int(np.prod(output[1:]) * np.prod(kernel[1:3]))
-    # kernel (out, h, w, in) or (out, in).
-    return int(np.prod(output[1:]) * np.prod(kernel[1:]))
+        return int(np.prod(output) * np.prod(kernel[1:3]))
+    # kernel (out, h, w, in) or (out, in). The places of a sequence may be
+    # where images have their batch.
+    return int(np.prod(output) * np.prod(kernel[1:]))
 
 
-def _format(input_type, constants):
-    if input_type in ("INT8", "UINT8"):
-        return "int8"
+def _batch_matmul(shapes, output):
+    """(..., m, k) times (..., k, n), turned or not, gives (..., m, n)."""
+    first, second = (np.asarray(shape, float) for shape in shapes[:2])
+    pairs = np.prod(first) * np.prod(second) * np.prod(output[:-2])
+    batches = np.prod(first[:-2]) * np.prod(second[:-2])
+    summed = np.sqrt(pairs / (batches * np.prod(output)))
+    return int(round(np.prod(output) * summed))
+
+
+def _transpose_conv(shapes, output):
+    # The kernel (out, h, w, in) is used at each position of the image.
+    return int(np.prod(shapes[2][1:3]) * np.prod(shapes[1]))
+
+
+def _conv_3d(shapes, output):
+    # kernel (d, h, w, in, out)
+    return int(np.prod(output[1:]) * np.prod(shapes[1][:-1]))
+
+
+_PRODUCTS = {
+    "BATCH_MATMUL": _batch_matmul,
+    "TRANSPOSE_CONV": _transpose_conv,
+    "CONV_3D": _conv_3d,
+}
+
+
+def _end(model, side, types):
+    """The first input or output: name, number format and shape."""
+    graph = model.Subgraphs(0)
+    place = graph.Inputs(0) if side == "input" else graph.Outputs(0)
+    tensor = graph.Tensors(place)
+    name = b""
+    if model.SignatureDefsLength():
+        signature = model.SignatureDefs(0)
+        maps = signature.Inputs if side == "input" else signature.Outputs
+        name = maps(0).Name()
+    shape = tensor.ShapeSignatureAsNumpy()
+    if not tensor.ShapeSignatureLength():
+        shape = tensor.ShapeAsNumpy()
+    return {
+        "name": name.decode(),
+        "dtype": types[tensor.Type()].lower(),
+        "shape": [int(size) for size in shape],
+        "step": _step(graph, place),
+    }
+
+
+def _step(graph, place):
+    """The scale of a tensor, or of the integers that its floats are made of."""
+    for position in range(graph.OperatorsLength()):
+        operator = graph.Operators(position)
+        sources = operator.InputsLength()
+        if operator.Outputs(0) == place and sources == 1:
+            before = _scale(graph.Tensors(operator.Inputs(0)))
+            return _scale(graph.Tensors(place)) or before
+    return _scale(graph.Tensors(place))
+
+
+def _scale(tensor):
+    parameters = tensor.Quantization()
+    known = parameters is not None and parameters.ScaleLength()
+    return float(parameters.Scale(0)) if known else 0.0
+
+
+def _float_format(constants):
     weights = {kind for kind, rank, *_ in constants if rank >= 2}
     if "INT8" in weights:
         return "dynamic"

@@ -14,7 +14,7 @@ from tfdcu.export.quiet import quiet
 class LiteRTModel:
     """A `.tflite` classifier, run by the ai-edge-litert interpreter.
 
-    Use it to evaluate a file as a device runs it: one image at a time, int8
+    Use it to evaluate a file as a device runs it: one image at a time, integer
     inputs quantized and outputs dequantized with the parameters of the file.
     Class names and value range come from the JSON file beside it, if there is
     one for this file.
@@ -29,14 +29,18 @@ class LiteRTModel:
             model; `n` may be 0.
 
     Returns:
-        float32 outputs `(n, classes)`: logits if the Keras model's are.
+        float32 outputs `(n, classes)`, see `output`.
 
     Attributes:
         input_shape: `(height, width, channels)`.
         num_classes: Number of outputs.
         classes: Names from the JSON file, or `None`.
         value_range: `(low, high)` from the JSON file, or `None`.
-        format: `"float32"`, `"float16"`, `"dynamic"` or `"int8"`.
+        format: As in `export_litert`.
+        output: `"probabilities"` if the file's signature calls its output so,
+            else `"logits"`.
+        output_step: The distance of two outputs next to each other, 0 if they
+            are not quantized.
         quantization: `{"input": ..., "output": ...}`, each
             `{"dtype", "scale", "zero_point"}`; scale 0 if not quantized.
         sidecar: Content of the JSON file, `{}` without one.
@@ -59,6 +63,9 @@ class LiteRTModel:
         self.num_threads = num_threads
         facts = flatbuffer.inspect_litert(self.path)
         self.format = facts["format"]
+        shares = facts["output"]["name"] == "probabilities"
+        self.output = "probabilities" if shares else "logits"
+        self.output_step = facts["output"]["step"]
         if facts["custom"]:
             raise ValueError(
                 f"'{path}' needs custom operators. "
@@ -99,13 +106,13 @@ class LiteRTModel:
         return logits
 
     def set_image(self, image):
-        """Sets the input of the interpreter, quantized if the input is int8.
+        """Sets the input of the interpreter, quantized if it takes integers.
 
         Args:
             image: `(height, width, channels)`.
         """
         image = np.asarray(image)[None]  # (1, h, w, c)
-        tensor = _quantize(image, self.quantization["input"])
+        tensor = quantize(image, self.quantization["input"])
         self._interpreter.set_tensor(self._input["index"], tensor)
 
     def invoke(self):
@@ -121,7 +128,7 @@ class LiteRTModel:
                 f"Expected: shape (1, {self.num_classes}). Received: "
                 f"{tensor.shape}"
             )
-        return _dequantize(tensor, self.quantization["output"])[0]
+        return dequantize(tensor, self.quantization["output"])[0]
 
 
 def _load(path, num_threads):
@@ -173,7 +180,16 @@ def _parameters(end):
     }
 
 
-def _quantize(values, parameters):
+def quantize(values, parameters):
+    """Values as a file takes them.
+
+    Args:
+        values: Float array.
+        parameters: One side of `LiteRTModel.quantization`.
+
+    Returns:
+        An array of the same shape and the file's dtype.
+    """
     dtype = np.dtype(parameters["dtype"])
     if dtype.kind == "f":
         return values.astype(dtype)
@@ -182,7 +198,8 @@ def _quantize(values, parameters):
     return np.clip(steps, limits.min, limits.max).astype(dtype)
 
 
-def _dequantize(steps, parameters):
+def dequantize(steps, parameters):
+    """What a file gave, as float32: the inverse of `quantize`."""
     values = steps.astype("float32")
     if not parameters["scale"]:
         return values

@@ -107,12 +107,31 @@ def check_model(model):
     return inputs[0][1:], outputs[0][1]
 
 
+def gives_probabilities(model):
+    """Whether a model ends in a softmax or sigmoid.
+
+    Args:
+        model: A functional or Sequential `keras.Model`.
+
+    Returns:
+        A bool. A last layer that is a model is looked into.
+    """
+    last = model.layers[-1]
+    if isinstance(last, keras.Model):
+        return gives_probabilities(last)
+    activation = getattr(last, "activation", None)
+    return isinstance(last, keras.layers.Softmax) or activation in (
+        keras.activations.softmax,
+        keras.activations.sigmoid,
+    )
+
+
 def save_single_image(model, folder):
     """Traces a model for one image, in inference mode, into a SavedModel.
 
     Unlike `model.export(format="litert")`, this traces the model once for all
-    formats, allows no Flex operators and names the output `logits`. The model
-    is not changed.
+    formats, allows no Flex operators and names the output `logits`, or
+    `probabilities` where the model ends in them. The model is not changed.
 
     Args:
         model: A float32 functional `keras.Model` with one image input.
@@ -120,10 +139,11 @@ def save_single_image(model, folder):
     """
     import tensorflow as tf
 
+    name = "probabilities" if gives_probabilities(model) else "logits"
     spec = tf.TensorSpec((1, *model.inputs[0].shape[1:]), tf.float32, "image")
 
     def serve(image):
-        return {"logits": model(image, training=False)}
+        return {name: model(image, training=False)}
 
     traced = tf.function(serve, autograph=False).get_concrete_function(spec)
     holder = tf.Module()

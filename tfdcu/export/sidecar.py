@@ -3,29 +3,9 @@
 import hashlib
 from importlib import metadata
 
+from tfdcu.export.usage import python_program
+
 _PACKAGES = ("ai-edge-litert", "keras", "tensorflow", "tfdcu")
-
-_USAGE = """\
-import json
-import numpy as np
-from ai_edge_litert.interpreter import Interpreter
-
-about = json.load(open("{json}"))
-interpreter = Interpreter("{name}")
-interpreter.allocate_tensors()
-(image_in,) = interpreter.get_input_details()
-(logits_out,) = interpreter.get_output_details()
-
-# image: float32 {shape}, pixels in [{low}, {high}]
-values = image[None]
-scale, zero_point = image_in["quantization"]
-if scale:
-    values = np.clip(np.round(values / scale) + zero_point, -128, 127)
-interpreter.set_tensor(image_in["index"], values.astype(image_in["dtype"]))
-interpreter.invoke()
-index = int(interpreter.get_tensor(logits_out["index"])[0].argmax())
-label = about["classes"][index] if about["classes"] else index
-"""
 
 
 def describe_artifact(path, content, artifact, classes, value_range, check):
@@ -65,14 +45,11 @@ def describe_artifact(path, content, artifact, classes, value_range, check):
             "inside the file",
         ],
         "quantization": artifact.quantization,
-        "output": "one value per class, in the order of `classes`",
+        "output": f"one of the {artifact.output} per class, in the order of "
+        "`classes`",
         "check": check,
-        "usage": _USAGE.format(
-            json=path.with_suffix(".json").name,
-            name=path.name,
-            shape=artifact.input_shape,
-            low=low,
-            high=high,
+        "usage": python_program(
+            path, path.with_suffix(".json").name, artifact, value_range
         ),
         "versions": {name: _version(name) for name in _PACKAGES},
     }

@@ -5,6 +5,8 @@ import inspect
 import keras
 from keras import layers
 
+from tfdcu.graph.keras_private import all_layers
+from tfdcu.graph.keras_private import lambda_output_shape
 from tfdcu.graph.parse import is_model
 from tfdcu.graph.parse import structure
 
@@ -28,7 +30,7 @@ def clone_layer(op, config, clone_inner):
     if kind is layers.Lambda:
         # The config would hold byte code.
         live = {"function": op.function, "mask": op.mask}
-        live["output_shape"] = op._output_shape
+        live["output_shape"] = lambda_output_shape(op)
         return kind(**{**config, **live})
     if kind is layers.TimeDistributed:
         return kind(**{**config, "layer": clone_inner(op.layer)})
@@ -56,7 +58,7 @@ def _clone_model(model, clone_inner):
 
 def copy_state(old, new):
     """Copies state that is neither in the config nor in the weights."""
-    for source, target in zip(old._flatten_layers(), new._flatten_layers()):
+    for source, target in zip(all_layers(old), all_layers(new)):
         if target.trainable != source.trainable:
             # Setting it sets it on all inner layers, too; they come next.
             target.trainable = source.trainable

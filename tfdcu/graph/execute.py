@@ -2,13 +2,28 @@
 
 from keras import ops
 from keras import tree
+from keras.layers import Layer
 
 from tfdcu.graph.graph import Tensor
+from tfdcu.graph.keras_private import mask_of
+from tfdcu.graph.keras_private import set_mask
+from tfdcu.graph.keras_private import takes_training
 
 
 def call_node(node, args, kwargs):
     """Calls the operation of a node; returns the list of its outputs."""
     return tree.flatten(node.op(*args, **kwargs))
+
+
+def infer_node(node, args, kwargs):
+    """As `call_node`, at inference whatever the layer's own default is.
+
+    Keras' random layers and `Resizing` would train, and a layer passes that
+    on to those inside it.
+    """
+    if isinstance(node.op, Layer):
+        kwargs = {**kwargs, "training": False}
+    return call_node(node, args, kwargs)
 
 
 def execute(graph, inputs, call, before=None):
@@ -88,7 +103,7 @@ class Executor:
         """List of the values of a node's inputs."""
         return [self.values[id(tensor)] for tensor in node.inputs]
 
-    def advance(self, node, call=call_node, before=None):
+    def advance(self, node, call=infer_node, before=None):
         """Runs the next operation; arguments as in `execute`."""
 
         def fill(item):
@@ -98,9 +113,9 @@ class Executor:
             if before is None:
                 return value
             changed = before(node, item, value)
-            mask = getattr(value, "_keras_mask", None)
+            mask = mask_of(value)
             if mask is not None:
-                changed._keras_mask = mask
+                set_mask(changed, mask)
             return changed
 
         args, kwargs = tree.map_structure(fill, (node.args, node.kwargs))
@@ -112,7 +127,7 @@ class Executor:
 
 
 def with_scaled_weights(layer, scales, args, kwargs):
-    """Calls a layer with its weights scaled along some axes.
+    """Calls a layer at inference, its weights scaled along some axes.
 
     Args:
         layer: The layer, not changed.
@@ -139,5 +154,7 @@ def with_scaled_weights(layer, scales, args, kwargs):
     # A variable may be frozen although its layer is not.
     trainable = scaled(layer.trainable_variables)
     others = scaled(layer.non_trainable_variables)
+    if takes_training(layer):
+        kwargs = {**kwargs, "training": False}
     outputs, _ = layer.stateless_call(trainable, others, *args, **kwargs)
     return tree.flatten(outputs)

@@ -14,6 +14,8 @@ from tfdcu.graph.execute import call_node
 from tfdcu.graph.execute import execute
 from tfdcu.graph.execute import with_scaled_weights
 from tfdcu.graph.graph import read_graph
+from tfdcu.graph.keras_private import all_layers
+from tfdcu.graph.keras_private import mask_of
 from tfdcu.graph.parallel import in_parts
 
 # The last axis of their kernels is the output channels.
@@ -184,7 +186,7 @@ def _images_are_independent(graph):
         _is_plain_keras(layer)
         for node in graph.nodes
         if isinstance(node.op, layers.Layer)
-        for layer in node.op._flatten_layers()
+        for layer in all_layers(node.op)
     )
 
 
@@ -209,7 +211,7 @@ def _fuses(op, args, kwargs):
         and not op.synchronized
         and not getattr(op, "renorm", False)
         and kwargs.get("mask") is None
-        and getattr(args[0], "_keras_mask", None) is None
+        and mask_of(args[0]) is None
     )
 
 

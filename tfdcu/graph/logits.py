@@ -1,13 +1,24 @@
 """Makes a classifier output logits by removing its final softmax."""
 
+import weakref
+
 import keras
 import numpy as np
 from keras import ops
 
+from tfdcu.graph.keras_private import producer_of
+from tfdcu.graph.keras_private import share_variables
+from tfdcu.graph.open_model import open_model
 from tfdcu.graph.parse import is_model
 from tfdcu.graph.parse import parse_model
 from tfdcu.graph.parse import structure
 
+# What `as_logits` made of models that end in sigmoids of several labels.
+_MULTI_LABEL = weakref.WeakSet()
+_OF_REGRESSION = (
+    *("meansquared", "meanabsolute", "mse", "mae", "msle", "mape"),
+    *("huber", "logcosh", "poisson"),
+)
 # The last one is the name of `tf.nn.softmax`.
 _ENDS = ("softmax", "sigmoid", "softmax_v2")
 
@@ -40,21 +51,26 @@ def as_logits(model):
     changed: training one trains the other.
 
     Args:
-        model: A functional or sequential `keras.Model` with one input and one
-            output of shape (batch, classes).
+        model: A built `keras.Model` with one input and one output of shape
+            (batch, classes). A subclassed one is taken apart (`open_model`).
 
     Returns:
         A functional `keras.Model` with one input and one output tensor; the
         argument itself if it already is one with logits.
 
     Raises:
-        ValueError: If the model is subclassed, not built, has several
-            inputs or outputs, or its output is not of shape (batch, classes).
+        ValueError: If the model is not built or cannot be taken apart, has
+            several inputs or outputs, or its output is not of shape (batch,
+            classes).
 
     Example:
 
     >>> teacher = as_logits(keras.applications.MobileNetV2())
     """
+    check_classifier(model)
+    if not is_model(model):
+        model = open_model(model).model
+    labels = is_multi_label(model)
     parse_model(model)
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         raise ValueError(
@@ -80,7 +96,57 @@ def as_logits(model):
         logits = _apply(logits, _LOGIT_OF_BOTH)
     elif logits is model.outputs[0]:
         return model
-    return keras.Model(model.inputs[0], logits, name=model.name)
+    changed = keras.Model(model.inputs[0], logits, name=model.name)
+    if labels:
+        _MULTI_LABEL.add(changed)
+    return changed
+
+
+def is_multi_label(model):
+    """Whether a classifier answers yes or no for each label on its own.
+
+    It does if it ends in a sigmoid of several outputs; of what `as_logits`
+    made of such a model, this is remembered as long as it is in memory.
+
+    Args:
+        model: A `keras.Model`, or anything else.
+
+    Returns:
+        Bool.
+    """
+    if not isinstance(model, keras.Model):
+        return False
+    outputs = getattr(model, "outputs", None) or ()
+    if model in _MULTI_LABEL:
+        return True
+    if len(outputs) != 1 or len(outputs[0].shape) != 2:
+        return False
+    if outputs[0].shape[-1] == 1:
+        return False
+    return _ends_in_sigmoid(model)
+
+
+def _ends_in_sigmoid(model):
+    op = producer_of(model.outputs[0]).op
+    if is_model(op):
+        return len(op.outputs) == 1 and _ends_in_sigmoid(op)
+    activation = getattr(op, "activation", None)
+    names = type(op).__name__.lower(), getattr(activation, "__name__", "")
+    return "sigmoid" in names
+
+
+def check_classifier(model):
+    """Raises for a model that was trained to give numbers, not classes."""
+    loss = getattr(model, "loss", None) if model.compiled else None
+    name = getattr(loss, "name", loss) or getattr(loss, "__name__", "")
+    text = str(name).lower().replace("_", "")
+    if any(word in text for word in _OF_REGRESSION):
+        raise ValueError(
+            "The model is not a classifier: it was compiled with a loss of "
+            "regression. Expected: a classifier, with logits, a softmax or a "
+            "sigmoid at its end; `prune_channels` takes models of any kind. "
+            f"Received: {model.name!r} with the loss {name!r}."
+        )
 
 
 def _is_plain(model):
@@ -93,57 +159,37 @@ def _apply(tensor, steps):
     """Applies operations to a tensor, each with its fixed name."""
     for name, function in steps:
         tensor = function(tensor)
-        tensor._keras_history.operation.name = name
+        producer_of(tensor).op.name = name
     return tensor
 
 
 def _before_end(model):
     """The model's output tensor before softmax or sigmoid."""
     output = model.outputs[0]
-    history = output._keras_history
-    op, node = history.operation, history.operation._inbound_nodes
-    arguments = node[history.node_index].arguments
+    producer = producer_of(output)
+    op = producer.op
     if is_model(op):
         inner = _before_end(op) if len(op.outputs) == 1 else None
         if inner is None or inner is op.outputs[0]:
             return output
         short = keras.Model(structure(op, "input"), inner, name=op.name)
-        return short(*arguments.args, **arguments.kwargs)
+        return short(*producer.args, **producer.kwargs)
     name = type(op).__name__.lower()
     activation = getattr(op, "activation", None)
     activation = getattr(activation, "__name__", "")
     if name in _ENDS or (name == "activation" and activation in _ENDS):
-        return arguments.args[0]
+        return producer.args[0]
     if activation in _ENDS and isinstance(op, keras.layers.Layer):
         config = op.get_config()
         config["activation"] = "linear"
         config.pop("build_config", None)
         layer = type(op).from_config(config)
-        output = layer(*arguments.args, **arguments.kwargs)
+        output = layer(*producer.args, **producer.kwargs)
         # For weights that a custom layer does not keep as attributes.
         layer.set_weights(op.get_weights())
-        _share_weights(layer, op)
+        share_variables(layer, op)
         return output
     return output
-
-
-def _share_weights(layer, other):
-    """Replaces a layer's variables by those of a layer of the same class."""
-    layer._tracker.unlock()
-    for name, own in list(vars(layer).items()):
-        if isinstance(own, keras.Variable):
-            shared = getattr(other, name)
-            now = shared.trainable
-            # Keras tracks a variable as trainable or not when it is set, and
-            # makes those tracked as trainable trainable.
-            shared.trainable = any(own is v for v in layer._trainable_variables)
-            layer._untrack_variable(own)
-            setattr(layer, name, shared)
-            shared.trainable = now
-    layer._tracker.lock()
-    inner = [item._flatten_layers(False, False) for item in (layer, other)]
-    for pair in zip(*inner, strict=True):
-        _share_weights(*pair)
 
 
 def _gives_probabilities(model):
@@ -151,7 +197,7 @@ def _gives_probabilities(model):
 
     A single output is the second class's probability, between 0 and 1.
     """
-    op = model.outputs[0]._keras_history.operation
+    op = producer_of(model.outputs[0]).op
     if getattr(op, "activation", None) is keras.activations.linear:
         return False
     shape = [4] + [size or 64 for size in model.inputs[0].shape[1:]]

@@ -6,6 +6,9 @@ from keras import layers
 
 from tfdcu.graph.graph import Tensor
 from tfdcu.graph.graph import read_graph
+from tfdcu.graph.keras_private import is_of_keras_ops
+from tfdcu.graph.keras_private import projections
+from tfdcu.graph.keras_private import stored_weight
 from tfdcu.graph.mac_terms import MacTerm
 from tfdcu.graph.mac_terms import all_of
 from tfdcu.graph.mac_terms import attention
@@ -17,7 +20,12 @@ from tfdcu.graph.mac_terms import matmul
 from tfdcu.graph.mac_terms import num_elements
 from tfdcu.graph.mac_terms import positions
 from tfdcu.graph.mac_terms import tensordot
+from tfdcu.graph.open_model import open_model
+from tfdcu.graph.parameter import OnePerImage
+from tfdcu.graph.parameter import Parameter
 from tfdcu.graph.parse import is_model
+from tfdcu.graph.traced_macs import CannotCount
+from tfdcu.graph.traced_macs import traced_terms
 
 
 def layer_macs(model):
@@ -27,14 +35,16 @@ def layer_macs(model):
     transposed), dense and einsum layers, attention, recurrent layers, layers
     inside wrappers, and matrix products, convolutions and attention of
     `keras.ops`. Biases, normalizations, activations and pooling are not, as
-    in published tables. A layer that is called twice counts twice.
+    in published tables. A layer that is called twice counts twice. Custom
+    layers are opened (`open_model`), or counted by TensorFlow's graph of
+    their call at inference.
 
     Args:
-        model: A functional or sequential `keras.Model`. Unknown sizes
-            (`None`) count as one.
+        model: A built `keras.Model`. Unknown sizes (`None`) count as one.
 
     Returns:
-        Dict from layer path ("outer/inner" for nested ones) to int.
+        Dict from layer path ("outer/inner" for nested ones) to int, or `None`
+        for a layer that cannot be counted.
 
     Raises:
         ValueError: If the model cannot be taken apart.
@@ -44,20 +54,34 @@ def layer_macs(model):
     >>> sum(layer_macs(keras.applications.VGG16(weights=None)).values())
     15470264320
     """
+    return macs_by_path(read_graph(open_model(model).model))
+
+
+def macs_by_path(graph):
+    """As `layer_macs`, of a `Graph`."""
     macs = {}
-    for node in read_graph(model).nodes:
-        macs[node.path] = macs.get(node.path, 0) + node_macs(node)
+    for node in graph.nodes:
+        parts = macs.get(node.path, 0), node_macs(node)
+        macs[node.path] = None if None in parts else sum(parts)
     return macs
 
 
 def total_macs(model):
-    """Multiply-accumulates of the whole model for one image, an int."""
-    return sum(layer_macs(model).values())
+    """Multiply-accumulates of the whole model for one image.
+
+    Returns:
+        An int, or `None` if a layer cannot be counted.
+    """
+    macs = layer_macs(model).values()
+    return None if None in macs else sum(macs)
 
 
 def node_macs(node):
-    """Multiply-accumulates of one call, an int."""
-    return int(round(sum(term.count() for term in terms(node))))
+    """Multiply-accumulates of one call: an int, or `None` if not known."""
+    try:
+        return int(round(sum(term.count() for term in terms(node))))
+    except CannotCount:
+        return None
 
 
 def terms(node):
@@ -68,33 +92,32 @@ def terms(node):
 
     Returns:
         List of `MacTerm`; empty if there are none to count.
+
+    Raises:
+        CannotCount: If the operation cannot be counted.
     """
-    for kind in type(node.op).__mro__:
-        if kind in _TERMS:
-            return _TERMS[kind](node)
     kind = type(node.op)
-    functions = _OPS if kind.__module__.startswith("keras.src.ops.") else {}
-    return functions.get(kind.__name__, _none)(node)
-
-
-def _none(node):
-    return []
-
-
-def _kernel(layer):
-    """The stored kernel; that of LoRA or quantized layers has another shape."""
-    stored = getattr(layer, "_kernel", None)
-    return layer.kernel if stored is None else stored
+    if is_of_keras_ops(kind):
+        if kind.__name__ in _OPS:
+            return _OPS[kind.__name__](node)
+        return traced_terms(node) if kind.__name__ in _TRACED_OPS else []
+    if not kind.__module__.startswith("keras."):
+        # What a subclass of a layer of Keras computes is its own affair.
+        return [] if kind in (Parameter, OnePerImage) else traced_terms(node)
+    for parent in kind.__mro__:
+        if parent in _TERMS:
+            return _TERMS[parent](node)
+    return traced_terms(node) if kind in _TRACED else []
 
 
 def _conv(node):
     times = positions(node.outputs[0], node.op.data_format)
-    return [all_of(_kernel(node.op), times)]
+    return [all_of(stored_weight(node.op), times)]
 
 
 def _conv_transpose(node):
     times = positions(node.inputs[0], node.op.data_format)
-    return [all_of(_kernel(node.op), times)]
+    return [all_of(stored_weight(node.op), times)]
 
 
 def _depthwise(node):
@@ -112,11 +135,11 @@ def _dense(node):
     tensor = node.inputs[0]
     # Axes before the last may be channels of another layer.
     places = tuple((tensor, axis) for axis in range(1, len(tensor.shape) - 1))
-    return [MacTerm(1, places + all_of(_kernel(node.op), 1).sides)]
+    return [MacTerm(1, places + all_of(stored_weight(node.op), 1).sides)]
 
 
 def _einsum_dense(node):
-    operands = node.inputs[0], _kernel(node.op)
+    operands = node.inputs[0], stored_weight(node.op)
     return einsum_terms(node.op.equation, operands)
 
 
@@ -128,13 +151,16 @@ def _projected_attention(node):
     queries, keys = num_elements(query[1:-1]), num_elements(value[1:-1])
     axes = getattr(op, "attention_axes", (1,))
     pairs = queries * num_elements([value[axis] for axis in axes])
-    query, output = _kernel(op._query_dense), _kernel(op._output_dense)
-    gate = [op._gate_dense] if hasattr(op, "_gate_dense") else []
+    kernels = {
+        name: stored_weight(dense) for name, dense in projections(op).items()
+    }
+    query, output = kernels["query"], kernels["output"]
+    gate = [kernels["gate"]] if "gate" in kernels else []
     return [
-        *(all_of(_kernel(dense), queries) for dense in gate),
+        *(all_of(kernel, queries) for kernel in gate),
         all_of(query, queries),
-        all_of(_kernel(op._key_dense), keys),
-        all_of(_kernel(op._value_dense), keys),
+        all_of(kernels["key"], keys),
+        all_of(kernels["value"], keys),
         all_of(output, queries),
         MacTerm(pairs, ((query, 1), (query, 2))),
         MacTerm(pairs, ((output, 0), (output, 1))),
@@ -152,6 +178,10 @@ def _attention(node):
 
 def _recurrent(node):
     """Matrices once per step; a GRU's bias is a matrix too, but no kernel."""
+    cells = getattr(node.op.cell, "cells", [node.op.cell])
+    for cell in cells:
+        if not type(cell).__module__.startswith("keras."):
+            raise CannotCount(f"its cell {type(cell).__name__} is custom")
     times = node.inputs[0].shape[1] or 1
     weights = [w for w in node.op.weights if w.name != "bias"]
     return [all_of(w, times) for w in weights if len(w.shape) == 2]
@@ -227,6 +257,19 @@ _TERMS = {
     layers.TimeDistributed: _time_distributed,
     layers.Wrapper: _wrapped,
 }
+# Layers and operations that are counted in TensorFlow's graph; those that are
+# named nowhere have no multiply-accumulates to count.
+_TRACED = [
+    getattr(layers, name, None)
+    for name in (
+        *("Lambda", "MelSpectrogram"),
+        *("ReversibleEmbedding", "STFTSpectrogram"),
+    )
+]
+_TRACED_OPS = """
+AssociativeScan CDist Cond Convolve Correlate ForiLoop GaussianBlur Inner Kron
+Map Outer Scan Switch Vdot VectorizedMap Vecdot WhileLoop
+""".split()
 _OPS = {
     "Matmul": matmul,
     "Dot": matmul,

@@ -3,7 +3,8 @@
 import numpy as np
 
 from tfdcu.graph.graph import read_graph
-from tfdcu.graph.macs import layer_macs
+from tfdcu.graph.macs import macs_by_path
+from tfdcu.graph.open_model import open_model
 
 
 def profile(model):
@@ -14,11 +15,13 @@ def profile(model):
     tables (`tfdcu/graph/macs.py`).
 
     Args:
-        model: A built functional or sequential `keras.Model`.
+        model: A built `keras.Model`; custom layers are counted by what they
+            compute.
 
     Returns:
-        Dict with the ints `params`, `nonzero_params` and `macs`. A shared
-        weight counts once in `params`, and once per use in `macs`.
+        Dict with the ints `params`, `nonzero_params` and `macs`; `macs` is
+        `None` if a layer cannot be counted. A shared weight counts once in
+        `params`, and once per use in `macs`.
 
     Raises:
         ValueError: If the model cannot be taken apart.
@@ -29,8 +32,12 @@ def profile(model):
     300774272
     """
     rows = profile_layers(model)
-    keys = "params", "nonzero_params", "macs"
-    return {key: sum(row[key] for row in rows) for key in keys}
+    macs = [row["macs"] for row in rows]
+    return {
+        "params": sum(row["params"] for row in rows),
+        "nonzero_params": sum(row["nonzero_params"] for row in rows),
+        "macs": None if None in macs else sum(macs),
+    }
 
 
 def profile_layers(model):
@@ -42,16 +49,17 @@ def profile_layers(model):
     Returns:
         List of dicts with `name` (the path, "outer/inner" for nested
         layers), `type`, `output` (shape as a list, batch first), `params`,
-        `nonzero_params` and `macs`, in the order of the model. A shared
-        weight counts in the first layer that uses it. Layers without
-        parameters and macs are left out.
+        `nonzero_params` and `macs` (`None` if not known), in the order of
+        the model. A shared weight counts in the first layer that uses it.
+        Layers without parameters and macs are left out.
 
     Raises:
         ValueError: If the model cannot be taken apart.
     """
-    macs = layer_macs(model)
+    graph = read_graph(open_model(model).model)
+    macs = macs_by_path(graph)
     rows, seen = [], set()
-    for node in read_graph(model).nodes:
+    for node in graph.nodes:
         if id(node.op) in seen:
             continue
         seen.add(id(node.op))
@@ -67,6 +75,6 @@ def profile_layers(model):
             "nonzero_params": sum(int(np.count_nonzero(w)) for w in weights),
             "macs": macs[node.path],
         }
-        if row["params"] or row["macs"]:
+        if row["params"] or row["macs"] != 0:
             rows.append(row)
     return rows

@@ -2,9 +2,11 @@
 
 import os
 import pathlib
+import zipfile
 
 import keras
 
+from tfdcu.graph.keras_private import all_layers
 from tfdcu.graph.logits import as_logits
 
 SUFFIXES = (".keras", ".h5", ".hdf5")
@@ -61,7 +63,7 @@ def custom_layers(model):
     Returns:
         Dict from name to class, the `custom_objects` of `load`.
     """
-    kinds = {type(op) for op in model._flatten_layers()}
+    kinds = {type(op) for op in all_layers(model)}
     return {
         kind.__name__: kind
         for kind in kinds
@@ -131,6 +133,12 @@ def _reason(path, message):
     # Keras prints the whole config first; the error is at the end.
     message = message.rpartition("Exception encountered: ")[2]
     short = message.splitlines()[0][:300] if message else "no message"
+    if path.suffix.lower() == ".keras" and not zipfile.is_zipfile(path):
+        return (
+            f"{path} is damaged or incomplete. Expected: a whole .keras file, "
+            "which is a zip archive. Received: "
+            f"{path.stat().st_size:,} bytes that are none"
+        )
     if "Lambda" in message or "safe_mode" in message:
         return (
             f"{path} contains Python code (a Lambda layer), which is not run "

@@ -10,6 +10,7 @@ from tfdcu.data import junk_measures
 from tfdcu.data import open_source
 from tfdcu.graph.graph import read_graph
 from tfdcu.graph.inference import compiled
+from tfdcu.graph.keras_private import num_calls
 from tfdcu.models.resize import resized
 
 _BATCH_SIZE = 128
@@ -57,7 +58,7 @@ def penultimate(teacher):
     """
     weighted = [node for node in read_graph(teacher).nodes if has_weights(node)]
     last = weighted[-1] if weighted else None
-    if last is None or "/" in last.path or len(last.op._inbound_nodes) > 1:
+    if last is None or "/" in last.path or num_calls(last.op) > 1:
         return teacher.output
     return last.op.input
 

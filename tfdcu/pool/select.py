@@ -19,12 +19,14 @@ from tfdcu.pool.outputs import opened
 from tfdcu.pool.outputs import output_function
 from tfdcu.pool.outputs import penultimate
 from tfdcu.pool.outputs import rounded
+from tfdcu.renamed import explain_renamed
 from tfdcu.report import ProgressBar
 
 # Minimum share of the images that is kept by default.
 FEWEST = 0.1
 
 
+@explain_renamed("select")
 def select_pool(
     teacher,
     labeled,

@@ -95,8 +95,7 @@ def mirrored(teacher):
 def _litert(path):
     model = LiteRTModel(path, num_threads=os.cpu_count() or 1)
     shape = (None, *model.input_shape)
-    step = model.quantization["output"]["scale"]
-    return lambda images: model(resized(images, shape)), step
+    return lambda images: model(resized(images, shape)), model.output_step
 
 
 def _saved_model(path):

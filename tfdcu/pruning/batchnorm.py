@@ -4,6 +4,7 @@ import keras
 
 from tfdcu.graph.execute import call_node
 from tfdcu.graph.execute import execute
+from tfdcu.graph.execute import infer_node
 from tfdcu.graph.graph import read_graph
 from tfdcu.pruning.batches import batches
 
@@ -43,8 +44,8 @@ def reestimate_statistics(model, images, limit=2048, size=64):
             seen = calls.get(id(node.op), 0)
             calls[id(node.op)] = seen + 1
             node.op.momentum = seen / (seen + 1)
-            kwargs = {**kwargs, "training": True}
-        return call_node(node, args, kwargs)
+            return call_node(node, args, {**kwargs, "training": True})
+        return infer_node(node, args, kwargs)
 
     try:
         for op in norms.values():

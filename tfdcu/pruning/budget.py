@@ -7,6 +7,7 @@ import numpy as np
 from tfdcu.pruning.cost import COSTS
 from tfdcu.pruning.groups import Groups
 from tfdcu.pruning.rebuild import rebuild
+from tfdcu.pruning.unprunable import worst
 from tfdcu.workdir.arguments import check_arguments
 
 BUDGETS = (*COSTS, "latency")
@@ -95,7 +96,8 @@ def meet_budget(groups, selection, name, value, measure, original):
         if original is not groups:
             full = full_cost(original, name, measure)
             value = budget / full if value <= 1 else value
-        raise BudgetError(_budget_message(name, value, budget, reached, full))
+        text = _budget_message(name, value, budget, reached, full)
+        raise BudgetError(text + worst(groups))
     return kept
 
 

@@ -4,6 +4,7 @@ from fnmatch import fnmatchcase
 
 import numpy as np
 
+from tfdcu.pruning.unprunable import worst
 from tfdcu.workdir.arguments import SHARE
 
 # Fewest channels that a group keeps, as a share.
@@ -64,6 +65,7 @@ def bounds(groups, exclude, per_layer, original_size):
                 f"{g.name}: {reasons.get(g.name) or ', '.join(g.reasons)}"
                 for g in groups.all
             )
+            + f".{worst(groups)}"
         )
     return chosen, reasons, np.array(lowest), np.array(highest)
 

@@ -5,6 +5,7 @@ import numpy as np
 from tfdcu.graph.graph import Tensor
 from tfdcu.graph.mac_terms import MacTerm
 from tfdcu.graph.macs import terms
+from tfdcu.graph.traced_macs import CannotCount
 
 
 class Cost:
@@ -66,9 +67,25 @@ class Cost:
 
 
 def macs_cost(groups):
-    """`Cost` that counts multiply-accumulates for one image."""
-    nodes = groups.trace.graph.nodes
-    return Cost(groups, [term for node in nodes for term in terms(node)])
+    """`Cost` that counts multiply-accumulates for one image.
+
+    Raises:
+        ValueError: If a layer cannot be counted.
+    """
+    counted, unknown = [], {}
+    for node in groups.trace.graph.nodes:
+        try:
+            counted += terms(node)
+        except CannotCount as error:
+            unknown[node.path] = str(error)
+    if unknown:
+        raise ValueError(
+            "The multiply-accumulates of the model are not known. Expected: "
+            "layers whose `call` TensorFlow can trace, or the budget `params` "
+            "or `latency` instead of `macs`. Received: "
+            + "; ".join(f"{path!r}: {why}" for path, why in unknown.items())
+        )
+    return Cost(groups, counted)
 
 
 def params_cost(groups):

@@ -6,17 +6,21 @@ import numpy as np
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
+from tfdcu.graph.open_model import is_plain
+from tfdcu.graph.open_model import open_model
 from tfdcu.pruning.rules import attention  # noqa: F401
 from tfdcu.pruning.rules import concat_split  # noqa: F401
 from tfdcu.pruning.rules import convolution  # noqa: F401
 from tfdcu.pruning.rules import elementwise  # noqa: F401
 from tfdcu.pruning.rules import matmul  # noqa: F401
 from tfdcu.pruning.rules import normalization  # noqa: F401
+from tfdcu.pruning.rules import parameter  # noqa: F401
 from tfdcu.pruning.rules import pooling  # noqa: F401
 from tfdcu.pruning.rules import reduction  # noqa: F401
 from tfdcu.pruning.rules import shape  # noqa: F401
 from tfdcu.pruning.rules import time_distributed  # noqa: F401
 from tfdcu.pruning.rules.registry import find_rule
+from tfdcu.pruning.rules.registry import has_rule
 from tfdcu.pruning.trace import Trace
 
 
@@ -74,14 +78,19 @@ class Groups:
     """All groups of a model, and the map from labels to units.
 
     Attributes:
-        trace: The `Trace`.
+        trace: The `Trace`, of the model with its custom layers opened.
+        original: The model as it was given.
+        closed: Dict from the name of a custom layer that could not be opened
+            to the reason.
         unit: int array, the unit of each label; unit 0 is never removed.
         num_units: Number of units, unit 0 included.
         all: List of `ChannelGroup`, in the order of the model.
     """
 
     def __init__(self, model):
-        self.trace = trace = Trace(model, find_rule)
+        opened = open_model(model, lambda op: is_plain(op) or has_rule(op))
+        self.original, self.closed = model, opened.closed
+        self.trace = trace = Trace(opened.model, find_rule, opened.closed)
         self.unit = _units(trace)
         self.num_units = int(self.unit.max()) + 1
         fixed = np.zeros(self.num_units, bool)

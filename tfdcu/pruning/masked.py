@@ -12,8 +12,8 @@ from keras import layers
 from keras import ops
 from keras import tree
 
-from tfdcu.graph.execute import call_node
 from tfdcu.graph.execute import execute
+from tfdcu.graph.execute import infer_node
 from tfdcu.graph.execute import with_scaled_weights
 
 
@@ -46,7 +46,7 @@ def masked(groups, kept):
             return [_STATISTICS[type(node.op)](node.op, args[0], masks)]
         inner = _inner_sides(groups, node.op)
         if not inner:
-            return call_node(node, args, kwargs)
+            return infer_node(node, args, kwargs)
         scales = [(s.variable, s.axis, label_kept[s.labels]) for s in inner]
         return with_scaled_weights(node.op, scales, args, kwargs)
 
@@ -157,6 +157,12 @@ if hasattr(layers, "RMSNormalization"):
     _STATISTICS[layers.RMSNormalization] = _rms_norm
 
 
+def _at_inference(model, inputs):
+    if isinstance(model, keras.Model):
+        return model(inputs, training=False)
+    return model(inputs)
+
+
 def difference(model, reference, inputs):
     """Largest relative difference between two functions of the same inputs.
 
@@ -169,8 +175,8 @@ def difference(model, reference, inputs):
         Largest absolute difference of the outputs, divided by the largest
         absolute value of the reference's outputs, a float.
     """
-    received = tree.flatten(model(inputs))
-    expected = tree.flatten(reference(inputs))
+    received = tree.flatten(_at_inference(model, inputs))
+    expected = tree.flatten(_at_inference(reference, inputs))
     received = [keras.ops.convert_to_numpy(x) for x in received]
     expected = [keras.ops.convert_to_numpy(x) for x in expected]
     pairs = zip(received, expected, strict=True)

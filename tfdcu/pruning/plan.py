@@ -5,15 +5,20 @@ import numpy as np
 from tfdcu.pruning.cost import macs_cost
 from tfdcu.pruning.cost import params_cost
 from tfdcu.pruning.rebuild import rebuild
+from tfdcu.pruning.unprunable import describe
+from tfdcu.pruning.unprunable import unprunable_parts
 
 
 class ChannelPlan:
     """The channels to keep in each layer, before the smaller model is built.
 
     Attributes:
-        model: The original model, not changed.
+        original: The original model, not changed.
+        model: The same with its custom layers opened, which shares its
+            weights; the original itself if there is nothing to open.
         groups: List of `ChannelGroup`.
-        before: Dict with `params` and `macs` of the model.
+        before: Dict with `params` and `macs` of the model; `macs` is `None`
+            if a layer cannot be counted.
         after: Dict with `params` and `macs` of the smaller model.
         keep: Dict from layer path to the sorted indices of the output
             channels to keep, for every layer with channels in its output
@@ -25,11 +30,24 @@ class ChannelPlan:
         self._kept = kept
         self._reasons = dict(reasons)
         self.model = groups.trace.graph.model
+        self.original = groups.original
         self.groups = groups.all
-        costs = {"params": params_cost(groups), "macs": macs_cost(groups)}
         everything = np.ones(groups.num_units, bool)
-        self.before = {k: round(cost(everything)) for k, cost in costs.items()}
-        self.after = {k: round(cost(kept)) for k, cost in costs.items()}
+        self.before, self.after = {}, {}
+        for name, cost_of in (("params", params_cost), ("macs", macs_cost)):
+            try:
+                cost = cost_of(groups)
+            except ValueError:
+                # A layer that cannot be counted, under another budget.
+                self.before[name] = self.after[name] = None
+                continue
+            self.before[name] = round(cost(everything))
+            self.after[name] = round(cost(kept))
+
+    @property
+    def has_custom_layers(self):
+        """Whether layers were opened, or stayed closed."""
+        return self.model is not self.original or bool(self._groups.closed)
 
     @property
     def keep(self):
@@ -113,19 +131,16 @@ class ChannelPlan:
         return rows
 
     def unprunable(self):
-        """Channels that are kept because of unprunable layers.
+        """The layers that cannot be pruned, also where no group touches them.
 
         Returns:
-            Dict from the reason, which names the layer, to the number of
-            channels that must be kept in the groups it belongs to.
+            Dict from the reason, which names the layer and its share of the
+            macs, to the number of channels that must be kept for it.
         """
-        counts = {}
-        for group in self.groups:
-            for why in group.reasons:
-                if why.startswith("no rule") or "mixes channels" in why:
-                    count = int(group.kept.sum()) * group.width
-                    counts[why] = counts.get(why, 0) + count
-        return counts
+        return {
+            describe(part): part["channels"]
+            for part in unprunable_parts(self._groups)
+        }
 
     def table(self):
         """The rows as a text table, with totals of parameters and macs.
@@ -145,6 +160,9 @@ class ChannelPlan:
             lines.append(f"{why}: {count} channels kept")
         for key in ("params", "macs"):
             before, after = self.before[key], self.after[key]
+            if before is None:
+                lines.append(f"{key}: not known")
+                continue
             share = after / before if before else 1.0
             lines.append(f"{key}: {before:,} -> {after:,} ({share:.3f})")
         return "\n".join(lines)

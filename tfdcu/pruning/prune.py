@@ -11,6 +11,7 @@ from tfdcu.pruning.budget import full_cost
 from tfdcu.pruning.budget import meet_budget
 from tfdcu.pruning.budget import once_a_model
 from tfdcu.pruning.budget import one_budget
+from tfdcu.pruning.check import check_smaller
 from tfdcu.pruning.constraints import bounds
 from tfdcu.pruning.cost import COSTS
 from tfdcu.pruning.groups import Groups
@@ -24,6 +25,7 @@ from tfdcu.pruning.plan import ChannelPlan
 from tfdcu.pruning.reconstruct import reconstruct as reconstruct_kernels
 from tfdcu.pruning.select import Selection
 from tfdcu.pruning.select import step_of
+from tfdcu.renamed import explain_renamed
 from tfdcu.workdir.arguments import ARGUMENTS
 from tfdcu.workdir.arguments import check_arguments
 
@@ -32,6 +34,7 @@ from tfdcu.workdir.arguments import check_arguments
 ROUNDS = 4
 
 
+@explain_renamed("channels")
 def prune_channels(
     model,
     images=None,
@@ -65,8 +68,10 @@ def prune_channels(
     rounded steps; "taylor" scores are divided by the cost of the channel.
 
     Args:
-        model: A built functional or sequential `keras.Model`; several
-            inputs, nested models and shared layers are supported.
+        model: A built `keras.Model`; several inputs, nested models and shared
+            layers are supported. Custom layers and subclassed models are
+            opened: the result is a functional model of what they compute at
+            inference, of Keras' layers.
         macs: Maximum multiply-accumulates of the result: a share of the
             model's own if at most 1, else a number. The result is within 2 %
             below it if the layer widths allow. Give exactly one of `macs`,
@@ -107,7 +112,8 @@ def prune_channels(
         A new, smaller `keras.Model`.
 
     Raises:
-        ValueError: If the model cannot be taken apart, not exactly one budget
+        ValueError: If the model cannot be taken apart, or the result is not
+            equal to it or cannot be loaded; if not exactly one budget
             is given, an option is unknown, images are missing, `rounds` is
             below 1 or above 1 with a `CachedImportance`, or the budget
             cannot be met; the message then names the nearest that can.
@@ -222,6 +228,7 @@ def student_of(plan, images, *, reconstruct=None, reestimate=False, seed=0):
         A new, smaller `keras.Model`.
     """
     smaller = plan.apply()
+    check_smaller(smaller, plan)
     if reconstructs(images, reconstruct):
         reconstruct_kernels(smaller, plan, images, seed=seed)
     if reestimate:

@@ -10,6 +10,7 @@ from keras import tree
 from tfdcu.graph.clone import clone_layer
 from tfdcu.graph.clone import copy_state
 from tfdcu.graph.graph import walk
+from tfdcu.graph.keras_private import producer_of
 from tfdcu.graph.parse import is_model
 
 
@@ -72,7 +73,7 @@ class _Builder:
         if isinstance(model, keras.Sequential):
             layers = [self.made[id(layer)][1] for layer in model.layers]
             smaller = keras.Sequential(
-                [inputs[0]._keras_history.operation, *layers], name=model.name
+                [producer_of(inputs[0]).op, *layers], name=model.name
             )
         else:
             smaller = _functional_class(model)(

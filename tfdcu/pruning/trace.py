@@ -14,6 +14,7 @@ from keras.layers import Layer
 
 from tfdcu.graph.graph import Tensor
 from tfdcu.graph.graph import read_graph
+from tfdcu.graph.keras_private import all_layers
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +45,9 @@ class Trace:
 
     Attributes:
         graph: The `Graph` that was traced.
+        closed: Dict from the name of a layer to why it was not opened.
+        unruled: Dict from the path of an operation without a rule to what is
+            said of it.
         axes: Dict from id(tensor) to a list with one label array per axis,
             `None` for axes that never lose positions.
         sides: Dict from (id(variable), axis) to `Side`.
@@ -61,8 +65,13 @@ class Trace:
         plain: Keys as in `sides`, of axes that never lose positions.
     """
 
-    def __init__(self, model, find):
-        """Traces `model`; `find` maps an operation to its rule."""
+    def __init__(self, model, find, closed=None):
+        """Traces `model`; `find` maps an operation to its rule.
+
+        `closed` maps names of custom layers to why they were not opened.
+        """
+        self.closed = closed or {}
+        self.unruled = {}
         self.graph = read_graph(model)
         self.axes = {}
         self.sides = {}
@@ -122,16 +131,37 @@ class Trace:
             id(inner)
             for node in nodes
             if isinstance(node.op, Layer)
-            for inner in node.op._flatten_layers(include_self=False)
+            for inner in all_layers(node.op, itself=False)
         }
         labels_of = [(side.op, side.labels) for side in self.sides.values()]
         for op, tensors in calls:
             for tensor in tensors:
                 labels_of += [(op, labels) for labels in self.axes[id(tensor)]]
         both = inner_ids & {id(op) for op, _ in calls}
+        both |= self._with_inner_weights()
         for op, labels in labels_of:
             if id(op) in both:
                 self.fix(labels, f"{op.name!r} is also inside another layer")
+
+    def _with_inner_weights(self):
+        """Ids of operations with a weight of a layer inside another one."""
+        ops = {id(node.op): node.op for node in self.graph.nodes}
+        held = {
+            key: {
+                id(weight)
+                for inner in all_layers(op, itself=False)
+                for weight in inner.weights
+            }
+            for key, op in ops.items()
+            if isinstance(op, Layer)
+        }
+        inner = {key: weights for key, weights in held.items() if weights}
+        return {
+            key
+            for key, op in ops.items()
+            for weight in getattr(op, "weights", ())
+            if any(id(weight) in w for k, w in inner.items() if k != key)
+        }
 
     def new(self, key, size, path):
         """New labels; the same ones if the key is used again."""

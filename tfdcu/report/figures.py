@@ -13,6 +13,7 @@ MARKERS = {
     "float16": ("s", 7),
     "dynamic": ("D", 5.5),
     "int8": ("^", 7),
+    "weight8": ("p", 7),
 }
 AXES = {
     "bytes": ("file size, kB", 1000),
@@ -87,7 +88,7 @@ def _draw_accuracy(new_figure, rows):
                 look = {"ls": _dash(row), "lw": 1.1, "color": color(row)}
                 drawn = axes.axhline(height, **look)
             elif row[key]:
-                marker, size = MARKERS[row["format"]]
+                marker, size = MARKERS.get(row["format"], ("v", 7))
                 look = {"ls": "", "markersize": size, "color": color(row)}
                 look |= {"markeredgecolor": "white", "alpha": 0.8}
                 place = row[key] / unit

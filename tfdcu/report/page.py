@@ -181,6 +181,7 @@ def _sections(record):
     sections = {
         "Time by stage": times,
         "Channels": channels(record.get("channels", [])),
+        "Where each file runs": flat(record.get("clients", {})),
         "The pool": flat(record.get("diagnosis", {})),
         "Selection of the pool": flat(record.get("selection", {})),
         "Config": flat(record.get("config", {})),

@@ -1,6 +1,7 @@
 """Progress bars for training and loops over images, based on tqdm."""
 
 import sys
+import time
 
 import keras
 from tqdm import tqdm
@@ -59,7 +60,7 @@ class ProgressBar(tqdm):
             self.write(line)
         else:
             print(line, flush=True)
-        self.last_print_t = self._time()
+        self.last_print_t = time.time()
 
 
 class Progress(keras.callbacks.Callback):

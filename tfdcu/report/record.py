@@ -9,7 +9,9 @@ from pathlib import Path
 
 from tfdcu.workdir.atomic import atomic_write
 
-FORMATS = ("keras", "float32", "float16", "dynamic", "int8")
+FORMATS = ("keras", "float32", "float16", "dynamic", "int8", "weight8")
+# Files for a place where they run.
+TARGETS = ("mediapipe", "web", "android", "microcontroller", "ethos-u")
 SECTIONS = {
     "rows": list,
     "config": dict,
@@ -22,6 +24,7 @@ SECTIONS = {
     "notes": list,
     "skipped": dict,
     "failed": dict,
+    "clients": dict,
     "classes": list,
 }
 
@@ -32,8 +35,7 @@ class Row:
 
     Args:
         name: Name, such as `"student"`.
-        format: `"keras"` for a model; `"float32"`, `"float16"`, `"dynamic"` or
-            `"int8"` for a LiteRT file.
+        format: `"keras"` for a model; the format or target of a LiteRT file.
         accuracy: Fraction of the images that are classified correctly.
         agreement: Fraction of the images for which a file and its Keras model
             predict the same class.
@@ -66,7 +68,8 @@ class Row:
         valid = isinstance(name, str) and name.strip()
         _check(valid, "`name` of a row", "a string that is not empty", name)
         row = f"of row {name!r}"
-        _check(kind in FORMATS, f"`format` {row}", f"one of {FORMATS}", kind)
+        kinds = FORMATS + TARGETS
+        _check(kind in kinds, f"`format` {row}", f"one of {kinds}", kind)
         for key, value in others:
             high = 1 if key in ("accuracy", "agreement") else math.inf
             number = isinstance(value, numbers.Real) and 0 <= value <= high
@@ -86,7 +89,7 @@ def write_report(path, record):
         record: A dict. `rows` is required: a list of at least one flat dict
             with the fields of `Row`. `config`, `versions`, `seconds`,
             `history`, `channels`, `diagnosis`, `selection`, `notes`,
-            `skipped` and `classes` are optional.
+            `skipped`, `failed`, `clients` and `classes` are optional.
 
     Returns:
         The record as `read_report(path)` returns it.

@@ -1,4 +1,4 @@
-"""Search: the best student for a budget, with keras-tuner."""
+"""Search for the best students with keras-tuner."""
 
 from tfdcu.search.search import search as search
 

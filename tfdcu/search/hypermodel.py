@@ -1,4 +1,4 @@
-"""A run as a `keras_tuner.HyperModel`: prune, refuse, train, judge."""
+"""StudentHyperModel: prune, train and score a student in each trial."""
 
 import dataclasses
 import time
@@ -18,26 +18,25 @@ from tfdcu.workdir.full_disk import temporary_folder
 class StudentHyperModel(keras_tuner.HyperModel):
     """Students of one teacher, for any keras-tuner tuner.
 
-    `tfdcu.search` uses it; give it to a tuner of your own for another way to
-    search. `tuner.search()` needs no data: the model knows the pool. Each
-    trial returns `score` (see `tradeoff`), `val_accuracy` or `val_agreement`
-    (see `quality`), `macs`, `params`, `train_seconds` and, where they are
-    asked for, `bytes` and `latency_ms`; any of them may be the tuner's
-    objective. `tuner.get_best_models()[0].student` is the trained student.
+    `tfdcu.search` uses it; use it directly with another tuner.
+    `tuner.search()` takes no data: the hypermodel has it. Each trial returns
+    `score` (see `tradeoff`), `val_accuracy` or `val_agreement` (see
+    `quality`), `macs`, `params`, `train_seconds` and, if `cost` or `limits`
+    name them, `bytes` and `latency_ms`; any of these can be the objective of
+    the tuner. `tuner.get_best_models()[0].student` is the trained student.
 
     Args:
         teacher: A `keras.Model` or the path of one.
         labeled: As in `tfdcu.compress`.
         unlabeled: As in `tfdcu.compress`.
-        space: Dict of what is searched: `{"channels": {"macs": (0.1, 0.8)}}`.
-            A tuple is a range, `(low, high)`, `(low, high, "log")` or `(low,
-            high, step)`; a list is a choice.
+        space: The search space, as in `tfdcu.search`:
+            `{"channels": {"macs": (0.1, 0.8)}}`.
         **options: As in `tfdcu.search`: `cost`, `quality`, `limits`,
             `pool_share`, `epochs_share`, `tradeoff`, the sections of the config
             and `validation`, `test`, `student`, `seed`.
 
     Raises:
-        ValueError: If an argument does not fit.
+        ValueError: If an argument is invalid.
 
     Example:
 
@@ -61,7 +60,7 @@ class StudentHyperModel(keras_tuner.HyperModel):
 
     @classmethod
     def of(cls, trials):
-        """The hypermodel of `Trials` that are there already."""
+        """The hypermodel of given `Trials`."""
         model = cls.__new__(cls)
         keras_tuner.HyperModel.__init__(model, name="student")
         model.trials = trials
@@ -72,7 +71,7 @@ class StudentHyperModel(keras_tuner.HyperModel):
         self.trials.values(hp)
 
     def build(self, hp):
-        """An `AlignedDistiller` around the student of these values.
+        """Prune a student and wrap it in an `AlignedDistiller`.
 
         Args:
             hp: A `keras_tuner.HyperParameters`.
@@ -95,15 +94,15 @@ class StudentHyperModel(keras_tuner.HyperModel):
         callbacks=(),
         **kwargs,
     ):
-        """Train a model that `build` made, unless it breaks a limit.
+        """Train and score a model from `build`, unless it exceeds a limit.
 
         Args:
             hp: The same `keras_tuner.HyperParameters`.
             model: The `AlignedDistiller`.
-            folder: Where the training's checkpoint goes, so that a killed
-                trial goes on; by default nowhere.
-            epochs: Train until there; by default as configured.
-            initial_epoch: How many epochs the weights have seen.
+            folder: Folder for a checkpoint, from which a killed trial
+                continues. Defaults to `None`, no checkpoint.
+            epochs: Last epoch. Defaults to that of the config.
+            initial_epoch: Number of epochs the weights were trained for.
             callbacks: `keras.callbacks`.
             **kwargs: `verbose`, which only the tuner reads.
 
@@ -111,13 +110,13 @@ class StudentHyperModel(keras_tuner.HyperModel):
             Dict from metric to float.
 
         Raises:
-            keras_tuner.FailedTrialError: If a limit is broken.
+            keras_tuner.FailedTrialError: If a limit is exceeded.
             FloatingPointError: If training diverges.
         """
         if set(kwargs) - {"verbose"}:
             raise keras_tuner.errors.FatalValueError(
-                "The trials have their data already. Expected: no arguments "
-                "of `tuner.search` but `callbacks`, `epochs` and `verbose`. "
+                "The hypermodel already has its data. Expected: only the "
+                "arguments `callbacks`, `epochs` and `verbose`. "
                 f"Received: {sorted(kwargs)}"
             )
         trials, objective = self.trials, self.trials.objective
@@ -128,7 +127,7 @@ class StudentHyperModel(keras_tuner.HyperModel):
         run = trials.run(config)
         splits, export = run.splits, config["export"]
         before = objective.before(model.student, splits, export)
-        # A sparse file shrinks with the zeros that training brings.
+        # A sparse file shrinks during training, as weights become zero.
         unknown = ("bytes",) if export.get("sparse") else ()
         refuse("Refused", objective.refusal(before, unknown))
         start = time.monotonic()
@@ -148,21 +147,19 @@ class StudentHyperModel(keras_tuner.HyperModel):
 
 
 def refuse(what, reason):
-    """End a trial for good if there is a reason."""
+    """End a trial without a retry if there is a reason."""
     if reason:
         raise keras_tuner.errors.FailedTrialError(f"{what}: {reason}")
 
 
 def train_from(run, model, folder, initial_epoch, callbacks):
-    """Train with the weights at hand as those after `initial_epoch`.
-
-    A checkpoint in `folder` goes before them.
+    """Continue training from a checkpoint, else from the model's weights.
 
     Args:
         run: The `Run` of a trial.
         model: The `AlignedDistiller`.
-        folder: Where the checkpoint lies.
-        initial_epoch: How many epochs the weights have seen.
+        folder: Folder of the checkpoint.
+        initial_epoch: Number of epochs the weights were trained for.
         callbacks: More `keras.callbacks`.
     """
     checkpoint = Checkpoint(folder)
@@ -172,12 +169,12 @@ def train_from(run, model, folder, initial_epoch, callbacks):
         checkpoint.save(done)
 
     def keep_time(logs=None):
-        # The learning rate follows the optimizer's count of steps, which the
-        # tuner's weights do not hold.
+        # The learning rate depends on the optimizer's step count, which is not
+        # among the weights of the tuner.
         model.optimizer.iterations.assign(done * callback.params["steps"])
 
     callback = keras.callbacks.LambdaCallback(on_train_begin=keep_time)
-    # Trials are judged once, at the end.
+    # Trials are scored once, at the end.
     splits = dataclasses.replace(run.splits, validation=None)
     run = dataclasses.replace(run, splits=splits)
     fit_epochs(run, model, folder, [callback, *callbacks])

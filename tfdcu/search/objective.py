@@ -1,4 +1,4 @@
-"""What a student costs and how good it is: the same for every student."""
+"""The quality, the costs and the score of a student."""
 
 import math
 
@@ -12,29 +12,28 @@ from tfdcu.stages.export import export_model
 from tfdcu.workdir.full_disk import temporary_folder
 
 COSTS = ("macs", "params", "bytes", "latency_ms")
-# The costs that only a LiteRT file has.
-OF_FILES = ("bytes", "latency_ms")
+# Costs of LiteRT files only.
+FILE_COSTS = ("bytes", "latency_ms")
 QUALITIES = ("accuracy", "agreement")
 
 
 class Objective:
-    """Measures quality and costs, refuses, and weighs one against the other.
+    """Measures quality and costs, checks limits and computes scores.
 
     Args:
         teacher: A `keras.Model` with logits.
         quality: `"accuracy"` on validation images or `"agreement"` with the
             teacher on held-out images of the pool.
         cost: One of `COSTS`.
-        limits: Dict from cost to the most that a student may have; those that
-            are `None` do not count.
+        limits: Dict from cost to its maximum; `None` means no limit.
         tradeoff: Float, at least 0: the quality that halving the cost is worth.
-        files: Whether files are judged even where no cost asks for one.
+        files: Whether to measure LiteRT files even if no cost needs them.
 
     Raises:
-        ValueError: If a name is unknown or `tradeoff` negative.
+        ValueError: If a name is unknown or `tradeoff` is negative.
 
     Attributes:
-        files: Whether LiteRT files are judged instead of Keras models.
+        files: Whether LiteRT files are measured instead of Keras models.
     """
 
     def __init__(self, teacher, quality, cost, limits, tradeoff, files=False):
@@ -43,44 +42,44 @@ class Objective:
         check_names("quality", [quality], QUALITIES)
         if not tradeoff >= 0:
             raise ValueError(
-                "Less cost cannot be worth less quality. Expected: tradeoff >= "
-                f"0. Received: tradeoff={tradeoff!r}"
+                "Invalid value for `tradeoff`. Expected: tradeoff >= 0. "
+                f"Received: tradeoff={tradeoff!r}"
             )
         self.teacher, self.quality = teacher, quality
         self.cost, self.tradeoff = cost, tradeoff
-        asked = {cost, *self.limits}
-        self.timed = "latency_ms" in asked
-        self.files = files or any(name in asked for name in OF_FILES)
-        self.right = {}
+        needed = {cost, *self.limits}
+        self.timed = "latency_ms" in needed
+        self.files = files or any(name in needed for name in FILE_COSTS)
+        self.expected = {}
         self.reference = None
 
     def quality_of(self, model, splits):
         """Accuracy, or agreement with the teacher, in [0, 1].
 
         Args:
-            model: A `keras.Model` or the path of any model.
+            model: A `keras.Model` or the path of a model or file.
             splits: `tfdcu.data.Splits` with images held out.
         """
         accuracy = self.quality == "accuracy"
         images = splits.validation if accuracy else splits.pool_validation
-        if id(images) not in self.right:
-            # The images are kept too: an id is only good while they live.
-            right = (
+        if id(images) not in self.expected:
+            expected = (
                 images.labels()
                 if accuracy
                 else predict_classes(self.teacher, images)[0]
             )
-            self.right[id(images)] = images, right
-        _, right = self.right[id(images)]
-        return agreement(predict_classes(model, images)[0], right)
+            # Holding the images keeps their id valid.
+            self.expected[id(images)] = images, expected
+        _, expected = self.expected[id(images)]
+        return agreement(predict_classes(model, images)[0], expected)
 
     def before(self, model, splits, export):
-        """What a student costs, as far as it is known before it is trained.
+        """The costs of a student that are known before training.
 
         Args:
             model: A `keras.Model`.
             splits: `tfdcu.data.Splits`.
-            export: Keywords of `export_all`; the first of `formats` counts.
+            export: Options of `export_all`; the first of `formats` is used.
 
         Returns:
             Dict from cost to number.
@@ -88,7 +87,7 @@ class Objective:
         found = self.arithmetic(model)
         if not self.files:
             return found
-        # Its weights are about to change: only its shape counts.
+        # The weights are not trained yet, so agreement is not required.
         lenient = {"min_agreement": 0.0}
         with temporary_folder() as folder:
             file = litert(model, splits, {**export, **lenient}, folder)
@@ -98,7 +97,7 @@ class Objective:
         return found
 
     def after(self, model, splits, export):
-        """Quality and costs of a trained student; its latency is known.
+        """Quality and costs of a trained student, except latency.
 
         Args:
             model, splits, export: As in `before`.
@@ -121,11 +120,11 @@ class Objective:
         return {name: cost[name] for name in ("params", "macs")}
 
     def refusal(self, costs, unknown=()):
-        """Why a student of these costs is refused, or `None`.
+        """The limits that these costs exceed as text, or `None`.
 
         Args:
             costs: Dict from cost to number.
-            unknown: Costs that training will change.
+            unknown: Costs that are not final yet.
         """
         broken = [
             f"{name} is {costs[name]:,.6g}, the limit {most:,.6g}"
@@ -135,17 +134,16 @@ class Objective:
         return "; ".join(broken) or None
 
     def score(self, quality, cost, splits):
-        """Quality, and `tradeoff` more for every halving of the cost.
+        """Quality, plus `tradeoff` for every halving of the cost.
 
-        Only the tuners that learn from trials look at it, and the choice of
-        one student on the front; the front itself needs no exchange rate. The
-        formula is ours.
+        Used by tuners that learn from trials, and to choose one student of the
+        front. The front itself does not depend on it.
         """
         reference = self.teacher_row(splits)[self.cost]
         return quality - self.tradeoff * math.log2(cost / reference)
 
     def teacher_row(self, splits):
-        """The teacher's quality and costs, as float32 file, measured once."""
+        """The teacher's quality and costs, measured once."""
         if self.reference is None:
             costs = self.before(self.teacher, splits, {})
             self.reference = costs | self.after(self.teacher, splits, {})
@@ -153,8 +151,10 @@ class Objective:
 
 
 def litert(model, splits, export, folder):
-    """The checked LiteRT file of a model that counts, in `folder`."""
-    options = dict(export)
+    """The LiteRT file of a model in the first format, in `folder`."""
+    options = {k: v for k, v in export.items() if k != "targets"}
     formats = options.pop("formats", None)
     kind = (formats or ("float32",))[0]
+    if kind != "int8":
+        options.pop("io", None)
     return export_model(model, splits, folder, formats=(kind,), **options)[kind]

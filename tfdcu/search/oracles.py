@@ -1,9 +1,9 @@
-"""keras-tuner's oracles, so that nothing is lost: kills, lost workers, resumes.
+"""keras-tuner's oracles, with safe resuming after kills and lost workers.
 
-An oracle hands out trials and keeps their records; in a search on many
-machines it lives in the chief. keras-tuner's own oracles write their files in
-place, wait for ever for a worker that died, and forget where a grid or the
-random points of a Bayesian search had come to. These do not.
+An oracle creates trials and keeps their records; in a search on several
+machines it runs in the chief. keras-tuner's own oracles can leave half-written
+files, wait forever for a dead worker, and lose their place in a grid or in the
+random numbers of a Bayesian search.
 """
 
 import json
@@ -19,7 +19,7 @@ from tfdcu.workdir.atomic import atomic_write
 
 
 class AtomicState(Stateful):
-    """State that is on disk whole or not at all."""
+    """State that is written atomically."""
 
     def save(self, fname):
         with atomic_write(fname) as (beside,):
@@ -27,17 +27,17 @@ class AtomicState(Stateful):
 
 
 class ResumableOracle:
-    """What every oracle here adds to keras-tuner's.
+    """Adds resuming and the recovery of lost workers to an oracle.
 
     Attributes:
-        patience: Seconds of silence after which a worker counts as lost and
-            its trial is given to another one.
+        patience: Seconds without a sign of life after which a worker counts as
+            lost and its trial is given to another worker.
     """
 
     patience = 60.0
 
     def __init__(self, **options):
-        # A refused trial is no sign of a broken search.
+        # A trial over a limit does not mean that the search is broken.
         super().__init__(max_consecutive_failed_trials=None, **options)
         # When a trial's worker, and any worker, was last heard of.
         self.trial_heard = {}
@@ -51,9 +51,9 @@ class ResumableOracle:
 
     def reload(self):
         super().reload()
-        # A trial that was written before the oracle knew of it is drawn anew.
+        # A trial that was written before the oracle's state is drawn again.
         self.trials = {key: self.trials[key] for key in self.start_order}
-        # One that ended just before the kill is over all the same.
+        # A trial that ended just before the kill is not retried.
         self._retry_queue = [
             key
             for key in self._retry_queue
@@ -70,7 +70,7 @@ class ResumableOracle:
         self.worker_heard[tuner_id] = time.monotonic()
         trial = super().create_trial(tuner_id)
         if trial.status == "STOPPED" and self.ongoing_trials:
-            # Another worker may yet be lost, and its trial be free again.
+            # Another worker may still be lost and its trial be retried.
             self.tuner_ids.add(tuner_id)
             return Trial(trial.hyperparameters, trial.trial_id, status="IDLE")
         if trial.status == "RUNNING":
@@ -79,12 +79,12 @@ class ResumableOracle:
 
     @keras_tuner.synchronized
     def give_up_lost_workers(self):
-        """Take back the trials of workers that have been silent too long."""
+        """Retry the trials of workers that were silent for too long."""
         now = time.monotonic()
         for tuner_id, trial in list(self.ongoing_trials.items()):
             heard = self.trial_heard.setdefault(trial.trial_id, now)
             if now - heard > self.patience:
-                print(f"{tuner_id} is lost; trial {trial.trial_id} is free.")
+                print(f"{tuner_id} is lost; retrying trial {trial.trial_id}.")
                 del self.ongoing_trials[tuner_id]
                 self.tuner_ids.discard(tuner_id)
                 self._retry_queue.append(trial.trial_id)
@@ -95,7 +95,7 @@ class ResumableOracle:
 
 
 class DefaultFirst:
-    """The first trial is the config as it stands, the others vary it."""
+    """The first trial has the values of the config."""
 
     def populate_space(self, trial_id):
         if not self.start_order:
@@ -120,10 +120,10 @@ class BayesianOptimization(
     keras_tuner.oracles.BayesianOptimizationOracle,
     AtomicState,
 ):
-    """Values that a Gaussian process expects to score high."""
+    """Values that a Gaussian process predicts to score high."""
 
     def populate_space(self, trial_id):
-        # Its matrices are tiny: threads only wait for one another.
+        # The matrices are tiny, so threads would only slow it down.
         with threadpoolctl.threadpool_limits(1):
             response = super().populate_space(trial_id)
         values = response.get("values")
@@ -133,7 +133,7 @@ class BayesianOptimization(
 
     def _vectorize_trials(self):
         x, y = super()._vectorize_trials()
-        # keras-tuner leaves out what failed, and proposes it again and again.
+        # keras-tuner ignores failed trials and keeps proposing the same values.
         failed = [
             [
                 hp.value_to_prob(trial.hyperparameters.values[hp.name])
@@ -166,13 +166,13 @@ class Hyperband(
 class GridSearch(
     ResumableOracle, keras_tuner.oracles.GridSearchOracle, AtomicState
 ):
-    """Every combination, ten values for a range without steps."""
+    """Every combination; ten values for a range without a step."""
 
     def get_state(self):
         return {**super().get_state(), "ordered_ids": self.ordered_ids()}
 
     def ordered_ids(self):
-        """The trials in the order of the grid."""
+        """The ids of the trials in grid order."""
         ids, following = [], self._ordered_ids._next_index
         index = following[None]
         while index is not None:
@@ -184,5 +184,5 @@ class GridSearch(
         super().set_state(state)
         for trial_id in state["ordered_ids"]:
             self._ordered_ids.insert(trial_id)
-        # Those whose next combination was tried are passed over.
+        # keras-tuner skips those whose next combination was tried.
         self._populate_next = list(self.start_order)

@@ -1,4 +1,4 @@
-"""The search: trials, their front, and its students trained in full."""
+"""The search: run trials, then train the best students in full."""
 
 import gc
 import json
@@ -37,96 +37,79 @@ def search(
     epochs_share=1.0,
     max_winners=5,
     tradeoff=0.01,
-    student=None,
-    validation=None,
-    test=None,
-    data=None,
-    batches=None,
-    select=None,
-    channels=None,
-    targets=None,
-    sparsity=None,
-    transfer=None,
-    training=None,
-    reestimate=None,
-    export=None,
     seed=0,
+    **options,
 ):
-    """Find the students that nothing beats in both quality and cost.
+    """Search for the students with the best tradeoff of quality and cost.
 
     Use it when you do not know how much to prune or how to train. Any field
     of a section of the config can be searched. Each trial prunes the teacher,
-    is refused at once if its size or speed breaks a limit, trains, perhaps
-    for a share of the epochs on a share of the pool, and is judged on images
-    that no training saw. The best of them along the front are then trained in
-    full by `tfdcu.compress`, each in its own folder, and the front is drawn
-    again from those. Test images are read at the end only, and choose nothing.
+    stops if the student exceeds a limit, trains it, optionally for a share of
+    the epochs on a share of the pool, and measures it on held-out images. The
+    best trials, those on the Pareto front, are then trained in full by
+    `tfdcu.compress`, each in its own folder, and give the final front. Test
+    images are evaluated at the end only and do not affect any choice.
 
-    The search runs on keras-tuner; its project is `workdir/trials`. The first
-    trial is the config as it stands, as far as the space holds it (Hyperband
-    draws all of its trials). Killed and started again it goes on: finished
-    trials are not repeated, the one that was interrupted continues from its
-    last epoch. With more `max_trials` a finished search goes on as well. A
-    trial that fails is recorded with its reason.
+    The search runs on keras-tuner, with its project in `workdir/trials`. The
+    first trial uses the values of the config, if the space includes them
+    (except with Hyperband). A killed search continues when it is called again:
+    finished trials are not repeated, an interrupted one continues from its
+    last epoch. A finished search continues with a larger `max_trials`. Failed
+    trials are recorded with the reason.
 
-    On many machines, start the same command everywhere with one shared
-    `workdir` and keras-tuner's variables: `KERASTUNER_TUNER_ID` (`chief` for
-    the one that hands out the trials, any other name of its own for each
-    worker), `KERASTUNER_ORACLE_IP` and `KERASTUNER_ORACLE_PORT` (the
-    chief's). A worker that has been silent for a minute is given up and its
-    trial given to another. The chief trains the winners.
+    To use several machines, start the same command on each with one shared
+    `workdir` and keras-tuner's variables: `KERASTUNER_TUNER_ID` (`chief` on
+    the machine that creates the trials, another unique name on each worker),
+    `KERASTUNER_ORACLE_IP` and `KERASTUNER_ORACLE_PORT` (those of the chief).
+    The trial of a worker that is silent for a minute goes to another worker.
+    The chief trains the winners.
 
     Args:
-        teacher, labeled, unlabeled, student: As in `tfdcu.compress`.
-        validation, test, data, batches: As in `tfdcu.compress`. Without
-            validation images and without `data.pool_validation` a tenth of
-            the pool is held out.
-        channels, sparsity, transfer, training, reestimate, export: As in
-            `tfdcu.compress`.
-        select: As in `tfdcu.compress`; a trial's share of the pool is one of
-            what is kept.
-        targets: As in `tfdcu.compress`; all trials share those of the same
-            views.
+        teacher, labeled, unlabeled: As in `tfdcu.compress`.
         workdir: Folder of the search.
         space: Dict from section to dict from field to values, such as
             `{"channels": {"macs": (0.1, 0.8)}}`, or flat, with
             `"channels.macs"` as key. A tuple is a range: `(low, high)`,
-            `(low, high, "log")` or `(low, high, step)`; whole numbers give
-            whole numbers. A list is a choice among its values. A searched
-            budget replaces the one that stands in `channels`.
-        max_trials: Int, refused and failed ones included. Defaults to 20.
+            `(low, high, "log")` or `(low, high, step)`; of integers if all
+            its numbers are integers. A list is a choice among its values. A
+            searched budget replaces that in `channels`.
+        max_trials: Int, including those that fail. Defaults to 20.
         tuner: `"RandomSearch"`, `"BayesianOptimization"`, `"Hyperband"` or
             `"GridSearch"`. Defaults to `"BayesianOptimization"`.
-        cost: `"macs"`, `"params"`, `"bytes"` or `"latency_ms"`: what quality
-            is weighed against. The last two are measured on the LiteRT file
-            of the first of `export.formats`, by default float32; the file is
-            then what is judged, too. Defaults to `"macs"`.
+        cost: `"macs"`, `"params"`, `"bytes"` or `"latency_ms"`. The last two
+            are measured on the LiteRT file in the first of `export.formats`
+            (by default float32), and quality then is too. Defaults to
+            `"macs"`.
         quality: `"accuracy"` on the validation images, or `"agreement"` with
-            the teacher on held-out images of the pool, which needs no label.
-            Defaults to `None`: accuracy where there are validation images.
-        limits: Optional dict from a cost to the most that a student may
-            have: `{"bytes": 200_000, "latency_ms": 2.0}`.
-        pool_share: Float in (0, 1], the share of the pool that trials train
-            on. Defaults to 1.
-        epochs_share: Float in (0, 1], the share of `training.epochs` that
-            trials train for. Defaults to 1.
-        max_winners: Int, how many of the front are trained in full at most.
+            the teacher on held-out pool images, which needs no labels.
+            Defaults to `None`: accuracy if there are validation images.
+        limits: Optional dict from a cost to its maximum:
+            `{"bytes": 200_000, "latency_ms": 2.0}`.
+        pool_share: Float in (0, 1], share of the pool that trials train on.
+            Defaults to 1.
+        epochs_share: Float in (0, 1], share of `training.epochs` that trials
+            train for. Defaults to 1.
+        max_winners: Int, maximum number of students that are trained in full.
             Defaults to 5.
         tradeoff: Float, at least 0: the quality that halving the cost is worth.
-            The tuners that learn from trials maximize quality - tradeoff *
-            log2(cost / the teacher's); it also chooses one student of the
-            front. Defaults to 0.01, one point.
-        seed: Int; equal seeds give equal trials (as long as nothing that is
-            measured in milliseconds decides).
+            Tuners that learn from trials maximize quality - tradeoff *
+            log2(cost / the teacher's cost); the same score chooses one student
+            of the front. Defaults to 0.01, one percentage point.
+        seed: Int. Equal seeds give equal trials, unless latency is measured.
+        **options: Any other argument of `tfdcu.compress` but `baseline`:
+            `student`, `validation`, `test`, `data`, `batches`, `select`,
+            `channels`, `targets`, `sparsity`, `transfer`, `training`,
+            `reestimate`, `export`. `pool_share` is of what
+            `select` keeps.
 
     Returns:
         The record that is also in `workdir/front.json`: `teacher`, `trials`,
-        `students` (those trained in full, with `on_front` and their files),
-        `chosen`, `seconds` ... A worker returns `None`.
+        `students` (those trained in full, with `on_front`, `chosen` and
+        their files), `seconds` ... A worker returns `None`.
 
     Raises:
-        ValueError: If an argument does not fit, before the first trial; if
-            the workdir holds another search; or if no trial finished.
+        ValueError: If an argument is invalid, before the first trial; if the
+            workdir holds another search; or if no trial finishes.
 
     Example:
 
@@ -147,9 +130,6 @@ def search(
         labeled,
         unlabeled,
         space=space,
-        student=student,
-        validation=validation,
-        test=test,
         cost=cost,
         quality=quality,
         limits=limits,
@@ -158,16 +138,7 @@ def search(
         tradeoff=tradeoff,
         folder=workdir,
         seed=seed,
-        data=data,
-        batches=batches,
-        select=select,
-        channels=channels,
-        targets=targets,
-        sparsity=sparsity,
-        transfer=transfer,
-        training=training,
-        reestimate=reestimate,
-        export=export,
+        **options,
     )
     trials.check()
     identity = {
@@ -175,7 +146,7 @@ def search(
         "teacher": fingerprint(trials.teacher),
         "student": trials.student and fingerprint(trials.student),
         **{name: fingerprint_of(one) for name, one in trials.sources.items()},
-        "images": trials.whole(trials.config).describe(),
+        "images": trials.prepare(trials.config).describe(),
         "space": {leaf.name: repr(leaf) for leaf in trials.leaves},
         "tuner": tuner,
         "cost": cost,
@@ -198,8 +169,8 @@ def search(
     finished = [one for one in outcomes if one["status"] == "finished"]
     if not finished:
         raise ValueError(
-            "No trial finished. Expected: a space and limits that some "
-            "student can meet. Received: "
+            "No trial finished. Expected: a space and limits that at least "
+            "one student meets. Received: "
             + "; ".join(f"{o['trial']}: {o['reason']}" for o in outcomes)
         )
     with run.stage("full"):
@@ -220,20 +191,23 @@ def search(
         "teacher": trials.objective.teacher_row(trials.splits(trials.config)),
         "trials": outcomes,
         "students": with_front(trials.objective, students),
-        "seconds": {**seconds, **spent(outcomes, seconds, is_distributed())},
+        "seconds": {
+            **seconds,
+            **training_time(outcomes, seconds, is_distributed()),
+        },
         "versions": run.versions,
     }
-    return written(run, record)
+    return write_front(run, record)
 
 
 def check_search(max_trials, max_winners, tuner, tuners):
-    """Raise the error of the first of a search's own arguments that is off."""
+    """Raise if the tuner is unknown or a number is below 1."""
     check_names("tuner", [tuner], tuners)
     check_arguments(max_trials=max_trials, max_winners=max_winners)
 
 
 def all_trials(run, trials, max_trials, tuner):
-    """The outcomes of all trials, or `None` in a worker."""
+    """Run the trials; their outcomes, or `None` in a worker."""
     from tfdcu.search.hypermodel import StudentHyperModel
     from tfdcu.search.tuners import is_chief
     from tfdcu.search.tuners import is_distributed
@@ -252,8 +226,8 @@ def all_trials(run, trials, max_trials, tuner):
     logs = keras.callbacks.TensorBoard(
         run.path / "logs" / "trials", write_graph=False
     )
-    # Each trial ends with full garbage collections, of two tenths of a second
-    # each where they walk through the libraries.
+    # Each trial ends with full garbage collections, which take 0.2 s each if
+    # they visit the objects of the libraries.
     gc.collect()
     gc.freeze()
     try:
@@ -261,13 +235,13 @@ def all_trials(run, trials, max_trials, tuner):
     finally:
         gc.unfreeze()
     if is_distributed() and not is_chief():
-        print(f"{os.environ['KERASTUNER_TUNER_ID']}: no trial is left.")
+        print(f"{os.environ['KERASTUNER_TUNER_ID']}: no trials are left.")
         return None
     return read_outcomes(run.path / "trials")
 
 
-def spent(outcomes, seconds, distributed):
-    """How much of the trials' time was training, and how much was not."""
+def training_time(outcomes, seconds, distributed):
+    """Seconds of training in all trials, and the share of other work."""
     training = sum(
         one["metrics"].get("train_seconds", 0.0)
         for one in outcomes
@@ -282,13 +256,13 @@ def spent(outcomes, seconds, distributed):
     }
 
 
-def written(run, record):
-    """Write table, picture and record; the record as it will be read."""
+def write_front(run, record):
+    """Write table, figure and record; return the record as JSON gives it."""
     table = front_table(record)
     with atomic_write(run.path / "front.md") as (beside,):
         beside.write_text(table + "\n", "utf-8")
     with atomic_write(run.path / "front.png") as (beside,):
         beside.write_bytes(front_figure(record))
     run.write_json("front.json", record)
-    print(f"\n{table}\n\nThe front as a picture: {run.path / 'front.png'}")
+    print(f"\n{table}\n\nThe front as a figure: {run.path / 'front.png'}")
     return json.loads(json.dumps(record))

@@ -1,4 +1,4 @@
-"""What a search may vary: leaves of a config, as ranges or as choices."""
+"""The search space: fields of a config as ranges or choices."""
 
 import dataclasses
 import difflib
@@ -11,7 +11,7 @@ from tfdcu.pruning import BUDGETS
 from tfdcu.stages.config import SECTIONS
 from tfdcu.stages.config import check_options
 
-# What trials prune at once cannot be searched; winners follow it.
+# Trials prune in one round; the field applies to the winners only.
 ONLY_IN_FULL = ("channels.rounds",)
 
 
@@ -20,10 +20,10 @@ class Range:
     """All numbers from `low` to `high`, both included.
 
     Attributes:
-        name: The leaf, such as `"channels.macs"`.
-        low: Number; whole if `high` and `step` are, then so are all values.
+        name: The field, such as `"channels.macs"`.
+        low: Number. If `low`, `high` and `step` are integers, all values are.
         high: Number above `low`.
-        step: Distance of neighboring values, or `None`.
+        step: Distance between values, or `None`.
         sampling: `"linear"` or `"log"`.
         default: The value of the first trial.
     """
@@ -55,10 +55,10 @@ class Range:
 
 @dataclasses.dataclass(frozen=True)
 class Choices:
-    """One of some values of any kind.
+    """One of several values of any type.
 
     Attributes:
-        name: The leaf, such as `"channels.importance"`.
+        name: The field, such as `"channels.importance"`.
         values: Tuple of the values.
         default: The value of the first trial.
     """
@@ -76,29 +76,29 @@ class Choices:
         values, default = list(self.values), self.default
         if {type(value) for value in values} in ({int}, {float}, {str}):
             return hp.Choice(self.name, values, default=default)
-        # keras-tuner knows only these types, and no mixture of them.
+        # keras-tuner supports only these types, unmixed.
         names = [repr(value) for value in values]
-        # The default may be of another type: 1 where 1.0 is a choice.
+        # The default may have another type, such as 1 for the choice 1.0.
         name = hp.Choice(self.name, names, default=names[values.index(default)])
         return values[names.index(name)]
 
 
 def read_space(space, config):
-    """The leaves that a search varies, checked.
+    """The fields that a search varies, checked.
 
     Args:
         space: Dict from section to dict from field to values, or a flat dict
             from `"section.field"` to values. A tuple is a range: `(low,
             high)`, `(low, high, "log")` or `(low, high, step)`. A list is a
             choice. Fields that are `None` are not searched.
-        config: Dict of sections, what stands where nothing is varied.
+        config: Dict of sections with the values of all other fields.
 
     Returns:
         List of `Range` and `Choices`.
 
     Raises:
-        ValueError: If a name is unknown (the nearest one is named), a range
-            or a list is empty, or more than one budget is searched.
+        ValueError: If a name is unknown, a range or a list is empty, or more
+            than one budget is searched.
     """
     leaves = []
     for section, fields in by_section(space).items():
@@ -107,7 +107,7 @@ def read_space(space, config):
         for field, values in fields.items():
             if f"{section}.{field}" in ONLY_IN_FULL:
                 raise ValueError(
-                    "Trials prune in one round, whatever the config says. "
+                    "Trials always prune in one round. "
                     f"Expected: fields other than {ONLY_IN_FULL}. Received: "
                     f"{section}.{field}={values!r}"
                 )
@@ -124,7 +124,7 @@ def read_space(space, config):
     budgets = [one.name for one in leaves if one.name in known]
     if len(budgets) > 1:
         raise ValueError(
-            "Channels have one budget. Expected: one of "
+            "Pruning has one budget. Expected: one of "
             f"{known} in the search space. Received: {budgets}"
         )
     return leaves
@@ -154,7 +154,7 @@ def by_section(space):
 
 
 def standing_value(config, section, field):
-    """What a field is without a search: the config's value or the default."""
+    """The value of a field in the config, else its default."""
     if field in config[section]:
         return config[section][field]
     default = inspect.signature(SECTIONS[section]).parameters[field].default
@@ -162,14 +162,14 @@ def standing_value(config, section, field):
 
 
 def leaf(name, values, stands):
-    """A `Range` of a tuple, `Choices` of a list, or the error of neither."""
+    """A `Range` for a tuple, `Choices` for a list."""
     if isinstance(values, list):
         if not values or len({repr(value) for value in values}) < len(values):
             raise ValueError(
-                f"The choices of '{name}' are no choices. Expected: a list of "
-                f"different values, at least one. Received: {values!r}"
+                f"Invalid choices for '{name}'. Expected: a list of one or "
+                f"more different values. Received: {values!r}"
             )
-        check_writable(name, values)
+        check_json(name, values)
         default = stands if stands in values else values[0]
         return Choices(name, tuple(values), default)
     if not isinstance(values, tuple) or len(values) not in (2, 3):
@@ -188,7 +188,7 @@ def leaf(name, values, stands):
         or (log and low <= 0)
     ):
         raise ValueError(
-            f"The range of '{name}' is empty or no range. Expected: (low, "
+            f"Invalid range for '{name}'. Expected: (low, "
             "high), (low, high, 'log') or (low, high, step) with low < high, "
             "0 < step <= high - low, and 0 < low where it is logarithmic. "
             f"Received: {values!r}"
@@ -197,37 +197,37 @@ def leaf(name, values, stands):
     if inside and step:
         steps = (stands - low) / step
         inside = math.isclose(steps, round(steps), abs_tol=1e-9)
-    # A budget's upper end can be met, its lower end perhaps not.
+    # The upper end of a budget can be met, the lower end perhaps not.
     default = stands if inside else high
     sampling = "log" if log else "linear"
     return Range(name, low, high, step, sampling, default)
 
 
-def check_writable(name, values):
-    """Raise if a choice cannot be kept in a trial's record."""
+def check_json(name, values):
+    """Raise if a choice cannot be stored as JSON."""
     try:
         json.dumps(values)
     except TypeError as error:
         raise ValueError(
-            f"The choices of '{name}' cannot be written down. Expected: "
-            "numbers, strings, truth values, None, and lists or tuples of "
-            f"these. Received: {values!r}"
+            f"The choices of '{name}' cannot be stored as JSON. Expected: "
+            "numbers, strings, booleans, None, and lists or tuples of these. "
+            f" Received: {values!r}"
         ) from error
 
 
 def is_number(value):
-    """Whether a value is a finite real number, and no truth value."""
+    """Whether a value is a finite real number and not a boolean."""
     real = isinstance(value, numbers.Real) and not isinstance(value, bool)
     return real and math.isfinite(value)
 
 
 def with_values(config, values):
-    """A config with the values of a trial in their places.
+    """A config with the values of a trial.
 
-    A searched budget of the channels replaces whatever budget stood there.
+    A searched budget replaces the one in the config.
 
     Args:
-        config: Dict of sections; other entries are kept as they are.
+        config: Dict of sections; other entries are not changed.
         values: Dict from `"section.field"` to value.
 
     Returns:
@@ -247,16 +247,15 @@ def with_values(config, values):
 
 
 def check_names(kind, names, known):
-    """Raise the error of the first name that is not known.
+    """Raise if a name is unknown.
 
     Args:
-        kind: What the names are of, for the message.
-        names: Iterable of what the user gave.
-        known: Iterable of the names there are.
+        kind: What the names refer to, for the message.
+        names: Iterable of the given names.
+        known: Iterable of the valid names.
 
     Raises:
-        ValueError: If a name is not among them; the message names the
-            nearest.
+        ValueError: If a name is unknown; the message names the nearest.
     """
     known = list(known)
     for name in names:

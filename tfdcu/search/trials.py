@@ -1,4 +1,4 @@
-"""What all trials of a search share: teacher, data, config and objective."""
+"""What all trials share: teacher, data, config and objective."""
 
 import dataclasses
 import inspect
@@ -11,6 +11,7 @@ import numpy as np
 from tfdcu.models import copy_of
 from tfdcu.pool.diagnose import diagnose
 from tfdcu.pruning import score_channels
+from tfdcu.renamed import refuse_renamed
 from tfdcu.search.objective import Objective
 from tfdcu.search.space import check_names
 from tfdcu.search.space import read_space
@@ -31,33 +32,27 @@ from tfdcu.workdir.arguments import check_arguments
 
 
 class Trials:
-    """Opens once what every trial needs, and judges every student alike.
+    """Opens everything that trials share, once.
 
     Args:
-        teacher, labeled, unlabeled, student, validation, test, data, batches,
-        select, channels, sparsity, transfer, training, export, seed: As in
+        teacher, labeled, unlabeled, student, validation, test, seed: As in
             `tfdcu.compress`.
         space: See `read_space`.
-        cost: One of `"macs"`, `"params"`, `"bytes"` and `"latency_ms"`.
-        quality: `"accuracy"` on the validation images or `"agreement"` with
-            the teacher on held-out images of the pool. Defaults to `None`:
-            accuracy where there are validation images.
-        limits: Dict from cost to the most that a student may cost.
-        pool_share: Float in (0, 1], the share of the pool a trial trains on.
-        epochs_share: Float in (0, 1], the share of the epochs it trains for.
-        tradeoff: Float, at least 0: the quality that halving the cost is worth.
-        folder: Where teacher targets are kept for all trials; a temporary
-            one by default.
+        cost, quality, limits, pool_share, epochs_share, tradeoff: As in
+            `tfdcu.search`.
+        folder: Folder for teacher targets. Defaults to `None`, a temporary
+            one.
+        **sections: Sections of the config, as in `tfdcu.compress`.
 
     Raises:
-        ValueError: If an argument does not fit.
+        ValueError: If an argument is invalid.
 
     Attributes:
         teacher: The teacher, a model with logits.
         config: Dict of sections, with `seed` and `baseline`.
-        leaves: What is searched.
+        leaves: The searched fields, a list of `Range` and `Choices`.
         objective: The `Objective` of all students.
-        sources: Dict of the sources, as they were given.
+        sources: Dict of the given sources.
     """
 
     def __init__(
@@ -80,6 +75,7 @@ class Trials:
         seed=0,
         **sections,
     ):
+        refuse_renamed("search", sections)
         check_names("section", sections, SECTIONS)
         check_arguments(
             seed=seed,
@@ -95,8 +91,8 @@ class Trials:
         searched = [leaf.name.partition(".")[0] for leaf in self.leaves]
         if student is not None and (given or "channels" in searched):
             raise ValueError(
-                "A given student is not pruned. Expected: `student`, or "
-                "`channels` given or searched. Received: "
+                "A given student is not pruned. Expected: either `student` or "
+                "`channels`, given or searched. Received: "
                 f"student={student!r}, channels={sections.get('channels')!r}, "
                 f"a search over {[leaf.name for leaf in self.leaves]}"
             )
@@ -131,22 +127,22 @@ class Trials:
         self.known = {}
         self.shares = {}
         if folder is None:
-            # Kept as long as this object: it is deleted with it.
+            # Deleted together with this object.
             self.temporary = tempfile.TemporaryDirectory()
             folder = self.temporary.name
         self.folder = Path(folder)
 
     def check(self):
-        """Raise what trials and winners would raise, before the first one.
+        """Raise the errors of trials and winners before the first trial.
 
-        Tries the config as it stands, and each value of a choice and each end
-        of a range in it. Those of `data` and `select` are tried by trials.
+        Checks the config with each value of a choice and each end of a range,
+        except those that need other data.
 
         Raises:
-            ValueError: The first that is found.
+            ValueError: For the first invalid option.
         """
-        splits = self.whole(self.config)
-        stands = {leaf.name: leaf.default for leaf in self.leaves}
+        splits = self.prepare(self.config)
+        defaults = {leaf.name: leaf.default for leaf in self.leaves}
         others = [
             {leaf.name: value}
             for leaf in self.leaves
@@ -154,27 +150,27 @@ class Trials:
             if value != leaf.default
         ]
         for other in [{}, *others]:
-            config = self.full(stands | other)
+            config = self.full(defaults | other)
             check_needs(config, self.sources["labeled"], baseline=False)
             check_values(config, splits, self.teacher, self.student)
 
     def values(self, hp):
-        """The values of a `keras_tuner.HyperParameters`, by leaf."""
+        """The values in a `keras_tuner.HyperParameters`, by field."""
         return {leaf.name: leaf.ask(hp) for leaf in self.leaves}
 
     def full(self, values):
-        """The config of a student that is trained in full."""
+        """The config of a trial's values, to train in full."""
         return with_values(self.config, values)
 
     def short(self, values):
-        """The config of a trial: fewer epochs where a share is set."""
+        """The same with the epochs of a trial."""
         config = self.full(values)
         epochs = max(1, round(self.epochs_share * epochs_of(config)))
         config["training"] = {**config["training"], "epochs": epochs}
         return config
 
-    def whole(self, config):
-        """The data of a config before anything is selected, opened once."""
+    def prepare(self, config):
+        """The data of a config before selection, opened once."""
         key = key_of(config["data"])
         if key not in self.prepared:
             self.prepared[key] = open_splits(
@@ -187,16 +183,16 @@ class Trials:
         return self.prepared[key]
 
     def splits(self, config):
-        """The data of a config, opened and held once; trials' share of it."""
+        """The data that trials of a config train on, opened once."""
         cache = config["batches"].get("cache", "auto")
         key = key_of(config["data"], config["select"], cache)
         if key not in self.opened:
-            self.opened[key] = self.open(config)
+            self.opened[key] = self._open(config)
         return self.opened[key]
 
-    def open(self, config):
-        """See `splits`."""
-        run = Run(config, self.teacher, self.whole(config), self.folder)
+    def _open(self, config):
+        """Select from the pool, draw the trials' share, load into memory."""
+        run = Run(config, self.teacher, self.prepare(config), self.folder)
         select(run)
         splits, pool = run.splits, run.splits.unlabeled
         if self.pool_share < 1:
@@ -208,7 +204,7 @@ class Trials:
         cache = config["batches"].get("cache", "auto")
         held = {"unlabeled": pool, "labeled": splits.labeled}
         for name, source in held.items():
-            # What each trial would decode and keep is decoded and kept once.
+            # Decode once what every trial would decode and cache.
             if source is not None and (
                 cache is True
                 or (
@@ -221,14 +217,13 @@ class Trials:
         return dataclasses.replace(splits, **held)
 
     def run(self, config):
-        """A new `Run` of a config, for a trial.
+        """The `Run` of a trial, ready for pruning.
 
         Args:
             config: Dict of sections, as `short` gives it.
 
         Returns:
-            A `Run` on the trial's share of the pool, which has gone through
-            the stages before the pruning.
+            A `Run` on the trial's share of the pool.
         """
         if self.student is None:
             channels = {**config["channels"], "rounds": 1}
@@ -246,7 +241,7 @@ class Trials:
         )
 
     def targets(self, config):
-        """The teacher's targets of a config, made once, or `None`."""
+        """The stored targets of a config, computed once, or `None`."""
         batches = config["batches"]
         mixing = [batches.get(key) for key in MIXING if batches.get("mix")]
         key = key_of(
@@ -264,7 +259,7 @@ class Trials:
         return self.stored[key]
 
     def class_shares(self, config):
-        """How often the teacher puts each class first, where that matters."""
+        """Shares of the pool by predicted class, if `mimic_balance` is used."""
         if not config["transfer"].get("mimic_balance"):
             return None
         key = key_of(config["data"], config["select"])
@@ -275,7 +270,7 @@ class Trials:
         return self.shares[key]
 
     def importance(self, config):
-        """The importance of the teacher's channels, found out once."""
+        """The importance of the teacher's channels, computed once."""
         name = config["channels"].get("importance")
         if callable(name):
             return name
@@ -292,11 +287,11 @@ class Trials:
 
 
 def epochs_of(config):
-    """How many epochs a config trains for."""
+    """The number of epochs of a config."""
     default = inspect.signature(train).parameters["epochs"].default
     return config["training"].get("epochs", default)
 
 
 def key_of(*parts):
-    """Parts of a config as text that is the same for equal ones."""
+    """Parts of a config as text, equal for equal parts."""
     return json.dumps(parts, sort_keys=True, default=str)

@@ -1,4 +1,4 @@
-"""keras-tuner's tuners by name, each trial with a record of its own."""
+"""keras-tuner's tuners by name, with a record of each trial."""
 
 import contextlib
 import json
@@ -14,17 +14,17 @@ from tfdcu.search import oracles
 from tfdcu.search.space import check_names
 from tfdcu.workdir.atomic import atomic_write
 
-# Seconds between two signs of life of a worker in a trial.
+# Seconds between two signs of life of a worker.
 BEAT = 5.0
 
 
 class Tuner(keras_tuner.Tuner, oracles.AtomicState):
-    """A `keras_tuner.Tuner` that records what came of each trial.
+    """A `keras_tuner.Tuner` that records the outcome of each trial.
 
     `trial_<id>/outcome.json` holds `status` (`"finished"`, `"refused"` or
-    `"failed"`), `reason`, `values`, `metrics` and `seconds`. A trial whose
-    outcome is there, or whose values were tried before, is not run again; one
-    that was interrupted goes on from its last epoch.
+    `"failed"`), `reason`, `values`, `metrics` and `seconds`. A trial that
+    has an outcome, or whose values were tried before, is not run again; an
+    interrupted trial continues from its last epoch.
     """
 
     def search(self, *args, **kwargs):
@@ -41,17 +41,17 @@ class Tuner(keras_tuner.Tuner, oracles.AtomicState):
             over.set()
 
     def watch_workers(self, over):
-        """In the chief: look for lost workers until the search is over."""
+        """In the chief: retry trials of lost workers until the search ends."""
         while not over.wait(BEAT):
             self.oracle.give_up_lost_workers()
 
     def pre_create_trial(self):
         if self._is_worker():
-            # keras-tuner asks again at once when there is nothing to do yet.
+            # keras-tuner polls without a pause when there is no trial yet.
             time.sleep(0.5)
 
     def _populate_initial_space(self):
-        # keras-tuner builds models to learn the space; this one is known.
+        # keras-tuner would build models to discover the space.
         space = self.oracle.get_space()
         self.hypermodel.declare_hyperparameters(space)
         self.oracle.update_space(space)
@@ -69,10 +69,10 @@ class Tuner(keras_tuner.Tuner, oracles.AtomicState):
         else:
             trial.status = "FAILED"
             trial.message = outcome["reason"]
-        print(f"Trial {trial.trial_id}: {in_words(outcome)}", flush=True)
+        print(f"Trial {trial.trial_id}: {format_outcome(outcome)}", flush=True)
 
     def outcome_of(self, trial, *args, **kwargs):
-        """Run a trial; what came of it as a dict."""
+        """Run a trial and return its outcome as a dict."""
         start = time.monotonic()
         outcome = {
             "trial": trial.trial_id,
@@ -117,7 +117,7 @@ class Tuner(keras_tuner.Tuner, oracles.AtomicState):
         return None
 
     def share_weights(self, trial, outcome):
-        """Give a trial the weights of the one whose outcome it shares."""
+        """Copy the weights of the trial whose outcome is reused."""
         if "same_as" in outcome:
             source = Path(self.get_trial_dir(outcome["same_as"]))
             for file in source.glob("*.weights.h5"):
@@ -125,7 +125,7 @@ class Tuner(keras_tuner.Tuner, oracles.AtomicState):
                 shutil.copyfile(file, beside)
 
     def write_outcome(self, trial, outcome):
-        """Keep an outcome in the folder of its trial."""
+        """Write an outcome to the folder of its trial."""
         with atomic_write(self.outcome_file(trial.trial_id)) as (beside,):
             beside.write_text(json.dumps(outcome, indent=2) + "\n", "utf-8")
 
@@ -134,7 +134,7 @@ class Tuner(keras_tuner.Tuner, oracles.AtomicState):
 
     @contextlib.contextmanager
     def signs_of_life(self, trial):
-        """In a worker: let the chief hear, while the block runs, of a trial."""
+        """In a worker: send the chief signs of life while the block runs."""
         over = threading.Event()
 
         def beat():
@@ -151,7 +151,7 @@ class Tuner(keras_tuner.Tuner, oracles.AtomicState):
 
 
 class HyperbandTuner(Tuner, keras_tuner.Hyperband):
-    """As `Tuner`, with the epochs that Hyperband gives to each trial."""
+    """`Tuner` with the epochs that Hyperband gives to each trial."""
 
     def __init__(self, oracle, **options):
         keras_tuner.Tuner.__init__(self, oracle=oracle, **options)
@@ -166,14 +166,14 @@ TUNERS = {
 
 
 def make_tuner(name, hypermodel, *, max_trials, max_epochs, folder, seed):
-    """A tuner by keras-tuner's name for it, resumed if its folder is there.
+    """A tuner by keras-tuner's name for it, resumed if its folder exists.
 
     Args:
         name: A key of `TUNERS`.
         hypermodel: A `StudentHyperModel`.
-        max_trials: Int, trials at most.
-        max_epochs: Int, epochs of a whole trial, for Hyperband.
-        folder: Path of its project.
+        max_trials: Int, maximum number of trials.
+        max_epochs: Int, epochs of the longest trial, for Hyperband.
+        folder: Folder of the keras-tuner project.
         seed: Int.
 
     Returns:
@@ -190,7 +190,7 @@ def make_tuner(name, hypermodel, *, max_trials, max_epochs, folder, seed):
     }.get(name, {})
     oracle = make_oracle(
         objective=keras_tuner.Objective("score", "max"),
-        # keras-tuner takes 0 for no seed.
+        # keras-tuner treats 0 as no seed.
         seed=seed + 1,
         **options,
     )
@@ -206,13 +206,13 @@ def make_tuner(name, hypermodel, *, max_trials, max_epochs, folder, seed):
 
 
 def tuner_values(trial):
-    """What the tuner itself adds to a trial, such as Hyperband's epochs."""
+    """Values that the tuner itself adds to a trial, as Hyperband does."""
     values = trial.hyperparameters.values
     return {k: v for k, v in values.items() if k.startswith("tuner/")}
 
 
 def read_outcomes(folder):
-    """The outcomes of all trials in a project's folder, by their number."""
+    """The outcomes of all trials in a project folder, in order."""
     found = [
         json.loads(file.read_text("utf-8"))
         for file in Path(folder).glob("trial_*/outcome.json")
@@ -220,8 +220,8 @@ def read_outcomes(folder):
     return sorted(found, key=lambda outcome: int(outcome["trial"]))
 
 
-def in_words(outcome):
-    """An outcome in a line."""
+def format_outcome(outcome):
+    """An outcome as one line of text."""
     values = ", ".join(f"{k}={brief(v)}" for k, v in outcome["values"].items())
     if outcome["status"] != "finished":
         return f"{values}: {outcome['reason']}"
@@ -231,15 +231,15 @@ def in_words(outcome):
 
 
 def brief(value):
-    """A value with at most four digits."""
+    """A value with at most four significant digits."""
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def is_chief():
-    """Whether this process hands out trials and runs none."""
+    """Whether this process is the chief, which runs no trials."""
     return is_distributed() and "chief" in os.environ["KERASTUNER_TUNER_ID"]
 
 
 def is_distributed():
-    """Whether keras-tuner's variables for many machines are set."""
+    """Whether keras-tuner's variables for several machines are set."""
     return "KERASTUNER_ORACLE_IP" in os.environ

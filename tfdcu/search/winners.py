@@ -1,4 +1,4 @@
-"""From the trials' front to students trained in full."""
+"""The best trials, and the students that are trained in full from them."""
 
 import numpy as np
 
@@ -8,22 +8,22 @@ from tfdcu.stages.config import SECTIONS
 
 
 def winners(objective, finished, max_winners):
-    """The trials of the front that are worth training in full.
+    """The trials of the front that are trained in full.
 
     Args:
         objective: The search's `Objective`.
         finished: List of outcomes with `metrics`.
-        max_winners: Int, how many at most.
+        max_winners: Int, maximum number.
 
     Returns:
-        List of outcomes, by cost: both ends of the front, the one with the
-        highest score and the best that costs no more than the config as it
-        stands are among them where there is room.
+        List of outcomes by rising cost. If there is room, they include both
+        ends of the front, the trial with the highest score, and the best one
+        that costs no more than the first trial, the unchanged config.
     """
     points = [point(objective, one["metrics"]) for one in finished]
     scores = [one["metrics"]["score"] for one in finished]
     indices = front(points)
-    # The end of the front that is best, and the one that would be chosen.
+    # The best end of the front, and the one with the highest score.
     always = [indices[-1], max(indices, key=lambda index: scores[index])]
     for (_, cost), one in zip(points, finished):
         if int(one["trial"]) == 0:
@@ -38,7 +38,7 @@ def point(objective, metrics):
 
 
 def retrain(run, trials, outcome):
-    """Train a trial's student in full, export and check it.
+    """Train the student of a trial in full, with `compress`.
 
     Args:
         run: The search's `Workdir`.
@@ -47,7 +47,7 @@ def retrain(run, trials, outcome):
 
     Returns:
         Dict with `trial`, `values`, quality and costs, `test_accuracy`,
-        `folder` and `files`; or with a `reason` why there is none.
+        `folder` and `files`; or with the `reason` why it failed.
     """
     trial, values = outcome["trial"], outcome["values"]
     config = trials.full(values)
@@ -56,7 +56,7 @@ def retrain(run, trials, outcome):
     if trials.student is not None:
         sections["channels"] = None
     found = {"trial": trial, "values": values}
-    print(f"\nTrial {trial} is on the front; it is trained in full.")
+    print(f"\nTrial {trial} is on the front; training it in full.")
     try:
         report = compress(
             trials.teacher,
@@ -94,7 +94,7 @@ def retrain(run, trials, outcome):
 
 
 def with_front(objective, students):
-    """The students, by cost, with `on_front` and `chosen` filled in."""
+    """The students with `on_front` and `chosen` filled in."""
     good = [one for one in students if one["reason"] is None]
     points = [point(objective, one) for one in good]
     on_front = [good[index]["trial"] for index in front(points)]
@@ -110,16 +110,16 @@ def with_front(objective, students):
 
 
 def front(points):
-    """Indices of the points that no other one dominates, by rising cost.
+    """Indices of the points that no other point dominates, by rising cost.
 
-    A point dominates another if it costs no more, is no worse, and is better
-    in one of the two. Of equal points the first one is kept.
+    A point dominates another if neither quality nor cost is worse and one of
+    them is better. Of equal points the first is kept.
 
     Args:
-        points: List of (quality, cost); more quality and less cost is better.
+        points: List of (quality, cost).
 
     Returns:
-        List of indices into `points`; costs and qualities rise along it.
+        List of indices; costs and qualities rise along it.
     """
     order = sorted(
         range(len(points)), key=lambda i: (points[i][1], -points[i][0], i)
@@ -133,12 +133,12 @@ def front(points):
 
 
 def spread_along(indices, num, always=()):
-    """At most `num` of a front's indices: the `always`, its ends, and between.
+    """At most `num` indices of a front, evenly spread.
 
     Args:
         indices: List, in the order of the front.
         num: Int, at least 1.
-        always: Indices that are taken before any other.
+        always: Indices that are taken first; then the ends.
 
     Returns:
         List in the order of the front.

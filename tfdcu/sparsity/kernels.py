@@ -42,7 +42,7 @@ def choose_kernels(model, chosen=None, exclude=()):
     chosen = None if chosen is None else _as_list(chosen)
     exclude = _as_list(exclude)
     selected, seen = [], set()
-    for layer in model._flatten_layers(include_self=False):
+    for layer in _layers_in(model):
         attribute = _attribute(layer)
         if attribute is None or not layer.trainable:
             continue
@@ -99,6 +99,27 @@ def share_of_zeros(kernels):
     return 1 - nonzeros / size
 
 
+def _layers_in(value, seen=None):
+    """The layers inside a layer or model, at any depth, each once."""
+    # Keras keeps the layers of a layer among its attributes, alone or in
+    # lists and dicts.
+    if isinstance(value, layers.Layer):
+        value = list(vars(value).values())
+    elif isinstance(value, dict):
+        value = list(value.values())
+    elif not isinstance(value, (list, tuple)):
+        return []
+    seen, found = set() if seen is None else seen, []
+    for item in value:
+        if isinstance(item, layers.Layer):
+            if id(item) in seen:
+                continue
+            seen.add(id(item))
+            found.append(item)
+        found += _layers_in(item, seen)
+    return found
+
+
 def _attribute(layer):
     for kind, attribute in KERNELS.items():
         if isinstance(layer, kind):
@@ -132,7 +153,7 @@ def _any_match(layer, selection):
 def _no_match_message(model, chosen, exclude):
     names = [
         layer.name
-        for layer in model._flatten_layers(include_self=False)
+        for layer in _layers_in(model)
         if _attribute(layer) is not None and layer.trainable
     ]
     return (

@@ -6,6 +6,7 @@ import warnings
 import keras
 import tensorflow as tf
 
+from tfdcu.renamed import explain_renamed
 from tfdcu.sparsity.kernels import choose_kernels
 from tfdcu.sparsity.kernels import share_of_zeros
 from tfdcu.sparsity.mask import Mask
@@ -88,6 +89,7 @@ class Sparsify(keras.callbacks.Callback):
     ```
     """
 
+    @explain_renamed("sparsity")
     def __init__(
         self,
         model=None,

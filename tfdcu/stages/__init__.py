@@ -1,1 +1,1 @@
-"""The stages of a run, a file for each."""
+"""The stages of a run, one file each."""

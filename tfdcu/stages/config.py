@@ -1,4 +1,4 @@
-"""What must fit before a run starts, so that nothing fails late."""
+"""The sections of a config, and the checks before a run starts."""
 
 import difflib
 import inspect
@@ -9,16 +9,19 @@ from tfdcu.data import prepare
 from tfdcu.data import training_batches
 from tfdcu.distill import AlignedDistiller
 from tfdcu.export import FORMATS
+from tfdcu.export import check_clients
 from tfdcu.export import check_formats
 from tfdcu.export import export_all
+from tfdcu.graph.keras_private import all_layers
 from tfdcu.models import copy_of
 from tfdcu.models import custom_layers
 from tfdcu.pruning import check_channels
 from tfdcu.pruning import prune_channels
+from tfdcu.renamed import refuse_renamed
 from tfdcu.sparsity.sparsify import Sparsify
 from tfdcu.stages.prune import pruning_schedule
 from tfdcu.stages.reestimate import Reestimate
-from tfdcu.stages.select import check_chosen
+from tfdcu.stages.select import check_select
 from tfdcu.stages.select import choose_pool
 from tfdcu.stages.targets import check_targets
 from tfdcu.stages.targets import make_targets
@@ -27,8 +30,8 @@ from tfdcu.training.train import train
 from tfdcu.workdir.arguments import ARGUMENTS
 from tfdcu.workdir.arguments import check_arguments
 
-# Each section of a config, and the function that has its fields as options:
-# keyword-only arguments. What the stages pass themselves comes before those.
+# Each section of a config and the function that takes its fields as
+# keyword-only arguments. The stages pass the positional ones.
 SECTIONS = {
     "data": prepare,
     "batches": training_batches,
@@ -42,48 +45,21 @@ SECTIONS = {
     "export": export_all,
 }
 
-# Fields of earlier versions, and what to write instead.
-RENAMED = {
-    "channels.repair": "channels.reconstruct",
-    "iterative.rounds": "channels.rounds",
-    "iterative.epochs": "nothing; the student is trained after the last round",
-    "channels.min_channels": "nothing, at least a tenth is kept; or "
-    "channels.per_layer, the share of a layer",
-    "channels.ratio": "channels.macs, channels.params or channels.latency",
-    "channels.scope": "nothing; scores are compared across all layers, and "
-    "channels.per_layer sets the share of one",
-    "channels.tolerance": "nothing; what is below the budget is taken",
-    "data.label_fraction": "data.labels_per_class",
-    "data.match_colours": "data.match_colors",
-    "export.max_difference": "export.min_agreement, at 0 for any difference",
-    "select.layer": "nothing; `tfdcu.select_pool(by=)` takes a function",
-    "reestimate.limit": "nothing; at most 2048 images are used",
-    "sparsity.block_pooling": "nothing; the mean of a block decides",
-    "sparsity.initial_sparsity": "sparsity.schedule, one of TFMOT's objects",
-    "targets.shard_size": "nothing; `tfdcu.teacher_targets` takes it",
-    "transfer.align_schedule": "nothing; alignment grows as DANN's does",
-    "transfer.domain_units": "nothing; the domain classifier has 64",
-    "training.steps_per_execution": "nothing; in a loop of your own, "
-    "compile(steps_per_execution=)",
-    "training.ema": "nothing; in a loop of your own, an optimizer of Keras "
-    "with use_ema=True",
-}
-
 
 def check_options(name, section, function):
-    """A section as a dict, or the error of the first field that is none.
+    """A section as a dict, if all its keys are options of its function.
 
     Args:
-        name: What the user calls the section.
+        name: Name of the section.
         section: Dict of options, or `None` for all defaults.
-        function: The function or class that the options are for.
+        function: The function or class that takes the options.
 
     Returns:
         The section as a new dict.
 
     Raises:
-        ValueError: If a key is no keyword of the function; of one that was
-            renamed or removed, with what to write instead.
+        ValueError: If a key is not an option of the function; if it was
+            renamed or removed, the error says what to write instead.
     """
     if section is not None and not hasattr(section, "items"):
         raise ValueError(
@@ -104,16 +80,6 @@ def check_options(name, section, function):
     return section
 
 
-def refuse_renamed(name, section):
-    """Raise if a section has a field of an earlier version."""
-    for key, value in section.items():
-        if f"{name}.{key}" in RENAMED:
-            raise ValueError(
-                f"The field '{name}.{key}' was renamed or removed. Expected: "
-                f"{RENAMED[f'{name}.{key}']}. Received: {name}.{key}={value!r}"
-            )
-
-
 def option_names(function):
     """Names of the keyword-only arguments of a function or class."""
     return [
@@ -124,10 +90,10 @@ def option_names(function):
 
 
 def check_needs(config, labeled, baseline):
-    """Raise if one argument needs another that is not there."""
+    """Raise if an argument needs another one that is missing."""
     if baseline and labeled is None:
         raise ValueError(
-            "A baseline is trained on labels alone. Expected: `labeled` "
+            "The baseline is trained on labels alone. Expected: `labeled` "
             "images, or baseline=False. Received: labeled=None, baseline=True"
         )
     if config["sparsity"] and "final_sparsity" not in config["sparsity"]:
@@ -139,21 +105,21 @@ def check_needs(config, labeled, baseline):
 
 
 def image_shape_of(teacher, data):
-    """The shape of all images: the user's choice, else the teacher's own."""
+    """The shape of all images: `data.image_shape`, else the teacher's."""
     shape = data.get("image_shape") or teacher.input_shape[1:]
     if None in shape:
         raise ValueError(
             "The teacher takes images of any size. Expected: "
-            "data.image_shape, the (height, width, channels) to work with. "
+            "data.image_shape, the (height, width, channels) to use. "
             f"Received: a teacher with the input shape {teacher.input_shape}"
         )
     return tuple(shape)
 
 
 def check_layers(model):
-    """Raise if a model cannot be read again from the file of a run."""
+    """Raise if a saved model could not be loaded again."""
     known = custom_layers(model)
-    for layer in model._flatten_layers(include_self=False):
+    for layer in all_layers(model, itself=False):
         if not _holds_a_function(layer):
             continue
         config = keras.saving.serialize_keras_object(layer)
@@ -161,17 +127,17 @@ def check_layers(model):
             keras.saving.deserialize_keras_object(config, known, safe_mode=True)
         except (ValueError, TypeError) as error:
             raise ValueError(
-                "The Python code in a layer is not read again from a file. "
-                "Expected: a function that is registered with "
-                "keras.saving.register_keras_serializable, an operation of "
-                "keras.ops or a layer class in its place, which a run can save "
-                "and go on with. Received: a function in the "
+                "A layer holds a Python function that cannot be loaded from a "
+                "file, so the run could not be resumed. Expected: a function "
+                "registered with keras.saving.register_keras_serializable, an "
+                "operation of keras.ops, or a layer class. Received: a "
+                "function in the "
                 f"{type(layer).__name__} layer {layer.name!r}"
             ) from error
 
 
 def _holds_a_function(layer):
-    """Whether it computes by a function that is not of Keras."""
+    """Whether a layer calls a function that is not part of Keras."""
     if isinstance(layer, keras.layers.Lambda):
         return True
     function = getattr(layer, "activation", None)
@@ -180,17 +146,17 @@ def _holds_a_function(layer):
 
 
 def check_values(config, splits, teacher, student=None):
-    """Raise what the stages would raise later: names and numbers out of range.
+    """Raise the errors that the stages would raise later.
 
     Args:
         config: Dict from section to dict, as in `compress`.
         splits: `tfdcu.data.Splits`.
         teacher: The teacher.
-        student: The student where it is given; a pruned teacher has the
-            teacher's layers.
+        student: The given student, or `None` for a pruned teacher, which has
+            the teacher's layers.
 
     Raises:
-        ValueError: The first that is found.
+        ValueError: For the first invalid option.
     """
     for model in (teacher, student or teacher):
         check_layers(model)
@@ -198,7 +164,7 @@ def check_values(config, splits, teacher, student=None):
         pruning_schedule(config)
         check_channels(teacher, **config["channels"])
     else:
-        # The check of a head puts it there.
+        # `head='teacher'` copies weights into the student.
         student = copy_of(student)
     few = splits.labeled and splits.labeled.subset([0])
     pool = splits.unlabeled.subset([0])
@@ -206,33 +172,37 @@ def check_values(config, splits, teacher, student=None):
     AlignedDistiller(
         student or teacher,
         teacher,
-        # The pool's own are not known yet.
+        # The real shares are not known yet.
         class_shares=[1.0] * teacher.output_shape[-1],
         **config["transfer"],
     )
-    check_chosen(splits, **config["select"])
+    check_select(splits, **config["select"])
     if config["sparsity"]:
         Sparsify(**config["sparsity"])
     check_training(**config["training"])
     Reestimate(splits, **config["reestimate"])
     check_targets(config, teacher.output_shape[-1])
-    check_formats(
-        config["export"].get("formats", FORMATS),
-        config["export"].get("sparse", False),
+    options = dict(config["export"])
+    for name in ("min_agreement", "num_images"):
+        options.pop(name, None)
+    check_formats(options.pop("formats", FORMATS), **options)
+    check_clients(
+        options.get("targets", ()), (student or teacher).input_shape[-1]
     )
 
 
 def check_config(given):
-    """All sections of a config, or the error of the first misfit.
+    """All sections of a config, with known fields only.
 
     Args:
         given: Dict from the name of a section to its dict, or `None`.
 
     Returns:
         Dict from each name in `SECTIONS` to a new dict.
+
+    Raises:
+        ValueError: For the first unknown field.
     """
-    for name in set(given) - set(SECTIONS):
-        refuse_renamed(name, given[name] or {})
     sections = {
         name: check_options(name, given.get(name), SECTIONS[name])
         for name in SECTIONS

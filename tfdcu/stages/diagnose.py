@@ -1,11 +1,11 @@
-"""The stage that looks at the pool before anything is trained on it."""
+"""The stage that examines the pool before training."""
 
 from tfdcu.pool import diagnose as pool_diagnosis
 from tfdcu.report import format_diagnosis
 
 
 def diagnose(run):
-    """Ask the teacher about a sample of the pool, and say what stands out.
+    """Run the teacher on a sample of the pool and print what stands out.
 
     Args:
         run: A `Run`; its `diagnosis` is set.

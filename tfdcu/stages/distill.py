@@ -1,4 +1,4 @@
-"""The stage that trains the student to follow its teacher."""
+"""The stages that train the student and the baseline."""
 
 import keras
 
@@ -20,7 +20,7 @@ from tfdcu.workdir.workdir import save_model
 
 
 def distill(run):
-    """Train the student; keep it as it was if training makes it worse.
+    """Train the student; keep the untrained one if training makes it worse.
 
     Args:
         run: A `Run`; `models["student"]` is set and `notes` extended.
@@ -39,7 +39,7 @@ def distill(run):
 
 
 def trained_student(run):
-    """The student after training, measured before it and after each epoch."""
+    """Train the student, measured before training and after each epoch."""
     # Training changes the model it is given.
     student = run.cached_model("pruned", lambda: run.models["pruned"])
     model = build_distiller(run, student)
@@ -55,9 +55,9 @@ def trained_student(run):
 
 
 def harm(run):
-    """A sentence where training made the student worse, in a list, or none."""
+    """A list with a sentence if training made the student worse, or empty."""
     if run.config["sparsity"].get("final_sparsity"):
-        # Zeros that were asked for are worth a loss.
+        # Zeros that were asked for may cost accuracy.
         return []
     start = run.workdir.read_json("training/student_start.json")
     history = run.workdir.read_json("training/student.json")
@@ -65,7 +65,7 @@ def harm(run):
 
 
 def train_baseline(run):
-    """Train the same student on the labels alone, to compare, if asked for.
+    """Train the same student on the labels alone if `baseline` is set.
 
     Args:
         run: A `Run`; `models["baseline"]` is set.
@@ -81,11 +81,11 @@ def train_baseline(run):
 
 
 def build_distiller(run, student):
-    """What trains a student; its domain classifier starts from the seed.
+    """The `AlignedDistiller` of a run, initialized from its seed.
 
     Args:
-        run: A `Run` with targets, where they are stored: the teacher is then
-            not asked in training, unless its features are followed.
+        run: A `Run`. With stored targets the teacher is left out, unless
+            `features` or `head` need it.
         student: A `keras.Model`.
 
     Returns:
@@ -93,27 +93,27 @@ def build_distiller(run, student):
     """
     options = run.config["transfer"]
     features = options.get("features") is not None
-    asked = features or options.get("head") == "teacher" or run.targets is None
+    needed = features or options.get("head") == "teacher" or run.targets is None
     keras.utils.set_random_seed(run.seed)
     model = AlignedDistiller(
         student,
-        run.teacher if asked else None,
+        run.teacher if needed else None,
         run.class_shares,
         run.plan["kept"],
         **options,
     )
     print(f"Aligned after: {', '.join(model.align_layers) or 'no layer'}")
     if model.feature_layers:
-        print(f"Features followed after: {', '.join(model.feature_layers)}")
+        print(f"Features matched after: {', '.join(model.feature_layers)}")
     return model
 
 
 def run_training(run, name, model, callbacks=()):
-    """A model after the training `name`, continued where it stopped.
+    """Train a model, or continue a training that was killed.
 
     Args:
         run: A `Run` with a workdir.
-        name: Name of the training, and of its history in the workdir.
+        name: Name of the training and of its history in the workdir.
         model: An `AlignedDistiller` or a plain classifier, trained in place.
         callbacks: More `keras.callbacks`.
 
@@ -121,7 +121,7 @@ def run_training(run, name, model, callbacks=()):
         The trained `keras.Model`.
 
     Raises:
-        FloatingPointError: If it diverges; the last good model is then kept
+        FloatingPointError: If training diverges; the last good model is then
             in the workdir.
     """
     student = getattr(model, "student", model)
@@ -148,15 +148,15 @@ def run_training(run, name, model, callbacks=()):
 
 
 def fit_epochs(run, model, folder, callbacks=()):
-    """The history of a training, continued where `folder` left it.
+    """Fit a model, continuing from the checkpoint in `folder`.
 
-    An `AlignedDistiller` gets both pools, and the targets where there are
-    some; a plain classifier gets the labeled half of the same batches.
+    An `AlignedDistiller` gets both sets of images and stored targets, if any;
+    a plain classifier gets the labeled half of the same batches.
 
     Args:
         run: A `Run`.
         model, callbacks: As in `run_training`.
-        folder: Where the checkpoint lies.
+        folder: Folder of the checkpoint.
 
     Returns:
         Dict from metric to a list of floats.

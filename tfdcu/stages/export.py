@@ -1,18 +1,26 @@
-"""The files of a run: the teacher's and all of the student."""
+"""The stage that writes the LiteRT files of teacher and student."""
 
 import numpy as np
 
 from tfdcu.data import images_of
 from tfdcu.export import FEW_IMAGES
 from tfdcu.export import export_all
+from tfdcu.export import write_app_files
 from tfdcu.models.resize import resized
+
+# What is as small as a dynamic file.
+NEARLY_EXACT = (
+    ". The format weight8 is as small and nearly exact: add it to "
+    "export.formats."
+)
 
 
 def export(run):
-    """Write the LiteRT files of teacher and student, each checked.
+    """Write and check the LiteRT files of teacher and student.
 
     A file that cannot be converted or fails its check is left out, with its
-    reason in the notes.
+    reason in the notes. Labels, an example and `USE.md` are written beside the
+    student's files.
 
     Args:
         run: A `Run`; its `files`, `failed` and `notes` are extended.
@@ -26,17 +34,28 @@ def export(run):
     )
     run.say(
         f"The {name} file was left out: {reason}"
+        + (NEARLY_EXACT if name.endswith("dynamic") else "")
         for name, reason in run.failed.items()
     )
+    student = {k: p for (who, k), p in run.files.items() if who == "student"}
+    if student:
+        write_app_files(student, example_images(run))
+
+
+def example_images(run, num=32):
+    """Some images of the task, else of the pool, at the student's size."""
+    source = run.splits.labeled or run.splits.unlabeled
+    shape = run.models["student"].input_shape
+    return np.asarray(resized(images_of(source, num), shape))
 
 
 def export_models(models, splits, folder, **export):
-    """The teacher's float32 file and all files of the student, checked.
+    """Write the teacher's float32 file and all files of the student.
 
     Args:
         models: Dict with `teacher` and `student`.
-        splits: `tfdcu.data.Splits`; what calibrates and checks.
-        folder: Where the files go.
+        splits: `tfdcu.data.Splits`, the images to calibrate and check with.
+        folder: Folder for the files.
         **export: Options of `export_all`.
 
     Returns:
@@ -58,12 +77,12 @@ def export_models(models, splits, folder, **export):
 
 
 def export_model(model, splits, folder, name="student", failed=None, **export):
-    """A model's files, calibrated and checked on images at its own size.
+    """Write a model's files, calibrated and checked at its input size.
 
     Args:
         model: A `keras.Model`.
         splits, folder, **export: As in `export_models`.
-        name: How the files' names begin.
+        name: Prefix of the file names.
         failed: As in `export_all`.
 
     Returns:
@@ -87,20 +106,20 @@ def export_model(model, splits, folder, name="student", failed=None, **export):
 
 
 def images_for_export(splits, num=None):
-    """The images that int8 is calibrated on, and those that check the files.
+    """Images for int8 calibration and images for the checks of the files.
 
-    The task's own images calibrate, if they are enough: foreign ones stir a
-    network to values that it does not reach on these, and a wider range has
-    coarser steps. If they are few, the pool's join them, never replace them:
-    values beyond those that calibrated are cut off. The pool's images check.
+    Labeled images calibrate if there are enough of them: other images cause
+    activations that the task never reaches, and a wider range has coarser
+    steps. If there are few, pool images are added, because values outside the
+    calibrated range are clipped. Pool images check the files.
 
     Args:
         splits: `tfdcu.data.Splits`.
-        num: How many at most, of each. Defaults to 256.
+        num: Maximum number of each. Defaults to 256.
 
     Returns:
-        Two float32 arrays (num, height, width, channels), the first of the
-        labeled images where there are 100 of them, else of these and the pool.
+        Two float32 arrays (num, height, width, channels). The first holds
+        labeled images only if there are at least 100 of them.
     """
     num = num or 256
     few, check = splits.labeled, images_of(splits.unlabeled, num)

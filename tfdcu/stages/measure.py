@@ -1,4 +1,4 @@
-"""What came of a run: one row for each model and file, and why."""
+"""The stage that measures every model and file for the report."""
 
 from dataclasses import asdict
 
@@ -6,41 +6,46 @@ import numpy as np
 
 from tfdcu.evaluate import agreement
 from tfdcu.evaluate import predict_classes
+from tfdcu.export import LiteRTModel
+from tfdcu.export import client_misfits
 from tfdcu.export import explain
 from tfdcu.export import file_sizes
 from tfdcu.export import latency
+from tfdcu.export import runs_compiled
 from tfdcu.graph.profile import profile
 from tfdcu.report import Row
 from tfdcu.report.rows import teacher_row
 
-# How the models of a run are called in its table.
+# Names of the models in the table of the report.
 NAMES = {
     "teacher": "teacher",
     "baseline": "labels only",
     "student": "student",
 }
-# Agreement is measured on this many pool images where nothing has labels.
+# Number of pool images on which agreement is measured.
 NUM_POOL_IMAGES = 1000
 
 
 def measure(run):
-    """Measure every model and file of the run: accuracy, cost, time.
+    """Measure accuracy, cost and latency of every model and file.
 
     Args:
-        run: A `Run`; its `rows` and `notes` are extended.
+        run: A `Run`; its `rows`, `notes` and `clients` are extended.
     """
     models = {name: run.models[name] for name in NAMES if name in run.models}
     rows, notes = measure_models(models, run.files, run.splits)
     run.rows += rows
     run.notes += notes
+    run.clients = where_files_run(run.files)
 
 
 def measure_models(models, files, splits):
-    """Rows for the report's table, and notes on what they do not say.
+    """Rows for the table of the report, and notes that explain them.
 
-    Accuracy is of the test images, else of the validation images; a file's
-    agreement is that with the Keras model it was made from, on the same
-    images, else on images of the pool. Latencies are taken in turns.
+    Accuracy is measured on the test images, else on the validation images. The
+    agreement of a file is that with the Keras model it was made from, on the
+    same images, else on pool images. The latencies of all files are measured
+    in turns.
 
     Args:
         models: Dict from name (`teacher`, `baseline`, `student`) to model.
@@ -82,11 +87,54 @@ def measure_models(models, files, splits):
                 # Without a file of the teacher only the format is known.
                 other = teacher_row(rows, rows[-1]) or rows[0]
                 notes += explain(rows[-1], other, path)
+                notes += slow_dynamic(rows)
     return rows, [measured_on, pool_agreement(models, splits), *notes]
 
 
+def slow_dynamic(rows):
+    """A sentence if the last row is a dynamic file slower than float32."""
+    last = rows[-1]
+    for row in rows:
+        same = row["name"] == last["name"] and row["format"] == "float32"
+        if last["format"] == "dynamic" and same:
+            times = last["latency_ms"] / row["latency_ms"]
+            if times > 1.05:
+                return [
+                    f"The {last['name']}'s dynamic file is {times:.1f} times "
+                    "as slow as its float32 file here. The format weight8 is "
+                    "as small, nearly exact and as fast as float32: add it to "
+                    "export.formats."
+                ]
+    return []
+
+
+def where_files_run(files):
+    """Which clients each file is for, and why not for the others.
+
+    Args:
+        files: What `export_models` returned.
+
+    Returns:
+        Dict from name of a file to a sentence.
+    """
+    compiled = runs_compiled(files.values())
+    found = {}
+    for path in files.values():
+        misfits = client_misfits(path)
+        misfits["CompiledModel"] = [compiled[path]] if compiled[path] else []
+        misfits["GPU"] = LiteRTModel(path).sidecar["check"]["gpu"]
+        fits = [name for name, reasons in misfits.items() if not reasons]
+        why = "; ".join(
+            f"not {name}: {', '.join(reasons)}"
+            for name, reasons in misfits.items()
+            if reasons
+        )
+        found[path.name] = ", ".join(fits) + (why and f" ({why})")
+    return found
+
+
 def table_images(splits):
-    """What accuracy and agreement are measured on, and a sentence on it."""
+    """The images for accuracy and agreement, and a sentence that names them."""
     for name in ("test", "validation"):
         source = getattr(splits, name)
         if source is not None:
@@ -102,20 +150,20 @@ def table_images(splits):
 
 
 def some_of_the_pool(splits):
-    """Pool images, those that were held out from training where there are."""
+    """Pool images, held out from training if possible."""
     pool = splits.pool_validation or splits.unlabeled
     num = min(NUM_POOL_IMAGES, pool.num_images)
     return pool.subset(np.arange(num) * pool.num_images // num)
 
 
 def pool_agreement(models, splits):
-    """A sentence on how far the student follows the teacher on the pool."""
+    """A sentence on the student's agreement with the teacher on the pool."""
     pool = some_of_the_pool(splits)
     choices = [
         predict_classes(models[n], pool)[0] for n in ("teacher", "student")
     ]
     kind = "held-out" if splits.pool_validation else "training"
     return (
-        f"On {pool.num_images} {kind} images of the pool the student chooses "
-        f"the teacher's class in {agreement(*choices):.1%}."
+        f"On {pool.num_images} {kind} images of the pool the student agrees "
+        f"with the teacher in {agreement(*choices):.1%}."
     )

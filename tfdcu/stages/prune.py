@@ -1,4 +1,4 @@
-"""The stage that makes the student: channels of the teacher are removed."""
+"""The stage that makes the student by removing channels of the teacher."""
 
 import functools
 
@@ -7,20 +7,21 @@ import numpy as np
 from tfdcu.data import images_of
 from tfdcu.export import FORMATS
 from tfdcu.export import litert_latency
+from tfdcu.graph.keras_private import all_layers
 from tfdcu.pruning import num_rounds
 from tfdcu.pruning import once_a_model
 from tfdcu.pruning import plan_round
 from tfdcu.pruning import student_of
 
-# Images that tell which channels matter, and by which the rest is
-# reconstructed; at most half of them are labeled.
+# Images that score the channels and reconstruct the pruned layers; at most
+# half of them are labeled.
 NUM_IMAGES = 1024
 
 
 def prune(run):
-    """Make the student of the teacher, round by round; nothing is trained.
+    """Prune the teacher in rounds, without training.
 
-    A given student is taken as it is.
+    A given student is used as it is.
 
     Args:
         run: A `Run`; `models["pruned"]` and `plan` are set.
@@ -36,13 +37,14 @@ def prune(run):
 
 
 def pruning_schedule(config):
-    """How much of the way to the budget is gone after each round.
+    """How far toward the budget each round prunes.
 
-    A budget of share s is met by cuts of equal proportion: after round i of n
-    the share is s^(i / n), after Han et al. 2015 (arXiv:1506.02626).
+    Every round removes the same proportion: with a budget of share s, the
+    share after round i of n is s^(i / n). Iterative pruning is from Han et al.
+    2015 (arXiv:1506.02626).
 
     Args:
-        config: Dict from section to dict; `rounds` in `channels` counts.
+        config: Dict from section to dict, with `rounds` in `channels`.
 
     Returns:
         List of floats that ends with 1.
@@ -57,34 +59,31 @@ def pruning_schedule(config):
 
 
 def prune_round(run, model, part, name, number):
-    """A model after a round and what the round cut, both kept in the run.
+    """Prune one round; model and record are stored in the workdir.
 
     Args:
         run: A `Run`.
-        model: What the round before left.
-        part: How much of the way to the budget, in (0, 1].
+        model: The model after the previous round.
+        part: How far toward the budget, in (0, 1].
         name: Name of the model in the run.
         number: Number of the round.
 
     Returns:
-        (model, what `rows_of` gives).
+        (model, what `rows_of` returned).
     """
-    plans = []
 
-    def make():
-        smaller, plan = remove_channels(run, model, part)
-        plans.append(rows_of(plan))
-        run.cached_json(f"channels/{number}.json", lambda: plans[0])
-        return smaller
+    @functools.cache
+    def cut():
+        return remove_channels(run, model, part)
 
-    model = run.cached_model(name, make)
-    return model, run.cached_json(f"channels/{number}.json", lambda: plans[0])
+    rows = run.cached_json(f"channels/{number}.json", lambda: rows_of(cut()[1]))
+    return run.cached_model(name, lambda: cut()[0]), rows
 
 
 def remove_channels(run, model, part):
-    """A model without the channels it needs least, and what was removed.
+    """Remove the channels that matter least.
 
-    It is trained whole, whatever the teacher had frozen when it was trained.
+    All layers of the result are trainable, even if the teacher's were not.
 
     Args:
         run, model, part: As in `prune_round`.
@@ -111,41 +110,40 @@ def remove_channels(run, model, part):
         **channels,
     )
     student = student_of(plan, images, seed=run.seed, **after)
-    for layer in student._flatten_layers():
+    for layer in all_layers(student):
         layer.trainable = True
     return student, plan
 
 
 @functools.cache
 def _measure(quantization):
-    """The time of a model, taken once, whichever round or trial asks."""
+    """A latency measurement that all rounds and trials share."""
     return once_a_model(
         functools.partial(litert_latency, quantization=quantization)
     )
 
 
 def sample(splits, seed):
-    """The images by which channels are judged: of the task, then of the pool.
+    """Images for scoring and reconstruction: labeled ones, then pool images.
 
-    The pool's are many and foreign, the labeled ones few and what the student
-    is for; their labels are not used.
+    Labels are not used.
 
     Args:
         splits: `tfdcu.data.Splits`.
-        seed: Int, which of the images.
+        seed: Int, decides which images are drawn.
 
     Returns:
         Float32 array (at most `NUM_IMAGES`, height, width, channels).
     """
     if splits.labeled is None:
         return images_of(splits.unlabeled, NUM_IMAGES, seed=seed)
-    own = images_of(splits.labeled, NUM_IMAGES // 2, seed=seed)
-    foreign = images_of(splits.unlabeled, NUM_IMAGES - len(own), seed=seed)
-    return np.concatenate([own, foreign])
+    few = images_of(splits.labeled, NUM_IMAGES // 2, seed=seed)
+    pool = images_of(splits.unlabeled, NUM_IMAGES - len(few), seed=seed)
+    return np.concatenate([few, pool])
 
 
 def rows_of(plan):
-    """What a plan does, as it is kept in a run: JSON-ready."""
+    """The record of a `ChannelPlan` as JSON."""
     return {
         "groups": plan.rows(),
         "unprunable": plan.unprunable(),
@@ -154,10 +152,10 @@ def rows_of(plan):
 
 
 def merge_plans(rounds):
-    """What all rounds together cut: widths and channels of the teacher.
+    """One record of all rounds, in widths and channels of the teacher.
 
     Args:
-        rounds: List of what `rows_of` gave, in order; may be empty.
+        rounds: List of what `rows_of` returned, in order; may be empty.
 
     Returns:
         Like one of them.
@@ -169,24 +167,24 @@ def merge_plans(rounds):
         {**row, "before": first.get(row["group"], row["before"])}
         for row in rounds[-1]["groups"]
     ]
-    kept = kept_of_all([one["kept"] for one in rounds])
+    kept = merge_kept([one["kept"] for one in rounds])
     return {**rounds[-1], "groups": groups, "kept": kept}
 
 
-def kept_of_all(rounds):
-    """The teacher's channels that are left when every round has cut.
+def merge_kept(rounds):
+    """The channels of the teacher that are left after all rounds.
 
     Args:
-        rounds: List of what `ChannelPlan.kept_channels` gave, in order, each
-            of the model that the one before left.
+        rounds: List of what `ChannelPlan.kept_channels` returned, in order,
+            each for the model after the previous round.
 
     Returns:
         Dict from layer to indices of the teacher's channels.
     """
-    whole = {}
+    merged = {}
     for kept in rounds:
         for layer, indices in kept.items():
-            if layer in whole:
-                indices = [whole[layer][index] for index in indices]
-            whole[layer] = indices
-    return whole
+            if layer in merged:
+                indices = [merged[layer][index] for index in indices]
+            merged[layer] = indices
+    return merged

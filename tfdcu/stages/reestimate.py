@@ -1,4 +1,4 @@
-"""BatchNorm's statistics at the end of a run: those of which images."""
+"""Recompute the statistics of BatchNormalization after training."""
 
 import keras
 
@@ -6,23 +6,22 @@ from tfdcu.data import sample_of
 from tfdcu.models.resize import resized
 from tfdcu.pruning import reestimate_statistics
 
-# Images that are normalized together, at most.
+# Largest batch.
 SIZE = 64
-# Images that the statistics are computed of, at most.
+# Maximum number of images.
 LIMIT = 2048
 
 
 class Reestimate(keras.callbacks.Callback):
-    """At the end of training give BatchNorm the statistics of chosen images.
+    """Recompute BatchNormalization's statistics at the end of training.
 
-    Those that training leaves are moving averages over both pools (or over
-    what `AlignedDistiller(batchnorm=...)` lets in) and over augmented images.
-    A phone sees images like the labeled ones, as they are. The statistics are
-    computed anew on some of them, after Li et al. 2016 (AdaBN,
-    arXiv:1603.04779); no other weight changes.
+    After training they are moving averages over augmented images of both sets
+    (see `AlignedDistiller(batchnorm=...)`). This callback replaces them by the
+    statistics of chosen images without augmentation, after Li et al. 2016
+    (AdaBN, arXiv:1603.04779). No other weight changes.
 
-    With very few labeled images, or far fewer classes in them than in the
-    task, the moving averages are the better guess: measure.
+    With very few labeled images, or if they lack many of the classes, the
+    moving averages may be better: measure both.
 
     Args:
         splits: `tfdcu.data.Splits`.
@@ -30,7 +29,7 @@ class Reestimate(keras.callbacks.Callback):
             `None`.
 
     Raises:
-        ValueError: If the images are unknown or not there.
+        ValueError: If `images` is unknown or these images are missing.
     """
 
     def __init__(self, splits, *, images=None):
@@ -42,15 +41,14 @@ class Reestimate(keras.callbacks.Callback):
         }
         if images not in sources:
             raise ValueError(
-                "BatchNorm's statistics cannot be of these images. Expected: "
-                "reestimate.images None, 'labeled' or 'pool'. "
-                f"Received: images={images!r}"
+                "Invalid value for `reestimate.images`. Expected: None, "
+                f"'labeled' or 'pool'. Received: images={images!r}"
             )
         if images == "labeled" and splits.labeled is None:
             raise ValueError(
-                "BatchNorm's statistics cannot be those of the labeled "
-                "images. Expected: `labeled` images, or reestimate.images "
-                "None or 'pool'. Received: images='labeled', labeled=None"
+                "There are no labeled images for `reestimate.images`. "
+                "Expected: `labeled` images, or None or 'pool'. Received: "
+                "images='labeled', labeled=None"
             )
         self.source = sources[images]
 
@@ -61,9 +59,9 @@ class Reestimate(keras.callbacks.Callback):
         reestimate_statistics(student, self.batches(student), limit=None)
 
     def batches(self, student):
-        """The images at the student's size, in batches of nearly one size."""
+        """The images at the student's size, in batches of nearly equal size."""
         num = min(LIMIT, self.source.num_images)
-        # Batches weigh alike in the statistics, so none may be a mere rest.
+        # Batches count equally in the statistics, so none may be tiny.
         size = -(-num // -(-num // SIZE))
         source = self.source.without_labels()
         for images in sample_of(source, num).batches(size):

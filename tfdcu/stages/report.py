@@ -1,4 +1,4 @@
-"""What a run says of itself at the end."""
+"""The end of a run: its record and its page."""
 
 import numpy as np
 
@@ -9,10 +9,10 @@ from tfdcu.report import write_report
 
 
 def report(run):
-    """Write the record of a run and its page with pictures.
+    """Write the record of a run and its page with figures.
 
     Args:
-        run: A `Run` that has gone through its stages.
+        run: A `Run` after all its stages.
 
     Returns:
         The record, a dict.
@@ -39,17 +39,18 @@ def report(run):
             ],
             "skipped": by_source(run.splits.skipped),
             "failed": run.failed,
+            "clients": run.clients,
             "classes": list(run.splits.classes or ()),
         },
     )
     page = render(record, run.folder, samples(run.splits))
     run.workdir.record("report.json", "report.md", "report.html")
-    print(f"\n{table(record['rows'])}\n\nThe report with pictures: {page}")
+    print(f"\n{table(record['rows'])}\n\nThe report with figures: {page}")
     return record
 
 
 def format_unprunable(unprunable):
-    """A sentence for each layer that could not be pruned across."""
+    """A sentence for each reason why channels were not pruned."""
     return [
         f"{count:,} channels were kept: {why}."
         for why, count in unprunable.items()
@@ -57,7 +58,7 @@ def format_unprunable(unprunable):
 
 
 def by_source(skipped):
-    """Files that were left out, as dict from source to list."""
+    """Skipped files as a dict from source to list."""
     found = {}
     for entry in skipped:
         found.setdefault(entry["source"], []).append(
@@ -67,7 +68,7 @@ def by_source(skipped):
 
 
 def samples(splits, num=24):
-    """A few images of each kind for the report."""
+    """A few images of each kind, with labels, for the report."""
     shown = {"unlabeled": images_of(splits.unlabeled, num)}
     if splits.labeled is not None:
         labels = splits.labeled.labels()

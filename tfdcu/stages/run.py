@@ -1,4 +1,4 @@
-"""The record of a run: what it is of, and what its stages made so far."""
+"""The `Run` record: the inputs of a run and the results of its stages."""
 
 import dataclasses
 from pathlib import Path
@@ -12,25 +12,27 @@ from tfdcu.workdir.workdir import Workdir
 
 @dataclasses.dataclass
 class Run:
-    """What every stage is given, reads and adds to.
+    """The one argument of every stage, which reads it and adds its results.
 
     Attributes:
         config: Dict from section to its options, with `seed` and `baseline`.
         teacher: The teacher, a functional model that ends in logits.
         splits: The images.
-        folder: Where things that may be made once are kept.
-        workdir: The `Workdir` of a run that goes on after a kill; `None` for a
-            trial of a search, which makes everything where it stands.
+        folder: Folder for results that are computed once.
+        workdir: The `Workdir` of a run that can be resumed; `None` for a trial
+            of a search, which keeps its results in memory.
         lock: What keeps other processes out of `folder`.
         given_student: A student to train instead of the pruned teacher.
-        diagnosis: What `tfdcu.diagnose` found.
-        selection: What `tfdcu.select_pool` found, if the pool is selected.
-        targets: Stored teacher targets, of labeled images and pool, or `None`.
+        diagnosis: What `tfdcu.diagnose` returned.
+        selection: The statistics of `tfdcu.select_pool`, if it was used.
+        targets: Pair of stored teacher targets, for the labeled images and
+            the pool, or `None`.
         plan: What pruning removed, see `merge_plans`.
         models: Dict from `teacher`, `pruned`, `baseline`, `student` to model.
         files: Dict from (model, format) to the path of a LiteRT file.
         failed: Dict from a file that failed, `"student int8"`, to the reason.
-        rows: Rows of the report, a `Row` for each model and file.
+        clients: Dict from the name of a file to the clients that it suits.
+        rows: Rows of the report, one for each model and file.
         notes: Sentences for the report.
     """
 
@@ -50,29 +52,30 @@ class Run:
     models: dict = dataclasses.field(default_factory=dict)
     files: dict = dataclasses.field(default_factory=dict)
     failed: dict = dataclasses.field(default_factory=dict)
+    clients: dict = dataclasses.field(default_factory=dict)
     rows: list = dataclasses.field(default_factory=list)
     notes: list = dataclasses.field(default_factory=list)
 
     @property
     def seed(self):
-        """The seed of everything random in the run."""
+        """The seed for everything random in the run."""
         return self.config["seed"]
 
     @property
     def class_shares(self):
-        """How often the teacher puts each class first on the pool."""
+        """Share of the pool that the teacher puts into each class."""
         return self.selection.get("kept_shares") or self.diagnosis.get("shares")
 
     def cached_json(self, name, make):
-        """What `make()` gives, read from the workdir if it was made before."""
+        """The result of `make()`, read from the workdir if it is there."""
         return self.workdir.cached_json(name, make) if self.workdir else make()
 
     def cached_model(self, name, make):
-        """A model that `make()` gives, read from the workdir's file of it."""
+        """The model of `make()`, read from the workdir if it is there."""
         return self.workdir.model(name, make) if self.workdir else make()
 
     def say(self, sentences):
-        """Print sentences now, and put them into the report's notes."""
+        """Print sentences and add them to the notes of the report."""
         for sentence in sentences:
             print(sentence)
             self.notes.append(sentence)

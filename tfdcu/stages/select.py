@@ -1,4 +1,4 @@
-"""The pool of a run: all of it, or what its section `select` chooses."""
+"""The stage that chooses a part of the pool, if the config asks for it."""
 
 import dataclasses
 
@@ -9,10 +9,10 @@ from tfdcu.report import format_selection
 
 
 def select(run):
-    """Keep of the pool what the section `select` asks for; by default all.
+    """Keep the part of the pool that `select` describes; by default all.
 
     Args:
-        run: A `Run`; its `splits` and `selection` are changed.
+        run: A `Run`; its `splits` and `selection` are set.
     """
     options = run.config["select"]
     if options.get("by") is None:
@@ -28,7 +28,7 @@ def select(run):
 
 
 def choose_pool(teacher, splits, seed=0, *, by=None, keep=None, drop_junk=True):
-    """A run's selection, ready for JSON.
+    """The selection of a run as JSON, see `select_pool`.
 
     Args:
         teacher: The teacher.
@@ -37,8 +37,8 @@ def choose_pool(teacher, splits, seed=0, *, by=None, keep=None, drop_junk=True):
         by, keep, drop_junk: As in `select_pool`.
 
     Returns:
-        Dict of `keep`, list of ints, and `found`, as `select_pool` gives
-        them.
+        Dict of `keep`, a list of indices, and `found`, both as returned by
+        `select_pool`.
 
     Raises:
         ValueError: As in `select_pool`.
@@ -55,19 +55,19 @@ def choose_pool(teacher, splits, seed=0, *, by=None, keep=None, drop_junk=True):
     return {"keep": kept.tolist(), "found": found}
 
 
-def check_chosen(splits, *, by=None, keep=None, drop_junk=True):
-    """Raise what `choose_pool` would, as far as that is known beforehand.
+def check_select(splits, *, by=None, keep=None, drop_junk=True):
+    """Raise the errors of `choose_pool` that need no work to find.
 
     Args:
         splits, by, keep, drop_junk: As in `choose_pool`.
 
     Raises:
-        ValueError: The first that is found.
+        ValueError: For the first invalid option.
     """
     del drop_junk
     if by is None:
         return
     check_selection(by, keep, splits.labeled)
-    splits.unlabeled.check_order("nothing can be chosen of it")
+    splits.unlabeled.check_order("nothing can be chosen from it")
     if splits.labeled is not None:
         check_enough(by, splits.labeled.num_images, splits.unlabeled.num_images)

@@ -1,4 +1,4 @@
-"""The start of a run: everything is opened and checked before work begins."""
+"""Start a run: open and check everything before work begins."""
 
 from tfdcu.data import prepare
 from tfdcu.models import at_size
@@ -18,11 +18,11 @@ from tfdcu.workdir.workdir import Workdir
 
 
 def start_run(teacher, student, sources, sections, workdir, baseline, seed):
-    """Open teacher and data, check all arguments, and claim the workdir.
+    """Open teacher and data, check all arguments, and open the workdir.
 
     Args:
         teacher: A `keras.Model` or the path of one.
-        student: Likewise, to train instead of the pruned teacher; or `None`.
+        student: The same, to train instead of the pruned teacher; or `None`.
         sources: Dict of `labeled`, `unlabeled`, `validation` and `test`.
         sections: Dict from section to its options or `None`.
         workdir: Path of the run's folder.
@@ -33,14 +33,14 @@ def start_run(teacher, student, sources, sections, workdir, baseline, seed):
         A `Run`.
 
     Raises:
-        ValueError: The first argument that does not fit.
+        ValueError: For the first invalid argument.
     """
     check_arguments(workdir=workdir, baseline=baseline, seed=seed)
     if sections["channels"] is None and student is None:
         sections = {**sections, "channels": {"macs": 0.5}}
     if sections["channels"] is not None and student is not None:
         raise ValueError(
-            "A given student is not pruned. Expected: `student` or "
+            "A given student is not pruned. Expected: either `student` or "
             f"`channels`. Received: student={student!r}, "
             f"channels={sections['channels']!r}"
         )
@@ -54,7 +54,7 @@ def start_run(teacher, student, sources, sections, workdir, baseline, seed):
             "teacher": fingerprint(teacher),
             "student": student and fingerprint(student),
             **sources,
-            # The same student may be exported again in another way.
+            # The same student may be exported again with other options.
             **{k: part for k, part in config.items() if k != "export"},
             "images": splits.describe(),
         }
@@ -80,8 +80,26 @@ def start_run(teacher, student, sources, sections, workdir, baseline, seed):
         models={"teacher": teacher},
     )
     run.say([f"{sentence}." for sentence in workdir.remade])
+    run.say(missing_classes(splits, teacher.output_shape[-1]))
     run.say(other_versions(workdir.versions, versions()))
     return run
+
+
+def missing_classes(splits, num_classes):
+    """A sentence where labeled images show some classes only, in a list."""
+    if splits.labeled is None:
+        return []
+    present = set(splits.labeled.labels().ravel().tolist())
+    missing = sorted(set(range(num_classes)) - present)
+    if not missing or splits.labeled.labels().ndim > 1:
+        return []
+    names = splits.classes or range(num_classes)
+    shown = ", ".join(str(names[index]) for index in missing[:5])
+    more = f" and {len(missing) - 5:,} more" if len(missing) > 5 else ""
+    return [
+        f"The labeled images show {len(present):,} of {num_classes:,} classes; "
+        f"none are of {shown}{more}."
+    ]
 
 
 def other_versions(then, now):

@@ -1,4 +1,4 @@
-"""The targets of a run: what its config says of them, made once and kept."""
+"""The stage that stores the teacher's targets, if the config asks for it."""
 
 import inspect
 
@@ -6,12 +6,12 @@ from tfdcu.pool.targets import check_numbers
 from tfdcu.pool.targets import checked_top_k
 from tfdcu.pool.targets import teacher_targets
 
-# Fields of `batches` that say how images of the pool are mixed.
+# Fields of `batches` that describe how pool images are mixed.
 MIXING = ("mix", "mix_share")
 
 
 def store_targets(run):
-    """Ask the teacher once, before training, if views are to be stored.
+    """Store the teacher's targets before training, if `targets.views` > 0.
 
     Args:
         run: A `Run`; its `targets` are set.
@@ -38,28 +38,27 @@ def make_targets(
     batch_size=256,
     shared=None,
 ):
-    """The targets of a run, made once, or `None` where the teacher is asked.
+    """The stored targets of a run, or `None` without views to store.
 
     Args:
         teacher: The teacher.
         splits: `tfdcu.data.Splits`.
-        folder: Where the targets go, each in a folder of its own.
-        config: Dict from section to dict, for `seed` and what `batches` says
-            of `augment` and `mix`.
-        views: How many views of each image are stored; 0 asks the teacher in
-            every step, about fresh views. Where nothing is augmented or mixed
-            there is one view of each image, and any number above 0 stores it.
+        folder: Folder for the targets, each in a folder of its own.
+        config: Dict from section to dict; `seed` and `augment`, `mix` and
+            `mix_share` of `batches` are used.
+        views: Number of views stored for each image. With 0 the teacher runs
+            in every training step, on fresh views. Without augmentation and
+            mixing an image has one view, which any number above 0 stores.
             Defaults to 0.
-        labeled_views: How many of each labeled image, where views are stored.
-            Defaults to `None`, as many as of the others.
+        labeled_views: Number of views stored for each labeled image. Defaults
+            to `None`, the same as `views`.
         mirror, top_k, batch_size: As in `teacher_targets`.
-        shared: Path of a folder to put them in instead. Runs that name the
-            same one do not ask the teacher again what another has asked.
-            Defaults to `None`.
+        shared: Path of another folder for the targets. Runs that name the
+            same folder reuse each other's targets. Defaults to `None`.
 
     Returns:
-        A pair, of the labeled images (`None` if there are none) and of the
-        pool, for `training_batches`; or `None`.
+        Pair of targets for the labeled images (`None` if there are none) and
+        for the pool, as `training_batches` takes them; or `None`.
 
     Raises:
         ValueError: As in `teacher_targets`.
@@ -96,36 +95,36 @@ def make_targets(
 
 
 def check_targets(config, classes):
-    """Raise the error of the first field of `targets` that is out of range."""
+    """Raise if a field of `targets` is out of range."""
     fields = inspect.signature(make_targets).bind_partial(**config["targets"])
     fields.apply_defaults()
-    asked, batches = fields.arguments, config["batches"]
-    if not asked["views"]:
-        if asked["labeled_views"] is not None or asked["mirror"]:
+    options, batches = fields.arguments, config["batches"]
+    if not options["views"]:
+        if options["labeled_views"] is not None or options["mirror"]:
             raise ValueError(
                 "There are no views to store. Expected: targets.views above "
                 "0, or neither `labeled_views` nor `mirror`. Received: "
-                f"views={asked['views']!r}, "
-                f"labeled_views={asked['labeled_views']!r}, "
-                f"mirror={asked['mirror']!r}"
+                f"views={options['views']!r}, "
+                f"labeled_views={options['labeled_views']!r}, "
+                f"mirror={options['mirror']!r}"
             )
         return
     for name, number in view_counts(config).items():
         check_numbers(
             number,
             batches.get("augment"),
-            asked["batch_size"],
+            options["batch_size"],
             mix=batches.get("mix") if name == "views" else None,
         )
-    checked_top_k(asked["top_k"], classes)
+    checked_top_k(options["top_k"], classes)
 
 
 def view_counts(config):
-    """How many views a config asks for: one where all of them are the same.
+    """Number of stored views; one if all views of an image are the same.
 
     Returns:
         Dict of `views` and `labeled_views`, for `training_batches`. Labeled
-        images are not mixed, so without `augment` they have one view.
+        images are never mixed, so without `augment` they have one view.
     """
     views = config["targets"].get("views", 0)
     labeled = config["targets"].get("labeled_views")

@@ -2,6 +2,8 @@
 
 import keras
 
+from tfdcu.graph.keras_private import all_layers
+
 
 def loss_scaled(optimizer, model):
     """Add loss scaling to an optimizer if a layer computes in float16.
@@ -17,7 +19,7 @@ def loss_scaled(optimizer, model):
     Returns:
         `optimizer`, or a `keras.optimizers.LossScaleOptimizer` around it.
     """
-    types = {layer.compute_dtype for layer in model._flatten_layers()}
+    types = {layer.compute_dtype for layer in all_layers(model)}
     scales = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
     if scales or "float16" not in types:
         return optimizer

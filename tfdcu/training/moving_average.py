@@ -5,6 +5,8 @@ import contextlib
 import keras
 import tensorflow as tf
 
+from tfdcu.graph.keras_private import all_layers
+
 # The weight of step i in the average grows with i to this power, so the average
 # lags behind by about a quarter of the run so far.
 _POWER = 3.0
@@ -45,7 +47,7 @@ def short_averages(model, step):
     """
     norms = [
         layer
-        for layer in model._flatten_layers()
+        for layer in all_layers(model)
         if isinstance(layer, keras.layers.BatchNormalization)
     ]
     originals = [norm.momentum for norm in norms]

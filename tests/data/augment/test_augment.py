@@ -3,7 +3,9 @@ import pytest
 import tensorflow as tf
 
 from tests.support import tiny
+from tfdcu import data
 from tfdcu.data.augment import augment
+from tfdcu.data.augment.augment import viewing
 
 IMAGES = tiny.images(200, size=16, channels=3)
 
@@ -109,3 +111,27 @@ def test_unknown_augmentations_are_refused(name):
     known = "'color', 'flip_crop', 'shift'"
     with pytest.raises(ValueError, match=f"Unknown.*{known}.*tuple.*Received"):
         augment.resolve(name)
+
+
+PIPED = tiny.images(30, channels=3)
+IDS, NUMBERS = np.arange(30), np.full(30, 2)
+
+
+def seen(view, places=slice(None)):
+    return view(tf.constant(PIPED[places]), IDS[places], NUMBERS[places])
+
+
+def test_no_augmentation_changes_no_image():
+    np.testing.assert_array_equal(seen(viewing(None, (0.0, 1.0), 3)), PIPED)
+
+
+def test_views_do_not_depend_on_the_batch_or_the_pipeline():
+    pool = data.open_source(PIPED, labeled=False)
+    mix = data.open_mix("mixup", 0.5, pool)
+    view = viewing(("flip_crop", "color"), (0.0, 1.0), 3, mix)
+    whole = seen(view).numpy()
+    order = np.random.default_rng(0).permutation(30)[:11]
+    np.testing.assert_array_equal(seen(view, order), whole[order])
+    batches = tf.data.Dataset.from_tensor_slices((PIPED, IDS, NUMBERS))
+    mapped = batches.batch(7).map(view).as_numpy_iterator()
+    np.testing.assert_array_equal(np.concatenate(list(mapped)), whole)

@@ -2,10 +2,12 @@
 
 import keras
 import pytest
+import tensorflow as tf
 from keras import layers
 
 from tests.pruning.rules.test_rules import check
 from tests.pruning.rules.test_rules import shaken
+from tests.support import custom
 from tfdcu.pruning import channel_groups
 from tfdcu.pruning import pass_through
 from tfdcu.pruning import per_channel
@@ -45,6 +47,13 @@ class Twice(layers.Layer):
         return 2 * inputs
 
 
+class Raw(layers.Layer):
+    """TensorFlow's own operations, which symbolic tensors do not pass."""
+
+    def call(self, inputs):
+        return tf.multiply(inputs, 2.0)
+
+
 class Mix(layers.Layer):
     """A custom dense layer."""
 
@@ -73,18 +82,50 @@ def _model(*own):
 
 
 @pytest.mark.parametrize("own", [Scale(8), Twice(), Mix(7)])
-def test_a_layer_without_a_rule_is_unprunable(own):
+def test_a_layer_without_a_rule_is_opened(own):
+    model = _model(own)
+    assert all(g.prunable for g in channel_groups(model)[:-1])
+    _, _, smaller = check(model)
+    assert not any(type(layer) is type(own) for layer in smaller.layers)
+
+
+def test_a_layer_without_a_rule_that_cannot_be_opened_is_unprunable():
+    own = Raw()
     model = _model(own)
     groups = {group.name: group for group in channel_groups(model)}
     assert groups["before"].kept.all()
-    kind = type(own).__name__
-    assert f"no rule for {kind}" in groups["before"].reasons[0]
-    assert own.name in groups["before"].reasons[0]
+    (why,) = groups["before"].reasons
+    assert why.startswith(f"no rule for Raw {own.name!r}: its `call` cannot be")
     assert groups["after"].prunable
     check(model)
     plan = plan_channels(model, macs=0.9)
-    assert f"no rule for {kind}" in plan.table()
-    assert plan.unprunable() == {f"no rule for {kind} {own.name!r}": 8}
+    assert why in plan.table()
+    assert plan.unprunable() == {why: 8}
+
+
+def test_unprunable_parts_are_named_where_no_group_touches_them():
+    inputs = keras.Input((8, 8, 3))
+    x = custom.Raw(name="raw")(inputs)
+    x = layers.Conv2D(4, 1)(custom.Raw(name="second")(x))
+    model = keras.Model(inputs, layers.Dense(2)(layers.Flatten()(x)))
+    plan = plan_channels(model, params=0.95)
+    first, second = sorted(plan.unprunable().items(), key=lambda pair: -pair[1])
+    total = 64 * (27 * 6 + 54 * 6 + 6 * 4 + 4 * 2)
+    assert f"({64 * 27 * 6 / total:.1%} of the macs)" in "".join(
+        why for why in plan.unprunable() if "'raw'" in why
+    )
+    assert first[1] == second[1] == 0
+    with pytest.raises(ValueError, match="cannot be pruned: no rule for Raw"):
+        plan_channels(model, macs=0.5)
+
+
+def test_a_macs_budget_is_refused_where_macs_are_not_known():
+    model = custom.around(custom.Loop(name="loop"))
+    with pytest.raises(ValueError, match="not known.*'loop': it has a loop"):
+        plan_channels(model, macs=0.5)
+    plan = plan_channels(model, params=0.9)
+    assert plan.before["macs"] is None
+    assert "macs: not known" in plan.table()
 
 
 def test_one_line_rules():

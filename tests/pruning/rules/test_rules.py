@@ -584,19 +584,21 @@ def test_trainable_flags_are_kept_inside_frozen_models():
     assert smaller.get_layer("first").trainable
 
 
-def test_a_model_that_overrides_call_is_unprunable():
+def test_a_model_that_overrides_call_is_opened():
     class Odd(keras.Model):
         def call(self, inputs):
             return -super().call(inputs)
 
     tensor = keras.Input((4,))
-    odd = Odd(tensor, layers.Dense(3)(tensor))
-    with pytest.raises(ValueError, match="cannot be taken apart"):
-        Groups(odd)
+    x = layers.Dense(8, name="inside")(tensor)
+    odd = Odd(tensor, layers.Dense(3)(x))
+    assert Groups(odd).all[0].prunable
     inputs = keras.Input((4,))
     model = keras.Model(inputs, odd(layers.Dense(4, name="before")(inputs)))
     groups = {group.name: group for group in Groups(model).all}
-    assert groups["before"].kept.all()
+    assert groups["before"].prunable
+    _, _, smaller = check(shaken(model))
+    assert smaller.count_params() < model.count_params()
 
 
 def test_difference_covers_every_output():

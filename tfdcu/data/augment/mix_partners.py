@@ -1,15 +1,12 @@
 """Pick a partner for each mixed image, as a pure function of its seed."""
 
 import dataclasses
-import hashlib
 
-import numpy as np
 import tensorflow as tf
 
 from tfdcu.data.augment.augment import stream
 from tfdcu.data.augment.mix import MIXES
 from tfdcu.data.augment.stateless_random import uniform
-from tfdcu.data.fingerprint import checksums
 from tfdcu.data.sources import source as source_lib
 from tfdcu.data.sources.source import Source
 from tfdcu.workdir.arguments import check_arguments
@@ -18,8 +15,6 @@ from tfdcu.workdir.arguments import check_arguments
 _MIX, _PARTNER = -1, -2
 # Draws per image: whether to mix, which partner, and four for the mix.
 _NUM_DRAWS = 6
-# Random images whose mixes are hashed.
-_NUM_PROBES = 8
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,25 +55,6 @@ class Mix:
         mixes = MIXES[self.name](images, partners, draws[:, 2:])
         chosen = draws[:, :1, None, None] < self.share
         return tf.where(chosen, mixes, images)
-
-    def describe(self):
-        """A fingerprint of the mixes, as JSON.
-
-        It includes the pixels of all partners, unless these are the mixed
-        images themselves, which are compared separately.
-        """
-        random = np.random.default_rng(0).random
-        images = random((2, _NUM_PROBES, *self.partners.image_shape))
-        draws = random((_NUM_PROBES, 4)).astype("float32")
-        with tf.device("CPU:0"):
-            images = tf.constant(images.astype("float32"))
-            outputs = MIXES[self.name](*images, tf.constant(draws)).numpy()
-        return {
-            "name": self.name,
-            "share": self.share,
-            "digest": _digest(outputs),
-            "partners": "own" if self.own else _pixels(self.partners),
-        }
 
 
 def open_mix(mix, share, images, partners=None):
@@ -137,15 +113,3 @@ def _with_random_access(source):
         f"or mix=None. Received: a stream of {source.num_images} images of "
         f"{source.record_bytes} bytes."
     )
-
-
-def _pixels(source):
-    sums = [checksums(images).numpy() for images in source.batches(256)]
-    return {
-        "num_images": source.num_images,
-        "pixels": _digest(np.concatenate(sums)),
-    }
-
-
-def _digest(array):
-    return hashlib.sha256(array.tobytes()).hexdigest()[:16]

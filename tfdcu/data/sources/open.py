@@ -150,13 +150,12 @@ def match_classes(source, classes):
         return source
     if source.classes is None:
         return dataclasses.replace(source, classes=tuple(classes))
-    missing = sorted(set(classes) - set(source.classes))
     extra = sorted(set(source.classes) - set(classes))
-    if missing or extra:
+    if extra:
         raise ValueError(
             f"The classes of {source.name} are not the teacher's. Expected: "
-            f"{list(classes)}. Received: {list(source.classes)}: missing "
-            f"{missing}, unknown {extra}."
+            f"some of {list(classes)}. Received: {list(source.classes)}: "
+            f"unknown {extra}."
         )
     order = tf.constant([classes.index(name) for name in source.classes])
     return relabel(

@@ -4,8 +4,8 @@ import numpy as np
 from keras import layers
 from keras import tree
 
-from tfdcu.graph.execute import call_node
 from tfdcu.graph.execute import execute
+from tfdcu.graph.execute import infer_node
 from tfdcu.pruning.batches import batches
 
 
@@ -50,7 +50,7 @@ def reconstruction(groups, chosen, images, seed, limit=256, samples=2048):
             if labels[axis] is not None:
                 drawn = _contributions(node.op, args[0], share, generator)
                 parts.setdefault(id(node), (labels[axis], []))[1].append(drawn)
-        return call_node(node, args, kwargs)
+        return infer_node(node, args, kwargs)
 
     for batch in batches(images, 32, limit):
         execute(groups.trace.graph, batch, call)

@@ -4,8 +4,8 @@ import numpy as np
 import tensorflow as tf
 from keras import tree
 
-from tfdcu.graph.execute import call_node
 from tfdcu.graph.execute import execute
+from tfdcu.graph.execute import infer_node
 from tfdcu.graph.execute import with_scaled_weights
 from tfdcu.pruning.batches import batches
 
@@ -31,25 +31,29 @@ def taylor(groups, chosen, images, seed, limit=512):
     Returns:
         A function (model, group) -> scores.
     """
-    generator = np.random.default_rng(seed)
     total, seen = np.zeros(groups.num_units), 0
     gated = _Gated(groups)
     sigmoids = _ends_in_sigmoid(groups.trace.graph)
-    for batch in batches(images, 16, limit):
-        count = len(tree.flatten(batch)[0])
-        seen += count
+
+    @tf.function(autograph=False, reduce_retracing=True)
+    def squares(batch, draw):
         # One row of gates per image, so that per-image gradients are squared.
+        count = tf.shape(tree.flatten(batch)[0])[0]
         gates = tf.ones((count, groups.num_units))
         with tf.GradientTape() as tape:
             tape.watch(gates)
             outputs = gated(batch, gates)
             loss = 0.0
-            for output, is_sigmoid in zip(outputs, sigmoids):
-                logs = _log_probabilities(output, is_sigmoid)
-                drawn = _draw(logs.numpy(), generator)
+            for number, (output, one) in enumerate(zip(outputs, sigmoids)):
+                logs = _log_probabilities(output, one)
+                drawn = _draw(logs, (draw, number))
                 loss += tf.reduce_sum(tf.gather(logs, drawn, batch_dims=2))
-        slopes = tape.gradient(loss, gates)
-        total += np.square(np.asarray(slopes, "float64")).sum(0)
+        return tf.reduce_sum(tf.square(tape.gradient(loss, gates)), 0)
+
+    for batch in batches(images, 16, limit):
+        batch = tree.map_structure(tf.convert_to_tensor, batch)
+        total += squares(batch, tf.constant(seed + seen)).numpy()
+        seen += len(tree.flatten(batch)[0])
     scores = total / max(seen, 1)
     return lambda model, group: scores[group.units]
 
@@ -71,26 +75,29 @@ def _log_probabilities(output, is_sigmoid):
     ends in a softmax.
     """
     scores = tf.cast(output, "float32")
+    count = tf.shape(scores)[0]
     if is_sigmoid:
-        scores = tf.reshape(scores, (len(scores), -1, 1))
+        scores = tf.reshape(scores, (count, -1, 1))
         scores = tf.concat([scores, 1 - scores], -1)
         return tf.math.log(tf.maximum(scores, 1e-7))
     classes = scores.shape[-1] if len(scores.shape) > 1 else 1
-    scores = tf.reshape(scores, (len(scores), -1, classes))
+    scores = tf.reshape(scores, (count, -1, classes))
     if classes == 1:
         # sigmoid(z) is the softmax of (z, 0).
         pair = tf.concat([scores, tf.zeros_like(scores)], -1)
         return tf.nn.log_softmax(pair)
-    total = tf.reduce_sum(scores, -1)
-    if tf.reduce_min(scores) >= 0 and tf.reduce_all(tf.abs(total - 1) < 1e-3):
-        return tf.math.log(tf.maximum(scores, 1e-7))
-    return tf.nn.log_softmax(scores)
+    sums_to_1 = tf.abs(tf.reduce_sum(scores, -1) - 1) < 1e-3
+    return tf.where(
+        tf.reduce_all(scores >= 0) & tf.reduce_all(sums_to_1),
+        tf.math.log(tf.maximum(scores, 1e-7)),
+        tf.nn.log_softmax(scores),
+    )
 
 
-def _draw(logits, generator):
-    """Samples a class for each row from the softmax of the logits."""
-    noise = generator.gumbel(size=logits.shape)
-    return (logits + noise).argmax(-1)
+def _draw(logs, seed):
+    """Samples a class for each row from its log-probabilities."""
+    noise = tf.random.stateless_uniform(tf.shape(logs), seed, minval=1e-38)
+    return tf.argmax(logs - tf.math.log(-tf.math.log(noise)), -1)
 
 
 class _Gated:
@@ -102,13 +109,19 @@ class _Gated:
 
     def __call__(self, inputs, gates):
         unit = self.groups.unit
+        batch = self.groups.trace.graph.inputs[0].shape[0]
 
         def before(node, tensor, value):
             for axis in self.consumed.get((id(node), id(tensor)), ()):
                 labels = self.groups.trace.axes[id(tensor)][axis]
                 factor = tf.gather(gates, unit[labels], axis=1)
                 view = [1] * len(value.shape)
-                view[0], view[axis] = -1, len(labels)
+                view[axis] = len(labels)
+                if tensor.shape[0] == batch:
+                    view[0] = -1
+                else:
+                    # A weight: one gate for the whole batch.
+                    factor = tf.reduce_mean(factor, 0)
                 value = value * tf.cast(tf.reshape(factor, view), value.dtype)
             return value
 
@@ -120,7 +133,7 @@ class _Gated:
     def _call(self, node, args, kwargs, gates):
         sides = _gated_sides(self.groups, node.op)
         if not sides:
-            return call_node(node, args, kwargs)
+            return infer_node(node, args, kwargs)
         # Weights inside a layer take one gate for the whole batch.
         mean = tf.reduce_mean(gates, 0)
         unit = self.groups.unit

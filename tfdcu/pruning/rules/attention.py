@@ -5,6 +5,7 @@ from math import sqrt
 import numpy as np
 from keras import layers
 
+from tfdcu.graph.keras_private import projections
 from tfdcu.pruning.rules.registry import fix_axes
 from tfdcu.pruning.rules.registry import fix_rest
 from tfdcu.pruning.rules.registry import register_rule
@@ -60,28 +61,29 @@ def _finish(step, out, heads):
 def multi_head_attention(step):
     """Prunes heads, widths of query/key and value, and outputs."""
     op, channels = step.op, _inputs(step)
+    dense = projections(op)
     heads = step.new("heads", op.num_heads)
     key = step.new("key", op.key_dim)
     value = step.new("value", op.value_dim)
-    _project(step, op.query_dense, channels["query"], heads, key)
-    _project(step, op.key_dense, channels["key"], heads, key)
-    _project(step, op.value_dense, channels["value"], heads, value)
-    if getattr(op, "_use_gate", False):
-        _project(step, op._gate_dense, channels["query"], heads, value)
-    kernel = op.output_dense.kernel
+    _project(step, dense["query"], channels["query"], heads, key)
+    _project(step, dense["key"], channels["key"], heads, key)
+    _project(step, dense["value"], channels["value"], heads, value)
+    if "gate" in dense:
+        _project(step, dense["gate"], channels["query"], heads, value)
+    kernel = dense["output"].kernel
     step.weight(kernel, 0, heads, "inner")
     step.weight(kernel, 1, value, "inner")
     step.size("num_heads", heads)
     step.size("key_dim", key)
     step.size("value_dim", value)
-    _keep_scale(step, op.query_dense, key)
+    _keep_scale(step, dense["query"], key)
     if len(kernel.shape) != 3:
         rank = len(step.inputs[0].shape) - 1 + len(kernel.shape) - 2
         step.fix(channels["query"])
         return [[None] * rank]
     out = step.new("out", kernel.shape[-1])
     step.weight(kernel, 2, out, "out")
-    step.weight(op.output_dense.bias, 0, out)
+    step.weight(dense["output"].bias, 0, out)
 
     def change(config, count):
         config["output_shape"] = (count(out),)
@@ -98,23 +100,24 @@ def grouped_query_attention(step):
     channels as the query.
     """
     op, channels = step.op, _inputs(step)
+    dense = projections(op)
     for name in ("value", "key"):
         step.tie(channels["query"], channels[name])
     pairs = step.new("heads", op.num_key_value_heads)
     heads = np.repeat(pairs, op.num_query_heads // op.num_key_value_heads)
     width = step.new("width", op.head_dim)
-    _project(step, op._query_dense, channels["query"], heads, width)
-    _project(step, op._key_dense, channels["key"], pairs, width)
-    _project(step, op._value_dense, channels["value"], pairs, width)
-    if getattr(op, "use_gate", False):
-        _project(step, op._gate_dense, channels["query"], heads, width)
-    output = op._output_dense
+    _project(step, dense["query"], channels["query"], heads, width)
+    _project(step, dense["key"], channels["key"], pairs, width)
+    _project(step, dense["value"], channels["value"], pairs, width)
+    if "gate" in dense:
+        _project(step, dense["gate"], channels["query"], heads, width)
+    output = dense["output"]
     step.weight(output.kernel, 0, heads, "inner")
     step.weight(output.kernel, 1, width, "inner")
     step.size("num_query_heads", heads)
     step.size("num_key_value_heads", pairs)
     step.size("head_dim", width)
-    _keep_scale(step, op._query_dense, width)
+    _keep_scale(step, dense["query"], width)
     out = step.new("out", output.kernel.shape[-1])
     step.tie(out, channels["query"])
     step.weight(output.kernel, 2, out, "out")

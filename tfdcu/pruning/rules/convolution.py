@@ -3,17 +3,12 @@
 import numpy as np
 from keras import layers
 
+from tfdcu.graph.keras_private import stored_weight
 from tfdcu.pruning.rules.registry import activate
 from tfdcu.pruning.rules.registry import channel_axis
 from tfdcu.pruning.rules.registry import fix_axes
 from tfdcu.pruning.rules.registry import register_rule
 from tfdcu.pruning.rules.registry import unprunable
-
-
-def _stored(layer, name="kernel"):
-    """The stored variable; `layer.kernel` may be computed from it."""
-    variable = getattr(layer, f"_{name}", None)
-    return getattr(layer, name) if variable is None else variable
 
 
 def _places(step):
@@ -32,7 +27,7 @@ def _finish(step, axes, channel, out):
 def convolution(step):
     """Kernel (..., in / groups, out)."""
     axes, channel = _places(step)
-    op, kernel = step.op, _stored(step.op)
+    op, kernel = step.op, stored_weight(step.op)
     if op.groups > 1:
         out = _grouped(step, axes[channel], kernel)
     else:
@@ -80,8 +75,8 @@ def transposed(step):
     """Kernel (..., out, in)."""
     axes, channel = _places(step)
     out = step.new("out", step.op.filters)
-    step.weight(_stored(step.op), -1, axes[channel], "in")
-    step.weight(_stored(step.op), -2, out, "out")
+    step.weight(stored_weight(step.op), -1, axes[channel], "in")
+    step.weight(stored_weight(step.op), -2, out, "out")
     step.weight(step.op.bias, -1, out)
     step.size("filters", out)
     return _finish(step, axes, channel, out)
@@ -118,8 +113,8 @@ def dense(step):
     """Kernel (in, out) on the last axis."""
     axes, op = step.axes(), step.op
     out = step.new("out", op.units)
-    step.weight(_stored(op), 0, axes[-1], "in")
-    step.weight(_stored(op), 1, out, "out")
+    step.weight(stored_weight(op), 0, axes[-1], "in")
+    step.weight(stored_weight(op), 1, out, "out")
     step.weight(op.bias, -1, out)
     step.size("units", out)
     return _finish(step, axes, -1, out)
@@ -131,7 +126,7 @@ def embedding(step):
     axes, op = step.axes(), step.op
     axes = fix_axes(step, axes, range(1, len(axes))) if len(axes) > 1 else axes
     out = step.new("out", op.output_dim)
-    step.weight(_stored(op, "embeddings"), 1, out, "out")
+    step.weight(stored_weight(op, "embeddings"), 1, out, "out")
     step.size("output_dim", out)
     return axes + [out]
 
@@ -148,7 +143,7 @@ def einsum_dense(step):
     input_letters, kernel_letters, output_letters = _letters(
         op.equation, len(axes)
     )
-    kernel, labels = _stored(op), dict(zip(input_letters, axes))
+    kernel, labels = stored_weight(op), dict(zip(input_letters, axes))
     if len(input_letters) != len(axes) or len(kernel_letters) != len(
         kernel.shape
     ):

@@ -21,7 +21,7 @@ Real Reciprocal Round Sign Sin Sinc Sinh Sqrt Square Tan Tanh Trunc ZerosLike
 Arccos Arccosh Arcsin Arcsinh Arctan Arctanh Deg2rad Rad2deg Relu Relu6 Sigmoid
 SparseSigmoid Softplus Softsign SoftShrink SparsePlus Silu Squareplus LogSigmoid
 LeakyRelu HardSigmoid HardSilu Elu Selu Gelu Celu TanhShrink HardTanh HardShrink
-Threshold Rsqrt Erf Erfc Erfinv StopGradient Cast SaturateCast
+Threshold Rsqrt Erf Erfc Erfinv StopGradient Cast SaturateCast ConvertToTensor
 """
 _ARITHMETIC = """
 Add Subtract Multiply Divide DivideNoNan TrueDivide Power FloorDivide Mod Fmod

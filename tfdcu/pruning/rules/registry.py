@@ -10,6 +10,8 @@ lists). A layer without a rule is unprunable: its input channels are kept.
 
 import keras
 
+from tfdcu.graph.keras_private import is_of_keras_ops
+
 RULES = {}
 
 
@@ -64,7 +66,7 @@ def find_rule(op):
     kind = type(op)
     if kind in RULES:
         rule = RULES[kind]
-    elif kind.__module__.startswith("keras.src.ops."):
+    elif is_of_keras_ops(kind):
         rule = RULES.get(f"ops.{kind.__name__}", unprunable)
     else:
         rule = RULES.get(f"{kind.__module__}.{kind.__name__}", unprunable)
@@ -74,12 +76,21 @@ def find_rule(op):
     return rule
 
 
+def has_rule(op):
+    """Whether a rule is registered for the class of a custom layer."""
+    kind = type(op)
+    return kind in RULES or f"{kind.__module__}.{kind.__name__}" in RULES
+
+
 def unprunable(step):
     """Keeps all channels that the layer receives or produces."""
-    kind = type(step.op).__name__
+    why = f"no rule for {type(step.op).__name__} {step.path!r}"
+    closed = step.trace.closed.get(step.op.name)
+    why = f"{why}: {closed}" if closed else why
+    step.trace.unruled[step.path] = why
     for tensor in step.inputs:
         for labels in step.axes(tensor):
-            step.fix(labels, f"no rule for {kind} {step.path!r}")
+            step.fix(labels, why)
     return [[None] * len(t.shape or ()) for t in step.node.outputs]
 
 

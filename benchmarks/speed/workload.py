@@ -1,4 +1,4 @@
-"""What all rows share: the networks, the images, the sizes."""
+"""The networks, images and sizes of all speed benchmarks."""
 
 import dataclasses
 from functools import cached_property
@@ -10,12 +10,12 @@ import tensorflow as tf
 import tfdcu
 from tfdcu.data import images_of
 
-# What is read of the data folder, and what of it.
+# Data sets in the data folder.
 LABELED, POOL = "cifar10", "tiny_imagenet32"
 
 
 @dataclasses.dataclass
-class Setting:
+class Workload:
     """Networks, data and sizes of the measurements.
 
     Attributes:
@@ -27,8 +27,8 @@ class Setting:
         steps: Steps of one measurement.
         warmup: Steps of a `fit` that do not count.
         turns: How often each variant is measured.
-        asked: Sizes of pools that the teacher is asked about.
-        stored: Sizes of pools, or of slices of one, that memory is measured
+        target_pools: Sizes of pools whose targets are timed.
+        memory_pools: Sizes of pools, or slices, that memory is measured
             on.
         data_dir: The TFDS folder.
         torch: The Python of PyTorch's environment, or `None`.
@@ -44,8 +44,8 @@ class Setting:
     steps: int = 24
     warmup: int = 4
     turns: int = 5
-    asked: tuple = (1024, 2048, 4096, 8192)
-    stored: tuple = (5_000, 50_000, 500_000)
+    target_pools: tuple = (1024, 2048, 4096, 8192)
+    memory_pools: tuple = (5_000, 50_000, 500_000)
     data_dir: str | None = None
     torch: str | None = None
     overrides: tuple = ()
@@ -63,11 +63,11 @@ class Setting:
         return path
 
     def new_teacher(self):
-        """The teacher, of its own: some would change the one they are given."""
+        """A new copy of the teacher, for code that changes it."""
         return tfdcu.models.load(self.teacher)
 
     def new_student(self):
-        """The student, of its own: training changes it."""
+        """A new copy of the student, to be trained."""
         return tfdcu.models.load(self.student)
 
     def batches(self, targets=None, labeled=True):
@@ -94,7 +94,7 @@ class Setting:
         """Stored targets of both pools.
 
         They are those of `linear`, not of the teacher: their values do not
-        change how long a step takes, and asking it would take minutes.
+        change how long a step takes, and running it would take minutes.
         """
         sources = {"labeled": self.labeled, "pool": self.pool}
         return tuple(
@@ -112,17 +112,17 @@ class Setting:
         return self.new_student().output_shape[-1]
 
 
-def open_setting(teacher, data_dir, folder, **options):
-    """The setting of the committed table.
+def open_workload(teacher, data_dir, folder, **options):
+    """The workload of the committed table.
 
     Args:
         teacher: Path of the teacher.
         data_dir: TFDS folder with `cifar10` and `tiny_imagenet32`.
         folder: Where the student and targets are kept.
-        **options: Other attributes of `Setting`.
+        **options: Other attributes of `Workload`.
 
     Returns:
-        A `Setting`.
+        A `Workload`.
 
     Raises:
         SystemExit: If the teacher or a data set is not there.
@@ -143,7 +143,7 @@ def open_setting(teacher, data_dir, folder, **options):
     pool = tfdcu.data.open_source(
         f"tfds:{POOL}", labeled=False, data_dir=data_dir
     )
-    return Setting(
+    return Workload(
         teacher, few, pool, Path(folder), data_dir=data_dir, **options
     )
 

@@ -13,6 +13,7 @@ from tests.support import tiny
 from tfdcu.export import LiteRTModel
 from tfdcu.export import check_litert
 from tfdcu.export import export_all
+from tfdcu.export import export_litert
 from tfdcu.export import file_sizes
 from tfdcu.export import inspect_litert
 from tfdcu.export import latency_runs
@@ -100,3 +101,28 @@ def test_mobilenet_v2(tmp_path):
     macs = inspect_litert(paths["float32"])["macs"]
     # 300 M multiply-accumulates at 224 pixels (arXiv:1801.04381, table 4).
     assert sum(macs.values()) == pytest.approx(300e6 * (96 / 224) ** 2, rel=0.1)
+
+
+@pytest.mark.skipif(
+    not (TEACHER.exists() and DATA.exists()),
+    reason="needs ../shared/models/resnet56_cifar10.keras and ../shared/data",
+)
+def test_floats_at_the_ends_of_int8_cost_next_to_nothing(tmp_path):
+    model = keras.saving.load_model(TEACHER)
+    pool, _ = cifar10("train[:256]")
+    images, labels = cifar10("test[:2000]")
+    paths = {
+        io: export_litert(model, tmp_path / f"{io}.tflite", "int8", pool, io=io)
+        for io in ("int8", "float32", "uint8")
+    }
+    medians, _ = table(paths, images, labels)
+    agreements = {
+        io: check_litert(path, model, images, num_images=2000)["agreement"]
+        for io, path in paths.items()
+    }
+    print(agreements)
+    sizes = {io: path.stat().st_size for io, path in paths.items()}
+    for io in ("float32", "uint8"):
+        assert sizes[io] < 1.02 * sizes["int8"]
+        assert medians[io] < 1.05 * medians["int8"]
+        assert agreements[io] >= agreements["int8"]

@@ -1,0 +1,431 @@
+"""Models of other packages: true macs, cut to half of them, exact.
+
+Backbones of keras-hub with a classifier on top, and classifiers of kimm, built
+from a small config without weights; sequences have 16 places. Each one's macs
+are compared with those of its LiteRT file's operators; it is cut to half,
+compared with the masked original, saved, loaded and converted. One process a
+model; the table is written after each, and a second run goes on where the
+first stopped. keras-hub and kimm are installed beside tfdcu
+(`pip install keras-hub kimm`).
+
+    python -m benchmarks.channels.any_model            # all that are missing
+    python -m benchmarks.channels.any_model ViT BERT
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+TABLE = Path(__file__).parent / "any_model.json"
+SIZE = 64
+
+
+def _text(kind, **options):
+    """A backbone of keras-hub for tokens."""
+
+    def build():
+        import keras_hub
+
+        defaults = {
+            "vocabulary_size": 100,
+            "num_layers": 2,
+            "num_heads": 4,
+            "hidden_dim": 64,
+            "intermediate_dim": 128,
+        }
+        given = {**defaults, **options}
+        given = {key: value for key, value in given.items() if value != "-"}
+        return getattr(keras_hub.models, f"{kind}Backbone")(**given)
+
+    return build
+
+
+def _hub(kind, **options):
+    """A backbone of keras-hub for images."""
+
+    def build():
+        import keras_hub
+
+        return getattr(keras_hub.models, f"{kind}Backbone")(**options)
+
+    return build
+
+
+def _kimm(kind):
+    def build():
+        import kimm
+
+        shape = (SIZE, SIZE, 3)
+        return getattr(kimm.models, kind)(
+            input_shape=shape,
+            weights=None,
+            classes=10,
+            classifier_activation=None,
+        )
+
+    return build
+
+
+def _hgnet():
+    import keras_hub
+
+    return keras_hub.models.HGNetV2Backbone(
+        initial_width=16,
+        depths=[1, 1],
+        hidden_sizes=[32, 64],
+        embedding_size=16,
+        use_learnable_affine_block=True,
+        hidden_act="relu",
+        image_shape=(SIZE, SIZE, 3),
+        stem_channels=[3, 16, 16],
+        stage_config={
+            "stage1": [16, 16, 32, 1, False, False, 3, 2],
+            "stage2": [32, 32, 64, 1, True, True, 3, 2],
+        },
+        apply_downsample=False,
+        use_lightweight_conv_block=[False, True],
+    )
+
+
+_WIDE = {"max_sequence_length": 32}
+MODELS = {
+    "BERT": _text("Bert", **_WIDE),
+    "DistilBERT": _text("DistilBert", **_WIDE),
+    "RoBERTa": _text("Roberta", **_WIDE),
+    "XLM-RoBERTa": _text("XLMRoberta", **_WIDE),
+    "ALBERT": _text("Albert", embedding_dim=32, **_WIDE),
+    "ELECTRA": _text(
+        "Electra",
+        vocab_size=100,
+        vocabulary_size="-",
+        embedding_dim=64,
+        **_WIDE,
+    ),
+    "DeBERTaV3": _text("DebertaV3", bucket_size=16, **_WIDE),
+    "FNet": _text("FNet", num_heads="-", **_WIDE),
+    "RoFormerV2": _text("RoformerV2", **_WIDE),
+    "ESM": _text(
+        "ESM2", max_wavelength=10000, activation="gelu", use_pre_layer_norm=True
+    ),
+    "GPT-2": _text("GPT2", **_WIDE),
+    "GPT-NeoX": _text("GPTNeoX", **_WIDE),
+    "OPT": _text("OPT", **_WIDE),
+    "Bloom": _text("Bloom", **_WIDE),
+    "Llama": _text(
+        "Llama", num_heads="-", num_query_heads=4, num_key_value_heads=2
+    ),
+    "Mistral": _text(
+        "Mistral",
+        num_heads="-",
+        num_query_heads=4,
+        num_key_value_heads=2,
+        sliding_window=16,
+    ),
+    "Qwen2": _text(
+        "Qwen", num_heads="-", num_query_heads=4, num_key_value_heads=2
+    ),
+    "Gemma": _text(
+        "Gemma",
+        num_heads="-",
+        num_query_heads=4,
+        num_key_value_heads=1,
+        head_dim=16,
+    ),
+    "Phi3": _text(
+        "Phi3", num_heads="-", num_query_heads=4, num_key_value_heads=2
+    ),
+    "Falcon": _text("Falcon", num_heads="-", num_attention_heads=4, **{}),
+    "BART": _text("Bart", **_WIDE),
+    "T5": _text("T5"),
+    "Whisper": _text(
+        "Whisper",
+        num_mels=80,
+        max_encoder_sequence_length=64,
+        max_decoder_sequence_length=32,
+    ),
+    "ViT": _hub(
+        "ViT",
+        image_shape=(SIZE, SIZE, 3),
+        patch_size=16,
+        num_layers=2,
+        num_heads=4,
+        hidden_dim=64,
+        mlp_dim=128,
+    ),
+    "DeiT": _hub(
+        "DeiT",
+        image_shape=(SIZE, SIZE, 3),
+        patch_size=16,
+        num_layers=2,
+        num_heads=4,
+        hidden_dim=64,
+        intermediate_dim=128,
+    ),
+    "DINOv2": _hub(
+        "DINOV2",
+        patch_size=16,
+        num_layers=2,
+        hidden_dim=64,
+        num_heads=4,
+        intermediate_dim=128,
+        image_shape=(SIZE, SIZE, 3),
+        position_embedding_shape=(SIZE, SIZE),
+    ),
+    "MiT": _hub(
+        "MiT",
+        layerwise_num_heads=[1, 2],
+        depths=[1, 1],
+        layerwise_sr_ratios=[4, 2],
+        max_drop_path_rate=0.1,
+        layerwise_patch_sizes=[7, 3],
+        layerwise_strides=[4, 2],
+        image_shape=(SIZE, SIZE, 3),
+        hidden_dims=[32, 64],
+    ),
+    "Swin": _hub(
+        "SwinTransformer",
+        image_shape=(SIZE, SIZE, 3),
+        patch_size=4,
+        embed_dim=32,
+        depths=(2, 2),
+        num_heads=(2, 4),
+        window_size=4,
+    ),
+    "HGNetV2": _hgnet,
+    "ResNet": _hub(
+        "ResNet",
+        input_conv_filters=[16],
+        input_conv_kernel_sizes=[7],
+        stackwise_num_filters=[16, 32],
+        stackwise_num_blocks=[1, 1],
+        stackwise_num_strides=[1, 2],
+        block_type="basic_block",
+        image_shape=(SIZE, SIZE, 3),
+    ),
+    "DenseNet": _hub(
+        "DenseNet",
+        stackwise_num_repeats=[2, 2],
+        compression_ratio=0.5,
+        growth_rate=16,
+        image_shape=(SIZE, SIZE, 3),
+    ),
+    "VGG": _hub(
+        "VGG",
+        stackwise_num_repeats=[1, 1, 1],
+        stackwise_num_filters=[16, 32, 64],
+        image_shape=(SIZE, SIZE, 3),
+    ),
+    "CSPNet": _hub(
+        "CSPNet",
+        stem_filters=16,
+        stem_kernel_size=3,
+        stem_strides=1,
+        stackwise_num_filters=[16, 32],
+        stackwise_depth=[1, 1],
+        stackwise_strides=2,
+        block_type="dark_block",
+        image_shape=(SIZE, SIZE, 3),
+    ),
+    "Xception": _hub(
+        "Xception",
+        stackwise_conv_filters=[[32, 64], [64, 64]],
+        stackwise_pooling=[True, True],
+        image_shape=(SIZE, SIZE, 3),
+    ),
+    **{
+        f"kimm {kind}": _kimm(kind)
+        for kind in (
+            "EfficientNetLiteB0",
+            "GhostNetW050",
+            "GhostNetV2W100",
+            "HGNetV2B0",
+            "InceptionNeXtTiny",
+            "LCNet050",
+            "MobileNetV2W050",
+            "MobileOneS0",
+            "MobileViTV2W050",
+            "RegNetX002",
+            "RepVGGA0",
+            "ConvMixer736D32",
+        )
+    },
+}
+
+
+def measure(name):
+    """One row of the table, measured in this process."""
+    import keras
+    import numpy as np
+
+    from tfdcu.graph.profile import profile
+    from tfdcu.pruning import plan_channels
+    from tfdcu.pruning.masked import difference
+
+    keras.utils.set_random_seed(0)
+    row = {"name": name}
+    model = classifier(MODELS[name]())
+    generator = np.random.default_rng(0)
+    for weight in model.weights:
+        if len(weight.shape) == 1 and "float" in weight.dtype:
+            value = weight.numpy() * generator.uniform(0.9, 1.1, weight.shape)
+            weight.assign(value + generator.uniform(0, 0.02, weight.shape))
+    given = inputs_for(model, generator)
+    row["params"] = model.count_params()
+    row["macs"] = profile(model)["macs"]
+    start = time.perf_counter()
+    try:
+        plan = plan_channels(model, macs=0.5)
+        row["seconds"] = time.perf_counter() - start
+        row["macs_left"] = plan.after["macs"] / plan.before["macs"]
+        row["closed"] = plan.unprunable()
+        smaller = plan.apply()
+        row["counted"] = profile(smaller)["macs"] / plan.after["macs"]
+        row["difference"] = difference(smaller, plan.masked(), given)
+        row["effect"] = difference(smaller, model, given)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "small.keras"
+            smaller.save(path)
+            loaded = keras.models.load_model(path)
+            row["loaded"] = difference(loaded, smaller, given)
+    except Exception as error:
+        row["reason"] = f"{type(error).__name__}: {error}"[:600]
+    try:
+        row["file_macs"] = file_macs(model)
+        if "difference" in row:
+            row["small_file_macs"] = file_macs(smaller)
+    except Exception as error:
+        row["file_reason"] = f"{type(error).__name__}: {error}"[-300:]
+    return row
+
+
+def classifier(backbone):
+    """A model for inputs of known size, with logits of ten classes."""
+    import keras
+
+    def fixed(tensor):
+        shape = [size or 16 for size in tensor.shape[1:]]
+        return keras.Input(shape, dtype=tensor.dtype, name=tensor.name)
+
+    inputs = keras.tree.map_structure(fixed, backbone.input)
+    x = keras.tree.flatten(backbone(inputs))[0]
+    if len(x.shape) == 2:
+        return keras.Model(inputs, x)
+    x = keras.ops.mean(x, axis=list(range(1, len(x.shape) - 1)))
+    return keras.Model(inputs, keras.layers.Dense(10)(x))
+
+
+def inputs_for(model, generator):
+    """Random inputs in the structure that a model takes."""
+    import keras
+
+    def make(tensor):
+        shape = [2] + [size or 16 for size in tensor.shape[1:]]
+        if "mask" in tensor.name:
+            return generator.integers(0, 2, shape).astype(tensor.dtype) * 0 + 1
+        if "int" in tensor.dtype:
+            most = 2 if "segment" in tensor.name else 50
+            return generator.integers(0, most, shape).astype(tensor.dtype)
+        return generator.random(shape, dtype="float32").astype(tensor.dtype)
+
+    return keras.tree.map_structure(make, model.input)
+
+
+def file_macs(model):
+    """Macs of the operators of the converted file, for one input."""
+    import keras
+
+    from tfdcu.export.flatbuffer import inspect_litert
+
+    def fixed(tensor):
+        shape = [1] + [size or 16 for size in tensor.shape[1:]]
+        return keras.Input(batch_shape=shape, dtype=tensor.dtype)
+
+    inputs = keras.tree.map_structure(fixed, model.input)
+    whole = keras.Model(inputs, model(inputs, training=False))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.tflite"
+        whole.export(path, format="litert", verbose=False)
+        return sum(inspect_litert(path)["macs"].values())
+
+
+def render(rows):
+    """The table as Markdown."""
+    lines = [
+        "# Models of keras-hub and kimm at half their macs",
+        "",
+        "Written by `python -m benchmarks.channels.any_model`, from small "
+        "configs without weights. `file` is the macs of the LiteRT file's "
+        "operators over those counted. `difference` is the largest difference "
+        "of the outputs to those of the masked original, over the largest "
+        "output; `effect` that "
+        "to the original; `loaded` that of the saved and loaded model.",
+        "",
+        "| model | macs (M) | file | macs left | difference | effect | loaded "
+        "| plan s | not opened, or why not cut |",
+        "|---|" + "---:|" * 7 + "---|",
+    ]
+    for row in rows:
+        file = row.get("file_macs")
+        ratio = f"{file / row['macs']:.3f}" if file and row["macs"] else "–"
+        why = row.get("reason") or "; ".join(row.get("closed", ()))
+        why = row.get("error", why).replace("\n", " ").replace("|", "/")[-300:]
+        cells = [
+            row["name"],
+            f"{row['macs'] / 1e6:.3g}" if row.get("macs") else "–",
+            ratio,
+            *(
+                f"{row[key]:{form}}" if key in row else "–"
+                for key, form in (
+                    ("macs_left", ".3f"),
+                    ("difference", ".1e"),
+                    ("effect", ".1e"),
+                    ("loaded", ".1e"),
+                    ("seconds", ".1f"),
+                )
+            ),
+            why,
+        ]
+        lines.append("| " + " | ".join(cells) + " |")
+    exact = [r for r in rows if r.get("difference", 1) < 1e-5]
+    lines += [
+        "",
+        f"{len(exact)} of {len(rows)} are cut and exact to 1e-5.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def write(path, text):
+    beside = path.with_suffix(".part")
+    beside.write_text(text)
+    os.replace(beside, path)
+
+
+def main(chosen):
+    rows = json.loads(TABLE.read_text()) if TABLE.exists() else []
+    done = {row["name"] for row in rows}
+    for name in chosen or MODELS:
+        if name in done and not chosen:
+            continue
+        command = [sys.executable, "-m", __spec__.name, "--one", name]
+        result = subprocess.run(command, capture_output=True, text=True)
+        lines = [x for x in result.stdout.splitlines() if x.startswith("{")]
+        if result.returncode == 0 and lines:
+            row = json.loads(lines[-1])
+        else:
+            row = {"name": name, "error": result.stderr.strip()[-400:]}
+        rows = [r for r in rows if r["name"] != name] + [row]
+        rows.sort(key=lambda r: list(MODELS).index(r["name"]))
+        write(TABLE, json.dumps(rows, indent=1) + "\n")
+        write(TABLE.with_suffix(".md"), render(rows))
+        print(json.dumps(row), flush=True)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--one"]:
+        print(json.dumps(measure(sys.argv[2])))
+    else:
+        main(sys.argv[1:])

@@ -1,0 +1,300 @@
+"""Files run in the programs that apps use, not in Python's interpreter alone.
+
+`./scripts/check.sh --slow` installs these. docs/deploy.md has the table.
+"""
+
+import json
+import re
+import subprocess
+
+import numpy as np
+import pytest
+
+import tfdcu
+from tests.support import tiny
+from tests.support.clients import folder_of
+from tests.support.clients import run_in_browser
+from tests.support.clients import run_python
+from tfdcu.export import CLIENTS
+from tfdcu.export import LiteRTModel
+from tfdcu.export import export_all
+from tfdcu.export import export_litert
+from tfdcu.export import runs_compiled
+from tfdcu.export import write_app_files
+
+pytestmark = pytest.mark.slow
+
+NUM = 50
+
+
+@pytest.fixture(scope="module")
+def digits():
+    """(images, labels) of test digits, float32 (50, 8, 8, 1)."""
+    source = tfdcu.data.open_source("digits", split="test")
+    return tfdcu.data.images_of(source, NUM)
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory, digits):
+    """A folder of files of a teacher of digits and its student."""
+    folder = tmp_path_factory.mktemp("app")
+    teacher = tfdcu.train_teacher(
+        folder / "teacher.keras",
+        model="digits",
+        labeled="digits",
+        training={"epochs": 5},
+    )
+    teacher = tfdcu.models.load(folder / "teacher.keras")
+    source = tfdcu.data.open_source("digits", labeled=False)
+    images = tfdcu.data.images_of(source, 256)
+    student = tfdcu.prune_channels(teacher, macs=0.3, images=images)
+    classes = [f"digit {n}" for n in range(10)]
+    for name, model in (("teacher", teacher), ("student", student)):
+        files = export_all(
+            model,
+            folder,
+            images,
+            classes=classes,
+            name=name,
+            targets=("web", "android", "microcontroller", "ethos-u"),
+        )
+        for io in ("uint8", "int8"):
+            export_litert(
+                model,
+                folder / f"{name}_int8_{io}.tflite",
+                "int8",
+                images,
+                io=io,
+                classes=classes,
+            )
+    write_app_files(files, images)
+    return folder
+
+
+def names_of(app, *kinds):
+    return [
+        f"{owner}_{kind}.tflite"
+        for owner in ("teacher", "student")
+        for kind in kinds
+    ]
+
+
+def choices_of(path, images):
+    return LiteRTModel(path)(images).argmax(-1).tolist()
+
+
+MODULE = """
+import { Tensor, loadAndCompile, loadLiteRt } from "@litertjs/core";
+await loadLiteRt("node_modules/@litertjs/core/wasm/");
+const { names, images, shape } = await (await fetch("job.json")).json();
+const found = {};
+for (const name of names) {
+  try {
+    const model = await loadAndCompile(name, { accelerator: "wasm" });
+    const kind = model.getInputDetails()[0].dtype;
+    found[name] = [];
+    for (const image of images) {
+      const values = kind === "uint8"
+        ? Uint8Array.from(image, (x) => Math.round(255 * x))
+        : Float32Array.from(image);
+      const [output] = await model.run(new Tensor(values, shape));
+      const scores = Array.from(await output.data());
+      found[name].push(scores.indexOf(Math.max(...scores)));
+    }
+  } catch (error) {
+    found[name] = String(error);
+  }
+}
+await say(found);
+"""
+
+
+def test_a_browser_runs_float_and_uint8_files_and_refuses_int8(app, digits):
+    ran = names_of(
+        app, "float32", "float16", "dynamic", "int8", "int8_uint8", "web"
+    )
+    refused = names_of(app, "int8_int8", "microcontroller")
+    job = {
+        "names": ran + refused,
+        "images": digits.reshape(NUM, -1).tolist(),
+        "shape": [1, *digits.shape[1:]],
+    }
+    (app / "job.json").write_text(json.dumps(job))
+    found = run_in_browser(app, MODULE)
+    for name in ran:
+        same = np.mean(np.equal(found[name], choices_of(app / name, digits)))
+        # Integers of another processor may round a tie to the other side.
+        assert same == 1 if "int8" not in name else same >= 0.98, name
+    for name in refused:
+        assert isinstance(found[name], str) and "INT8" in found[name].upper()
+
+
+def test_the_javascript_in_use_md_runs(app):
+    text = (app / "USE.md").read_text()
+    (code,) = re.findall(r"```javascript\n(.*?)```", text, re.S)
+    call = """
+    const photo = new Image();
+    photo.src = "example.jpg";
+    await photo.decode();
+    await say(await classify(photo));
+    """
+    scores = run_in_browser(app, code + call)
+    example = json.loads((app / "example.json").read_text())["files"]
+    expected = example["student_web.tflite"]["probabilities"]
+    np.testing.assert_allclose(scores, expected, atol=0.02)
+
+
+CLASSIFIER = """
+import json, sys
+import mediapipe as mp
+import numpy as np
+from mediapipe.tasks.python import BaseOptions, vision
+
+images = np.load(sys.argv[1])
+found = {}
+for name in sys.argv[2:]:
+    try:
+        options = vision.ImageClassifierOptions(
+            base_options=BaseOptions(model_asset_path=name))
+        with vision.ImageClassifier.create_from_options(options) as classifier:
+            found[name] = []
+            for image in images:
+                photo = mp.Image(mp.ImageFormat.SRGB, image)
+                (head,) = classifier.classify(photo).classifications
+                top = head.categories[0]
+                found[name].append([top.category_name, top.score])
+    except Exception as error:
+        found[name] = str(error)
+print(json.dumps(found))
+"""
+
+
+def test_mediapipe_names_the_class_of_photos(tmp_path):
+    model = tiny.linear_net(size=16, channels=3)
+    pixels = np.random.default_rng(0).integers(0, 256, (100, 16, 16, 3))
+    pixels = pixels.astype("uint8")
+    images = pixels.astype("float32") / 255
+    classes = ("ant", "bee", "cat", "dog")
+    files = export_all(
+        model,
+        tmp_path,
+        images,
+        classes=classes,
+        targets=("mediapipe", "microcontroller"),
+    )
+    files["uint8"] = export_litert(
+        model,
+        tmp_path / "uint8.tflite",
+        "int8",
+        images,
+        io="uint8",
+        output="probabilities",
+        classes=classes,
+    )
+    np.save(tmp_path / "photos.npy", pixels[:20])
+    found = run_python(
+        "mediapipe", CLASSIFIER, tmp_path / "photos.npy", *files.values()
+    )
+    for kind in ("mediapipe", "uint8", "float32", "float16", "dynamic", "int8"):
+        expected = LiteRTModel(files[kind])(images[:20])
+        answers = found[str(files[kind])]
+        names = [classes[index] for index in expected.argmax(-1)]
+        assert len(set(names)) > 1
+        assert [name for name, _ in answers] == names
+        scores = [score for _, score in answers]
+        np.testing.assert_allclose(scores, expected.max(-1), atol=0.01)
+    assert "uint8/float32" in found[str(files["microcontroller"])]
+
+
+MICRO = """
+import json, sys
+import numpy as np
+from tflite_micro import runtime
+
+images = np.load(sys.argv[1])
+found = {}
+for name in sys.argv[2:]:
+    try:
+        interpreter = runtime.Interpreter.from_file(name)
+        taken = interpreter.get_input_details(0)
+        given = interpreter.get_output_details(0)
+        choices = []
+        for image in images[:, None]:
+            if taken["dtype"] == np.int8:
+                (scale,), (zero,) = (
+                    taken["quantization_parameters"][key]
+                    for key in ("scales", "zero_points"))
+                image = np.clip(np.round(image / scale) + zero, -128, 127)
+            interpreter.set_input(image.astype(taken["dtype"]), 0)
+            interpreter.invoke()
+            choices.append(int(interpreter.get_output(0).argmax()))
+        found[name] = choices
+    except Exception as error:
+        found[name] = str(error)
+print(json.dumps(found))
+"""
+
+
+def test_tflite_micro_runs_the_file_for_microcontrollers(app, digits, tmp_path):
+    np.save(tmp_path / "digits.npy", digits)
+    names = names_of(app, "microcontroller", "int8", "float32", "dynamic")
+    found = run_python(
+        "micro",
+        MICRO,
+        tmp_path / "digits.npy",
+        *(app / name for name in names),
+    )
+    for name in names:
+        answers = found[str(app / name)]
+        if "dynamic" in name:
+            assert "allocate" in answers
+            continue
+        same = np.mean(np.equal(answers, choices_of(app / name, digits)))
+        assert same >= 0.98, name
+
+
+def test_its_arena_is_small(app):
+    program = (
+        "import sys; from tflite_micro import runtime\n"
+        "runtime.Interpreter.from_file(sys.argv[1]).print_allocations()"
+    )
+    python = folder_of("micro") / "bin" / "python"
+    path = app / "student_microcontroller.tflite"
+    process = subprocess.run(
+        [python, "-c", program, path], capture_output=True, text=True
+    )
+    said = process.stdout + process.stderr
+    (size,) = re.findall(r"allocation total (\d+) bytes", said)
+    assert int(size) < 20_000
+
+
+@pytest.mark.parametrize("owner", ["teacher", "student"])
+def test_vela_compiles_all_of_the_file_for_ethos_u(owner, app, tmp_path):
+    vela = folder_of("vela") / "bin" / "vela"
+    found = {}
+    for kind in ("ethos-u", "int8"):
+        process = subprocess.run(
+            [
+                vela,
+                app / f"{owner}_{kind}.tflite",
+                "--accelerator-config=ethos-u55-128",
+                f"--output-dir={tmp_path}",
+            ],
+            capture_output=True,
+            text=True,
+        )
+        assert process.returncode == 0, process.stderr
+        (share,) = re.findall(r"NPU operators = \d+ \((.*)%\)", process.stdout)
+        found[kind] = float(share)
+    assert found["ethos-u"] == 100 > found["int8"]
+
+
+def test_compiled_model_runs_each_file_whole(app):
+    files = [
+        app / name
+        for name in names_of(
+            app, "float32", "float16", "dynamic", "int8", "web", "android"
+        )
+    ]
+    assert runs_compiled(files) == dict.fromkeys(files, "")
+    assert set(CLIENTS) >= {"web", "android"}

@@ -1,0 +1,90 @@
+"""Models with custom layers are cut inside, checked, and load without them."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers
+
+from tests.support import custom
+from tfdcu.graph.profile import profile
+from tfdcu.pruning import plan_channels
+from tfdcu.pruning import prune_channels
+from tfdcu.pruning.check import check_smaller
+from tfdcu.pruning.masked import difference
+
+MODELS = {
+    "block": lambda: custom.around(custom.ResBlock(16)),
+    "gate": lambda: custom.around(custom.Gate(), custom.DropPath()),
+    "vit": custom.vit,
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_half_of_a_custom_model_is_exact_and_loads(name, tmp_path):
+    keras.utils.set_random_seed(0)
+    model = MODELS[name]()
+    for weight in model.weights:
+        if len(weight.shape) == 1 and "float" in weight.dtype:
+            weight.assign(weight + np.linspace(0.1, 0.3, weight.shape[0]))
+    x = np.random.default_rng(0).random((4, 16, 16, 3), dtype="float32")
+    plan = plan_channels(model, macs=0.5, round_to=1)
+    smaller = prune_channels(model, macs=0.5, round_to=1)
+    assert profile(smaller)["macs"] == plan.after["macs"]
+    assert 0.45 < plan.after["macs"] / profile(model)["macs"] <= 0.5
+    assert difference(smaller, plan.masked(), x) < 1e-5
+    assert difference(smaller, model, x) > 1e-2
+    smaller.save(tmp_path / "smaller.keras")
+    loaded = keras.models.load_model(tmp_path / "smaller.keras")
+    assert difference(loaded, smaller, x) == 0
+    # Reconstruction goes through what was opened.
+    better = prune_channels(model, macs=0.5, round_to=1, images=x, rounds=1)
+    assert better.count_params() < model.count_params()
+
+
+class Unlike(layers.Layer):
+    """Computes something else on symbolic tensors."""
+
+    def call(self, x):
+        return 2 * x if isinstance(x, keras.KerasTensor) else x
+
+    def compute_output_shape(self, shape):
+        return shape
+
+
+def test_a_layer_that_cannot_be_followed_is_an_error():
+    model = custom.around(Unlike())
+    with pytest.raises(ValueError, match="opened model.*could not be foll"):
+        prune_channels(model, macs=0.5)
+
+
+class Broken(layers.Layer):
+    """Its config misses an argument."""
+
+    def __init__(self, units, **options):
+        super().__init__(**options)
+        self.units = units
+        self.inner = layers.Dense(units)
+
+    def call(self, x):
+        return self.inner(tf.identity(x))
+
+    def get_config(self):
+        return {"name": self.name}
+
+
+def test_a_model_that_cannot_be_loaded_is_not_handed_over():
+    broken = custom.around(Broken(5))
+    with pytest.raises(ValueError, match="could not be loaded.*get_config"):
+        check_smaller(broken, plan_of(broken))
+
+
+def plan_of(model):
+    class Plan:
+        has_custom_layers, original = True, model
+
+        def masked(self):
+            return lambda inputs: model(inputs, training=False)
+
+    Plan.model = model
+    return Plan()

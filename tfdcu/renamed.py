@@ -1,0 +1,69 @@
+"""Options of earlier versions, and what to write instead."""
+
+import functools
+
+# From the section of a config (`compress` for the sections themselves) and the
+# option, which is a keyword of the section's function too.
+RENAMED = {
+    "channels.min_channels": "nothing, at least a tenth is kept; or "
+    "`per_layer`, the share of a layer",
+    "channels.ratio": "`macs`, `params` or `latency`",
+    "channels.repair": "`reconstruct`",
+    "channels.scope": "nothing; scores are compared across all layers, and "
+    "`per_layer` sets the share of one",
+    "channels.tolerance": "nothing; what is below the budget is taken",
+    "compress.iterative": "`channels` with `rounds`; the student is trained "
+    "after the last round",
+    "data.label_fraction": "`labels_per_class`",
+    "data.match_colours": "`match_colors`",
+    "export.max_difference": "`min_agreement`, at 0 for any difference",
+    "few_labels.fraction": "`per_class`",
+    "iterative.epochs": "nothing; the student is trained after the last round",
+    "iterative.rounds": "`channels.rounds`",
+    "reestimate.limit": "nothing; at most 2048 images are used",
+    "search.iterative": "`channels` with `rounds`, which only the front is "
+    "pruned in",
+    "search.trade": "`tradeoff`",
+    "select.layer": "nothing; `tfdcu.select_pool(by=)` takes a function",
+    "sparsity.block_pooling": "nothing; the mean of a block decides",
+    "sparsity.initial_sparsity": "`schedule`, one of TFMOT's objects",
+    "targets.shard_size": "nothing; `tfdcu.teacher_targets` takes it",
+    "training.ema": "nothing; in a loop of your own, an optimizer of Keras "
+    "with use_ema=True",
+    "training.steps_per_execution": "nothing; in a loop of your own, "
+    "compile(steps_per_execution=)",
+    "transfer.align_schedule": "nothing; alignment grows as DANN's does",
+    "transfer.domain_units": "nothing; the domain classifier has 64",
+}
+
+
+def refuse_renamed(section, options):
+    """Raise if an option was renamed or removed.
+
+    Args:
+        section: What the options are of, as in `RENAMED`.
+        options: Dict of what the user gave.
+
+    Raises:
+        ValueError: The first such option, with what to write instead.
+    """
+    for name, value in options.items():
+        if f"{section}.{name}" in RENAMED:
+            raise ValueError(
+                f"The option `{name}` was renamed or removed. Expected: "
+                f"{RENAMED[f'{section}.{name}']}. Received: {name}={value!r}"
+            )
+
+
+def explain_renamed(section):
+    """A decorator: calls with a renamed keyword say what to write instead."""
+
+    def decorate(function):
+        @functools.wraps(function)
+        def checked(*args, **kwargs):
+            refuse_renamed(section, kwargs)
+            return function(*args, **kwargs)
+
+        return checked
+
+    return decorate
