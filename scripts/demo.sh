@@ -13,3 +13,5 @@ quietly() {
 quietly .venv/bin/python -m scripts.train_teacher --config=configs/digits.py
 quietly .venv/bin/python -m scripts.compress --config=configs/digits.py \
   --workdir=runs/digits
+echo "Draw a digit in your browser: .venv/bin/python -m scripts.try_it \
+--workdir=runs/digits"

@@ -1,4 +1,4 @@
-"""Laws of the corridor: one record, nothing lost, no silent damage."""
+"""Laws of `compress`: one record, nothing lost, no silent damage."""
 
 import errno
 import json
@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 import tfdcu
-from tests.support import corridor
+from tests.support import small_run
 from tests.support import tiny
 from tfdcu.stages import distill
 from tfdcu.stages import export
@@ -49,7 +49,7 @@ QUICK = {
 @pytest.fixture(scope="module")
 def unbroken(tmp_path_factory):
     folder = tmp_path_factory.mktemp("unbroken")
-    return folder, corridor.run(folder)
+    return folder, small_run.run(folder)
 
 
 @pytest.fixture(autouse=True)
@@ -66,7 +66,7 @@ def lose(folder, *patterns):
 
     Returns the weights that the student had.
     """
-    weights = corridor.weights(folder)
+    weights = small_run.weights(folder)
     for pattern in patterns:
         for path in (folder / "run").glob(pattern):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -83,13 +83,15 @@ def assert_equal(first, second):
 
 
 def assert_same(first, second, name="student"):
-    assert_equal(corridor.weights(first, name), corridor.weights(second, name))
+    assert_equal(
+        small_run.weights(first, name), small_run.weights(second, name)
+    )
 
 
 def killed(folder, moment):
     """Whether a run in a process of its own died at the moment."""
     process = subprocess.run(
-        [sys.executable, "-m", "tests.support.corridor", str(folder), moment],
+        [sys.executable, "-m", "tests.support.small_run", str(folder), moment],
         env={**os.environ, "PYTHONPATH": os.getcwd()},
         capture_output=True,
         text=True,
@@ -163,9 +165,9 @@ def test_the_workdir_holds_what_was_promised_and_nothing_half_written(unbroken):
 
 def test_a_student_that_training_ruins_is_handed_over_as_it_was(tmp_path):
     few = {"training": {"epochs": 2, "learning_rate": 1e4}}
-    record = corridor.run(tmp_path, **QUICK | few)
+    record = small_run.run(tmp_path, **QUICK | few)
     assert_equal(
-        corridor.weights(tmp_path), corridor.weights(tmp_path, "pruned")
+        small_run.weights(tmp_path), small_run.weights(tmp_path, "pruned")
     )
     (note,) = [n for n in record["notes"] if "made the student worse" in n]
     history = record["history"]["student"]
@@ -181,7 +183,7 @@ def test_a_format_that_fails_is_left_out_and_can_be_made_later(
         return QUICK | {"export": {**options, "min_agreement": {"int8": share}}}
 
     # More than all images.
-    record = corridor.run(tmp_path, **strict(1.1))
+    record = small_run.run(tmp_path, **strict(1.1))
     kinds = [
         row["format"] for row in record["rows"] if row["name"] == "student"
     ]
@@ -193,7 +195,7 @@ def test_a_format_that_fails_is_left_out_and_can_be_made_later(
     assert not list((tmp_path / "run").glob("student_int8*"))
     # The trained student is exported again, in another way.
     monkeypatch.setattr(distill, "trained_student", stopped)
-    record = corridor.run(tmp_path, **strict(0.0))
+    record = small_run.run(tmp_path, **strict(0.0))
     kinds = [
         row["format"] for row in record["rows"] if row["name"] == "student"
     ]
@@ -203,7 +205,7 @@ def test_a_format_that_fails_is_left_out_and_can_be_made_later(
 
 def test_a_teacher_of_one_size_is_built_at_the_size_of_the_images(tmp_path):
     options = QUICK | {"data": {"image_shape": (6, 6, 1)}}
-    record = corridor.run(tmp_path, **options)
+    record = small_run.run(tmp_path, **options)
     macs = 36 * (9 * 32 + 9 * 32 * 64) + 64 * 4
     assert record["rows"][0]["macs"] == macs
 
@@ -219,33 +221,33 @@ def test_a_finished_run_returns_at_once(unbroken, monkeypatch):
     folder, record = unbroken
 
     monkeypatch.setattr(MODULE, "STAGES", (stopped,))
-    before = {p: p.stat().st_mtime_ns for p in (folder / "run").iterdir()}
-    assert corridor.run(folder) == record
-    after = {p: p.stat().st_mtime_ns for p in (folder / "run").iterdir()}
+    before = {p: p.stat().st_mtime_ns for p in (folder / "run").glob("[!.]*")}
+    assert small_run.run(folder) == record
+    after = {p: p.stat().st_mtime_ns for p in (folder / "run").glob("[!.]*")}
     assert before == after
 
 
 def test_another_config_is_refused_with_its_fields_named(unbroken):
     folder, _ = unbroken
     with pytest.raises(ValueError, match="another config") as error:
-        corridor.run(folder, seed=1, training={"epochs": 4}, labeled=few_of(9))
+        small_run.run(folder, seed=1, training={"epochs": 4}, labeled=few_of(9))
     message = str(error.value)
     assert "seed is 1, was 0" in message
     assert "training.epochs is 4, was 3" in message
     assert "labeled is" in message
     assert "versions" not in message and "sparsity" not in message
     with pytest.raises(ValueError, match="another config.*teacher is"):
-        corridor.run(folder, teacher=tiny.plain_net(width=32, seed=1))
+        small_run.run(folder, teacher=tiny.plain_net(width=32, seed=1))
 
 
 def test_other_versions_are_no_other_run(unbroken, monkeypatch):
     folder, record = unbroken
     monkeypatch.setattr(start, "versions", lambda: {"keras": "4.0", "new": "1"})
-    assert corridor.run(folder)["versions"] == record["versions"]
+    assert small_run.run(folder)["versions"] == record["versions"]
 
 
 def few_of(num):
-    return corridor.few(num)
+    return small_run.few(num)
 
 
 def test_killed_while_training_it_goes_on_bit_for_bit(unbroken, tmp_path):
@@ -254,7 +256,7 @@ def test_killed_while_training_it_goes_on_bit_for_bit(unbroken, tmp_path):
     assert "training/student/epoch-0001.weights.h5" in done
     assert "student.keras" not in done
     seconds = json.loads((tmp_path / "run" / "seconds.json").read_text())
-    record = corridor.run(tmp_path)
+    record = small_run.run(tmp_path)
     assert record["seconds"]["distill"] > seconds["distill"] > 0
     assert_same(unbroken[0], tmp_path)
     assert_same(unbroken[0], tmp_path, "baseline")
@@ -269,7 +271,7 @@ def test_killed_between_last_epoch_and_student(unbroken, tmp_path):
     mark = f"{MACHINE}-{os.getpid()}.tmp"
     half = tmp_path / f"x/run/.student.keras.{mark}"
     half.write_bytes(b"half")
-    again = corridor.run(tmp_path / "x")
+    again = small_run.run(tmp_path / "x")
     assert_same(folder, tmp_path / "x")
     assert again["history"] == record["history"]
     assert not half.exists()
@@ -305,7 +307,7 @@ def test_killed_again_and_again_it_ends_bit_for_bit(unbroken, tmp_path):
     ]
     deaths = [killed(tmp_path, moment) for moment in moments]
     assert sum(deaths) >= 18
-    record = corridor.run(tmp_path)
+    record = small_run.run(tmp_path)
     assert_same(unbroken[0], tmp_path)
     assert_same(unbroken[0], tmp_path, "baseline")
     assert record["history"] == unbroken[1]["history"]
@@ -318,11 +320,11 @@ def test_pruned_in_rounds_it_ends_at_the_same_budget(tmp_path):
         **QUICK,
         "channels": {"macs": 0.25, "rounds": 2},
     }
-    record = corridor.run(tmp_path, **options)
+    record = small_run.run(tmp_path, **options)
     teacher, _, student, _ = record["rows"]
     assert 0.24 <= student["macs"] / teacher["macs"] <= 0.25
-    halfway = corridor.weights(tmp_path, "pruned_1")
-    untrained = corridor.weights(tmp_path, "pruned")
+    halfway = small_run.weights(tmp_path, "pruned_1")
+    untrained = small_run.weights(tmp_path, "pruned")
     for row in record["channels"]:
         assert row["before"] >= row["after"]
     before = sum(row["before"] for row in record["channels"])
@@ -330,14 +332,14 @@ def test_pruned_in_rounds_it_ends_at_the_same_budget(tmp_path):
     assert before == 32 + 64 + 4
     assert sum(w.size for w in untrained) < sum(w.size for w in halfway)
     before = lose(tmp_path, "channels", "pruned*", *STUDENT)
-    assert corridor.run(tmp_path, **options)["rows"]
-    assert_equal(before, corridor.weights(tmp_path))
+    assert small_run.run(tmp_path, **options)["rows"]
+    assert_equal(before, small_run.weights(tmp_path))
 
 
 def test_stored_targets_train_without_the_teacher(tmp_path, monkeypatch):
     options = {**QUICK, "targets": {"views": 2}}
     monkeypatch.setattr(distill, "AlignedDistiller", without_teacher)
-    record = corridor.run(tmp_path, **options)
+    record = small_run.run(tmp_path, **options)
     assert record["history"]["student"]["mimic"][0] > 0
     folder = tmp_path / "run/targets"
     made = [tfdcu.data.Targets(path) for path in folder.iterdir()]
@@ -357,7 +359,7 @@ def test_a_selected_pool_is_kept_over_a_kill(tmp_path, monkeypatch):
         "select": {"by": "balance", "keep": 0.5},
         "transfer": {"mimic_balance": 1.0},
     }
-    record = corridor.run(tmp_path, **options)
+    record = small_run.run(tmp_path, **options)
     found = record["selection"]
     # Twenty of the 200 are held out.
     assert (found["num_images"], found["num_kept"]) == (180, 90)
@@ -366,8 +368,8 @@ def test_a_selected_pool_is_kept_over_a_kill(tmp_path, monkeypatch):
     before = lose(tmp_path, *STUDENT)
     # Nobody is asked again.
     monkeypatch.setattr(select, "choose_pool", stopped)
-    assert corridor.run(tmp_path, **options)["selection"] == found
-    assert_equal(before, corridor.weights(tmp_path))
+    assert small_run.run(tmp_path, **options)["selection"] == found
+    assert_equal(before, small_run.weights(tmp_path))
 
 
 def test_features_are_followed_over_rounds_and_a_kill(tmp_path, monkeypatch):
@@ -394,8 +396,8 @@ def test_features_are_followed_over_rounds_and_a_kill(tmp_path, monkeypatch):
     with monkeypatch.context() as until_then:
         until_then.setattr(distill, "run_training", stopped)
         with pytest.raises(KeyboardInterrupt):
-            corridor.run(tmp_path, **options)
-    record = corridor.run(tmp_path, **options)
+            small_run.run(tmp_path, **options)
+    record = small_run.run(tmp_path, **options)
     assert record["history"]["student"]["features"][0] > 0
     (width, kept), again = seen
     assert len(kept) == width and again == (width, kept)
@@ -403,14 +405,14 @@ def test_features_are_followed_over_rounds_and_a_kill(tmp_path, monkeypatch):
 
 def test_another_seed_and_no_labels_at_all(tmp_path, monkeypatch):
     options = {**QUICK, "labeled": None}
-    one = corridor.run(tmp_path / "0", **options)
+    one = small_run.run(tmp_path / "0", **options)
     monkeypatch.setattr(export, "export_models", stopped)
     with pytest.raises(KeyboardInterrupt):
-        corridor.run(tmp_path / "1", **options, seed=1)
+        small_run.run(tmp_path / "1", **options, seed=1)
     assert {row["accuracy"] for row in one["rows"]} == {None}
     assert one["history"]["student"]["label"] == [0.0]
     pairs = zip(
-        corridor.weights(tmp_path / "0"), corridor.weights(tmp_path / "1")
+        small_run.weights(tmp_path / "0"), small_run.weights(tmp_path / "1")
     )
     assert any((first != second).any() for first, second in pairs)
 
@@ -420,14 +422,14 @@ def test_live_models_are_left_as_they_were(tmp_path):
     teacher.get_layer("conv1").trainable = False
     teacher.compile("adam", "sparse_categorical_crossentropy")
     optimizer = teacher.optimizer
-    labeled = corridor.few()
+    labeled = small_run.few()
     copies = [array.copy() for array in labeled]
     before = tiny.weights(teacher), tiny.weights(student)
     options = {"teacher": teacher, "student": student, "labeled": labeled}
     # The student alone, too, sees all images at its own size.
     options |= QUICK | {"baseline": True, "channels": None}
-    options["validation"] = corridor.few(8, seed=6)
-    record = corridor.run(tmp_path, **options)
+    options["validation"] = small_run.few(8, seed=6)
+    record = small_run.run(tmp_path, **options)
     tiny.assert_same_weights(before[0], tiny.weights(teacher))
     tiny.assert_same_weights(before[1], tiny.weights(student))
     for array, copy in zip(labeled, copies):
@@ -448,7 +450,7 @@ def test_live_models_are_left_as_they_were(tmp_path):
     file = record["rows"][-1]
     assert file["format"] == "float32" and file["agreement"] == 1.0
     # The same live models are the same run.
-    assert corridor.run(tmp_path, **options) == record
+    assert small_run.run(tmp_path, **options) == record
 
 
 def softmax_net():
@@ -459,13 +461,13 @@ def softmax_net():
 def test_nan_stops_and_keeps_the_last_good_student(tmp_path):
     training = {"epochs": 1, "learning_rate": 1e30, "warmup": 0.0}
     with pytest.raises(FloatingPointError, match="step .* of epoch 1") as error:
-        corridor.run(tmp_path, **{**QUICK, "training": training})
+        small_run.run(tmp_path, **{**QUICK, "training": training})
     kept = tmp_path / "run" / "last_good.keras"
     assert str(kept) in str(error.value)
     assert "student.keras" not in files_of(tmp_path / "run")
     assert_equal(
-        corridor.weights(tmp_path, "last_good"),
-        corridor.weights(tmp_path, "pruned"),
+        small_run.weights(tmp_path, "last_good"),
+        small_run.weights(tmp_path, "pruned"),
     )
 
 
@@ -481,19 +483,22 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path, monkeypatch):
     with monkeypatch.context() as until_then:
         until_then.setattr(pathlib.Path, "write_bytes", full)
         with pytest.raises(OSError, match="The disk filled up") as error:
-            corridor.run(tmp_path, **QUICK)
+            small_run.run(tmp_path, **QUICK)
     assert error.value.errno == errno.ENOSPC
     assert files_of(tmp_path / "run") == {
+        ".lock",
+        ".lock.json",
         "channels/1.json",
         "config.json",
         "diagnosis.json",
         "export.json",
+        "files.json",
         "pruned.keras",
         "seconds.json",
         "skipped.json",
         "training/student_start.json",
     }
-    corridor.run(tmp_path, **QUICK)
+    small_run.run(tmp_path, **QUICK)
     assert "report.html" in files_of(tmp_path / "run")
 
 
@@ -512,7 +517,7 @@ def test_folders_with_files_that_cannot_be_read(tmp_path):
     (tmp_path / "pool/empty.png").touch()
     (tmp_path / "pool/notes.jpg").write_text("no image")
     (tmp_path / "few/a/broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
-    record = corridor.run(
+    record = small_run.run(
         tmp_path,
         labeled=f"folder:{tmp_path}/few",
         unlabeled=f"folder:{tmp_path}/pool",
@@ -578,11 +583,11 @@ class Subclassed(keras.Model):
         ({"student": tiny.plain_net(num_classes=3)}, "4 logits"),
     ],
 )
-def test_what_does_not_fit_is_refused_before_anything_is_written(
+def test_invalid_arguments_are_refused_before_anything_is_written(
     tmp_path, options, message
 ):
     with pytest.raises(ValueError, match=f"(?s){message}"):
-        corridor.run(tmp_path, **options)
+        small_run.run(tmp_path, **options)
     assert files_of(tmp_path) <= {"teacher.keras"}
 
 
@@ -600,14 +605,14 @@ def test_a_teacher_of_any_size_is_taken_at_the_size_of_the_images(tmp_path):
     x = keras.layers.GlobalAveragePooling2D()(x)
     teacher = keras.Model(inputs, keras.layers.Dense(4)(x))
     with pytest.raises(ValueError, match="data.image_shape"):
-        corridor.run(tmp_path, teacher=teacher)
+        small_run.run(tmp_path, teacher=teacher)
     options = {
         "teacher": teacher,
         **QUICK,
         "channels": {"macs": 0.5, "rounds": 1},
     }
     options["channels"] |= {"round_to": 1}
-    record = corridor.run(tmp_path, **options, data={"image_shape": (8, 8, 1)})
+    record = small_run.run(tmp_path, **options, data={"image_shape": (8, 8, 1)})
     whole, student = record["rows"][0], record["rows"][-1]
     assert whole["macs"] == 64 * (9 * 16 + 9 * 16 * 16) + 16 * 4
     assert student["format"] == "float32" and student["agreement"] == 1.0
@@ -620,7 +625,7 @@ def test_a_workdir_that_cannot_be_written_fails_before_work(
     (tmp_path / "run").write_text("a file in the way")
     monkeypatch.setattr(MODULE, "STAGES", (stopped,))
     with pytest.raises(ValueError, match="cannot be written"):
-        corridor.run(tmp_path)
+        small_run.run(tmp_path)
     assert (tmp_path / "run").read_text() == "a file in the way"
 
 
@@ -641,7 +646,7 @@ def test_a_run_with_a_baseline_is_another_run(unbroken):
     folder, _ = unbroken
     there = json.loads((folder / "run" / "config.json").read_text())
     with pytest.raises(ValueError, match="another config.*baseline is"):
-        corridor.run(folder, baseline=not there.get("baseline", True))
+        small_run.run(folder, baseline=not there.get("baseline", True))
 
 
 def test_a_teacher_with_one_output_makes_a_student_with_two(tmp_path):
@@ -655,7 +660,7 @@ def test_a_teacher_with_one_output_makes_a_student_with_two(tmp_path):
     # Half of the images are of the second class.
     end.bias.assign(-np.log(np.median(shares) / (1 - np.median(shares)))[None])
     second = teacher(tiny.images(16, seed=5)).numpy()[:, 0] > 0.5
-    report = corridor.run(
+    report = small_run.run(
         tmp_path,
         teacher=teacher,
         labeled=(tiny.images(12), tiny.labels(12) % 2),

@@ -46,10 +46,6 @@ def as_list(value):
     return list(value) if isinstance(value, tuple) else value
 
 
-def test_there_are_configs():
-    assert {"common", "digits", "cifar10_resnet56"} <= set(NAMES)
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_every_section_binds_to_the_function_it_feeds(name):
     config = config_of(name)
@@ -82,34 +78,11 @@ def test_an_experiment_invents_no_field(name):
 
 
 @pytest.mark.parametrize(
-    ("given", "value"),
-    [
-        ("shift", "shift"),
-        ("None", None),
-        ("('flip_crop', 'color')", ("flip_crop", "color")),
-        ("['flip_crop', 'color']", ["flip_crop", "color"]),
-    ],
-)
-def test_augmentations_are_a_name_or_several(monkeypatch, given, value):
-    """In a config, whatever stood there before, and as a flag of a program."""
-    for before in (None, "shift", ("shift", "color")):
-        config = importlib.import_module("configs.common").get_config()
-        config.batches.augment = before
-        config.batches.augment = value
-        assert config.to_dict()["batches"]["augment"] == value
-        arguments = ["program", f"--config.batches.augment={given}"]
-        # Fields of a config become flags once they are on the command line.
-        monkeypatch.setattr(sys, "argv", arguments)
-        values = flags.FlagValues()
-        config_flags.DEFINE_config_dict("config", config, flag_values=values)
-        values(arguments)
-        received = values.config.to_dict()["batches"]["augment"]
-        assert received == value and type(received) is type(value)
-
-
-@pytest.mark.parametrize(
     ("field", "given", "value"),
     [
+        ("batches.augment", "shift", "shift"),
+        ("batches.augment", "('flip_crop', 'zoom')", ("flip_crop", "zoom")),
+        ("batches.augment", "None", None),
         ("batches.cache", "False", False),
         ("batches.cache", "auto", "auto"),
         ("data.pool_validation", "0.1", 0.1),

@@ -8,9 +8,6 @@ import tensorflow as tf
 import tfdcu
 from tests.support import tiny
 from tfdcu.data import open_source
-from tfdcu.evaluate import agreement
-from tfdcu.evaluate import as_function
-from tfdcu.evaluate import predictions
 
 IMAGES, LABELS = tiny.images(20), tiny.labels(20)
 
@@ -66,7 +63,7 @@ def test_a_litert_file_is_run_by_its_interpreter(files, tmp_path):
     assert scores["accuracy"] == np.mean(by_hand(files["live"]) == LABELS)
 
 
-def test_a_litert_file_knows_its_classes_and_pixels(files, tmp_path):
+def test_classes_and_value_range_are_read_from_a_litert_file(files, tmp_path):
     names = ["ant", "bee", "cow", "dog"]
     folders = [tmp_path / "test" / name for name in names]
     for folder in folders:
@@ -141,24 +138,10 @@ def test_options_that_do_not_fit_an_opened_source_are_refused(
     assert tfdcu.evaluate(files["live"], opened)["accuracy"] is None
 
 
-def test_images_come_in_order_and_each_once(files):
-    ask, shape = as_function(files["live"])
-    assert shape == (8, 8, 1)
-    source = open_source((IMAGES, LABELS))
-    choices, labels = predictions(ask, source, batch_size=6)
-    np.testing.assert_array_equal(labels, LABELS)
-    np.testing.assert_array_equal(choices, by_hand(files["live"]))
-
-
 def test_evaluation_changes_nothing(files):
     before = tiny.weights(files["live"])
     tfdcu.evaluate(files["live"], (IMAGES, LABELS))
     tiny.assert_same_weights(before, tiny.weights(files["live"]))
-
-
-def test_share_equal_by_hand():
-    assert agreement(np.array([1, 2, 3, 3]), np.array([1, 2, 0, 3])) == 0.75
-    assert agreement(np.array([1, 2]), None) is None
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,12 @@ from tests.support import tiny
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
-DOCS = ["docs/accuracy.md", "docs/channels.md", "docs/speed.md"]
+DOCS = [
+    "docs/accuracy.md",
+    "docs/channels.md",
+    "docs/deploy.md",
+    "docs/speed.md",
+]
 
 
 def blocks(language, page=README):

@@ -97,7 +97,7 @@ def test_a_class_without_images_is_refused(tmp_path):
         ({"test": (tiny.images(4), tiny.labels(4) + 3)}, "out of range"),
     ],
 )
-def test_what_does_not_fit_is_refused(tmp_path, options, message):
+def test_invalid_arguments_are_refused(tmp_path, options, message):
     (tmp_path / "file").touch()
     path = tmp_path / options.pop("path", "teacher.keras")
     with pytest.raises(ValueError, match=message):
@@ -105,7 +105,7 @@ def test_what_does_not_fit_is_refused(tmp_path, options, message):
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
 
 
-def test_a_teacher_that_was_deleted_is_trained_anew(tmp_path):
+def test_a_deleted_teacher_is_trained_again(tmp_path):
     path = tmp_path / "teacher.keras"
     train_teacher(path, **OPTIONS)
     assert [p.name for p in tmp_path.iterdir()] == ["teacher.keras"]

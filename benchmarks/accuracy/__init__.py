@@ -1,1 +1,1 @@
-"""How much of the teacher's accuracy the student keeps, step by step."""
+"""The student's accuracy, step by step."""

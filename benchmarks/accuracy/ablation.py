@@ -1,4 +1,4 @@
-"""The ablation of accuracy: what each step of the method brings, and where.
+"""The ablation: the effect of each step of the method on accuracy.
 
     python -m benchmarks.accuracy.ablation --example=digits \\
         --teacher=runs/digits/teacher.keras --seeds=10
@@ -7,9 +7,9 @@
     python -m benchmarks.accuracy.ablation ... --rows="5 everything" --seeds=1
 
 Every row is a run of `tfdcu.compress` in a folder of its own: a killed
-benchmark goes on, and rows that the JSON file holds are not run again. What
-the teacher says of the same views is stored once for all of them. The
-student is the teacher cut to the config's budget. Test accuracy is that of the
+benchmark continues, and rows in the JSON file are not run again. Rows with the
+same views share the teacher's stored targets. The student is the teacher
+pruned to the config's budget. Test accuracy is that of the
 last epoch, the test images read once; labels, initial weights and order move
 with the seed. Writes `<example>.json`, the page `<example>.md` and its pictures
 beside this file.
@@ -155,7 +155,7 @@ def main(argv):
         return any((r["step"], r["seed"]) == (step, seed) for r in rows())
 
     def add(new):
-        # Read anew: another run may have added rows while this one ran.
+        # Read again: another run may have added rows in the meantime.
         every = rows() + [r for r in new if not done(r["step"], r["seed"])]
         with atomic_write(file) as (data,):
             data.write_text(json.dumps(every, indent=1) + "\n", "utf-8")

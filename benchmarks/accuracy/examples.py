@@ -1,4 +1,4 @@
-"""What the ablation runs on: a teacher, its few labels, a foreign pool."""
+"""The examples of the ablation: a teacher, few labels and a pool."""
 
 import dataclasses
 import functools

@@ -1,4 +1,4 @@
-"""The table and the pictures of an ablation, drawn from its rows alone."""
+"""The table and the figures of an ablation, made from its rows."""
 
 import statistics
 

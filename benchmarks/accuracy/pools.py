@@ -1,4 +1,4 @@
-"""Other pools: the far half, the near one, a part of it, junk or haze in it."""
+"""Other pools: the far or the near half, a part, or with junk or haze."""
 
 import numpy as np
 from scipy.special import log_softmax

@@ -1,4 +1,4 @@
-"""The steps: what each one is trained with, as changes of one config."""
+"""The steps of the ablation, as changes of one config."""
 
 from benchmarks.accuracy.pools import drawn
 from benchmarks.accuracy.pools import far

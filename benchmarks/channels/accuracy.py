@@ -5,11 +5,10 @@ macs, its BatchNormalization re-estimated on unlabeled images of another set
 (Tiny ImageNet at 32 px), and measured without any training: on images of the
 training split, which choose the default, and on test images, which do not.
 Data-driven criteria see the same unlabeled images. "taylor, cost not counted"
-leaves out the division by what a channel costs; "taylor in 4 rounds" asks again
-after every quarter of the way, still without training; "taylor, reconstructed"
-has its kernels solved anew on the unlabeled images
-(`tfdcu.pruning.reconstruct`) and keeps the teacher's statistics, which are not
-re-estimated. Rows are kept; a second run goes on where the first stopped.
+leaves out the division by the cost of a channel; "taylor in 4 rounds" scores
+again in each round, still without training; "taylor, reconstructed" is
+reconstructed on the unlabeled images (`tfdcu.pruning.reconstruct`) and keeps
+the teacher's statistics. Finished rows are kept; a second run adds the rest.
 
     python -m benchmarks.channels.accuracy            # all that are missing
     python -m benchmarks.channels.accuracy l1 taylor  # some criteria

@@ -3,8 +3,8 @@
 Each model is built without weights. Its BatchNormalization statistics are
 those of random images, times a random factor, so that signals stay alive and
 no statistic is 0 or 1. It is pruned in one call, compared with the masked
-original, saved, loaded, converted to LiteRT and run. One process a model; the
-table is written after each, and a second run goes on where the first stopped.
+original, saved, loaded, converted to LiteRT and run, in one process per model.
+The table is written after each; a second run continues with the rest.
 
     python -m benchmarks.channels.applications            # all that are missing
     python -m benchmarks.channels.applications MobileNetV2 ResNet50

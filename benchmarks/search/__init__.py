@@ -1,1 +1,1 @@
-"""The search against the config it starts from."""
+"""The search compared with the config it starts from."""

@@ -4,10 +4,10 @@
         --data_dir=tensorflow_datasets
 
 One seed of `configs/cifar10_search.py`: cheap trials, the winners trained on
-10,000 images of the pool for three epochs, and beside them the ResNet-56 cut
-to half its macs, trained alike. (The committed row's was cut by the same share
-of every layer, an option then.) Writes cifar10.json, cifar10.md and the front
-as cifar10.png; run again after a kill, it goes on.
+10,000 images of the pool for three epochs, and for comparison the ResNet-56
+pruned to half its macs and trained in the same way. (In the committed row it
+was pruned by the same share in every layer, a former option.) Writes
+cifar10.json, cifar10.md and the front as cifar10.png; continues after a kill.
 """
 
 import shutil

@@ -3,12 +3,12 @@
     python -m scripts.train_teacher --config=configs/digits.py
     python -m benchmarks.search.digits
 
-For each seed: the student of `configs/digits.py` as it stands, and the search
-of `configs/digits_search.py` (20 trials). The student of the front that costs
-no more macs than the default one is set beside it, on the held-out pool
-images that the search judges by and on the test images that chose nothing.
-Writes digits.json after each seed and digits.md from it; run again after a
-kill, it goes on.
+For each seed: the student of `configs/digits.py`, and the search of
+`configs/digits_search.py` (20 trials). The best student of the front with at
+most the macs of the default one is compared with it, on the held-out pool
+images that the search uses and on the test images, which it does not use.
+Writes digits.json after each seed and digits.md from it; continues after a
+kill.
 """
 
 import json

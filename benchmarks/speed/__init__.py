@@ -1,1 +1,1 @@
-"""Training, targets and start against what a user would pick instead."""
+"""The speed of training, stored targets and start-up."""

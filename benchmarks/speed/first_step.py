@@ -1,4 +1,4 @@
-"""Row 6: what passes before the first training step of `scripts.compress`."""
+"""Row 6: seconds before the first training step of `scripts.compress`."""
 
 import contextlib
 import json

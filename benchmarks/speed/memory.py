@@ -1,10 +1,9 @@
 """Row 4: peak memory by the size of the pool, each in a process of its own.
 
-The library keeps what is small in memory: decoded images, encoded records,
-stored logits and what a shuffle holds, each up to a limit (see
-`tfdcu/data/sources/source.py`). So memory is measured twice: with these limits
-as they are, where pools below them may cost less, and with all of them at 4
-MiB, where every pool is streamed and whatever still grows with it shows.
+The library keeps decoded images, encoded records, stored logits and shuffle
+buffers in memory up to a limit each (see `tfdcu/data/sources/source.py`). So
+memory is measured twice: with these limits, and with all of them at 4 MiB,
+where every pool is streamed and any growth with the pool shows.
 """
 
 import json

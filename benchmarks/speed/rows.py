@@ -1,4 +1,4 @@
-"""The rows by number: measured, and written down one after the other."""
+"""The rows by number, measured and written one after the other."""
 
 import json
 import os

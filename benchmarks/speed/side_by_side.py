@@ -1,15 +1,15 @@
-"""The speed of tfdcu next to its limits and to what else there is: nine rows.
+"""The speed of tfdcu, compared with its limits and with other tools.
 
     TF_ENABLE_ONEDNN_OPTS=1 python -m benchmarks.speed.side_by_side \\
         --teacher=resnet56_cifar10.keras --data_dir=tensorflow_datasets \\
         --torch=/tmp/torch/bin/python
 
 The teacher is a CIFAR ResNet-56, the student the same with half its macs; a
-batch is 64 labeled and 64 pool images, float32. What is compared takes turns in
-one process order; ratios are medians of pairs with the lowest and the highest.
-Rows that side_by_side.json holds are not measured again unless `--rows` names
-them. Writes side_by_side.json and side_by_side.md after each row. Let nothing
-else run: the load of the machine is written beside each row.
+batch is 64 labeled and 64 pool images, float32. Variants are measured in turns;
+ratios are medians of pairs with the lowest and the highest. Rows that are in
+side_by_side.json are not measured again unless `--rows` names them. Writes
+side_by_side.json and side_by_side.md after each row. Run nothing else: the load
+of the machine is recorded with each row.
 """
 
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Rows 8 and 9: what is fixed when TensorFlow starts, a process each."""
+"""Rows 8 and 9: settings of TensorFlow's start, one process each."""
 
 import json
 import os

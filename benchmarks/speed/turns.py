@@ -1,4 +1,4 @@
-"""Things that are compared take turns, so that both meet the same machine."""
+"""Measure variants in turns, so that all see the same machine."""
 
 import statistics
 import time

@@ -85,7 +85,7 @@ def test_the_search_on_digits_has_a_row_a_seed(command, searched, tmp_path):
     assert "| mean | 1,000,000 |" in (tmp_path / "digits.md").read_text()
 
 
-def test_a_ablation_runs_what_its_file_lacks(command, monkeypatch, tmp_path):
+def test_an_ablation_runs_the_missing_rows(command, monkeypatch, tmp_path):
     asked = []
 
     def run(example, step, seed, folder):
@@ -112,9 +112,7 @@ def test_a_ablation_runs_what_its_file_lacks(command, monkeypatch, tmp_path):
         command(ablation.main, rows=["7 magic"])
 
 
-def test_side_by_side_measures_the_rows_it_is_told(
-    command, monkeypatch, tmp_path
-):
+def test_side_by_side_measures_the_given_rows(command, monkeypatch, tmp_path):
     def open_workload(*arguments, **keywords):
         return arguments, keywords
 

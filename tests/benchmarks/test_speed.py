@@ -10,7 +10,6 @@ from keras import layers
 
 import tfdcu
 from benchmarks.speed import against_torch
-from benchmarks.speed import equal_time
 from benchmarks.speed import first_step
 from benchmarks.speed import memory
 from benchmarks.speed import pipeline
@@ -21,7 +20,6 @@ from benchmarks.speed import targets
 from benchmarks.speed import turns
 from benchmarks.speed.workload import Workload
 from tests.support import tiny
-from tfdcu.compress import STAGES
 from tfdcu.data.sources import source as source_lib
 from tfdcu.graph.parallel import num_cores
 
@@ -125,7 +123,7 @@ def test_row_2_trains_both_on_the_pool_alone(workload):
     )
 
 
-def test_row_3_asks_the_other_process(workload, tmp_path, monkeypatch):
+def test_row_3_runs_the_other_process(workload, tmp_path, monkeypatch):
     script = tmp_path / "echo.py"
     script.write_text(ECHO, "utf-8")
     monkeypatch.setattr(against_torch, "SIDE", script)
@@ -141,7 +139,7 @@ def test_row_3_asks_the_other_process(workload, tmp_path, monkeypatch):
     assert "echo 1.0" in row["notes"][0]
 
 
-def test_row_3_tells_the_widths_and_what_each_layer_takes():
+def test_row_3_describes_widths_and_inputs_of_each_layer():
     student = tfdcu.prune_channels(tiny.residual_net(), macs=0.5)
     told = against_torch.described(student)
     widths = [row["shape"] for row in told if row["kind"] == "conv"]
@@ -255,7 +253,7 @@ def test_rows_8_and_9_measure_both_settings_in_turns(
     check_ratio(found, ratio, f"{name}, {one}", f"{name}, {other}")
 
 
-def test_rows_are_gone_on_with_and_chosen_ones_done_again(
+def test_missing_rows_are_measured_and_chosen_ones_again(
     workload, tmp_path, monkeypatch
 ):
     counts = {"1": 0, "6": 0}
@@ -285,26 +283,3 @@ def test_rows_are_gone_on_with_and_chosen_ones_done_again(
     assert found["6"]["seconds"] == {"all": [2]}
     text = file.with_suffix(".md").read_text("utf-8")
     assert "| a / b | 1.100 (1.000 to 1.200) | at least 1.05: yes |" in text
-
-
-def test_equal_times_are_compared_by_kind_of_run():
-    assert {"store_targets", "distill"} <= {one.__name__ for one in STAGES}
-    live = {"asking": 0.0, "training": 40.0, "epochs": 10}
-    stored = {"asking": 10.0, "training": 20.0, "epochs": 10}
-    assert equal_time.epochs_in(live, stored) == 15
-
-    def run(views, epochs, seed, accuracy):
-        return {
-            "views": views,
-            "epochs": epochs,
-            "seed": seed,
-            "accuracy": accuracy,
-            "asking": 2.0 * bool(views),
-            "training": 30.0,
-        }
-
-    rows = [run(0, 8, 0, 0.9), run(4, 9, 0, 0.95), run(0, 8, 1, 0.91)]
-    assert equal_time.page(rows).splitlines()[-2:] == [
-        "| live | 2 | 8 | 30 | 90.50 (90.0 to 91.0) |",
-        "| 4 stored views | 1 | 9 | 32 | 95.00 (95.0 to 95.0) |",
-    ]

@@ -222,17 +222,6 @@ def test_a_view_depends_only_on_image_and_pass(stream, cache):
     assert all(own[i] == few[i][:4] * 6 for i in few)
 
 
-def test_epochs_without_numbers_repeat_with_the_seed():
-    def two_epochs(seed):
-        batches = data.training_batches(
-            few(), numbered(23), batch_size=4, augment="shift", seed=seed
-        )
-        return unrolled(batches) + unrolled(batches)
-
-    assert two_epochs(1) == two_epochs(1)
-    assert two_epochs(1) != two_epochs(2)
-
-
 def test_a_stream_is_shuffled_in_windows_of_bounded_memory(monkeypatch):
     pool = tf.data.Dataset.from_tensor_slices(numbered(40))
     monkeypatch.setattr(source_lib, "SHUFFLE_LIMIT", 10 * 4 * 4)
@@ -273,12 +262,6 @@ def test_evaluation_batches_hold_each_image_once_in_order():
     pool = data.open_source(images, labeled=False)
     (batch,) = data.evaluation_batches(pool)
     np.testing.assert_array_equal(batch, images)
-
-
-def test_steps_per_epoch():
-    pool = data.open_source(numbered(23), labeled=False)
-    assert data.steps_per_epoch(pool, 4) == 5
-    assert data.steps_per_epoch(pool, 24) == 1
 
 
 def test_errors():

@@ -380,22 +380,6 @@ def test_stored_targets_of_no_labels_at_all():
     assert history["mimic"] == pytest.approx(expected["mimic"], rel=1e-5)
 
 
-def test_neither_a_teacher_nor_targets_is_an_error():
-    model = AlignedDistiller(tiny.plain_net(), None)
-    model.compile("sgd")
-    with pytest.raises(
-        ValueError, match="There is no teacher and there are no targets"
-    ):
-        model.fit(batches(), verbose=0)
-
-
-def test_targets_of_other_classes_are_refused():
-    model = AlignedDistiller(tiny.plain_net(num_classes=5), None)
-    model.compile("sgd")
-    with pytest.raises(ValueError, match="5 logits.*shape .*4"):
-        model.fit(with_targets(batches()), verbose=0)
-
-
 def test_several_steps_an_execution_are_the_same_student():
     one, _ = trained()
     two, _ = trained(compile_args={"steps_per_execution": 2})

@@ -62,7 +62,7 @@ def test_without_any_map_a_layer_must_be_named():
         ({"conv1": "bn1", "bn2": "bn2"}, [("conv1", "bn1"), ("bn2", "bn2")]),
     ],
 )
-def test_layers_are_paired_by_name_or_as_told(given, expected):
+def test_layers_are_paired_by_name_or_by_a_dict(given, expected):
     pairs = feature_pairs(STUDENT, TEACHER, given)
     assert [(one.student, one.teacher) for one in pairs] == expected
     for one in pairs:

@@ -73,7 +73,7 @@ def test_a_student_in_float16_is_validated_as_well():
     assert logs["val_mimic"] == pytest.approx(expected, rel=1e-4)
 
 
-def test_a_mirrored_teacher_is_one_that_tells_left_from_right():
+def test_a_mirrored_teacher_is_the_mean_of_both_directions():
     source = data.open_source(HELD_OUT, labeled=False)
     sided = tiny.linear_net(seed=7)
     student, history = trained(

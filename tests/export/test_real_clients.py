@@ -15,6 +15,7 @@ from tests.support import tiny
 from tests.support.clients import folder_of
 from tests.support.clients import run_in_browser
 from tests.support.clients import run_python
+from tfdcu.export import ALL_FORMATS
 from tfdcu.export import CLIENTS
 from tfdcu.export import LiteRTModel
 from tfdcu.export import export_all
@@ -56,6 +57,7 @@ def app(tmp_path_factory, digits):
             images,
             classes=classes,
             name=name,
+            formats=ALL_FORMATS,
             targets=("web", "android", "microcontroller", "ethos-u"),
         )
         for io in ("uint8", "int8"):
@@ -110,9 +112,7 @@ await say(found);
 
 
 def test_a_browser_runs_float_and_uint8_files_and_refuses_int8(app, digits):
-    ran = names_of(
-        app, "float32", "float16", "dynamic", "int8", "int8_uint8", "web"
-    )
+    ran = names_of(app, *ALL_FORMATS, "int8_uint8", "web")
     refused = names_of(app, "int8_int8", "microcontroller")
     job = {
         "names": ran + refused,
@@ -180,6 +180,7 @@ def test_mediapipe_names_the_class_of_photos(tmp_path):
         tmp_path,
         images,
         classes=classes,
+        formats=ALL_FORMATS,
         targets=("mediapipe", "microcontroller"),
     )
     files["uint8"] = export_litert(
@@ -195,7 +196,7 @@ def test_mediapipe_names_the_class_of_photos(tmp_path):
     found = run_python(
         "mediapipe", CLASSIFIER, tmp_path / "photos.npy", *files.values()
     )
-    for kind in ("mediapipe", "uint8", "float32", "float16", "dynamic", "int8"):
+    for kind in ("mediapipe", "uint8", *ALL_FORMATS):
         expected = LiteRTModel(files[kind])(images[:20])
         answers = found[str(files[kind])]
         names = [classes[index] for index in expected.argmax(-1)]
@@ -237,7 +238,10 @@ print(json.dumps(found))
 
 def test_tflite_micro_runs_the_file_for_microcontrollers(app, digits, tmp_path):
     np.save(tmp_path / "digits.npy", digits)
-    names = names_of(app, "microcontroller", "int8", "float32", "dynamic")
+    refused = ("float16", "dynamic")
+    names = names_of(
+        app, "microcontroller", "int8", "int8_int8", "web", "float32", *refused
+    )
     found = run_python(
         "micro",
         MICRO,
@@ -246,8 +250,8 @@ def test_tflite_micro_runs_the_file_for_microcontrollers(app, digits, tmp_path):
     )
     for name in names:
         answers = found[str(app / name)]
-        if "dynamic" in name:
-            assert "allocate" in answers
+        if any(kind in name for kind in refused):
+            assert isinstance(answers, str), name
             continue
         same = np.mean(np.equal(answers, choices_of(app / name, digits)))
         assert same >= 0.98, name
@@ -291,10 +295,7 @@ def test_vela_compiles_all_of_the_file_for_ethos_u(owner, app, tmp_path):
 
 def test_compiled_model_runs_each_file_whole(app):
     files = [
-        app / name
-        for name in names_of(
-            app, "float32", "float16", "dynamic", "int8", "web", "android"
-        )
+        app / name for name in names_of(app, *ALL_FORMATS, "web", "android")
     ]
     assert runs_compiled(files) == dict.fromkeys(files, "")
     assert set(CLIENTS) >= {"web", "android"}

@@ -126,3 +126,29 @@ def test_floats_at_the_ends_of_int8_cost_next_to_nothing(tmp_path):
         assert sizes[io] < 1.02 * sizes["int8"]
         assert medians[io] < 1.05 * medians["int8"]
         assert agreements[io] >= agreements["int8"]
+
+
+@pytest.mark.parametrize("name", ["MobileNetV2", "MobileNetV3Small"])
+def test_weight8_is_as_fast_as_float32(name, tmp_path):
+    keras.utils.set_random_seed(0)
+    more = {"include_preprocessing": False} if "V3" in name else {}
+    model = getattr(keras.applications, name)(
+        input_shape=(96, 96, 3),
+        weights=None,
+        classes=10,
+        classifier_activation=None,
+        **more,
+    )
+    tiny.shake(model)
+    images = 2 * tiny.images(100, size=96, channels=3) - 1
+    paths = export_all(
+        model,
+        tmp_path,
+        calibration=images,
+        value_range=(-1, 1),
+        formats=("float32", "weight8", "dynamic", "int8"),
+    )
+    medians, _ = table(paths, images)
+    for kind, path in paths.items():
+        print(kind, check_litert(path, model, images, value_range=(-1, 1)))
+    assert medians["weight8"] < 1.2 * medians["float32"]

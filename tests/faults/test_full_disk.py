@@ -11,20 +11,20 @@ import sys
 
 import pytest
 
-from tests.support import corridor
+from tests.support import small_run
 from tests.support import tiny
 
 pytestmark = pytest.mark.slow
 # A program, since a crash would end the tests.
 RUN = """
 import sys
-from tests.support import corridor
+from tests.support import small_run
 options = dict(training={"epochs": 2}, channels={"macs": 0.5, "rounds": 2})
 if "targets" in sys.argv:
     options["targets"] = {"views": 2}
 options["export"] = {"formats": ("float32", "int8"), "num_images": 32}
 try:
-    corridor.run(sys.argv[1], **options)
+    small_run.run(sys.argv[1], **options)
 except (OSError, ValueError) as error:
     print("ERROR", type(error).__name__, error)
 else:
@@ -91,7 +91,7 @@ def test_a_run_on_a_disk_that_is_too_small(disk, words):
         print(len(told), {line[:90] for line in told})
         assert told[-1] == "DONE" and len(told) > 5
         assert (folder / "run" / "report.html").exists()
-        last = corridor.weights(folder)
+        last = small_run.weights(folder)
     assert last
 
 

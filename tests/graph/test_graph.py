@@ -68,7 +68,7 @@ def test_shapes_are_known():
 
 
 @pytest.mark.parametrize("build", [tiny.residual_net, _nested])
-def test_walk_computes_what_the_model_computes(build):
+def test_execute_computes_what_the_model_computes(build):
     model = build()
     inputs = np.random.default_rng(0).random((2,) + model.input_shape[1:])
     inputs = inputs.astype("float32")

@@ -1,5 +1,9 @@
 """A test for each private name of Keras that tfdcu uses."""
 
+import ast
+import re
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -7,6 +11,7 @@ import tensorflow as tf
 from keras import layers
 from keras import ops
 
+import tfdcu
 from tfdcu.graph import keras_private as private
 
 
@@ -138,3 +143,37 @@ def test_a_model_trains_on_batches_of_its_own():
     assert model.compiled_metrics_built()
     assert logs["loss_by_name"] == logs["loss"]
     assert model.loss_metric().name == "loss"
+
+
+ROOT = Path(tfdcu.__file__).parent
+# Private names of keras-tuner stay in its quarantine.
+FILES = sorted(
+    path.relative_to(ROOT).as_posix()
+    for path in ROOT.rglob("*.py")
+    if path.parent.name != "search"
+)
+
+
+def private_names(tree):
+    """Names that begin with "_" and are read but not made in a file."""
+    made, used = set(), set()
+    hooks = {name for name in dir(keras.Model) if re.match("_[a-z]", name)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef):
+            # A function that overrides one of Keras is not the file's own.
+            (used if node.name in hooks else made).add(node.name)
+        elif isinstance(node, ast.Attribute):
+            stored = isinstance(node.ctx, ast.Store)
+            own = stored and ast.unparse(node.value) in ("self", "cls")
+            (made if own else used).add(node.attr)
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) in (
+            *("getattr", "hasattr", "setattr", "delattr"),
+        ):
+            used.add(ast.unparse(node.args[1]).lstrip("f").strip("'\""))
+    return {name for name in used - made if re.match("_[a-z{]", name)}
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_private_names_of_keras_are_in_one_file(path):
+    names = private_names(ast.parse((ROOT / path).read_text("utf-8")))
+    assert bool(names) == (path == "graph/keras_private.py"), names

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 import tfdcu
 from tests.support import tiny
-from tests.test_architecture import undocumented
+from tests.test_docstrings import undocumented
 from tfdcu import data
 
 IMAGES = tiny.images(150, seed=2)

@@ -259,19 +259,12 @@ def test_even_choices_count_all_classes():
     assert found["scarce_classes"] == []
 
 
-def test_a_pool_of_one_class():
-    found = coverage(choices(0, 0, 30))
-    assert found["shares"] == [0, 0, 1]
-    assert found["effective_classes"] == pytest.approx(1)
-    assert found["scarce_classes"] == [0, 1]
-
-
 def test_a_tenth_of_the_even_share_is_not_scarce_and_less_is():
     assert coverage(choices(2, 38))["scarce_classes"] == []
     assert coverage(choices(1, 39))["scarce_classes"] == [0]
 
 
-def test_too_few_images_tell_no_scarce_classes():
+def test_too_few_images_have_no_scarce_classes():
     found = coverage(choices(0, 19))
     assert found["scarce_classes"] is None
     assert found["enough_images"] == 20

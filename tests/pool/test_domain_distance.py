@@ -46,7 +46,7 @@ def test_too_few_rows_are_refused():
         proxy_a_distance(cloud(4), cloud(9))
 
 
-def test_few_rows_beside_many_are_told_apart_as_well():
+def test_few_rows_and_many_are_separated_as_well():
     generator = np.random.default_rng(0)
     few = generator.normal(size=(30, 4)) + 1
     many = generator.normal(size=(900, 4))

@@ -57,7 +57,7 @@ def test_where_the_last_layer_is_nested_logits_are_the_features():
     np.testing.assert_array_equal(rows["features"], rows["logits"])
 
 
-def test_images_are_read_at_the_teachers_size_unless_told():
+def test_images_are_read_at_the_teachers_size_by_default():
     net = tiny.plain_net(size=6)
     images = tiny.images(4, size=12)
     shape = (12, 12, 1)

@@ -16,7 +16,7 @@ def blobs(share, num=1000, num_positive=300, features=4, seed=0):
 
 
 @pytest.mark.parametrize("share", [0.2, 0.7])
-def test_two_blobs_are_told_apart_and_their_shares_estimated(share):
+def test_two_blobs_are_separated_and_their_shares_estimated(share):
     scores, found = pu.positive_scores(*blobs(share))
     assert found == pytest.approx(share, abs=0.05)
     like = np.arange(1000) < 1000 * share

@@ -140,7 +140,7 @@ def test_at_least_a_tenth_is_kept_by_default():
     # One image alone is surer than all others.
     pool, teacher = smooth(95), tiny.linear_net()
 
-    def by(answers):
+    def by(outputs):
         return np.arange(95) == 7
 
     keep, found = tfdcu.select_pool(teacher, None, pool, by=by)
@@ -150,13 +150,13 @@ def test_at_least_a_tenth_is_kept_by_default():
     np.testing.assert_array_equal(keep, [7])
 
 
-def test_a_function_may_take_the_unsure_half_and_sees_all_answers():
+def test_a_function_gets_all_outputs_and_may_choose_the_uncertain_half():
     pool, teacher = smooth(60), tiny.plain_net()
     seen = {}
 
-    def unsure(answers):
-        seen.update(answers)
-        return -answers["logits"].max(1)
+    def unsure(outputs):
+        seen.update(outputs)
+        return -outputs["logits"].max(1)
 
     keep, found = tfdcu.select_pool(teacher, few(), pool, by=unsure, keep=0.5)
     logits = np.asarray(teacher(pool, training=False))
@@ -240,8 +240,8 @@ def test_invalid_arguments_are_refused(options, message):
 def test_the_tenth_is_of_images_that_are_not_dropped():
     pool = np.concatenate([smooth(30, size=16), junk(60, size=16)])
 
-    def by(answers):
-        return np.arange(len(answers["logits"])) == 7
+    def by(outputs):
+        return np.arange(len(outputs["logits"])) == 7
 
     keep, found = tfdcu.select_pool(tiny.linear_net(size=16), None, pool, by=by)
     assert len(keep) == 4  # of 30 images and the first of the copies

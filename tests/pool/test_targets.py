@@ -13,7 +13,6 @@ from tests.support.tiny import Recorder
 from tfdcu import data
 from tfdcu import teacher_targets
 from tfdcu.data.sources import source as source_lib
-from tfdcu.pool.write_targets import Collector
 
 IMAGES = tiny.images(130, seed=2)
 LABELED = tiny.images(12, seed=1), tiny.labels(12)
@@ -68,7 +67,7 @@ def test_training_sees_bit_for_bit_what_the_teacher_saw(
         np.testing.assert_array_equal(logits, expected)
         met |= {image.tobytes() for image in seen.numpy()}
     # Some images are dropped from an epoch that does not fill its batches.
-    assert met <= teacher.asked() and len(met) > 0.9 * made.num_images * 3
+    assert met <= teacher.seen_images() and len(met) > 0.9 * made.num_images * 3
 
 
 def test_the_teacher_is_run_on_full_batches_only(tmp_path):
@@ -110,7 +109,7 @@ def test_shares_of_the_work_make_up_the_whole(tmp_path, stream):
             batch_size=13,
             shard=(index, 3),
         )
-        asked.append(teacher.asked())
+        asked.append(teacher.seen_images())
         if len(asked) == 2:
             with pytest.raises(ValueError, match="2 missing, numbers 1, 4"):
                 data.training_batches(None, IMAGES, targets=made)
@@ -128,19 +127,6 @@ def test_a_folder_is_created_and_renewed_without_computing_any(tmp_path):
     assert targets(tmp_path, shard=None).missing() == [0, 2, 4]
     renewed = targets(tmp_path, shard=None, renew=True)
     assert renewed.missing() == [0, 1, 2, 3, 4]
-
-
-def test_memory_holds_no_more_than_open_shards(tmp_path, monkeypatch):
-    most = []
-    add = Collector.add
-
-    def counted(self, *batch):
-        add(self, *batch)
-        most.append(len(self.open))
-
-    monkeypatch.setattr(Collector, "add", counted)
-    targets(tmp_path, batch_size=24, shard_size=8)
-    assert max(most) <= 1
 
 
 def test_another_teacher_or_other_images_are_refused_or_renewed(tmp_path):

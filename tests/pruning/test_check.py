@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from keras import layers
+from keras import ops
 
 from tests.support import custom
 from tfdcu.graph.profile import profile
@@ -88,3 +89,36 @@ def plan_of(model):
 
     Plan.model = model
     return Plan()
+
+
+class Positions(layers.Layer):
+    """Part of a table of positions, as in keras-hub."""
+
+    def build(self, shape):
+        self.table = self.add_weight(shape=(32, shape[-1]), name="table")
+
+    def call(self, x):
+        _, length, width = ops.shape(x)
+        table = ops.slice(self.table, (0, 0), (length, width))
+        return x + ops.broadcast_to(table, ops.shape(x))
+
+
+def test_parts_of_tables_are_cut():
+    inputs = keras.Input((8,))
+    x = layers.Embedding(50, 16, name="tokens")(inputs)
+    x = layers.Dense(16, name="wide")(Positions()(x))
+    x = layers.GlobalAveragePooling1D()(x)
+    model = keras.Model(inputs, layers.Dense(3)(x))
+    plan = plan_channels(model, params=0.5, round_to=1)
+    assert not plan.unprunable()
+    given = np.arange(16).reshape(2, 8)
+    assert difference(plan.apply(), plan.masked(), given) < 1e-5
+    assert any("tokens" in g.layers and g.prunable for g in plan.groups)
+
+
+def test_a_standardized_kernel_is_cut_at_its_outputs():
+    model = custom.around(custom.StandardizedConv(12, 3))
+    plan = plan_channels(model, macs=0.7, round_to=1)
+    x = np.random.default_rng(0).random((2, 16, 16, 3), dtype="float32")
+    assert difference(plan.apply(), plan.masked(), x) < 1e-5
+    assert any("standardized_conv_kernel" in g.name for g in plan.groups)

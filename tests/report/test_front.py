@@ -99,17 +99,6 @@ def test_the_picture_shows_trials_front_choice_and_teacher_in_their_places():
     assert list(lines["limit"].get_xdata()) == [500, 500]
 
 
-def test_sizes_are_drawn_in_kilobytes():
-    found = record(cost="bytes", limits={})
-    found["teacher"]["bytes"] = 8000
-    for one in found["trials"][:2]:
-        one["metrics"]["bytes"] = 3000
-    (axes,) = drawn(found).axes
-    lines = {line.get_label(): line for line in axes.lines}
-    assert list(lines["teacher"].get_xdata()) == [8]
-    assert "limit" not in lines
-
-
 @pytest.mark.parametrize("students", [[], [student("0", 0.5, 1000)]])
 def test_few_or_no_students_can_be_drawn(students):
     png = front.front_figure(record(students=students))

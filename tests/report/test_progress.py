@@ -122,17 +122,6 @@ def test_the_time_left_is_unknown_until_the_number_of_steps_is(clock):
     assert time_left(callback) == "00:15"
 
 
-def test_another_training_begins_another_bar(clock):
-    callback = begin(epochs=1, steps=10)
-    run(callback, clock, 10, 100)
-    callback.on_epoch_end(0, LOGS)
-    callback.on_train_end()
-    callback.on_train_begin()
-    callback.on_epoch_begin(0)
-    run(callback, clock, 5, 1)
-    assert time_left(callback) == "00:05"
-
-
 def test_a_log_gets_a_line_an_epoch_and_few_between(clock, capsys):
     callback = begin(epochs=2, steps=100)
     run(callback, clock, 100, 1.001)
@@ -223,14 +212,3 @@ def test_counted_images_are_a_bar_on_a_terminal(clock, monkeypatch):
         bar.update(10)
     assert "100%|██████████| 20/20 images" in on_screen(terminal)[0]
     assert on_screen(terminal)[1:] == [""]
-
-
-def test_counting_more_or_nothing_at_all_is_no_error(clock, monkeypatch):
-    terminal = open_terminal(monkeypatch)
-    with ProgressBar("targets", 0):
-        clock.now += 1
-    assert terminal.getvalue() == ""
-    with ProgressBar("targets", 2) as bar:
-        clock.now += 1
-        bar.update(3)
-    assert "3/? images" in on_screen(terminal)[0]

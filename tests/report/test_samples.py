@@ -60,11 +60,3 @@ def test_no_figure_without_images():
 def test_other_shapes_are_refused():
     with pytest.raises(ValueError, match="'pool' cannot be shown. Expected"):
         samples_figure({"pool": np.zeros((4, 8, 8))})
-
-
-@pytest.mark.parametrize(("channels", "shown"), [(2, 1), (4, 3)])
-def test_of_other_channels_the_first_are_shown(channels, shown):
-    images = tiny.images(3, channels=channels)
-    pictures = module._pictures("pool", images)
-    np.testing.assert_array_equal(pictures, images[..., :shown])
-    assert samples_figure({"pool": images}).startswith(b"\x89PNG")

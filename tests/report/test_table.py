@@ -1,11 +1,8 @@
 import copy
 
-import pytest
-
 from tests.support import tiny
 from tfdcu.report import markdown_table
 from tfdcu.report import table
-from tfdcu.report.table import escape
 
 
 def test_cells_stand_under_their_heads():
@@ -69,16 +66,3 @@ def test_markdown_names_are_text():
     line = markdown_table([tiny.report_row("a|b\n<img src=x>[x](y)")])
     name = line.splitlines()[-1]
     assert name.startswith("| a\\|b &lt;img src=x&gt;\\[x\\](y) |")
-
-
-@pytest.mark.parametrize(
-    "text, escaped",
-    [
-        ("a_b*c", "a\\_b\\*c"),
-        ("&lt;", "&amp;lt;"),
-        ("https://x", "https\\://x"),
-        ("# 1\n2", "\\# 1 2"),
-    ],
-)
-def test_escaping_by_hand(text, escaped):
-    assert escape(text) == escaped

@@ -56,13 +56,6 @@ def test_a_metric_that_is_never_a_number_is_no_curve():
     assert training_figure({"student": {"loss": [nan]}}) is None
 
 
-def test_zero_losses_can_be_drawn():
-    found = panels({"student": {"loss": [100.0, 0.0]}})
-    np.testing.assert_array_equal(
-        found["loss and its terms"]["total"], [100.0, 0.0]
-    )
-
-
 def test_the_picture_is_a_png_or_none():
     history = tiny.report_record()["history"]
     png = training_figure(history)

@@ -106,7 +106,7 @@ def test_a_trial_that_was_interrupted_is_run_again(kind, tmp_path):
 
 
 @pytest.mark.parametrize("kind", ORACLES)
-def test_a_trial_the_oracle_did_not_come_to_note_is_drawn_anew(kind, tmp_path):
+def test_a_trial_missing_in_the_state_is_drawn_again(kind, tmp_path):
     whole = run(make(kind, tmp_path / "whole"))
     oracle = make(kind, tmp_path / "part")
     run(oracle, 4)

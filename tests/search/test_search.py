@@ -142,7 +142,7 @@ def untimed(entries):
     return [plain(one) for one in entries]
 
 
-def test_where_no_trial_can_finish_the_reasons_are_told(tmp_path):
+def test_if_no_trial_finishes_the_error_has_the_reasons(tmp_path):
     with pytest.raises(ValueError, match="No trial finished.*0: Refused: macs"):
         search(**arguments(limits={"macs": 10}, max_trials=1), workdir=tmp_path)
 
@@ -152,6 +152,9 @@ def test_where_no_trial_can_finish_the_reasons_are_told(tmp_path):
     [
         ({"space": {"channels.mcas": (0.1, 0.5)}}, "nearest is 'macs'"),
         ({"space": {"channels.macs": (0.5, 0.5)}}, "Invalid range"),
+        ({"dada": {}}, "nearest is 'data'"),
+        ({"max_trial": 3}, "nearest is 'max_trials'"),
+        ({"baseline": True}, "Unknown argument of a search"),
         ({"tuner": "RandomSerch"}, "nearest is 'RandomSearch'"),
         ({"cost": "byte"}, "nearest is 'bytes'"),
         ({"limits": {"latency": 2.0}}, "nearest is 'latency_ms'"),
@@ -183,14 +186,16 @@ def test_bad_arguments_are_refused_before_the_first_trial(
         ({"space": {"channels.macs": (-0.5, 0.5)}}, "macs=-0.5"),
     ],
 )
-def test_a_misfit_is_found_before_the_first_trial(tmp_path, changes, message):
+def test_an_invalid_option_is_found_before_the_first_trial(
+    tmp_path, changes, message
+):
     with pytest.raises(ValueError, match=message):
         search(**arguments(**changes), workdir=tmp_path / "search")
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("more", [{"max_trials": 4}, {"max_winners": 9}])
-def test_a_finished_search_that_is_asked_for_more_goes_on(
+def test_a_finished_search_continues_with_more_trials_or_winners(
     found, tmp_path, monkeypatch, more
 ):
     folder = shutil.copytree(found[0], tmp_path / "copy")

@@ -45,12 +45,14 @@ def test_fields_that_are_none_are_not_searched():
         ([0.3, 0.2], 0.3),
     ],
 )
-def test_the_default_is_what_stands_or_what_can_surely_be_met(values, default):
+def test_the_default_is_the_value_of_the_config_or_the_upper_end(
+    values, default
+):
     (leaf,) = read({"channels.params": values})
     assert leaf.default == default
 
 
-def test_a_function_s_own_default_stands_where_the_config_says_nothing():
+def test_without_a_value_in_the_config_the_default_of_the_function_counts():
     (leaf,) = read({"transfer.temperature": (1.0, 8.0)})
     assert leaf.default == 4.0
 
@@ -90,7 +92,7 @@ def test_every_value_drawn_belongs_to_the_leaf_and_keeps_its_type(values):
         assert seen == set(values)
 
 
-def test_what_stands_may_be_a_choice_of_another_type():
+def test_the_value_of_the_config_may_have_another_type():
     (leaf,) = read({"transfer.temperature": [1, 2.5, 4]})
     assert leaf.ask(keras_tuner.HyperParameters()) == 4.0 == leaf.default
 
@@ -129,7 +131,7 @@ def test_bad_spaces_are_refused(space, message):
         read(space)
 
 
-def test_values_take_their_places_and_the_config_stays_as_it_was():
+def test_values_replace_fields_and_the_config_is_unchanged():
     config = {**CONFIG, "seed": 3}
     changed = with_values(config, {"channels.macs": 0.3, "training.epochs": 2})
     assert changed["channels"] == {"macs": 0.3, "round_to": 8}
@@ -139,18 +141,9 @@ def test_values_take_their_places_and_the_config_stays_as_it_was():
     assert config["training"] == {}
 
 
-def test_what_trials_do_not_follow_cannot_be_searched():
+def test_fields_without_effect_on_trials_cannot_be_searched():
     with pytest.raises(ValueError, match="one round.*channels.rounds"):
         read_space({"channels.rounds": [1, 2]}, check_config({}))
-
-
-def test_known_names_pass():
-    check_names("cost", ["macs", "bytes"], ("bytes", "macs"))
-
-
-def test_the_error_names_the_nearest():
-    with pytest.raises(ValueError, match="Unknown cost.*nearest is 'macs'"):
-        check_names("cost", ["mac"], ("bytes", "macs"))
 
 
 def test_without_a_near_name_all_are_listed():

@@ -38,11 +38,6 @@ def test_every_tuner_of_keras_tuner_goes_by_its_name(name, tmp_path):
     ]
 
 
-def test_an_unknown_tuner_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="nearest is 'GridSearch'"):
-        make(tmp_path, "GirdSearch")
-
-
 def finished(self, trial, *args, **kwargs):
     """Stands for a run, and says which trial it was."""
     return [{"score": float(trial.trial_id), "macs": 5}]

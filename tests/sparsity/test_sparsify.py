@@ -314,14 +314,6 @@ def test_model_argument_selects_another_model():
         fit(net(model=wrapper), Sparsify(final_sparsity=0.8, model=other))
 
 
-def test_only_selected_layers_are_sparse():
-    model = net(model=tiny.plain_net(width=8, norm=False))
-    fit(model, Sparsify(final_sparsity=0.8, layers="conv*", exclude="conv1"))
-    shares = sparsity_of(model)
-    assert shares["conv2"] == pytest.approx(0.8, abs=1e-3)
-    assert shares["conv1"] == shares["logits"] == 0
-
-
 def test_two_of_every_four_input_channels():
     model = net()
     fit(model, Sparsify(final_sparsity=0.5, m_by_n=(2, 4)))
@@ -345,15 +337,6 @@ def test_blocks_are_zero_or_nonzero_together():
     blocks = kernel.reshape(4, 4, 2, 2).transpose(0, 2, 1, 3).reshape(8, 8)
     dead = np.sum(blocks == 0, axis=1)
     assert sorted(dead) == [0] * 4 + [8] * 4
-
-
-def test_schedule_object_of_tfmot():
-    from tfdcu.sparsity.sparsify import _tfmot
-
-    own = _tfmot()[1].PolynomialDecay(0.2, 0.6, 2, 10, frequency=4)
-    model = net()
-    fit(model, Sparsify(final_sparsity=0.6, schedule=own))
-    assert_exactly(model, 0.6)
 
 
 def test_patterns_and_steps_are_checked_before_the_first_step():

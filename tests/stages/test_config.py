@@ -79,7 +79,7 @@ def test_defaults_fit_and_nothing_is_changed(splits, teacher):
         ({"export": {"sparse": True}}, "sparse=True with dynamic"),
     ],
 )
-def test_a_misfit_is_named(splits, teacher, sections, message):
+def test_an_invalid_option_is_named(splits, teacher, sections, message):
     with pytest.raises(ValueError, match=message):
         check_values(config(**sections), splits, teacher)
 
@@ -196,14 +196,14 @@ def test_an_unknown_key_names_the_nearest():
     )
 
 
-def test_a_key_like_nothing_names_no_nearest():
+def test_an_unknown_key_without_a_similar_one_names_no_nearest():
     with pytest.raises(ValueError, match="Unknown field") as error:
         check_options("channels", {"zzz": 1}, pruned)
     assert "nearest" not in str(error.value)
 
 
 @pytest.mark.parametrize("key", ["model", "options"])
-def test_reserved_and_gathering_names_are_no_keys(key):
+def test_positional_arguments_and_kwargs_are_no_options(key):
     with pytest.raises(ValueError, match=f"channels.{key}=1"):
         check_options("channels", {key: 1}, pruned)
 

@@ -68,7 +68,7 @@ def test_the_teachers_file_comes_first_then_all_of_the_students(run):
 @pytest.mark.parametrize(
     "num_labeled, num_own", [(12, 12), (99, 99), (100, 100), (200, 110)]
 )
-def test_the_tasks_own_images_calibrate_and_the_pool_s_join_few(
+def test_labeled_images_calibrate_and_pool_images_are_added_to_few(
     num_labeled, num_own
 ):
     few = tiny.images(num_labeled), tiny.labels(num_labeled)
@@ -82,7 +82,7 @@ def test_the_tasks_own_images_calibrate_and_the_pool_s_join_few(
     assert len(joined) == wanted
 
 
-def test_what_the_pool_does_not_reach_is_not_cut_off_in_int8(tmp_path):
+def test_int8_does_not_clip_values_beyond_those_of_the_pool(tmp_path):
     # All that the pool stirs is a tenth of what the labeled images stir.
     few = tiny.images(20), tiny.labels(20)
     model = tiny.plain_net()
@@ -131,7 +131,7 @@ def test_rows_are_counted_by_hand(run):
             assert row["latency_ms"] > 0
 
 
-def test_the_first_note_tells_what_images_accuracy_is_of(run):
+def test_the_first_note_names_the_images_of_the_accuracy(run):
     _, _, splits, (_, notes) = run
     num = len(TEST[0])
     assert f"on the {num} test images." in notes[0]
@@ -141,7 +141,7 @@ def test_the_first_note_tells_what_images_accuracy_is_of(run):
     assert "measured on 60 images of the pool" in table_images(splits)[1]
 
 
-def test_the_next_note_tells_the_agreement_on_held_out_images(run):
+def test_the_second_note_is_the_agreement_on_held_out_images(run):
     models, _, splits, (_, notes) = run
     assert splits.pool_validation.num_images == 10
     images = np.stack(list(splits.pool_validation.dataset.as_numpy_iterator()))
@@ -165,13 +165,6 @@ def test_without_labels_the_pool_measures_agreement(run):
             mine = choices(models[row["name"]], images)
             assert row["agreement"] == np.mean(theirs == mine)
     assert "60 training images" in notes[1]
-
-
-def test_validation_images_stand_in_for_test_images(run):
-    models, files, _, (rows, _) = run
-    again, _ = measure_models(models, files, opened(validation=TEST))
-    for one, two in zip(rows, again):
-        assert one["accuracy"] == two["accuracy"]
 
 
 def test_pool_images_are_taken_from_all_of_it():

@@ -27,13 +27,13 @@ def test_rounds_are_equal_proportions():
     assert schedule(rounds=2) == [0.5, 1.0]
 
 
-def test_one_cut_is_enough_where_nothing_is_judged_anew():
+def test_one_round_is_the_default_if_scores_cannot_change():
     known = score_channels(tiny.plain_net())
     assert schedule(reconstruct=False) == [1.0]
     assert schedule(importance=known) == [1.0]
 
 
-def test_what_is_no_schedule_is_refused():
+def test_invalid_numbers_of_rounds_are_refused():
     message = "Expected: an integer of at least 1.*rounds=0"
     with pytest.raises(ValueError, match=message):
         schedule(rounds=0)
@@ -90,7 +90,7 @@ def test_two_rounds_meet_the_budget_of_the_teacher(budget):
         assert len(indices) == quarter.get_layer(name).output.shape[-1]
 
 
-def test_what_the_teacher_had_frozen_is_trained():
+def test_layers_that_the_teacher_froze_are_trainable():
     teacher = tiny.plain_net()
     teacher.get_layer("conv1").trainable = False
     splits = data.prepare(
@@ -106,7 +106,7 @@ def test_what_the_teacher_had_frozen_is_trained():
     assert not teacher.get_layer("conv1").trainable
 
 
-def test_what_is_kept_of_what_was_kept_is_the_teachers():
+def test_kept_channels_of_all_rounds_are_those_of_the_teacher():
     rounds = [
         {"both": [1, 3, 5, 7], "first": [0, 2]},
         {"both": [0, 3], "second": [4, 5]},
@@ -121,5 +121,5 @@ def test_what_is_kept_of_what_was_kept_is_the_teachers():
     assert rounds[0]["both"] == [1, 3, 5, 7] and merge_kept([]) == {}
 
 
-def test_nothing_cut_is_an_empty_list():
+def test_no_rounds_give_an_empty_record():
     assert merge_plans([]) == {"groups": [], "unprunable": {}, "kept": {}}

@@ -100,7 +100,9 @@ def test_the_section_reaches_the_student_of_a_run(tmp_path):
     ("num", "limit", "sizes"),
     [(12, 2048, [12]), (65, 2048, [33, 32]), (65, 40, [40])],
 )
-def test_no_batch_is_a_mere_rest(num, limit, sizes, monkeypatch):
+def test_no_batch_is_much_smaller_than_the_others(
+    num, limit, sizes, monkeypatch
+):
     monkeypatch.setattr(reestimate, "LIMIT", limit)
     callback = Reestimate(splits(num_pool=num), images="pool")
     parts = list(callback.batches(tiny.plain_net(size=6)))

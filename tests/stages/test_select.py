@@ -25,7 +25,7 @@ def splits(pool=None, labeled=None):
     return prepare(labeled, pool, **options, pool_validation=0)
 
 
-def test_without_a_way_to_choose_the_whole_pool_is_kept_and_nobody_asked():
+def test_without_by_the_whole_pool_is_kept_and_no_teacher_runs():
     run = run_of(None, splits(), select={"keep": 0.5})
     before = run.splits
     select(run)
@@ -49,7 +49,7 @@ def test_a_choice_survives_json_and_is_that_of_select_pool():
     assert run.selection == found
 
 
-def test_what_does_not_fit_is_found_before_anything_is_asked():
+def test_invalid_options_are_found_before_the_teacher_runs():
     one = splits()
     check_select(one, keep="all")
     check_select(one, by="balance", keep=3)

@@ -81,7 +81,7 @@ def test_labeled_images_may_have_views_of_their_own_number(tmp_path):
             np.testing.assert_array_equal(received, expected)
 
 
-def test_runs_that_share_a_folder_ask_once(tmp_path):
+def test_runs_that_share_a_folder_run_the_teacher_once(tmp_path):
     splits = splits_of(LABELED)
     config = {
         "batches": {"augment": "shift"},
@@ -94,7 +94,7 @@ def test_runs_that_share_a_folder_ask_once(tmp_path):
         stored = make_targets(
             teacher, splits, tmp_path / number, config, **config["targets"]
         )
-        return len(teacher.asked()), stored[1].path
+        return len(teacher.seen_images()), stored[1].path
 
     first, path = asked("1", splits)
     assert first > 130
@@ -103,7 +103,7 @@ def test_runs_that_share_a_folder_ask_once(tmp_path):
     assert not (tmp_path / "1").exists()
 
 
-def test_a_run_asks_about_mirror_images_of_both_pools(tmp_path):
+def test_a_run_stores_mirrored_targets_of_both_sets(tmp_path):
     splits = splits_of(LABELED)
     config = {"batches": {}, "targets": {"views": 1, "mirror": True}, "seed": 0}
     check_targets(config, 4)
@@ -132,7 +132,7 @@ def test_a_run_asks_about_mirror_images_of_both_pools(tmp_path):
         ({"views": 2, "labeled_views": 0}, "number of views.*views=0"),
     ],
 )
-def test_numbers_of_views_that_cannot_be_are_refused(targets, message):
+def test_invalid_numbers_of_views_are_refused(targets, message):
     config = {"batches": {"augment": "shift"}, "targets": targets}
     with pytest.raises(ValueError, match=message):
         check_targets(config, 4)

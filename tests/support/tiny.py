@@ -198,6 +198,6 @@ class Recorder:
         # Of four pixels, never probabilities.
         return 3 * np.asarray(images)[:, 2:6, 3, 0] - 5
 
-    def asked(self):
+    def seen_images(self):
         """Distinct images, but for those of the first question: the probe."""
         return {image.tobytes() for part in self.seen[1:] for image in part}

@@ -13,11 +13,15 @@ import keras
 import numpy as np
 from keras import tree
 
+from tfdcu.graph.inlined import einsum_shape
+from tfdcu.graph.inlined import inlined
 from tfdcu.graph.keras_private import alias_of
 from tfdcu.graph.keras_private import all_layers
 from tfdcu.graph.keras_private import attributes_that_hold
 from tfdcu.graph.keras_private import calls_forgotten
+from tfdcu.graph.keras_private import layers_within
 from tfdcu.graph.keras_private import mask_of
+from tfdcu.graph.keras_private import num_calls
 from tfdcu.graph.keras_private import producer_of
 from tfdcu.graph.parameter import OnePerImage
 from tfdcu.graph.parameter import Parameter
@@ -137,6 +141,7 @@ class _Opener:
         self.keep = keep
         self.closed = {}
         self.opened = 0
+        self.paths = {}
         self.aliases = {}
         self.names = set()
         # Keeps alive what identities were taken of.
@@ -207,16 +212,26 @@ class _Opener:
         if not self.keep(op):
             try:
                 outputs = self.open(op, args, kwargs, f"{prefix}{op.name}_")
-                return tree.flatten(outputs)
+                return [x for x in tree.flatten(outputs) if x is not None]
             except CannotOpen as error:
                 reason = str(error)
             alias = self._alias(op, prefix)
             self.closed[alias.name] = self.closed[op.name] = reason
-        return tree.flatten(self._alias(op, prefix)(*args, **kwargs))
+        alias = self._alias(op, prefix)
+        if type(op) is keras.layers.EinsumDense:
+            # It would forget the sizes that it does not change.
+            shape = einsum_shape(op, args[0].shape)
+            shape = shape[-len(op.partial_output_shape) :]
+            first = num_calls(alias) == 0
+            if not first and shape != alias.partial_output_shape:
+                shape = op.partial_output_shape
+            vars(alias)["partial_output_shape"] = shape
+        return tree.flatten(alias(*args, **kwargs))
 
     def _alias(self, op, prefix):
         if id(op) not in self.aliases:
-            alias = alias_of(op, self._name(f"{prefix}{op.name}"))
+            path = self.paths.get(id(op), f"{prefix}{op.name}")
+            alias = alias_of(op, self._name(path))
             self.aliases[id(op)] = alias
             self.alive.append(op)
         return self.aliases[id(op)]
@@ -237,10 +252,14 @@ class _Opener:
             return [args[0]]
         config = op.get_config()
         if batch:
-            for_each = _repeated(made_by, batch)
-            if for_each:
+            if _repeated(made_by, batch):
+                value = args[0]
+                if len(value.shape) < len(made_by.outputs[0].shape):
+                    value = keras.ops.expand_dims(value, 0)
+                    name = self._name(f"{prefix}expand_dims")
+                    producer_of(value).op.name = name
                 layer = OnePerImage(name=self._name(f"{prefix}one_per_image"))
-                return [layer(args[0], anchor)]
+                return [layer(value, anchor)]
             config = _without_batch(made_by, config, batch)
         # Keras would number the operations of a call anew each time.
         own = f"{prefix}{_snake(kind) if batch else op.name}"
@@ -292,12 +311,44 @@ class _Opener:
         return self.aliases[id(variable)](anchor)
 
     def open(self, layer, args, kwargs, prefix):
+        """As `open_through`, or with custom layers inside it left as they are.
+
+        One of those that cannot be traced then stays closed, and no more.
+        """
+        custom = any(not self.keep(x) for x in all_layers(layer, itself=False))
+        try:
+            return self.open_through(layer, args, kwargs, prefix, custom)
+        except CannotOpen:
+            if not custom:
+                raise
+            return self.open_through(layer, args, kwargs, prefix, False)
+
+    def _traced(self, layer, args, kwargs, weight, through):
+        """What the `call` of a layer returns, with its weights symbolic."""
+        inner = all_layers(layer) if through else [layer]
+        inner = [x for x in inner if x is layer or not self.keep(x)]
+        own = [(x, attributes_that_hold(x, keras.Variable)) for x in inner]
+        keep = self.keep if through else lambda x: True
+        try:
+            for x, held in own:
+                for name, value in held.items():
+                    vars(x)[name] = tree.map_structure(
+                        lambda item, x=x: weight(x, item), value
+                    )
+            with inlined(layer, keep):
+                return layer.call(*args, **kwargs)
+        finally:
+            for x, held in own:
+                vars(x).update(held)
+
+    def open_through(self, layer, args, kwargs, prefix, through):
         """Runs the `call` of a layer on symbolic tensors, and replays it.
 
         Args:
             layer: The custom layer or subclassed model.
             args, kwargs: Arguments of the call, new `KerasTensor`s inside.
             prefix: Beginning of the names of the layers inside.
+            through: Whether custom layers inside it are run through.
 
         Returns:
             What the layer returns, new `KerasTensor`s inside.
@@ -330,12 +381,12 @@ class _Opener:
             self.alive.append(new)
             return new
 
-        def weight(variable):
+        def weight(owner, variable):
             if not isinstance(variable, keras.Variable):
                 return variable
-            dtype = _dtype_within(layer, variable.dtype)
+            dtype = _dtype_within(owner, variable.dtype)
             new = keras.KerasTensor(variable.shape, dtype)
-            variables[id(new)] = new, variable
+            variables[id(new)] = new, variable, owner.dtype_policy
             return new
 
         closed, names = dict(self.closed), set(self.names)
@@ -344,28 +395,29 @@ class _Opener:
         call_kwargs = {**call_kwargs, **_masks(layer, args, kwargs)}
         if "training" in inspect.signature(layer.call).parameters:
             call_kwargs["training"] = False
-        own = attributes_that_hold(layer, keras.Variable)
         try:
             with calls_forgotten(layer):
-                for name, value in own.items():
-                    vars(layer)[name] = tree.map_structure(weight, value)
-                outputs = layer.call(*call_args, **call_kwargs)
-                vars(layer).update(own)
-                for new, variable in variables.values():
+                outputs = self._traced(
+                    layer, call_args, call_kwargs, weight, through
+                )
+                for new, variable, policy in variables.values():
                     known[id(new)] = self._parameter(
-                        variable, prefix, layer.dtype_policy, given[0]
+                        variable, prefix, policy, given[0]
                     )
-                flat = tree.flatten(outputs)
+                self.paths.update(_paths(layer, prefix))
+                # What a layer does not compute it may return as `None`.
+                flat = [x for x in tree.flatten(outputs) if x is not None]
                 if not all(isinstance(x, keras.KerasTensor) for x in flat):
                     raise CannotOpen("it returns what is not a tensor")
                 values = self.replay(flat, known, prefix, batch)
         except Exception as error:
             self.closed, self.names = closed, names
             raise _reason(layer, error) from error
-        finally:
-            vars(layer).update(own)
         self.opened += 1
-        return tree.pack_sequence_as(outputs, values)
+        new = iter(values)
+        return tree.map_structure(
+            lambda x: None if x is None else next(new), outputs
+        )
 
     def compile_like(self, opened, model):
         """Compiles with the original's training config, if it can be read."""
@@ -379,10 +431,23 @@ class _Opener:
 def _reason(layer, error):
     if isinstance(error, CannotOpen):
         return error
-    text = str(error).strip().split("\n")[0].split(". ")[0][:160]
+    text = str(error)
+    if text.startswith("Exception encountered"):
+        # What Keras says around the message itself.
+        text = text.split("\x1b[1m")[-1].split("\x1b[0m")[0]
+    text = text.strip().split("\n")[0].split(". ")[0][:160]
     return CannotOpen(
         f"its `call` cannot be traced ({type(error).__name__}: {text})"
     )
+
+
+def _paths(layer, prefix):
+    """Names for the layers inside a layer, by identity."""
+    found = {}
+    for inner in layers_within(layer):
+        found[id(inner)] = f"{prefix}{inner.name}"
+        found.update(_paths(inner, f"{prefix}{inner.name}_"))
+    return found
 
 
 def _producer(tensor):
@@ -478,6 +543,8 @@ def _repeated(made_by, batch):
         return False
     (tensor, *_), outputs = made_by.args, made_by.outputs
     before, after = tuple(tensor.shape), tuple(outputs[0].shape)
+    if after == (batch, *before):
+        return True
     return before[:1] == (1,) and after == (batch, *before[1:])
 
 

@@ -39,7 +39,10 @@ def _iterate(images, size, limit):
             yield [np.asarray(x[part]) for x in images]
     else:
         for batch in images:
-            yield batch[0] if isinstance(batch, tuple) else batch
+            if isinstance(batch, dict) and set(batch) == {"inputs"}:
+                yield list(batch["inputs"])
+            else:
+                yield batch[0] if isinstance(batch, tuple) else batch
 
 
 def _parts(num, size, limit):

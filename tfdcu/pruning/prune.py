@@ -15,6 +15,7 @@ from tfdcu.pruning.check import check_smaller
 from tfdcu.pruning.constraints import bounds
 from tfdcu.pruning.cost import COSTS
 from tfdcu.pruning.groups import Groups
+from tfdcu.pruning.images import images_for
 from tfdcu.pruning.importance.scores import PER_COST
 from tfdcu.pruning.importance.scores import CachedImportance
 from tfdcu.pruning.importance.scores import check_importance
@@ -92,8 +93,8 @@ def prune_channels(
         per_layer: Dict from such a name, pattern or class to the share of
             channels that its group keeps. Others keep at least a tenth.
         images: Unlabeled images for "taylor", "reconstruction", `reconstruct`
-            and `reestimate`: an array, or a dataset of batches of images. A
-            thousand are enough, and they make a much better student.
+            and `reestimate`, in any form that `fit` takes; labels are not
+            read. A thousand are enough, and they make a much better student.
         reconstruct: Whether to reconstruct the remaining kernels by least
             squares, layer by layer, so that they give the original's outputs
             on `images` (see `tfdcu.pruning.reconstruct`). Needs no labels.
@@ -130,6 +131,9 @@ def prune_channels(
         seed=seed,
     )
     check_images(images, reconstruct, reestimate)
+    if images is not None:
+        # An opened model knows its inputs, whatever the given one is.
+        images = images_for(Groups(model).trace.graph.model, images)
     rounds = num_rounds(rounds, importance, reconstructs(images, reconstruct))
     measure = once_a_model(measure)
     smaller = model

@@ -1,4 +1,4 @@
-"""Kernels solved anew, layer by layer, to make up for channels that went."""
+"""Reconstruct pruned layers by least squares, layer by layer."""
 
 import warnings
 

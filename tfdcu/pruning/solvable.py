@@ -1,4 +1,4 @@
-"""Which layers can be solved, and what stands around them."""
+"""Layers that can be reconstructed, and the layers around them."""
 
 from dataclasses import dataclass
 

@@ -9,6 +9,7 @@ from tfdcu.report.front import front_table
 from tfdcu.report.page import render
 from tfdcu.report.progress import Progress
 from tfdcu.report.progress import ProgressBar
+from tfdcu.report.recommend import recommend
 from tfdcu.report.record import Row
 from tfdcu.report.record import read_report
 from tfdcu.report.record import write_report

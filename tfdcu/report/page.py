@@ -7,6 +7,7 @@ from pathlib import Path
 from tfdcu.report import units
 from tfdcu.report.figures import accuracy_figure
 from tfdcu.report.figures import relative_figure
+from tfdcu.report.recommend import recommend
 from tfdcu.report.record import check_record
 from tfdcu.report.record import plain
 from tfdcu.report.record import read_report
@@ -112,6 +113,7 @@ def html(record, pictures):
     return environment.get_template("page.html.jinja").render(
         heading=HEADING,
         headline=headline(record["rows"]),
+        advice=recommend(record["rows"]),
         columns=["model", *(head for head, _ in COLUMNS.values())],
         lines=lines,
         notes=record.get("notes", []),
@@ -139,6 +141,7 @@ def markdown(record, pictures):
     parts = [
         f"# {HEADING}",
         f"**{escape(headline(record['rows']))}**",
+        escape(recommend(record["rows"])),
         markdown_table(record["rows"]),
     ]
     if record.get("notes"):
@@ -149,7 +152,7 @@ def markdown(record, pictures):
     for name, facts in _sections(record).items():
         rows = (f"| {escape(k)} | {escape(v)} |" for k, v in facts.items())
         parts += [f"## {name}", "\n".join(["| | |", "| --- | --- |", *rows])]
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join(filter(None, parts)) + "\n"
 
 
 def _pictures(record, samples):

@@ -6,6 +6,8 @@ import os
 
 import keras
 
+from tfdcu.compress import compress
+from tfdcu.renamed import refuse_renamed
 from tfdcu.report import front_figure
 from tfdcu.report import front_table
 from tfdcu.search.space import check_names
@@ -13,6 +15,7 @@ from tfdcu.search.trials import Trials
 from tfdcu.search.winners import retrain
 from tfdcu.search.winners import winners
 from tfdcu.search.winners import with_front
+from tfdcu.stages.config import option_names
 from tfdcu.workdir.arguments import check_arguments
 from tfdcu.workdir.atomic import atomic_write
 from tfdcu.workdir.fingerprint import fingerprint
@@ -125,6 +128,9 @@ def search(
     from tfdcu.search.tuners import is_distributed
 
     check_search(max_trials, max_winners, tuner, TUNERS)
+    known = {*option_names(search), *option_names(compress)} - {"baseline"}
+    refuse_renamed("search", options)
+    check_names("argument", options, sorted(known))
     trials = Trials(
         teacher,
         labeled,

@@ -3,6 +3,7 @@
 import numpy as np
 
 from tfdcu.data import images_of
+from tfdcu.report import recommend
 from tfdcu.report import render
 from tfdcu.report import table
 from tfdcu.report import write_report
@@ -45,7 +46,8 @@ def report(run):
     )
     page = render(record, run.folder, samples(run.splits))
     run.workdir.record("report.json", "report.md", "report.html")
-    print(f"\n{table(record['rows'])}\n\nThe report with figures: {page}")
+    print(f"\n{table(record['rows'])}\n\n{recommend(record['rows'])}")
+    print(f"\nThe report with figures: {page}")
     return record
 
 

@@ -40,12 +40,6 @@ def test_pure_function_of_id_number_and_seed(name):
     assert not np.array_equal(first, views(name, 1, 2, first=1))
 
 
-@EVERY
-def test_a_view_does_not_depend_on_its_batch(name):
-    part = views(name, images=IMAGES[50:60], first=50)
-    np.testing.assert_array_equal(part, views(name)[50:60])
-
-
 def test_each_image_of_a_callable_has_a_seed_of_its_own():
     assert len(np.unique(views(noise)[:, 0, 0, 0])) == 200
 

@@ -6,6 +6,7 @@ from keras import layers
 from tfdcu.graph.keras_private import stored_weight
 from tfdcu.pruning.rules.registry import activate
 from tfdcu.pruning.rules.registry import channel_axis
+from tfdcu.pruning.rules.registry import dims_of
 from tfdcu.pruning.rules.registry import fix_axes
 from tfdcu.pruning.rules.registry import register_rule
 from tfdcu.pruning.rules.registry import unprunable
@@ -106,6 +107,38 @@ def separable(step):
     step.weight(op.bias, -1, out)
     step.size("filters", out)
     return _finish(step, axes, channel, out)
+
+
+@register_rule("ops.Conv")
+def convolution_op(step):
+    """An image and a kernel (..., in, out) that was computed."""
+    images, kernel = step.node.args[:2]
+    axes, taps = step.axes(images), step.axes(kernel)
+    channel = channel_axis(step.op) % len(axes)
+    grouped = np.shape(kernel)[-2] != step.inputs[0].shape[channel]
+    fix_axes(step, taps, range(len(taps) - 2))
+    space = [dim for dim in range(1, len(axes)) if dim != channel]
+    axes = fix_axes(step, axes, space)
+    if grouped:
+        fix_axes(step, taps, [-2, -1])
+        fix_axes(step, axes, [channel])
+        return [None] * len(axes)
+    step.tie(axes[channel], taps[-2])
+    axes[channel] = taps[-1]
+    return axes
+
+
+@register_rule("ops.Moments")
+def moments(step):
+    """Mean and variance over some axes, whose channels are kept."""
+    axes, op = step.axes(), step.op
+    dims = set(dims_of(op.axes, len(axes)))
+    axes = fix_axes(step, axes, dims)
+    if op.keepdims:
+        left = [None if d in dims else x for d, x in enumerate(axes)]
+    else:
+        left = [x for d, x in enumerate(axes) if d not in dims]
+    return [left, list(left)]
 
 
 @register_rule(layers.Dense)

@@ -9,6 +9,7 @@ lists). A layer without a rule is unprunable: its input channels are kept.
 """
 
 import keras
+import numpy as np
 
 from tfdcu.graph.keras_private import is_of_keras_ops
 
@@ -141,15 +142,43 @@ _OVER_LAST = {
 }
 
 
+def is_elementwise(function):
+    """Whether each value a function returns depends on one value only.
+
+    It is tried: of random values one after the other is changed, and only
+    its own place may change.
+    """
+    generator = np.random.default_rng(0)
+    before = generator.normal(size=(2, 3, 4)).astype("float32")
+    after = generator.normal(size=before.shape).astype("float32") * 3
+    try:
+        expected, other = np.asarray(function(before)), function(after)
+        if expected.shape != before.shape:
+            return False
+        for place in np.ndindex(*before.shape):
+            changed = before.copy()
+            changed[place] = after[place]
+            wanted = expected.copy()
+            wanted[place] = np.asarray(other)[place]
+            if not np.array_equal(np.asarray(function(changed)), wanted):
+                return False
+    except Exception:
+        # Not a function of arrays: nothing is known of it.
+        return False
+    return True
+
+
 def activate(step, axes, function):
     """Labels after an activation function; softmax keeps its axis.
 
-    A custom function may mix channels, so it is unprunable.
+    A custom function that mixes channels is unprunable.
     """
     kind = type(function)
     if function is None or function in _ELEMENTWISE:
         return axes
     if kind is keras.layers.LeakyReLU or kind is keras.layers.ReLU:
+        return axes
+    if function not in _OVER_LAST and is_elementwise(function):
         return axes
     name = getattr(function, "__name__", repr(function))
     why = f"activation {name!r} of {step.path!r} mixes channels"

@@ -150,6 +150,25 @@ def tile(step):
     ]
 
 
+@register_rule("ops.Slice")
+def slice_axes(step):
+    """Axes that are taken whole pass their labels through."""
+    axes, before = step.axes(), step.inputs[0].shape
+    sizes = [int(size) for size in step.op.shape]
+    whole = [size in (-1, full) for size, full in zip(sizes, before)]
+    part = [dim for dim, same in enumerate(whole) if not same]
+    axes = fix_axes(step, axes, part) if part else axes
+
+    def change(config, count):
+        config["shape"] = [
+            size if labels is None or size == -1 else count(labels)
+            for size, labels in zip(sizes, axes)
+        ]
+
+    step.edit("shape", axes, change)
+    return axes
+
+
 @register_rule("ops.Pad")
 def pad(step):
     """Keeps the channels on padded axes."""

@@ -1,6 +1,6 @@
-"""One small run for the tests of the corridor, also as a program that dies.
+"""One small run for the tests of `compress`, also as a program that dies.
 
-    python -m tests.support.corridor <folder> <moment>
+    python -m tests.support.small_run <folder> <moment>
 
 runs it in `<folder>` and kills itself, without a word to anyone, when the
 moment has come: `step:<epoch>:<batch>` after a training step, `before:<name>`
