@@ -21,6 +21,8 @@ setup(
     install_requires=[
         "absl-py",
         "ai-edge-litert>=2.3",
+        # One run at a time in a workdir.
+        "filelock>=3.12",
         # Softmax and metadata are written into LiteRT files with it.
         "flatbuffers>=25",
         "jinja2>=3.1",

@@ -1,6 +1,8 @@
 """Programs, run from the root as `python -m scripts.<name>`."""
 
 import os
+import signal
+import sys
 
 from absl import logging
 
@@ -10,3 +12,20 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 # Hide the start-up messages of TensorFlow and TFDS.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 logging.set_verbosity(logging.ERROR)
+
+
+def stop(number, frame):
+    """End the program with one line; what it has finished stays."""
+    del frame
+    print(
+        f"\nStopped by {signal.Signals(number).name}. The same command goes on "
+        "after the last finished epoch or stage.",
+        file=sys.stderr,
+    )
+    raise SystemExit(128 + number)
+
+
+# While Python looks for a module to run, which takes TensorFlow's seconds.
+if sys.argv[0] == "-m":
+    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGTERM, stop)

@@ -1,5 +1,8 @@
 """Parse a config and its flags into keyword arguments."""
 
+import difflib
+import traceback
+
 from absl import app
 from absl import flags
 
@@ -8,29 +11,58 @@ from tfdcu.renamed import RENAMED
 
 
 def parsed(arguments):
-    """Parses the flags of a script with a config, for `app.run`.
+    """Parses the flags of a script, for `app.run`.
 
     Args:
         arguments: List of strings, the name of the program first.
 
     Returns:
-        What is left of them.
+        The name of the program in a list.
+
+    Raises:
+        SystemExit: If there is no such flag or field, the config cannot be
+            read, or an argument is no flag.
     """
     try:
         left = app.parse_flags_with_usage(arguments)
-        flags.FLAGS.config.to_dict()
+        if "config" in flags.FLAGS:
+            flags.FLAGS.config.to_dict()
     except (AttributeError, KeyError) as error:
         raise SystemExit(
             "Stopped: the config has no such field. Expected: "
-            f"{expected_field(arguments)}. Received: {error}"
+            f"{expected_field(arguments)}. Received: "
+            f"{' '.join(str(error.args[0]).split())}"
         ) from error
-    except (OSError, ValueError) as error:
+    except Exception as error:
+        # A config is a program, which may raise anything.
         raise SystemExit(
             "Stopped: the config cannot be read. Expected: --config=configs/"
             "digits.py or another such file, and fields of their own types. "
-            f"Received: {error}"
+            f"Received: {line_of(error, arguments)}{error}"
         ) from error
+    if left[1:]:
+        raise SystemExit(
+            "Stopped: an argument is no flag. Expected: "
+            f"{nearest_flag(left[1])}. Received: {' '.join(left[1:])}"
+        )
     return left
+
+
+def line_of(error, arguments):
+    """Where in the config an error was raised: its file and line, or nothing.
+
+    Args:
+        error: An exception.
+        arguments: Those of the program, with the name of the config.
+    """
+    paths = [one.partition("=")[2] or one for one in arguments]
+    if isinstance(error, SyntaxError):
+        return f"{error.filename}, line {error.lineno}: "
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if frame.filename.endswith(tuple(p for p in paths if p[-3:] == ".py")):
+            kind = type(error).__name__
+            return f"{frame.filename}, line {frame.lineno}: {kind}: "
+    return ""
 
 
 def expected_field(arguments):
@@ -43,6 +75,27 @@ def expected_field(arguments):
         "--config.field= or --config.section.field=, of those in "
         "configs/common.py and the config itself"
     )
+
+
+def nearest_flag(argument):
+    """The flag that an argument without dashes may be meant to be."""
+    name, equals, value = argument.lstrip("-").partition("=")
+    known = list(flags.FLAGS)
+    if "config" in flags.FLAGS:
+        config = flags.FLAGS.config.to_dict()
+        known += [f"config.{field}" for field in fields_of(config)]
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f", the nearest --{near[0]}{equals}{value}" if near else ""
+    return f"flags, which begin with --{hint}"
+
+
+def fields_of(config, prefix=""):
+    """The dotted names of all fields of a config."""
+    for key, value in config.items():
+        if isinstance(value, dict):
+            yield from fields_of(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}"
 
 
 def keywords_of(config):

@@ -8,6 +8,7 @@ from absl import app
 from absl import flags
 
 import tfdcu
+from scripts.config_flags import parsed
 
 MODEL = flags.DEFINE_string("model", None, "A .keras, .h5 or .tflite file.")
 SOURCE = flags.DEFINE_string("source", None, "Images, e.g. folder:photos.")
@@ -51,4 +52,4 @@ def main(argv):
 
 if __name__ == "__main__":
     flags.mark_flags_as_required(["model", "source"])
-    app.run(main)
+    app.run(main, flags_parser=parsed)

@@ -10,6 +10,7 @@ from absl import app
 from absl import flags
 
 import tfdcu
+from scripts.config_flags import parsed
 
 MODEL = flags.DEFINE_string("model", None, "A .keras or .h5 file.")
 FOLDER = flags.DEFINE_string("folder", None, "Folder for the files.")
@@ -94,4 +95,4 @@ def of_one_size(model):
 
 if __name__ == "__main__":
     flags.mark_flags_as_required(["model", "folder", "images"])
-    app.run(main)
+    app.run(main, flags_parser=parsed)

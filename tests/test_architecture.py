@@ -9,7 +9,8 @@ ROOT = Path(__file__).parents[1]
 # Imports run downhill only; rooms on one floor do not import one another.
 FLOORS = (
     ("renamed",),
-    ("workdir", "graph", "sparsity"),
+    ("workdir",),
+    ("graph", "sparsity"),
     ("models", "data", "export", "report", "pruning", "training"),
     ("distill",),
     ("pool", "evaluate"),

@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import keras
@@ -243,6 +245,59 @@ def test_no_teacher_of_a_wrong_config(tmp_path, config, argument, word):
 def test_other_scripts_refuse_in_words(tmp_path, script, arguments, word):
     tiny.plain_net().save(tmp_path / "net.keras")
     assert_refused(run(script, *arguments, folder=tmp_path), word)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("argument", "word"),
+    [
+        (
+            "config.training.epochs=3",
+            "the nearest --config.training.epochs=3. Received: config",
+        ),
+        ("workdri=x", "the nearest --workdir=x"),
+        ("--config.chanels.macs=0.5", '"channels" instead of "chanels"'),
+        ("--config.training.epoch=3", '"epochs" instead of "epoch"'),
+        ("--config={folder}/name.py", "name.py, line 3: NameError: name 'no'"),
+        ("--config={folder}/syntax.py", "syntax.py, line 1: "),
+    ],
+)
+def test_what_was_mistyped_is_named(tmp_path, argument, word):
+    (tmp_path / "syntax.py").write_text("def get_config(:\n")
+    (tmp_path / "name.py").write_text("\ndef get_config():\n    return no\n")
+    where = "--workdir={folder}/run"
+    process = run("compress", *QUICK, where, argument, folder=tmp_path)
+    assert_refused(process, word)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
+)
+def test_a_signal_ends_with_one_line_and_keeps_epochs(tmp_path, number, code):
+    tiny.plain_net(num_classes=10).save(tmp_path / "teacher.keras")
+    arguments = [one.format(folder=tmp_path) for one in QUICK]
+    arguments += ["--config.training.epochs=2000", f"--workdir={tmp_path}/run"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "scripts.compress", *arguments],
+        cwd=ROOT,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2"},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    checkpoints = tmp_path / "run" / "training" / "student"
+    while not list(checkpoints.glob("epoch-???[1-9].weights.h5")):
+        time.sleep(0.1)
+        assert process.poll() is None
+    process.send_signal(number)
+    error = process.communicate()[1]
+    assert process.returncode == code
+    lines = error[error.index("Stopped by") :].splitlines()
+    assert len(lines) == 1 and "The same command goes on" in lines[0]
+    assert "Traceback" not in error
+    assert len(list(checkpoints.glob("epoch-*.weights.h5"))) == 1
+    assert not list((tmp_path / "run").rglob("*.tmp"))
 
 
 @pytest.mark.slow

@@ -1,5 +1,14 @@
 """tfdcu: TensorFlow data-efficient compression with unlabeled data."""
 
+import keras
+
+if keras.config.backend() != "tensorflow":
+    raise ImportError(
+        "tfdcu trains and exports with TensorFlow. Expected: the environment "
+        "variable KERAS_BACKEND=tensorflow before Keras is imported. Received: "
+        f"the backend {keras.config.backend()!r}"
+    )
+
 from tfdcu import data
 from tfdcu import models
 from tfdcu.compress import compress

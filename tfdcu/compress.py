@@ -142,12 +142,15 @@ def compress(
         baseline,
         seed,
     )
-    if (run.folder / "report.html").exists():
-        record = read_report(run.folder)
-        print(f"This run is finished.\n{table(record['rows'])}")
-        return record
-    run.workdir.write_json("skipped.json", list(run.splits.skipped))
-    for stage in STAGES:
-        with run.workdir.stage(stage.__name__):
-            stage(run)
-    return report(run)
+    try:
+        if (run.folder / "report.html").exists():
+            record = read_report(run.folder)
+            print(f"This run is finished.\n{table(record['rows'])}")
+            return record
+        run.workdir.write_json("skipped.json", list(run.splits.skipped))
+        for stage in STAGES:
+            with run.workdir.stage(stage.__name__):
+                stage(run)
+        return report(run)
+    finally:
+        run.lock.release()

@@ -17,6 +17,7 @@ from tfdcu.stages.config import SECTIONS
 from tfdcu.stages.config import check_options
 from tfdcu.training.train import check_training
 from tfdcu.training.train import train
+from tfdcu.workdir.arguments import check_arguments
 from tfdcu.workdir.fingerprint import fingerprint_of
 from tfdcu.workdir.fingerprint import versions
 from tfdcu.workdir.workdir import Workdir
@@ -72,6 +73,7 @@ def train_teacher(
 
     >>> tfdcu.train_teacher("teacher.keras", model="digits", labeled="digits")
     """
+    check_arguments(path=path, width=width, batch_size=batch_size, seed=seed)
     path = Path(path)
     if path.suffix != ".keras":
         raise ValueError(

@@ -57,7 +57,7 @@ def test_a_shard_is_complete_with_its_record(tmp_path):
 def test_a_failed_write_leaves_no_files(tmp_path):
     parts = {"logits": np.zeros(3), "rest": np.array([object()])}
     before = list(tmp_path.iterdir())
-    with pytest.raises(TypeError):
+    with pytest.raises(ValueError):
         shards.write_shard(tmp_path, 0, {"no": object()}, parts)
     assert list(tmp_path.iterdir()) == before
 
@@ -85,3 +85,14 @@ def test_only_the_shards_of_one_process_are_removed(tmp_path):
     shards.remove_shards(tmp_path, 1, 2)
     left = {file.name.split(".")[0] for file in tmp_path.iterdir()}
     assert left == {"shard-00000", "shard-00002", "targets"}
+
+
+@pytest.mark.parametrize("suffix", ["logits.npy", "rest.npy", "json"])
+@pytest.mark.parametrize("content", [b"", b"{}", None])
+def test_a_shard_that_was_changed_is_not_whole(tmp_path, suffix, content):
+    write(tmp_path, 1)
+    path = tmp_path / f"shard-00001.{suffix}"
+    before = path.read_bytes()
+    changed = before[:-3] + bytes([before[-3] ^ 1]) + before[-2:]
+    path.write_bytes(changed if content is None else content)
+    assert not shards.is_whole(tmp_path, 1, "mine")

@@ -7,7 +7,6 @@ import tensorflow as tf
 
 from tests.support import tiny
 from tfdcu.distill import losses
-from tfdcu.distill.losses import check_weights
 from tfdcu.distill.losses import kl
 from tfdcu.distill.losses import label_term
 from tfdcu.distill.losses import mse
@@ -148,14 +147,3 @@ def test_several_weights_an_image_are_refused():
 def test_losses_on_probabilities_are_refused(loss):
     with pytest.raises(ValueError, match="Expected: an instance.*Received"):
         resolve_label(loss)
-
-
-@pytest.mark.parametrize("value", [-0.1, float("nan")])
-def test_a_negative_weight_is_refused(value):
-    with pytest.raises(ValueError, match=f"Received: second={value}"):
-        check_weights(1.0, first=0.0, second=value)
-
-
-def test_a_temperature_of_zero_is_refused():
-    with pytest.raises(ValueError, match="> 0. Received: temperature=0"):
-        check_weights(0)

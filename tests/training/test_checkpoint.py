@@ -43,7 +43,7 @@ def test_an_epoch_is_two_files_and_the_epoch_before_is_dropped(tmp_path):
         kept.on_epoch_end(epoch, {"loss": 1.0 - epoch / 4})
     assert names(tmp_path / "new") == FILES
     history = json.loads((tmp_path / "new" / FILES[0]).read_text())
-    assert history == {"loss": [1.0, 0.75]}
+    assert history["history"] == {"loss": [1.0, 0.75]}
 
 
 def test_checkpoints_left_by_a_kill_are_deleted_later(tmp_path, monkeypatch):
@@ -88,6 +88,32 @@ def test_weights_that_are_not_finite_are_not_kept(tmp_path):
     with pytest.raises(FloatingPointError, match="epoch 3.*logits/kernel"):
         kept.on_epoch_end(2, {"loss": 1.0})
     assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("content", [b"", b"{}", b"3", None])
+def test_a_checkpoint_that_changed_is_named_and_not_believed(
+    tmp_path, capsys, name, content
+):
+    kept = checkpoint(tmp_path, fresh())
+    kept.history = {"loss": [1.0, 0.75]}
+    kept.save(2)
+    before = (tmp_path / name).read_bytes()
+    changed = before.replace(b"0.75", b"0.25")[:-1] + before[-1:]
+    if changed == before:
+        changed = before[:-1] + bytes([before[-1] ^ 1])
+    (tmp_path / name).write_bytes(changed if content is None else content)
+    model = fresh(seed=1)
+    weights = model.get_weights()
+    assert checkpoint(tmp_path, model).restore(model) == 0
+    assert str(tmp_path / FILES[1]) in capsys.readouterr().out
+    assert names(tmp_path) == []
+    np.testing.assert_array_equal(weights[0], model.get_weights()[0])
+
+
+def test_foreign_names_are_no_checkpoints(tmp_path):
+    (tmp_path / "epoch-last.weights.h5").touch()
+    assert Checkpoint(tmp_path).epochs_on_disk() == []
 
 
 def dropout_net():

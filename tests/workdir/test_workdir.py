@@ -198,3 +198,34 @@ def test_custom_layers_are_loaded(tmp_path):
     read = run.model("student", lambda: model)
     tiny.assert_same_function(model, read, tiny.images())
     assert custom_layers(net) == {}
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b'{"a": [}'])
+def test_damaged_json_is_named(tmp_path, content):
+    run = open_run(tmp_path)
+    for name in ("a.json", "seconds.json", "export.json"):
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(ValueError, match="a.json'.*Expected.*Received: .+"):
+        run.read_json("a.json")
+    assert run.seconds() == {}
+    run.renew("export.json", {"new": 1}, [])
+    assert run.read_json("export.json") == {"new": 1}
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"\x89HDF"])
+def test_a_damaged_model_is_named(tmp_path, content):
+    run = open_run(tmp_path)
+    (tmp_path / "student.keras").write_bytes(content)
+    with pytest.raises(ValueError, match="keras'.*Expected: .*Received: .+"):
+        run.model("student", None)
+
+
+def test_a_result_that_was_changed_is_made_again(tmp_path):
+    run = open_run(tmp_path)
+    run.cached_json("selection.json", lambda: {"keep": [1]})
+    (tmp_path / "selection.json").write_text('{"keep": [2]}')
+    again = open_run(tmp_path)
+    (sentence,) = again.remade
+    assert "selection.json" in sentence
+    made = again.cached_json("selection.json", lambda: {"keep": [1]})
+    assert made == {"keep": [1]} and open_run(tmp_path).remade == []

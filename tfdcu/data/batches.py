@@ -12,6 +12,7 @@ from tfdcu.data.sources.source import as_written
 from tfdcu.data.sources.source import check_ranges
 from tfdcu.data.sources.source import ending_at_once
 from tfdcu.data.targets import opened
+from tfdcu.workdir.arguments import check_arguments
 
 # Numbers of the random streams, which must differ.
 _LABELED, _UNLABELED = 0, 1
@@ -118,13 +119,17 @@ def training_batches(
     model.fit(batches, epochs=20)
     ```
     """
+    check_arguments(
+        ("labeled_batch_size", "labeled_views"),
+        batch_size=batch_size,
+        labeled_batch_size=labeled_batch_size,
+        views=views,
+        labeled_views=labeled_views,
+        mix_share=mix_share,
+        seed=seed,
+    )
     if labeled_batch_size is None:
         labeled_batch_size = max(1, batch_size // 4)
-    if min(batch_size, labeled_batch_size) < 1:
-        raise ValueError(
-            f"Invalid batch size. Expected: sizes of at least 1. Received: "
-            f"batch_size={batch_size}, labeled_batch_size={labeled_batch_size}."
-        )
     if cache not in (True, False, "auto"):
         raise ValueError(
             "Invalid value for `cache`. Expected: True, False or 'auto'. "
@@ -132,12 +137,6 @@ def training_batches(
         )
     if labeled_views is None:
         labeled_views = views
-    if min(views, labeled_views) < 0:
-        raise ValueError(
-            f"Invalid number of views. Expected: at least 1, or 0 for new "
-            f"views in every pass. Received: views={views}, "
-            f"labeled_views={labeled_views}."
-        )
     if isinstance(epochs, int):
         epochs = range(epochs)
     labeled_targets, pool_targets = _pair(targets, labeled)

@@ -12,6 +12,7 @@ from tfdcu.data.sources.source import check_ranges
 from tfdcu.data.splits import few_labels
 from tfdcu.data.splits import hold_out
 from tfdcu.renamed import explain_renamed
+from tfdcu.workdir.arguments import check_arguments
 
 # Largest number of pool images that are held out by default.
 _HELD_OUT = 500
@@ -109,6 +110,14 @@ def prepare(
         ValueError: If there is no pool, sources share images, the classes or
             labels do not fit the teacher's, or a source cannot be used.
     """
+    check_arguments(
+        ("labels_per_class", "pool_validation"),
+        labels_per_class=labels_per_class,
+        validation_per_class=validation_per_class,
+        pool_validation=pool_validation,
+        match_colors=match_colors,
+        seed=seed,
+    )
     if match_colors and labeled is None:
         raise ValueError(
             "There are no colors to match. Expected: labeled images, or "
@@ -212,8 +221,9 @@ def _check_classes(source, num_classes):
     if source.classes is not None and len(source.classes) != num_classes:
         raise ValueError(
             f"{source.name} and the teacher have different classes. Expected: "
-            f"{num_classes} classes. Received: {len(source.classes)}: "
-            f"{list(source.classes)}."
+            f"{num_classes} classes, or the names of all of the teacher's as "
+            "data.classes, of which the images may show some. Received: "
+            f"{len(source.classes)}: {list(source.classes)}."
         )
     check_label_range(source.name, source.labels(), num_classes)
 

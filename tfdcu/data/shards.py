@@ -10,6 +10,7 @@ import tensorflow as tf
 from tfdcu.data.sources import source as source_lib
 from tfdcu.workdir.atomic import atomic_write
 from tfdcu.workdir.full_disk import save_array
+from tfdcu.workdir.own_files import checksum
 
 # Most files open at once; the default limit of a process is 1024.
 _NUM_OPEN = 512
@@ -30,16 +31,21 @@ def write_shard(folder, number, mark, parts):
     with atomic_write(*files, record) as (*beside, beside_record):
         for file, array in zip(beside, parts.values(), strict=True):
             save_array(file, array)
-        beside_record.write_text(json.dumps({"of": mark}), "utf-8")
+        sums = dict(zip(parts, map(checksum, beside)))
+        record = {"of": mark, "sha256": sums}
+        beside_record.write_text(json.dumps(record), "utf-8")
 
 
 def is_whole(folder, number, mark):
-    """Whether a complete shard with this `mark` exists."""
+    """Whether a shard with this `mark` exists, as it was written."""
     try:
         record = json.loads(_record_file(folder, number).read_text("utf-8"))
-    except FileNotFoundError:
+        return record["of"] == mark and all(
+            checksum(_part_file(folder, number, name)) == sum_of
+            for name, sum_of in record["sha256"].items()
+        )
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return False
-    return record["of"] == mark
 
 
 def read_shard(folder, number, names):

@@ -7,6 +7,7 @@ import numpy as np
 from tfdcu.data.sources.arrays import check_label_range
 from tfdcu.data.sources.open import open_source
 from tfdcu.renamed import explain_renamed
+from tfdcu.workdir.arguments import check_arguments
 
 
 @explain_renamed("few_labels")
@@ -43,7 +44,11 @@ def few_labels(
             is out of range, or the source is a dataset that reshuffles.
     """
     source = open_source(source)
-    _check_numbers(per_class, validation_per_class)
+    check_arguments(
+        ("labels_per_class",),
+        labels_per_class=per_class,
+        validation_per_class=validation_per_class,
+    )
     source.check_order("it cannot be split")
     labels = source.labels()
     if num_classes is None:
@@ -104,16 +109,6 @@ def _is_integer(num):
     return isinstance(num, numbers.Integral)
 
 
-def _check_numbers(per_class, validation_per_class):
-    wanted = (1 if per_class is None else per_class), validation_per_class
-    if not all(map(_is_integer, wanted)) or wanted[0] < 1 or wanted[1] < 0:
-        raise ValueError(
-            f"Invalid number of images. Expected: integers, per_class >= 1 "
-            f"and validation_per_class >= 0. Received: {per_class} and "
-            f"{validation_per_class}."
-        )
-
-
 def _check_counts(source, labels, num_classes, wanted):
     counts = np.bincount(labels, minlength=num_classes)
     names = source.classes or range(num_classes)
@@ -126,8 +121,10 @@ def _check_counts(source, labels, num_classes, wanted):
     short = {
         str(name): int(count)
         for name, count in zip(names, counts, strict=True)
-        if count < wanted
+        if 0 < count < wanted
     }
+    if not counts.any():
+        short = {"all": 0}
     if short:
         raise ValueError(
             f"{source.name} has too few images of some classes. Expected: at "

@@ -266,7 +266,7 @@ def layers_to_align(student, align_layers=None):
     """
     if align_layers is None:
         return (default_align_layer(student),)
-    if isinstance(align_layers, str):
+    if isinstance(align_layers, str) or not hasattr(align_layers, "__iter__"):
         align_layers = (align_layers,)
     names = [layer.name for layer in student.layers]
     # "base/conv" is the path of a layer of a nested model.

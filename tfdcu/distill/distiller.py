@@ -23,7 +23,6 @@ from tfdcu.distill.features import feature_term
 from tfdcu.distill.head import check_head
 from tfdcu.distill.head import copy_head
 from tfdcu.distill.losses import check_labels
-from tfdcu.distill.losses import check_weights
 from tfdcu.distill.losses import label_metrics
 from tfdcu.distill.losses import label_term
 from tfdcu.distill.losses import resolve_label
@@ -42,6 +41,7 @@ from tfdcu.models.resize import resized
 from tfdcu.renamed import refuse_renamed
 from tfdcu.training.loss_scaling import loss_scaled
 from tfdcu.training.moving_average import short_averages
+from tfdcu.workdir.arguments import check_arguments
 
 
 class AlignedDistiller(TwoPools):
@@ -195,8 +195,9 @@ class AlignedDistiller(TwoPools):
     ):
         refuse_renamed("transfer", kwargs)
         super().__init__(**kwargs)
-        check_weights(
-            temperature,
+        check_arguments(
+            temperature=temperature,
+            mimic_balance=mimic_balance,
             label_weight=label_weight,
             mimic_weight=mimic_weight,
             align_weight=align_weight,
@@ -204,7 +205,7 @@ class AlignedDistiller(TwoPools):
         )
         if batchnorm is None:
             batchnorm = default_batchnorm(student)
-        if batchnorm not in BATCHNORMS:
+        if batchnorm not in list(BATCHNORMS):
             raise ValueError(
                 "Invalid value for `batchnorm`. "
                 f"Expected: one of {sorted(BATCHNORMS)}. "

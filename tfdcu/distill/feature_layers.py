@@ -52,7 +52,8 @@ def feature_pairs(student, teacher, feature_layers=None):
         )
     if feature_layers is None:
         feature_layers = default_feature_layer(student)
-    if isinstance(feature_layers, str):
+    several = hasattr(feature_layers, "__iter__")
+    if isinstance(feature_layers, str) or not several:
         feature_layers = (feature_layers,)
     if not isinstance(feature_layers, Mapping):
         feature_layers = {name: name for name in feature_layers}

@@ -91,7 +91,7 @@ def resolve_mimic(mimic, temperature, class_weights=None, multi_label=False):
         return lambda targets, logits: mimic.compute_loss(targets, logits)
     if callable(mimic):
         return weighted_mean(mimic, class_weights)
-    if mimic not in MIMICS:
+    if mimic not in list(MIMICS):
         raise ValueError(
             "Unknown mimic loss. Expected: one of "
             f"{sorted(MIMICS)}, a function of (targets, logits) or a "
@@ -277,26 +277,3 @@ def broadcast_weights(weight, values):
             f"shape (batch,). Received: shape {tuple(weight.shape)}"
         )
     return tf.reshape(weight, [-1] + [1] * (rank - 1))
-
-
-def check_weights(temperature, **weights):
-    """Validate the temperature and the weights of the loss terms.
-
-    Args:
-        temperature: Float, must be above 0.
-        **weights: Floats by name, must be at least 0.
-
-    Raises:
-        ValueError: If a value is out of range.
-    """
-    for name, value in weights.items():
-        if not value >= 0:
-            raise ValueError(
-                f"Invalid value for `{name}`. "
-                f"Expected: {name} >= 0. Received: {name}={value}"
-            )
-    if not temperature > 0:
-        raise ValueError(
-            "Invalid value for `temperature`. Expected: temperature > 0. "
-            f"Received: temperature={temperature}"
-        )

@@ -26,6 +26,7 @@ from tfdcu.export.saved_model import save_single_image
 from tfdcu.export.sidecar import describe_artifact
 from tfdcu.graph.logits import is_multi_label
 from tfdcu.renamed import explain_renamed
+from tfdcu.workdir.arguments import check_arguments
 from tfdcu.workdir.atomic import atomic_write
 from tfdcu.workdir.full_disk import temporary_folder
 
@@ -234,6 +235,7 @@ def _export(
     seed,
     failed=None,
 ):
+    check_arguments(num_images=num_images, seed=seed, sparse=sparse)
     _check_arguments(wanted, calibration)
     shape, num_outputs = check_model(model)
     _check_labels(classes, value_range, num_outputs)
@@ -329,6 +331,11 @@ def check_formats(
         ValueError: If a format or target is unknown, there is none, or one
             cannot be combined with the other options.
     """
+    if isinstance(formats, str) or not hasattr(formats, "__iter__"):
+        raise ValueError(
+            "Invalid value for `formats`. Expected: a list of names, such as "
+            f"('float32', 'int8'). Received: formats={formats!r}"
+        )
     unknown = [name for name in formats if name not in ALL_FORMATS]
     if unknown or not (formats or targets):
         raise ValueError(
@@ -381,8 +388,11 @@ def _check_arguments(wanted, calibration):
 
 
 def _check_labels(classes, value_range, num_outputs):
-    low, high = value_range
-    if np.ndim(low) or np.ndim(high) or not -np.inf < low < high < np.inf:
+    try:
+        low, high = map(float, value_range)
+    except (TypeError, ValueError):
+        low = high = 0.0
+    if not -np.inf < low < high < np.inf:
         raise ValueError(
             "Invalid value for `value_range`. Expected: (low, high) with low < "
             f"high. Received: {value_range}"

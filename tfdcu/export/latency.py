@@ -7,6 +7,7 @@ import numpy as np
 
 from tfdcu.export.images import take_images
 from tfdcu.export.interpreter import LiteRTModel
+from tfdcu.workdir.arguments import check_arguments
 
 NUM_WARM_UP = 20
 
@@ -71,10 +72,11 @@ def latency_runs(models, *, runs=200, num_threads=1, images=None):
     np.percentile(times["student"], (25, 50, 75))
     ```
     """
-    if not models or runs < 1:
+    check_arguments(runs=runs, num_threads=num_threads)
+    if not models:
         raise ValueError(
-            "There is nothing to measure. Expected: at least one model and "
-            f"one run. Received: {len(models)} models, runs={runs}"
+            "There is nothing to measure. Expected: at least one model. "
+            f"Received: {models!r}"
         )
     loaded = {
         name: model

@@ -9,6 +9,7 @@ from tfdcu.models.applications import application_names
 from tfdcu.models.digits import digits_net
 from tfdcu.models.resnet import resnet
 from tfdcu.models.vgg import vgg16_bn
+from tfdcu.workdir.arguments import check_arguments
 
 OURS = {
     "digits": digits_net,
@@ -66,16 +67,7 @@ def build(
     key = str(name).lower()
     if key not in OURS and key not in applications:
         raise ValueError(_unknown(name, key, applications))
-    if not isinstance(num_classes, int) or num_classes < 1:
-        raise ValueError(
-            "Invalid value for `num_classes`. Expected: an integer of at least "
-            f"1. Received: num_classes={num_classes!r}"
-        )
-    if not width > 0:
-        raise ValueError(
-            "Invalid value for `width`. Expected: a factor above 0. "
-            f"Received: width={width!r}"
-        )
+    check_arguments(("seed",), num_classes=num_classes, width=width, seed=seed)
     if image_shape is not None and len(tuple(image_shape)) != 3:
         raise ValueError(
             "Invalid value for `image_shape`. Expected: "

@@ -3,6 +3,7 @@
 import inspect
 import os
 import pathlib
+import zipfile
 
 import keras
 
@@ -144,6 +145,12 @@ def _reason(path, message):
     # Keras prints the whole config first; the error is at the end.
     message = message.rpartition("Exception encountered: ")[2]
     short = message.splitlines()[0][:300] if message else "no message"
+    if path.suffix.lower() == ".keras" and not zipfile.is_zipfile(path):
+        return (
+            f"{path} is damaged or incomplete. Expected: a whole .keras file, "
+            "which is a zip archive. Received: "
+            f"{path.stat().st_size:,} bytes that are none"
+        )
     if "Lambda" in message or "safe_mode" in message:
         return (
             f"{path} contains Python code (a Lambda layer), which is not run "

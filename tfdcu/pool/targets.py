@@ -18,6 +18,7 @@ from tfdcu.pool.write_targets import Collector
 from tfdcu.pool.write_targets import changed_images
 from tfdcu.pool.write_targets import view_batches
 from tfdcu.report import ProgressBar
+from tfdcu.workdir.arguments import check_arguments
 from tfdcu.workdir.atomic import remove_temporary
 
 
@@ -127,6 +128,7 @@ def teacher_targets(
     ...     )
     ... )
     """
+    check_arguments(mirror=mirror, renew=renew, seed=seed)
     share = (0, 1) if shard is None else shard
     check_numbers(views, augment, batch_size, shard_size, share, mix)
     options = {"value_range": value_range, "data_dir": data_dir, "seed": seed}
@@ -212,12 +214,7 @@ def check_numbers(
     views, augment, batch_size, shard_size=2048, shard=(0, 1), mix=None
 ):
     """Validate the numbers among the arguments of `teacher_targets`."""
-    if min(batch_size, shard_size) < 1:
-        raise ValueError(
-            "Invalid value for `batch_size` or `shard_size`. "
-            f"Expected: at least 1. Received: batch_size={batch_size}, "
-            f"shard_size={shard_size}"
-        )
+    check_arguments(views=views, batch_size=batch_size, shard_size=shard_size)
     if views < 1 or (augment is None and mix is None and views > 1):
         raise ValueError(
             "Invalid number of views. Expected: views >= 1, and 1 if "
@@ -235,7 +232,8 @@ def checked_top_k(top_k, classes):
     """Validate `top_k`; `None` if it is the number of classes."""
     if top_k is None or top_k == classes:
         return None
-    if not 0 < top_k < classes:
+    check_arguments(top_k=top_k)
+    if top_k > classes:
         raise ValueError(
             f"Invalid value for `top_k`. Expected: top_k from 1 to "
             f"{classes}, the teacher's classes, or None. Received: "

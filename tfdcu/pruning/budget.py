@@ -8,6 +8,7 @@ from tfdcu.pruning.cost import COSTS
 from tfdcu.pruning.groups import Groups
 from tfdcu.pruning.rebuild import rebuild
 from tfdcu.pruning.unprunable import worst
+from tfdcu.workdir.arguments import check_arguments
 
 BUDGETS = (*COSTS, "latency")
 # A cost this far below the budget, as a share of it, is close enough. Measured
@@ -34,6 +35,7 @@ def one_budget(budgets):
     Raises:
         ValueError: If not exactly one is given, or it is below 0.
     """
+    check_arguments(tuple(budgets), **budgets)
     given = {k: v for k, v in budgets.items() if v}
     if len(given) != 1:
         raise ValueError(
@@ -42,11 +44,6 @@ def one_budget(budgets):
             f"Received: {given or 'none'}."
         )
     ((name, value),) = given.items()
-    if not value > 0:
-        raise ValueError(
-            f"Invalid value for `{name}`. Expected: a share above 0 and "
-            f"up to 1, or a number above 1. Received: {name}={value!r}."
-        )
     return name, value
 
 

@@ -5,6 +5,7 @@ from fnmatch import fnmatchcase
 import numpy as np
 
 from tfdcu.pruning.unprunable import worst
+from tfdcu.workdir.arguments import SHARE
 
 # Fewest channels that a group keeps, as a share.
 MIN_SHARE = 0.1
@@ -27,7 +28,9 @@ def bounds(groups, exclude, per_layer, original_size):
         ValueError: If a name or pattern matches no layer, or no group may be
             pruned.
     """
-    exclude = [exclude] if isinstance(exclude, (str, type)) else list(exclude)
+    if isinstance(exclude, (str, type)):
+        exclude = [exclude]
+    check_kinds(exclude, per_layer)
     members = {
         id(group): [m for m in group.members if m.side.role != "in"]
         for group in groups.all
@@ -65,6 +68,24 @@ def bounds(groups, exclude, per_layer, original_size):
             + f".{worst(groups)}"
         )
     return chosen, reasons, np.array(lowest), np.array(highest)
+
+
+def check_kinds(exclude, per_layer):
+    """Raises unless these are names, and a dict from such to shares."""
+    named = hasattr(exclude, "__iter__") and hasattr(per_layer, "items")
+    names = [*exclude, *per_layer] if named else [None]
+    if not all(isinstance(name, (str, type)) for name in names):
+        raise ValueError(
+            "Invalid value for `exclude` or `per_layer`. Expected: names, "
+            "patterns or layer classes, and a dict from such to shares. "
+            f"Received: exclude={exclude!r}, per_layer={per_layer!r}."
+        )
+    for pattern, share in per_layer.items():
+        if not SHARE[1](share):
+            raise ValueError(
+                "Invalid value for `per_layer`. Expected: shares above 0 and "
+                f"at most 1. Received: {pattern!r}: {share!r}."
+            )
 
 
 def check_known(patterns, groups):

@@ -27,6 +27,8 @@ from tfdcu.pruning.reconstruct import reconstruct as reconstruct_kernels
 from tfdcu.pruning.select import Selection
 from tfdcu.pruning.select import step_of
 from tfdcu.renamed import explain_renamed
+from tfdcu.workdir.arguments import ARGUMENTS
+from tfdcu.workdir.arguments import check_arguments
 
 # The default with reconstruction: students start closer to the teacher than
 # after a single round (docs/channels.md).
@@ -121,6 +123,13 @@ def prune_channels(
 
     >>> student = prune_channels(teacher, macs=0.5)
     """
+    check_arguments(
+        ("reconstruct",),
+        round_to=round_to,
+        reconstruct=reconstruct,
+        reestimate=reestimate,
+        seed=seed,
+    )
     check_images(images, reconstruct, reestimate)
     if images is not None:
         # An opened model knows its inputs, whatever the given one is.
@@ -171,11 +180,7 @@ def num_rounds(rounds, importance, reconstructed):
     cached = isinstance(importance, CachedImportance)
     if rounds is None:
         return ROUNDS if reconstructed and not cached else 1
-    if rounds < 1:
-        raise ValueError(
-            "Invalid value for `rounds`. Expected: an integer of at least 1. "
-            f"Received: rounds={rounds}."
-        )
+    check_arguments(rounds=rounds)
     if cached and rounds > 1:
         raise ValueError(
             "Cached scores do not hold for the model after the first round. "
@@ -270,6 +275,10 @@ def check_channels(
         ValueError: As in `prune_channels`.
     """
     name, value = one_budget({key: budget.get(key) for key in BUDGETS})
+    check_arguments(
+        ("reconstruct", "rounds", *BUDGETS),
+        **{k: v for k, v in budget.items() if k in ARGUMENTS},
+    )
     if importance is not None:
         check_importance(importance)
     groups = Groups(model)

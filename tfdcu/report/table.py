@@ -98,7 +98,7 @@ def comparison(row, rows):
 
 def escape(text):
     """Escapes text for Markdown: no markup, no links, one line."""
-    text = " ".join(str(text).split())
+    text = " ".join(_printable(str(text)).split())
     text = re.sub(r"([\\`*_{}\[\]#!|~$]|:(?=//))", r"\\\1", text)
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 

@@ -16,6 +16,7 @@ from tfdcu.search.winners import retrain
 from tfdcu.search.winners import winners
 from tfdcu.search.winners import with_front
 from tfdcu.stages.config import option_names
+from tfdcu.workdir.arguments import check_arguments
 from tfdcu.workdir.atomic import atomic_write
 from tfdcu.workdir.fingerprint import fingerprint
 from tfdcu.workdir.fingerprint import fingerprint_of
@@ -208,15 +209,7 @@ def search(
 def check_search(max_trials, max_winners, tuner, tuners):
     """Raise if the tuner is unknown or a number is below 1."""
     check_names("tuner", [tuner], tuners)
-    for name, number in (
-        ("max_trials", max_trials),
-        ("max_winners", max_winners),
-    ):
-        if not isinstance(number, int) or number < 1:
-            raise ValueError(
-                f"Invalid value for `{name}`. Expected: an integer of at "
-                f"least 1. Received: {name}={number!r}"
-            )
+    check_arguments(max_trials=max_trials, max_winners=max_winners)
 
 
 def all_trials(run, trials, max_trials, tuner):

@@ -28,6 +28,7 @@ from tfdcu.stages.start import open_splits
 from tfdcu.stages.targets import MIXING
 from tfdcu.stages.targets import store_targets
 from tfdcu.training.train import train
+from tfdcu.workdir.arguments import check_arguments
 
 
 class Trials:
@@ -76,7 +77,12 @@ class Trials:
     ):
         refuse_renamed("search", sections)
         check_names("section", sections, SECTIONS)
-        check_shares(pool_share, epochs_share)
+        check_arguments(
+            seed=seed,
+            pool_share=pool_share,
+            epochs_share=epochs_share,
+            tradeoff=tradeoff,
+        )
         config = check_config(sections)
         if sections.get("channels") is None and student is None:
             config["channels"] = {"macs": 0.5}
@@ -289,16 +295,3 @@ def epochs_of(config):
 def key_of(*parts):
     """Parts of a config as text, equal for equal parts."""
     return json.dumps(parts, sort_keys=True, default=str)
-
-
-def check_shares(pool_share, epochs_share):
-    """Raise if a share is out of range."""
-    for name, share in (
-        ("pool_share", pool_share),
-        ("epochs_share", epochs_share),
-    ):
-        if not 0 < share <= 1:
-            raise ValueError(
-                f"Invalid value for `{name}`. Expected: 0 < {name} <= 1. "
-                f"Received: {name}={share!r}"
-            )

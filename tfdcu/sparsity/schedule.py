@@ -2,6 +2,8 @@
 
 import math
 
+from tfdcu.workdir.arguments import check_arguments
+
 SCHEDULES = ("constant", "polynomial")
 STEPS = ("begin_step", "end_step", "frequency")
 SHARE_OF_STEPS = 0.75
@@ -94,11 +96,13 @@ def check_schedule(
     frequency=None,
 ):
     """Raises for invalid schedule arguments of `Sparsify`."""
-    if not 0 <= final_sparsity < 1:
-        raise ValueError(
-            "Invalid value for `final_sparsity`. Expected: a number in "
-            f"[0, 1). Received: final_sparsity={final_sparsity!r}."
-        )
+    check_arguments(
+        ("end_step", "frequency"),
+        final_sparsity=final_sparsity,
+        begin_step=begin_step,
+        end_step=end_step,
+        frequency=frequency,
+    )
     if not isinstance(schedule, str):
         options = (begin_step, end_step, frequency)
         _check_object(schedule, final_sparsity, options)
@@ -109,20 +113,10 @@ def check_schedule(
             f"{', '.join(SCHEDULES)}, or a TFMOT schedule object. "
             f"Received: schedule={schedule!r}."
         )
-    if begin_step < 0:
-        raise ValueError(
-            "Invalid value for `begin_step`. Expected: a step of this "
-            f"training run, at least 0. Received: begin_step={begin_step!r}."
-        )
     if end_step is not None and end_step <= begin_step:
         raise ValueError(
             "`end_step` must be greater than `begin_step`. Expected: more "
             f"than {begin_step}. Received: end_step={end_step!r}."
-        )
-    if frequency is not None and frequency < 1:
-        raise ValueError(
-            "Invalid value for `frequency`. Expected: at least 1 step. "
-            f"Received: frequency={frequency!r}."
         )
 
 

@@ -27,6 +27,8 @@ from tfdcu.stages.targets import check_targets
 from tfdcu.stages.targets import make_targets
 from tfdcu.training.train import check_training
 from tfdcu.training.train import train
+from tfdcu.workdir.arguments import ARGUMENTS
+from tfdcu.workdir.arguments import check_arguments
 
 # Each section of a config and the function that takes its fields as
 # keyword-only arguments. The stages pass the positional ones.
@@ -201,7 +203,16 @@ def check_config(given):
     Raises:
         ValueError: For the first unknown field.
     """
-    return {
+    sections = {
         name: check_options(name, given.get(name), SECTIONS[name])
         for name in SECTIONS
     }
+    for name, section in sections.items():
+        known = {key: section[key] for key in section if key in ARGUMENTS}
+        optional = [
+            key
+            for key, one in inspect.signature(SECTIONS[name]).parameters.items()
+            if one.default is None
+        ]
+        check_arguments(optional, f"{name}.", **known)
+    return sections

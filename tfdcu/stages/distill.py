@@ -143,6 +143,7 @@ def run_training(run, name, model, callbacks=()):
             f"{error}. The last good model is kept in {kept}"
         ) from error
     run.workdir.write_json(f"training/{name}.json", history)
+    run.workdir.record(f"training/{name}.json")
     return student
 
 

@@ -28,6 +28,10 @@ def export(run):
     run.files, run.failed = export_models(
         run.models, run.splits, run.folder, **run.config["export"]
     )
+    run.workdir.record(
+        *(path.name for path in run.files.values()),
+        *(path.with_suffix(".json").name for path in run.files.values()),
+    )
     run.say(
         f"The {name} file was left out: {reason}"
         + (NEARLY_EXACT if name.endswith("dynamic") else "")

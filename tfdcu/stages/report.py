@@ -45,6 +45,7 @@ def report(run):
         },
     )
     page = render(record, run.folder, samples(run.splits))
+    run.workdir.record("report.json", "report.md", "report.html")
     print(f"\n{table(record['rows'])}\n\n{recommend(record['rows'])}")
     print(f"\nThe report with figures: {page}")
     return record

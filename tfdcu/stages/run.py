@@ -3,6 +3,7 @@
 import dataclasses
 from pathlib import Path
 
+import filelock
 import keras
 
 from tfdcu.data.prepare import Splits
@@ -20,6 +21,7 @@ class Run:
         folder: Folder for results that are computed once.
         workdir: The `Workdir` of a run that can be resumed; `None` for a trial
             of a search, which keeps its results in memory.
+        lock: What keeps other processes out of `folder`.
         given_student: A student to train instead of the pruned teacher.
         diagnosis: What `tfdcu.diagnose` returned.
         selection: The statistics of `tfdcu.select_pool`, if it was used.
@@ -39,6 +41,7 @@ class Run:
     splits: Splits
     folder: Path
     workdir: Workdir | None = None
+    lock: filelock.BaseFileLock | None = None
     given_student: keras.Model | None = None
     diagnosis: dict = dataclasses.field(default_factory=dict)
     selection: dict = dataclasses.field(default_factory=dict)

@@ -9,9 +9,11 @@ from tfdcu.stages.config import check_needs
 from tfdcu.stages.config import check_values
 from tfdcu.stages.config import image_shape_of
 from tfdcu.stages.run import Run
+from tfdcu.workdir.arguments import check_arguments
 from tfdcu.workdir.fingerprint import fingerprint
 from tfdcu.workdir.fingerprint import fingerprint_of
 from tfdcu.workdir.fingerprint import versions
+from tfdcu.workdir.own_files import lock_folder
 from tfdcu.workdir.workdir import Workdir
 
 
@@ -33,6 +35,7 @@ def start_run(teacher, student, sources, sections, workdir, baseline, seed):
     Raises:
         ValueError: For the first invalid argument.
     """
+    check_arguments(workdir=workdir, baseline=baseline, seed=seed)
     if sections["channels"] is None and student is None:
         sections = {**sections, "channels": {"macs": 0.5}}
     if sections["channels"] is not None and student is not None:
@@ -59,17 +62,58 @@ def start_run(teacher, student, sources, sections, workdir, baseline, seed):
     custom = custom_layers(teacher) | (
         custom_layers(student) if student else {}
     )
-    workdir = Workdir(workdir, identity, versions(), custom)
-    workdir.renew("export.json", config["export"], ["report.html"])
-    return Run(
+    lock = lock_folder(workdir)
+    try:
+        workdir = Workdir(workdir, identity, versions(), custom)
+        workdir.renew("export.json", config["export"], ["report.html"])
+    except BaseException:
+        lock.release()
+        raise
+    run = Run(
         config,
         teacher,
         splits,
         workdir.path,
         workdir,
+        lock,
         student,
         models={"teacher": teacher},
     )
+    run.say([f"{sentence}." for sentence in workdir.remade])
+    run.say(missing_classes(splits, teacher.output_shape[-1]))
+    run.say(other_versions(workdir.versions, versions()))
+    return run
+
+
+def missing_classes(splits, num_classes):
+    """A sentence where labeled images show some classes only, in a list."""
+    if splits.labeled is None:
+        return []
+    present = set(splits.labeled.labels().ravel().tolist())
+    missing = sorted(set(range(num_classes)) - present)
+    if not missing or splits.labeled.labels().ndim > 1:
+        return []
+    names = splits.classes or range(num_classes)
+    shown = ", ".join(str(names[index]) for index in missing[:5])
+    more = f" and {len(missing) - 5:,} more" if len(missing) > 5 else ""
+    return [
+        f"The labeled images show {len(present):,} of {num_classes:,} classes; "
+        f"none are of {shown}{more}."
+    ]
+
+
+def other_versions(then, now):
+    """A sentence where a run goes on under other versions, in a list."""
+    found = [
+        f"{name} {then[name]}, now {now.get(name)}"
+        for name in then
+        if then[name] != now.get(name)
+    ]
+    return [
+        f"This run was started under other versions: {part}."
+        for part in ["; ".join(found)]
+        if found
+    ]
 
 
 def open_all(teacher, student, sources, config, seed):

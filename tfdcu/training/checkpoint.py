@@ -1,7 +1,9 @@
 """Callbacks for a resumable run: checkpoint, NaN check and random seeds."""
 
+import hashlib
 import json
 import math
+import re
 from pathlib import Path
 
 import keras
@@ -42,17 +44,36 @@ class Checkpoint(keras.callbacks.Callback):
         done = self.epochs_on_disk()
         if not done:
             return 0
-        model.load_weights(self.weights_path(done[-1]))
-        history = json.loads(self.history_path(done[-1]).read_text("utf-8"))
+        content = self.weights_path(done[-1]).read_bytes()
+        history = self.read_history(done[-1], content)
+        if history is None:
+            print(
+                f"The checkpoint '{self.weights_path(done[-1])}' was changed "
+                "or damaged since it was written; training begins again."
+            )
+            self.drop(done)
+            return 0
+        model.load_weights(MemoryFile(".weights.h5", content))
         self.history.update(history)
         # Left over if the run was killed before deleting them.
         self.drop(done[:-1])
         return done[-1]
 
+    def read_history(self, epoch, weights):
+        """The history of a checkpoint, `None` if it or the weights changed."""
+        try:
+            text = self.history_path(epoch).read_text("utf-8")
+            record = json.loads(text)
+            history = record["history"]
+            return history if record == whole(history, weights) else None
+        except (OSError, ValueError, LookupError, TypeError):
+            return None
+
     def epochs_on_disk(self):
         """Epochs with weights on disk, in ascending order."""
-        names = self.folder.glob("epoch-*.weights.h5")
-        return sorted(int(path.name[6:].split(".")[0]) for path in names)
+        names = [path.name for path in self.folder.glob("epoch-*.weights.h5")]
+        found = [re.fullmatch(r"epoch-(\d+)\.weights\.h5", n) for n in names]
+        return sorted(int(match[1]) for match in found if match)
 
     def weights_path(self, epoch):
         return self.folder / f"epoch-{epoch:04d}.weights.h5"
@@ -74,7 +95,8 @@ class Checkpoint(keras.callbacks.Callback):
         file = MemoryFile(".weights.h5")
         self.model.save_weights(file)
         with atomic_write(*paths) as (history, weights):
-            history.write_text(json.dumps(self.history), "utf-8")
+            record = whole(self.history, file.getbuffer())
+            history.write_text(json.dumps(record), "utf-8")
             weights.write_bytes(file.getbuffer())
         self.drop(before)
 
@@ -83,6 +105,13 @@ class Checkpoint(keras.callbacks.Callback):
         for number in epochs:
             self.history_path(number).unlink(missing_ok=True)
             self.weights_path(number).unlink()
+
+
+def whole(history, weights):
+    """What is written of a checkpoint: the history and a checksum of both."""
+    digest = hashlib.sha256(json.dumps(history).encode())
+    digest.update(weights)
+    return {"history": history, "sha256": digest.hexdigest()}
 
 
 class StopOnNaN(keras.callbacks.Callback):

@@ -12,6 +12,7 @@ from tfdcu.training.loss_scaling import loss_scaled
 from tfdcu.training.moving_average import fit_with_short_averages
 from tfdcu.training.moving_average import has_averages
 from tfdcu.training.moving_average import norms_of
+from tfdcu.workdir.arguments import check_arguments
 
 OPTIMIZERS = {
     "sgd": lambda rate, **options: keras.optimizers.SGD(
@@ -87,6 +88,7 @@ def train(
         warmup,
         weight_decay,
         clipnorm,
+        jit_compile,
     )
     optimizer = optimizer or default_optimizer(model)
     if learning_rate is None:
@@ -183,26 +185,21 @@ def check_training(
     warmup=0.05,
     weight_decay=1e-4,
     clipnorm=None,
-    **others,
+    jit_compile=False,
 ):
     """Validate the keyword arguments of `train`."""
-    if optimizer is not None and optimizer not in OPTIMIZERS:
+    check_arguments(
+        ("clipnorm", "learning_rate"),
+        epochs=epochs,
+        learning_rate=learning_rate,
+        warmup=warmup,
+        weight_decay=weight_decay,
+        clipnorm=clipnorm,
+        jit_compile=jit_compile,
+    )
+    if optimizer is not None and optimizer not in list(OPTIMIZERS):
         raise ValueError(
             "Invalid value for `optimizer`. "
             f"Expected: one of {sorted(OPTIMIZERS)}. "
             f"Received: optimizer={optimizer!r}"
-        )
-    positive = learning_rate is None or learning_rate > 0
-    if epochs < 1 or not positive or not 0 <= warmup < 1:
-        raise ValueError(
-            "Invalid value for `epochs`, `learning_rate` or `warmup`. "
-            "Expected: epochs >= 1, learning_rate > 0 and 0 <= warmup < 1. "
-            f"Received: epochs={epochs}, learning_rate={learning_rate}, "
-            f"warmup={warmup}"
-        )
-    if weight_decay < 0 or (clipnorm is not None and not clipnorm > 0):
-        raise ValueError(
-            "Invalid value for `weight_decay` or `clipnorm`. Expected: "
-            "weight_decay >= 0, and clipnorm > 0 or None. Received: "
-            f"weight_decay={weight_decay}, clipnorm={clipnorm}"
         )

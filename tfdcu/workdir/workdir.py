@@ -10,6 +10,8 @@ import keras
 from tfdcu.workdir.atomic import atomic_write
 from tfdcu.workdir.atomic import remove_temporary
 from tfdcu.workdir.full_disk import MemoryFile
+from tfdcu.workdir.own_files import drop_changed
+from tfdcu.workdir.own_files import record_files
 
 # Results that a resumed run reuses.
 RESULTS = (
@@ -49,12 +51,15 @@ class Workdir:
         path: `Path` of the folder.
         config: The config as read back from JSON.
         versions: Dict of the versions with which the run was started.
+        remade: A sentence for each file of the run that was changed since it
+            was written, or is missing, and so is made again.
         keep_time: Function that saves the seconds of the current stage so far.
     """
 
     def __init__(self, path, config, versions, custom_objects=None):
         self.path = Path(path)
         self.custom_objects = custom_objects
+        self.remade = []
         self.config = json.loads(json.dumps(config, default=str))
         self.versions = self.claim(self.config, versions)
 
@@ -78,6 +83,7 @@ class Workdir:
                 + "; ".join(fields)
             )
         remove_temporary(self.path)
+        self.remade = drop_changed(self.path)
         return started_under
 
     def refuse_foreign(self, found):
@@ -103,7 +109,14 @@ class Workdir:
         file = self.path / name
         if not file.exists():
             return default
-        return json.loads(file.read_text("utf-8"))
+        try:
+            return json.loads(file.read_text("utf-8"))
+        except ValueError as error:
+            raise ValueError(unreadable(file, error)) from error
+
+    def record(self, *names):
+        """Lists files of the run, whose changes are noticed from now on."""
+        record_files(self.path, names)
 
     def renew(self, name, value, results):
         """Write a JSON file; where another one was there, drop its results.
@@ -114,16 +127,22 @@ class Workdir:
             results: Names of files that were made with the former value.
         """
         value = json.loads(json.dumps(value, default=str))
-        if self.holds(name) and self.read_json(name) == value:
-            return
+        try:
+            if self.holds(name) and self.read_json(name) == value:
+                return
+        except ValueError:
+            # Damaged, so unlike any value.
+            pass
         for result in results:
             (self.path / result).unlink(missing_ok=True)
+        self.record(*results)
         self.write_json(name, value)
 
     def cached_json(self, name, make):
         """Reads a JSON file; writes `make()` first if it does not exist."""
         if not self.holds(name):
             self.write_json(name, make())
+            self.record(name)
         return self.read_json(name)
 
     def model(self, name, make):
@@ -139,12 +158,16 @@ class Workdir:
         file = self.path / f"{name}.keras"
         if not file.exists():
             save_model(make(), file)
-        return keras.models.load_model(
-            file,
-            custom_objects=self.custom_objects,
-            compile=False,
-            safe_mode=True,
-        )
+            self.record(file.name)
+        try:
+            return keras.models.load_model(
+                file,
+                custom_objects=self.custom_objects,
+                compile=False,
+                safe_mode=True,
+            )
+        except Exception as error:
+            raise ValueError(unreadable(file, error)) from error
 
     @contextlib.contextmanager
     def stage(self, name):
@@ -170,7 +193,11 @@ class Workdir:
 
         A killed start counts up to its last `keep_time`.
         """
-        return self.read_json("seconds.json", {})
+        try:
+            return self.read_json("seconds.json", {})
+        except ValueError:
+            # Only times are lost.
+            return {}
 
 
 def save_model(model, path):
@@ -179,6 +206,16 @@ def save_model(model, path):
     model.save(file)
     with atomic_write(path) as (beside,):
         beside.write_bytes(file.getbuffer())
+
+
+def unreadable(file, error):
+    """The message for a file of a run that is damaged."""
+    reason = str(error).strip() or type(error).__name__
+    return (
+        f"The run's file '{file}' cannot be read. Expected: the file as tfdcu "
+        "wrote it, or none; without it, it is made again. Received: "
+        f"{reason[:300]}"
+    )
 
 
 def diff(first, second, prefix=""):

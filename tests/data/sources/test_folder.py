@@ -1,6 +1,7 @@
 import json
 import os
 import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -270,3 +271,31 @@ def test_class_names_may_not_be_utf_8(tmp_path):
     source = opened(tmp_path, labeled=True)
     assert source.classes == ("bar", "caf\\xe8", "caf\\xe9")
     assert source.labels().tolist() == [0, 1, 2]
+
+
+def png_of_zeros(side):
+    """A PNG file of one bit a pixel, all of them black."""
+    size = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
+    packer = zlib.compressobj(9)
+    row = bytes(2 + side // 8)
+    data = b"".join(packer.compress(row) for _ in range(side)) + packer.flush()
+    parts = (b"IHDR", size), (b"IDAT", data), (b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body))
+        + kind
+        + body
+        + struct.pack(">I", zlib.crc32(kind + body))
+        for kind, body in parts
+    )
+
+
+def test_an_image_that_unpacks_to_gigabytes_is_skipped(tmp_path):
+    files.write(tmp_path / "bomb.png", png_of_zeros(13_000))
+    files.write(tmp_path / "small.png", png_of_zeros(9))
+    source = data.open_source(
+        f"folder:{tmp_path}", labeled=False, image_shape=(8, 8, 3)
+    )
+    assert source.num_images == 1
+    assert source.skipped == (
+        {"file": "bomb.png", "reason": "too large: 13000 x 13000"},
+    )

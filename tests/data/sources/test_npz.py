@@ -1,3 +1,4 @@
+import io
 import zipfile
 
 import numpy as np
@@ -107,3 +108,45 @@ def test_a_damaged_array(tmp_path):
     path.write_bytes(content)
     with pytest.raises(ValueError, match="'images'.*cannot be read"):
         data.open_source(f"npz:{path}", labeled=False)
+
+
+def header_of(shape):
+    """The bytes of an .npy file that ends after its header."""
+    file = io.BytesIO()
+    facts = {"descr": "|u1", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, facts)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("content", [b"", b"not an archive\n", b"PK\x03\x04"])
+def test_what_is_no_archive_is_said_without_pickle(tmp_path, content):
+    (tmp_path / "a.npz").write_bytes(content)
+    with pytest.raises(ValueError, match="Expected: an .npz") as error:
+        data.open_source(f"npz:{tmp_path}/a.npz")
+    assert "pickle" not in str(error.value)
+
+
+@pytest.mark.parametrize("key", ["images", "labels"])
+def test_a_header_of_more_than_the_file_holds_is_refused(tmp_path, key):
+    np.savez(tmp_path / "b.npz", **{"images": np.zeros((2, 4, 4, 3), "uint8")})
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        good = {"images": (2, 4, 4, 3), "labels": (2,)}
+        for name, shape in good.items():
+            content = header_of(shape) + bytes(int(np.prod(shape)))
+            if name == key:
+                content = header_of((10**12, *shape[1:]))
+            archive.writestr(f"{name}.npy", content)
+    with pytest.raises(ValueError, match=f"{key}.*header.*Expected.*Received"):
+        data.open_source(f"npz:{tmp_path}/a.npz")
+
+
+def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path, monkeypatch):
+    monkeypatch.setattr(source_lib, "MEMORY_LIMIT", 2**16)
+    path, labels = tmp_path / "a.npz", tiny.labels(100)
+    zeros = np.zeros((100, 32, 32, 3), "uint8")
+    np.savez_compressed(path, images=zeros, labels=labels)
+    with pytest.raises(ValueError, match="more than 100 times.*Expected"):
+        data.open_source(f"npz:{path}")
+    noise = np.random.default_rng(0).integers(0, 256, zeros.shape, "uint8")
+    np.savez_compressed(path, images=noise, labels=labels)
+    assert data.open_source(f"npz:{path}").num_images == 100

@@ -9,6 +9,7 @@ from tfdcu.data.augment.mix import MIXES
 from tfdcu.data.augment.stateless_random import uniform
 from tfdcu.data.sources import source as source_lib
 from tfdcu.data.sources.source import Source
+from tfdcu.workdir.arguments import check_arguments
 
 # Streams of a view's seeds; the parts of an augmentation use 0, 1, ...
 _MIX, _PARTNER = -1, -2
@@ -79,11 +80,7 @@ def open_mix(mix, share, images, partners=None):
             f"Unknown mix. Expected: None or one of {sorted(MIXES)}. Received: "
             f"mix={mix!r}."
         )
-    if not 0 < share <= 1:
-        raise ValueError(
-            f"Invalid value for `mix_share`. Expected: 0 < mix_share <= 1, or "
-            f"mix=None to mix no images. Received: mix_share={share!r}."
-        )
+    check_arguments(mix_share=share)
     if mix is None:
         return None
     own = partners is None

@@ -13,8 +13,10 @@ from tqdm import tqdm
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP")
 # Folders of at least this many files show a progress bar.
 NUM_FILES_WITH_BAR = 2000
-# Larger images count as decompression bombs (Pillow's limit).
-MAX_PIXELS = 178_956_970
+# Larger images are skipped: decoded, they take gigabytes. JPEG files are
+# decoded at a reduced size, others whole.
+MAX_PIXELS = {"JPEG": 2**27, "MPO": 2**27}
+MAX_PIXELS_DECODED_WHOLE = 2**25
 _EXIF_ORIENTATION = 0x0112
 
 
@@ -112,7 +114,8 @@ def _examine(path, encoded):
                 return skip(f"{image.format} is not a supported format")
             if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
                 return skip("animated")
-            if image.width * image.height > MAX_PIXELS:
+            most = MAX_PIXELS.get(image.format, MAX_PIXELS_DECODED_WHOLE)
+            if image.width * image.height > most:
                 return skip(f"too large: {image.width} x {image.height}")
             orientation = image.getexif().get(_EXIF_ORIENTATION, 1)
             size = (image.height, image.width)

@@ -1,6 +1,7 @@
 """Sources from `.npz` files."""
 
 import dataclasses
+import math
 import os
 import zipfile
 import zlib
@@ -16,6 +17,8 @@ from tfdcu.data.sources.source import Source
 
 IMAGE_KEYS = ("images", "image", "x", "arr_0")
 LABEL_KEYS = ("labels", "label", "y", "arr_1")
+# Larger arrays that are compressed more than this are not images.
+MAX_RATIO = 100
 # Pixel types that `tf.io.decode_raw` supports.
 _DECODED = (
     *("uint8", "uint16", "int8", "int16", "int32", "int64", "bool"),
@@ -50,6 +53,8 @@ def open_npz(name, *, split, labeled, image_shape, value_range, classes):
     """
     path = Path(name.removeprefix("npz:")).expanduser()
     try:
+        if path.is_file() and not zipfile.is_zipfile(path):
+            raise ValueError("not a zip archive")
         archive = np.load(path, allow_pickle=False)
         keys = archive.files
     # np.load returns a bare array, without `files`, for an .npy file.
@@ -60,10 +65,10 @@ def open_npz(name, *, split, labeled, image_shape, value_range, classes):
         ) from error
     with archive:
         image_key = _find(name, keys, IMAGE_KEYS, split)
-        labels = None
-        if labeled:
-            label_key = _find(name, keys, LABEL_KEYS, split)
-            labels = _read(name, archive, label_key)
+        label_key = _find(name, keys, LABEL_KEYS, split) if labeled else None
+        for key in (image_key, label_key) if labeled else (image_key,):
+            _check_size(name, path, key)
+        labels = _read(name, archive, label_key) if labeled else None
         mapped = _map(path, image_key)
         images = _read(name, archive, image_key) if mapped is None else mapped
     shape = images.shape + (1,) * (images.ndim == 3)
@@ -113,28 +118,56 @@ def _read(name, archive, key):
         ) from error
 
 
-def _map(path, key):
-    """A memory map of a large uncompressed array, else `None`."""
+def _header(path, key):
+    """An array's zip member, shape, order, dtype and bytes before its data."""
     with zipfile.ZipFile(path) as archive:
         names = archive.namelist()
         # NumPy accepts members with and without the suffix.
         name = f"{key}.npy" if f"{key}.npy" in names else key
         member = archive.getinfo(name)
-        if (
-            member.compress_type != zipfile.ZIP_STORED
-            or member.file_size <= source_lib.MEMORY_LIMIT
-        ):
-            return None
         with archive.open(member) as file:
             version = np.lib.format.read_magic(file)
             read_header = {
                 (1, 0): np.lib.format.read_array_header_1_0,
                 (2, 0): np.lib.format.read_array_header_2_0,
-            }.get(version)
-            if read_header is None:
-                return None
-            shape, fortran_order, dtype = read_header(file)
-            header_bytes = file.tell()
+            }[version]
+            return member, *read_header(file), file.tell()
+
+
+def _check_size(name, path, key):
+    """Raises before an array is read that the file cannot hold."""
+    try:
+        member, shape, _, dtype, before = _header(path, key)
+    except (*_DAMAGED, LookupError) as error:
+        raise ValueError(
+            f"Array {key!r} of {name} cannot be read. Expected: an array as "
+            f"np.savez writes it. Received: {error}"
+        ) from error
+    size = before + dtype.itemsize * math.prod(shape)
+    held = member.file_size, member.compress_size
+    plain = dtype.hasobject or size == held[0]
+    if not plain or held[1] > path.stat().st_size:
+        raise ValueError(
+            f"Array {key!r} of {name} does not hold what its header says. "
+            f"Expected: {size:,} bytes of shape {shape}. Received: {held[0]:,}"
+        )
+    if size > max(source_lib.MEMORY_LIMIT, MAX_RATIO * held[1]):
+        raise ValueError(
+            f"Array {key!r} of {name} unpacks to more than {MAX_RATIO} times "
+            "its size. Expected: images; np.savez writes them uncompressed, "
+            "and these are streamed from the file. Received: "
+            f"{held[1]:,} bytes for {size:,}"
+        )
+
+
+def _map(path, key):
+    """A memory map of a large uncompressed array, else `None`."""
+    member, shape, fortran_order, dtype, header_bytes = _header(path, key)
+    if (
+        member.compress_type != zipfile.ZIP_STORED
+        or member.file_size <= source_lib.MEMORY_LIMIT
+    ):
+        return None
     if fortran_order or dtype.byteorder == ">" or dtype not in _DECODED:
         return None
     with open(path, "rb") as file:

@@ -14,6 +14,7 @@ from tfdcu.data.sources.printed import open_printed
 from tfdcu.data.sources.source import Source
 from tfdcu.data.sources.source import with_lookup
 from tfdcu.data.sources.tfds import open_tfds
+from tfdcu.workdir.arguments import check_arguments
 
 # The function for each prefix of a source string, and the options of
 # `open_source` that it takes.
@@ -88,6 +89,7 @@ def open_source(
         print(image.shape)
     ```
     """
+    check_arguments(seed=seed)
     # An empty string on the command line means no split.
     split = split or None
     if image_shape is not None:
@@ -120,7 +122,15 @@ def names_of(classes):
             "Invalid value for `classes`. Expected: a list of names, such as "
             f"['cat', 'dog']. Received: the string {classes!r}."
         )
-    return None if classes is None else tuple(classes)
+    if classes is None:
+        return None
+    names = tuple(classes) if hasattr(classes, "__iter__") else ()
+    if not names or len(set(map(str, names))) < len(names):
+        raise ValueError(
+            "Invalid value for `classes`. Expected: names, each once. "
+            f"Received: {classes!r}."
+        )
+    return names
 
 
 def match_classes(source, classes):
@@ -140,13 +150,12 @@ def match_classes(source, classes):
         return source
     if source.classes is None:
         return dataclasses.replace(source, classes=tuple(classes))
-    missing = sorted(set(classes) - set(source.classes))
     extra = sorted(set(source.classes) - set(classes))
-    if missing or extra:
+    if extra:
         raise ValueError(
             f"The classes of {source.name} are not the teacher's. Expected: "
-            f"{list(classes)}. Received: {list(source.classes)}: missing "
-            f"{missing}, unknown {extra}."
+            f"some of {list(classes)}. Received: {list(source.classes)}: "
+            f"unknown {extra}."
         )
     order = tf.constant([classes.index(name) for name in source.classes])
     return relabel(
@@ -234,7 +243,9 @@ def _check_source(source, labeled, image_shape):
 def _shape(image_shape):
     try:
         shape = tuple(int(size) for size in image_shape)
-    except (TypeError, ValueError):
+        if any(float(size) != int(size) for size in image_shape):
+            shape = ()
+    except (TypeError, ValueError, OverflowError):
         shape = ()
     if len(shape) != 3 or min(shape) < 1:
         raise ValueError(
@@ -249,7 +260,7 @@ def _range(value_range):
         low, high = (float(value) for value in value_range)
     except (TypeError, ValueError):
         low, high = 0.0, 0.0
-    if not low < high:
+    if not -np.inf < low < high < np.inf:
         raise ValueError(
             f"Invalid value for `value_range`. Expected: (low, high) with "
             f"low < high. Received: {value_range}."

@@ -1,0 +1,140 @@
+"""The files that a run wrote itself, with checksums, and its lock."""
+
+import contextlib
+import datetime
+import hashlib
+import json
+import os
+import platform
+from pathlib import Path
+
+import filelock
+
+from tfdcu.workdir.atomic import atomic_write
+
+LIST = "files.json"
+# Results that are read together: a JSON file, and the models to make again
+# when it is lost, since both are written in one go.
+TOGETHER = {
+    "channels/*.json": ("pruned*.keras", "channels/*.json"),
+    "training/student*.json": ("student.keras",),
+    "training/baseline.json": ("baseline.keras",),
+}
+
+
+def checksum(path):
+    """SHA-256 of a file, in hexadecimal digits."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while part := file.read(2**20):
+            digest.update(part)
+    return digest.hexdigest()
+
+
+def record_files(folder, names):
+    """Add files of a folder to its list, with the checksums they have now.
+
+    Args:
+        folder: Path of the run.
+        names: Paths relative to it; those that do not exist are taken off.
+    """
+    folder, listed = Path(folder), read_list(folder)
+    for name in names:
+        listed.pop(name, None)
+        with contextlib.suppress(FileNotFoundError):
+            listed[name] = checksum(folder / name)
+    with atomic_write(folder / LIST) as (file,):
+        file.write_text(json.dumps(listed, indent=2) + "\n", "utf-8")
+
+
+def read_list(folder):
+    """Dict from name to checksum of the files that a run wrote.
+
+    Raises:
+        ValueError: If the list itself is damaged.
+    """
+    path = Path(folder) / LIST
+    if not path.exists():
+        return {}
+    try:
+        return dict(json.loads(path.read_text("utf-8")))
+    except (ValueError, TypeError) as error:
+        raise ValueError(
+            f"The list of a run's files, '{path}', is damaged. Expected: the "
+            "list as tfdcu wrote it, or another workdir. "
+            f"Received: {error}"
+        ) from error
+
+
+def drop_changed(folder):
+    """Delete what is not as the run wrote it, so that it is made again.
+
+    Args:
+        folder: Path of the run.
+
+    Returns:
+        A sentence for each file that was changed or is missing.
+    """
+    folder, said, bad = Path(folder), [], set()
+    for name, wanted in read_list(folder).items():
+        path = folder / name
+        if not path.is_file():
+            said.append(f"The run's file '{path}' is missing; it is made again")
+        elif checksum(path) != wanted:
+            said.append(
+                f"The run's file '{path}' was changed or damaged since it was "
+                "written; it is made again"
+            )
+        else:
+            continue
+        bad.add(name)
+        for pattern, others in TOGETHER.items():
+            if Path(name).match(pattern):
+                found = [f for other in others for f in folder.glob(other)]
+                bad |= {f.relative_to(folder).as_posix() for f in found}
+    if bad:
+        # A finished run is finished again.
+        for name in {*bad, "report.html"}:
+            (folder / name).unlink(missing_ok=True)
+        record_files(folder, {*bad, "report.html"})
+    return said
+
+
+def lock_folder(folder):
+    """Take a folder for this process alone.
+
+    Args:
+        folder: Path; created if missing.
+
+    Returns:
+        A `filelock.FileLock` to `release()`.
+
+    Raises:
+        ValueError: If another process has it; the message names that.
+    """
+    about = Path(folder) / ".lock.json"
+    lock = filelock.FileLock(about.with_suffix(""))
+    holder = {
+        "process": os.getpid(),
+        "host": platform.node(),
+        "since": f"{datetime.datetime.now():%Y-%m-%d %H:%M:%S}",
+    }
+    try:
+        with atomic_write(about) as (file,):
+            lock.acquire(timeout=0)
+            file.write_text(json.dumps(holder), "utf-8")
+    except filelock.Timeout as error:
+        try:
+            there = json.loads(about.read_text("utf-8"))
+            who = "process {process} on {host} since {since}".format(**there)
+        except (OSError, ValueError, LookupError):
+            who = "another process"
+        raise ValueError(
+            "The workdir is in use. Expected: one run at a time in a folder; "
+            f"wait for it, or give another workdir. Received: {folder}, in use "
+            f"by {who}"
+        ) from error
+    except BaseException:
+        lock.release()
+        raise
+    return lock
