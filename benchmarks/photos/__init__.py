@@ -1,0 +1,1 @@
+"""Real photos, with a network as phones have them."""

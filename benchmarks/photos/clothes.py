@@ -1,0 +1,140 @@
+"""Real photos: EfficientNet-Lite0 at 192 px on ten kinds of clothes.
+
+    python -m benchmarks.photos.clothes --photos=../shared/photos \\
+        --teacher=../shared/models/clothes_lite0_192.keras --seeds=3
+
+Each row is `tfdcu.compress` with `configs/photos.py`: 20 labels a class or
+none, and a pool of 2,000 photos of other things. `--photos` holds
+`clothes/{train,validation,test}`, with a folder a class, and the folders
+`pool` and `imagenet1000`. Accuracy is of the test photos, before training (the
+pruned and reconstructed network) and after the last epoch. Writes clothes.json
+after each run and clothes.md from it; continues after a kill.
+"""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+from absl import app
+from absl import flags
+
+import tfdcu
+from benchmarks import options
+from configs import photos
+from tfdcu.workdir.atomic import atomic_write
+
+PHOTOS = flags.DEFINE_string("photos", None, "Folder of the photos.")
+TABLE = Path(__file__).parent / "clothes"
+# Share of the macs, and labels a class.
+ROWS = {
+    "0.5 of the macs": (0.5, 20),
+    "0.5 of the macs, no labels": (0.5, None),
+    "0.3 of the macs": (0.3, 20),
+}
+
+
+def main(argv):
+    del argv
+    runs, file = Path(options.RUNS.value), TABLE.with_suffix(".json")
+    rows = json.loads(file.read_text("utf-8")) if file.exists() else []
+    for seed in range(options.SEEDS.value):
+        for name in options.ROWS.value or ROWS:
+            if (name, seed) in [(row["row"], row["seed"]) for row in rows]:
+                continue
+            config = config_of(name, seed, runs)
+            folder = runs / f"{name.replace(' ', '_')}_{seed}"
+            rows.append({"row": name, "seed": seed} | measured(config, folder))
+            with atomic_write(file, TABLE.with_suffix(".md")) as (data, text):
+                data.write_text(json.dumps(rows, indent=2) + "\n", "utf-8")
+                text.write_text(as_table(rows) + "\n", "utf-8")
+    print(as_table(rows))
+
+
+def config_of(name, seed, runs):
+    """The arguments of `compress` for a row."""
+    macs, labels = ROWS[name]
+    config = photos.get_config().to_dict()
+    clothes = f"folder:{PHOTOS.value}/clothes"
+    config |= {
+        "teacher": options.TEACHER.value,
+        "labeled": labels and f"{clothes}/train",
+        "unlabeled": f"folder:{pool_of(Path(PHOTOS.value), runs)}",
+        "validation": f"{clothes}/validation",
+        "test": f"{clothes}/test",
+        "seed": seed,
+    }
+    config["data"]["labels_per_class"] = labels
+    config["channels"]["macs"] = macs
+    config["export"]["formats"] = ("float32", "int8")
+    return config
+
+
+def pool_of(folder, runs):
+    """A folder with the photos of both pools."""
+    pool = runs / "pool"
+    for name in ("pool", "imagenet1000"):
+        shutil.copytree(folder / name, pool / name, dirs_exist_ok=True)
+    return pool
+
+
+def measured(config, folder):
+    """What a run gives, as flat numbers.
+
+    Args:
+        config: Dict of arguments of `compress`.
+        folder: The run's workdir.
+
+    Returns:
+        Dict of floats: accuracies, shares of the teacher's latency, seconds.
+    """
+    report = tfdcu.compress(**config, workdir=folder)
+    rows = {(row["name"], row["format"]): row for row in report["rows"]}
+    teacher = rows["teacher", "float32"]["latency_ms"]
+    before = tfdcu.evaluate(folder / "pruned.keras", config["test"])
+    return {
+        "teacher": rows["teacher", "keras"]["accuracy"],
+        "before training": before["accuracy"],
+        "student": rows["student", "keras"]["accuracy"],
+        "int8": rows["student", "int8"]["accuracy"],
+        "float32 time": rows["student", "float32"]["latency_ms"] / teacher,
+        "int8 time": rows["student", "int8"]["latency_ms"] / teacher,
+        "seconds": sum(report["seconds"].values()),
+    }
+
+
+def as_table(rows):
+    """The means over seeds as Markdown, accuracies with their range."""
+    accuracies = ("teacher", "before training", "student", "int8")
+    lines = [
+        "# Clothes: EfficientNet-Lite0 at 192 px",
+        "",
+        "Written by `python -m benchmarks.photos.clothes`. Test accuracy in "
+        "percent, mean over the seeds (lowest to highest); latency of one "
+        "thread as a share of the teacher's float32 file; minutes of the whole "
+        "run.",
+        "",
+        "| | seeds | teacher | before training | student | int8 | float32 "
+        "latency | int8 latency | minutes |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for name in dict.fromkeys(row["row"] for row in rows):
+        mine = [row for row in rows if row["row"] == name]
+        cells = [name, str(len(mine))]
+        for key in accuracies:
+            percent = [100 * row[key] for row in mine]
+            low, high = min(percent), max(percent)
+            spread = f" ({low:.1f} to {high:.1f})" if high > low else ""
+            cells.append(f"{np.mean(percent):.1f}{spread}")
+        for key in ("float32 time", "int8 time"):
+            cells.append(f"{np.mean([row[key] for row in mine]):.2f}")
+        cells.append(f"{np.mean([row['seconds'] for row in mine]) / 60:.0f}")
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    flags.mark_flags_as_required(["photos", "teacher"])
+    flags.set_default(options.RUNS, "runs/photos")
+    flags.set_default(options.SEEDS, 3)
+    app.run(main)
