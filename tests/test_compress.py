@@ -547,7 +547,7 @@ class Subclassed(keras.Model):
     ("options", "message"),
     [
         ({"training": {"epoch": 1}}, "training.*nearest is 'epochs'"),
-        ({"training": {"epochs": 0}}, "epochs >= 1.*epochs=0"),
+        ({"training": {"epochs": 0}}, "whole number, at least 1.*epochs=0"),
         ({"training": {"optimizer": "lion9"}}, "'sgd'.*'lion9'"),
         ({"channels": {"mac": 0.5}}, "channels.*nearest is 'macs'"),
         ({"channels": {"model": 1}}, "Unknown field in the section 'channels'"),

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from tfdcu.data import open_source
 from tfdcu.data import prepare
@@ -85,6 +86,14 @@ def train_teacher(
         labeled, split=split, image_shape=image_shape, data_dir=data_dir
     )
     num_classes = len(source.classes or ()) or int(source.labels().max()) + 1
+    counts = np.bincount(source.labels(), minlength=num_classes)
+    if not counts.all():
+        names = source.classes or range(num_classes)
+        raise ValueError(
+            "A teacher cannot learn a class without images. Expected: labeled "
+            f"images of each of {num_classes} classes. Received: none of "
+            f"{[name for name, n in zip(names, counts) if not n]}"
+        )
     # Refuses test images that are also trained on.
     splits = prepare(
         source,

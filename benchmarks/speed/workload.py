@@ -78,6 +78,7 @@ class Workload:
             self.labeled if labeled else None,
             self.pool,
             batch_size=self.batch_size,
+            labeled_batch_size=self.batch_size,
             augment=self.augment,
             views=1 if targets else 0,
             targets=targets,
@@ -86,7 +87,11 @@ class Workload:
     def fresh(self, **options):
         """Batches of both pools without targets, other views of them."""
         return tfdcu.data.training_batches(
-            self.labeled, self.pool, batch_size=self.batch_size, **options
+            self.labeled,
+            self.pool,
+            batch_size=self.batch_size,
+            labeled_batch_size=self.batch_size,
+            **options,
         )
 
     @cached_property

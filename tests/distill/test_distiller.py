@@ -470,7 +470,7 @@ def test_saving_the_distiller_names_what_to_save(tmp_path):
     [
         ({"label_weight": -1.0}, "Received: label_weight=-1.0"),
         ({"align_weight": float("nan")}, "Received: align_weight=nan"),
-        ({"temperature": 0.0}, "temperature > 0. Received: temperature=0.0"),
+        ({"temperature": 0.0}, "above 0. Received: temperature=0.0"),
         ({"batchnorm": "both"}, "'joint', 'labeled_only', 'split'"),
         ({"align_layers": "nowhere"}, "nowhere"),
         ({"mimic": "kd"}, "Received: mimic='kd'"),

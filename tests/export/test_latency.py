@@ -60,9 +60,12 @@ def test_images_are_the_input(paths, images):
     np.testing.assert_allclose(model.get_logits(), expected, rtol=1e-6)
 
 
-@pytest.mark.parametrize("models, runs", [({}, 1), ({"a": "a.tflite"}, 0)])
-def test_nothing_to_measure(models, runs):
-    with pytest.raises(ValueError, match="nothing to measure"):
+@pytest.mark.parametrize(
+    ("models", "runs", "message"),
+    [({}, 1, "nothing to measure"), ({"a": "a.tflite"}, 0, "at least 1.*runs")],
+)
+def test_nothing_to_measure(models, runs, message):
+    with pytest.raises(ValueError, match=message):
         latency(models, runs=runs)
 
 

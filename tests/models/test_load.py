@@ -90,9 +90,12 @@ def test_invalid_model_files_are_refused(tmp_path):
         load(tmp_path / "gone.keras")
     with pytest.raises(ValueError, match="Received: a folder"):
         load(tmp_path)
-    for name in ("text.keras", "text.h5"):
+    for name, what in (
+        ("text.keras", "is damaged or incomplete"),
+        ("text.h5", "could not be read"),
+    ):
         (tmp_path / name).write_text("not a model")
-        with pytest.raises(ValueError, match=f"{name} could not be read"):
+        with pytest.raises(ValueError, match=f"{name} {what}"):
             load(tmp_path / name)
     (tmp_path / "model.onnx").write_text("another kind")
     with pytest.raises(ValueError, match="Received: suffix '.onnx'"):
@@ -108,7 +111,7 @@ def test_truncated_file_is_refused(tmp_path):
     path = tmp_path / "model.keras"
     classifier().save(path)
     path.write_bytes(path.read_bytes()[:-500])
-    with pytest.raises(ValueError, match="could not be read"):
+    with pytest.raises(ValueError, match="damaged or incomplete"):
         load(path)
 
 

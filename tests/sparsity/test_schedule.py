@@ -79,7 +79,7 @@ def test_unknown_number_of_steps_needs_end_step():
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ({"final_sparsity": 1.0}, r"final_sparsity.*\[0, 1\).*1.0"),
+        ({"final_sparsity": 1.0}, "final_sparsity.*below 1. Received.*1.0"),
         ({"final_sparsity": -0.1}, r"final_sparsity.*Received"),
         ({"schedule": "linear"}, "constant, polynomial.*'linear'"),
         ({"schedule": object()}, "Invalid value for `schedule`"),

@@ -34,7 +34,7 @@ def test_one_round_is_the_default_if_scores_cannot_change():
 
 
 def test_invalid_numbers_of_rounds_are_refused():
-    message = "Expected: an integer of at least 1.*rounds=0"
+    message = "Expected: a whole number, at least 1.*rounds=0"
     with pytest.raises(ValueError, match=message):
         schedule(rounds=0)
 

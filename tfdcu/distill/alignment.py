@@ -270,7 +270,7 @@ def layers_to_align(student, align_layers=None):
         align_layers = (align_layers,)
     names = [layer.name for layer in student.layers]
     # "base/conv" is the path of a layer of a nested model.
-    align_layers = [name.replace("/", "_") for name in align_layers]
+    align_layers = [str(name).replace("/", "_") for name in align_layers]
     missing = [name for name in align_layers if name not in names]
     if missing or not align_layers:
         raise ValueError(

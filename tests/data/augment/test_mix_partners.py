@@ -128,7 +128,7 @@ def test_different_mixes_have_different_fingerprints():
     [
         ({"name": "cutout"}, "Unknown mix.*'cutmix', 'mixup'.*'cutout'"),
         ({"name": ("mixup",)}, "Unknown mix"),
-        ({"name": None, "share": 0}, "0 < mix_share <= 1.*mix_share=0"),
+        ({"name": None, "share": 0}, "above 0 and at most 1.*mix_share=0"),
         ({"share": 1.5}, "mix_share=1.5"),
         ({"partners": PARTNERS[:, :4]}, "same image_shape.*(4, 8, 1)"),
     ],
