@@ -285,9 +285,7 @@ def test_evaluation_batches_hold_each_image_once_in_order():
 
 
 def test_errors():
-    with pytest.raises(
-        ValueError, match="`batch_size`. Expected: a whole number"
-    ):
+    with pytest.raises(ValueError, match="`batch_size`. Expected: a whole"):
         data.training_batches(few(), numbered(4), batch_size=0)
     with pytest.raises(ValueError, match="Invalid number of views.*views=-1"):
         data.training_batches(few(), numbered(4), views=-1)

@@ -72,11 +72,12 @@ def check_litert(
         seed: Seed of the noise. Defaults to `0`.
 
     Returns:
-        A dict: `format`, `agreement` on all images, `sure_agreement` on those
-        whose class has a probability of at least 0.5 by the Keras model,
-        `num_sure` of them, `min_agreement`, `max_difference` (of outputs), `relative_difference` (as a share), `max_relative_difference`,
-        `num_images`, `images` (`"given"` or `"noise"`), `operators`,
-        `gpu` (what speaks against the GPU of a phone).
+        A dict: `format`; `agreement` on all images; `sure_agreement` on those
+        whose class has a probability of at least 0.5 by the Keras model, and
+        `num_sure`, how many they are; `min_agreement`; `max_difference` of
+        outputs, `relative_difference` as a share of the largest, and
+        `max_relative_difference`; `num_images`; `images` (`"given"` or
+        `"noise"`); `operators`; `gpu` (what speaks against the GPU of a phone).
 
     Raises:
         ValueError: If the file fails any of these checks.
