@@ -102,8 +102,9 @@ def keywords_of(config):
     """A config as keyword arguments of `tfdcu.compress`.
 
     An empty flag removes a source or a student. With a given student the
-    section `channels` is ignored. With frozen BatchNormalization each operation
-    gets half of the cores, which must be set before TensorFlow starts.
+    section `channels` is ignored. With frozen BatchNormalization, the default
+    of a pruned student, each operation gets half of the cores, which must be
+    set before TensorFlow starts.
 
     Args:
         config: A `ConfigDict` with the fields of `configs/common.py`.
@@ -117,6 +118,9 @@ def keywords_of(config):
         keywords[name] = keywords[name] or None
     if keywords["student"] is not None:
         keywords["channels"] = None
-    if keywords["transfer"]["batchnorm"] == "frozen":
+    batchnorm = keywords["transfer"]["batchnorm"]
+    if batchnorm is None and keywords["student"] is None:
+        batchnorm = "frozen"
+    if batchnorm == "frozen":
         halve_threads()
     return keywords

@@ -52,7 +52,7 @@ def threads(workload):
             THREADS,
             {"all cores": None, "half of them": str(half)},
             ("frozen step", "asking the teacher", "fused step"),
-            batches.batch_size + batches.labeled_batch_size,
+            batches.batch_size * 5 // 4,
         ),
         "notes": [
             f"`{THREADS}`. `scripts.compress` and `scripts.search` give an "

@@ -287,15 +287,15 @@ def test_evaluation_batches_hold_each_image_once_in_order():
 def test_errors():
     with pytest.raises(ValueError, match="`batch_size`. Expected: a whole"):
         data.training_batches(few(), numbered(4), batch_size=0)
-    with pytest.raises(ValueError, match="Invalid number of views.*views=-1"):
+    with pytest.raises(ValueError, match="`views`. Expected: a whole.*-1"):
         data.training_batches(few(), numbered(4), views=-1)
-    with pytest.raises(ValueError, match="Invalid number.*labeled_views=-1"):
+    with pytest.raises(ValueError, match="`labeled_views`.*labeled_views=-1"):
         data.training_batches(few(), numbered(4), labeled_views=-1)
     with pytest.raises(ValueError, match="Unknown augmentation"):
         data.training_batches(few(), numbered(4), augment="mixup")
     with pytest.raises(ValueError, match="Unknown mix.*mix='blend'"):
         data.training_batches(few(), numbered(4), mix="blend")
-    with pytest.raises(ValueError, match="0 < mix_share"):
+    with pytest.raises(ValueError, match="`mix_share`.*at most 1"):
         data.training_batches(few(), numbered(4), mix="mixup", mix_share=2)
     with pytest.raises(ValueError, match="Unknown source"):
         data.training_batches(few(), "pool")
