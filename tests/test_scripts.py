@@ -346,7 +346,9 @@ app.run(script.main)
     [
         ("compress", "digits", "frozen"),
         pytest.param("compress", "digits", "joint", marks=pytest.mark.slow),
-        pytest.param("search", "digits_search", "frozen", marks=pytest.mark.slow),
+        pytest.param(
+            "search", "digits_search", "frozen", marks=pytest.mark.slow
+        ),
     ],
 )
 def test_frozen_training_gives_an_operation_half_of_the_cores(
