@@ -430,7 +430,8 @@ def main(chosen):
         if result.returncode == 0 and lines:
             row = json.loads(lines[-1])
         else:
-            row = {"name": name, "error": result.stderr.strip()[-400:]}
+            lines = result.stderr.strip().splitlines() or ["no output"]
+            row = {"name": name, "error": lines[-1][-400:]}
         rows = [r for r in rows if r["name"] != name] + [row]
         rows.sort(key=lambda r: list(MODELS).index(r["name"]))
         write(TABLE, json.dumps(rows, indent=1) + "\n")
