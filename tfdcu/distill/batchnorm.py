@@ -7,10 +7,8 @@ the outputs in the same order.
 
 import keras
 import tensorflow as tf
-from keras import layers
 
 from tfdcu.graph.fused import Forward
-from tfdcu.graph.keras_private import all_layers
 from tfdcu.training.moving_average import has_averages
 from tfdcu.training.moving_average import norms_of
 
@@ -38,8 +36,7 @@ def labeled_only(tap, images, num_labeled):
         return forward(images, training=True)
     statistics = [
         variable.value
-        for layer in all_layers(tap)
-        if isinstance(layer, layers.BatchNormalization)
+        for layer in norms_of(tap)
         for variable in (layer.moving_mean, layer.moving_variance)
     ]
     before = [tf.identity(variable) for variable in statistics]

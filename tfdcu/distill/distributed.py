@@ -46,9 +46,8 @@ epoch.
 """
 
 import tensorflow as tf
-from keras import layers
 
-from tfdcu.graph.keras_private import all_layers
+from tfdcu.training.moving_average import norms_of
 
 
 def multi_worker(strategy):
@@ -140,8 +139,8 @@ def share_statistics(model, strategy):
     """
     statistics = [
         variable.value
-        for layer in all_layers(model)
-        if isinstance(layer, layers.BatchNormalization) and layer.trainable
+        for layer in norms_of(model)
+        if layer.trainable
         for variable in (layer.moving_mean, layer.moving_variance)
     ]
     if strategy.num_replicas_in_sync == 1 or not statistics:
