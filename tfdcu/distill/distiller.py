@@ -37,7 +37,7 @@ from tfdcu.distill.validation import AgreementWarning
 from tfdcu.distill.validation import Validation
 from tfdcu.graph.logits import as_logits
 from tfdcu.graph.logits import is_multi_label
-from tfdcu.models.resize import resized
+from tfdcu.graph.resize import resized
 from tfdcu.renamed import refuse_renamed
 from tfdcu.training.loss_scaling import loss_scaled
 from tfdcu.training.moving_average import short_averages

@@ -10,7 +10,7 @@ from tfdcu.distill.validation import overfit_warning
 from tfdcu.distill.validation import training_harmed
 from tfdcu.distill.validation import validation_sources
 from tfdcu.graph.profile import profile
-from tfdcu.models.resize import resized
+from tfdcu.graph.resize import resized
 from tfdcu.report import Progress
 from tfdcu.sparsity.sparsify import Sparsify
 from tfdcu.stages.reestimate import Reestimate
