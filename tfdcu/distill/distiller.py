@@ -120,7 +120,8 @@ class AlignedDistiller(TwoPools):
             activation strength), `"relation"` (distances between images; see
             `tfdcu/distill/features.py`), a function `(teacher features,
             student features) -> loss` of float32 (images, ..., channels), or
-            a `keras.distillation.DistillationLoss`. Requires a functional
+            a `keras.distillation.DistillationLoss`. The first two resize the
+            teacher's maps to the student's. Requires a functional
             `keras.Model` as teacher, which is run in every step. Defaults to
             `None`: `"mse"` for a pruned student, one with `kept`, whose
             teacher is run anyway; else no such term.
