@@ -29,7 +29,7 @@ TABLE = Path(__file__).parent / "clothes"
 # Share of the macs, size of the student's photos, and labels a class.
 ROWS = {
     "0.5 of the macs at 160 px": (0.5, 160, 20),
-    "0.5 of the macs at 160 px, no labels": (0.5, 160, None),
+    "0.5 of the macs at 160 px without labels": (0.5, 160, None),
     "0.3 of the macs at 160 px": (0.3, 160, 20),
     "0.5 of the macs at 192 px": (0.5, None, 20),
 }
