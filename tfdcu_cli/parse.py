@@ -150,7 +150,7 @@ def refuse_flag(name, value, known, fields):
     raise SystemExit(
         "Stopped: there is no such flag. Expected: one of "
         f"{', '.join(f'--{one}' for one in [*known, *others])}"
-        f"{nearest(name, known, fields)}. Received: {received}"
+        f"{nearest(received, known, fields)}. Received: {received}"
     )
 
 

@@ -72,7 +72,7 @@ def summary(command):
 def body(command):
     """All other lines, without empty ones at their ends."""
     rest = "\n".join(command.__doc__.splitlines()[1:])
-    return textwrap.dedent(rest).strip("\n").splitlines()
+    return rest.strip("\n").splitlines()
 
 
 def described(flag):

@@ -9,6 +9,7 @@ and ends with a table. Run it again and it continues where it stopped.
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 from tfdcu_cli.flag import Flag
 
@@ -26,9 +27,10 @@ def run(values):
     if not code:
         code = call("compress", *given, f"--workdir={values.workdir}")
     if not code:
+        own = sys.argv[0] if Path(sys.argv[0]).name == "tfdcu" else "tfdcu"
         print(
-            "\nDraw a digit in your browser: tfdcu try "
-            f"--workdir={values.workdir}"
+            "Draw a digit in your browser: "
+            f"{own} try --workdir={values.workdir}"
         )
     return code
 
