@@ -147,12 +147,12 @@ def compress(
             baseline,
             seed,
         )
-        log.keep(run.folder / "log.txt")
         try:
             if (run.folder / "report.html").exists():
                 record = read_report(run.folder)
                 print(f"This run is finished.\n{table(record['rows'])}")
                 return record
+            log.keep(run.folder / "log.txt")
             run.workdir.write_json("skipped.json", list(run.splits.skipped))
             for stage in STAGES:
                 with run.workdir.stage(stage.__name__):
