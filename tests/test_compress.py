@@ -158,9 +158,22 @@ def test_the_workdir_holds_what_was_promised_and_nothing_half_written(unbroken):
         "report.md",
         "report.html",
         "skipped.json",
+        "log.txt",
     }
     assert not [name for name in found if ".tmp" in name]
-    assert any("tfevents" in name for name in found)
+    for name in ("student", "baseline", "images"):
+        assert [n for n in found if f"logs/{name}/" in n and "tfevents" in n]
+
+
+def test_the_log_has_what_was_printed(unbroken, capsys):
+    folder, record = unbroken
+    log = (folder / "run" / "log.txt").read_text()
+    assert "student: 3/3 epochs" in log and "Aligned after" in log
+    assert all(note in log for note in record["notes"][:1])
+    small_run.run(folder, verbose=0)
+    assert capsys.readouterr().out == ""
+    small_run.run(folder)
+    assert "This run is finished." in capsys.readouterr().out
 
 
 def test_a_student_that_training_ruins_is_handed_over_as_it_was(tmp_path):
