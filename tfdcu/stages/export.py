@@ -6,7 +6,7 @@ from tfdcu.data import images_of
 from tfdcu.export import FEW_IMAGES
 from tfdcu.export import export_all
 from tfdcu.export import write_app_files
-from tfdcu.models.resize import resized
+from tfdcu.graph.resize import resized
 
 # What is as small as a dynamic file.
 NEARLY_EXACT = (

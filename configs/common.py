@@ -85,6 +85,9 @@ def get_config():
     config.channels.params = placeholder(float)
     # Of the LiteRT file, in int8 if `export.formats` includes it.
     config.channels.latency = placeholder(float)
+    # Size of the student's images, such as 160, if not the teacher's: budgets
+    # stay those of the teacher, and fewer channels are removed.
+    config.channels.image_size = placeholder(object)
     # How channels are scored; "taylor" if not set, on pool images and labeled
     # images (labels are not used).
     config.channels.importance = placeholder(str)
