@@ -138,6 +138,12 @@ def fixed_range(op):
     return _FIXED.get(activation_of(op))
 
 
+def meets_others(graph, tensor):
+    """Whether LiteRT rounds a tensor to the grid of a concatenation alone."""
+    user = graph.only_user(tensor)
+    return user is not None and type(user.op).__name__ == "Concatenate"
+
+
 def keeps_grid(op):
     """Whether the outputs are values that the inputs have, too."""
     return isinstance(op, _KEEP_GRID)

@@ -157,7 +157,7 @@ class QuantizedDepthwiseConv2D(QuantizedKernel, layers.DepthwiseConv2D):
             ops.depthwise_conv(
                 inputs,
                 kernel,
-                strides=list(self.strides),
+                strides=self.strides,
                 padding=self.padding,
                 dilation_rate=self.dilation_rate,
                 data_format=self.data_format,

@@ -16,6 +16,7 @@ from tfdcu.quantization.chains import chain_from
 from tfdcu.quantization.chains import fixed_range
 from tfdcu.quantization.chains import has_kernel
 from tfdcu.quantization.chains import keeps_grid
+from tfdcu.quantization.chains import meets_others
 from tfdcu.quantization.chains import shares_grid
 from tfdcu.quantization.fold import affine
 from tfdcu.quantization.layers import FakeQuantize
@@ -78,6 +79,9 @@ class _Rebuilding:
             return self.values[id(item)] if isinstance(item, Tensor) else item
 
         args, kwargs = tree.map_structure(fill, (node.args, node.kwargs))
+        if has_kernel(node) or becomes_depthwise(node):
+            # Not the masks and flags that the old layer took.
+            args, kwargs = (self.values[id(node.inputs[0])],), {}
         results = tree.flatten(self.operation(chain)(*args, **kwargs))
         source = self.grids.get(id(node.inputs[0])) if node.inputs else None
         if keeps_grid(node.op) or shares_grid(node.op):
@@ -99,7 +103,10 @@ class _Rebuilding:
 
     def give_grid(self, tensor, value, name, relu=None, fixed=None):
         """Rounds a value to a grid of its own, if it is of floats."""
-        if tensor.dtype.startswith(("float", "bfloat")):
+        if meets_others(self.graph, tensor):
+            if relu is not None:
+                value = layers.Activation(relu, name=self.unique(name))(value)
+        elif tensor.dtype.startswith(("float", "bfloat")):
             low, high = fixed or self.ranges[id(tensor)]
             grid = FakeQuantize(low, high, relu, name=self.unique(name))
             value = grid(value)
