@@ -14,6 +14,7 @@ from tfdcu.stages.report import report
 from tfdcu.stages.select import select
 from tfdcu.stages.start import start_run
 from tfdcu.stages.targets import store_targets
+from tfdcu.workdir.console import console
 
 # In this order; each is a function of the `Run`.
 STAGES = (
@@ -36,6 +37,7 @@ def compress(
     unlabeled,
     *,
     workdir,
+    preprocess=None,
     student=None,
     validation=None,
     test=None,
@@ -52,6 +54,7 @@ def compress(
     export=None,
     baseline=False,
     seed=0,
+    verbose=1,
 ):
     """Compress a trained classifier into small, fast, checked LiteRT files.
 
@@ -74,6 +77,11 @@ def compress(
             look the same to a run: use another workdir for other images.
         unlabeled: The pool, in the same forms; its labels, if any, are dropped.
         workdir: Folder of the run: config, student, artifacts, report.
+        preprocess: The preprocessing outside of the teacher that it was
+            trained with: `"caffe"`, `"tf"`, `"torch"` or `(mean, deviation)`,
+            see `tfdcu.models.with_preprocessing`. The student and its files
+            then contain it and take images in [0, 1]. Defaults to `None`: the
+            teacher takes the pixels of `data.value_range` as they are.
         student: A `keras.Model` or the path of one, to be trained instead of
             the pruned teacher. Defaults to `None`.
         validation: Optional labeled source, evaluated after each epoch.
@@ -107,6 +115,8 @@ def compress(
         baseline: Whether to also train the same student on the labels alone.
         seed: Int; it decides the drawn labels, the order of images and new
             weights.
+        verbose: 0 prints nothing, 1 bars, 2 a line for each epoch. All that is
+            printed is also in `workdir/log.txt`.
 
     Returns:
         The record that is also in `workdir/report.json`: `rows` (one for
@@ -125,41 +135,44 @@ def compress(
     ...     workdir="runs/mine", channels={"macs": 0.3},
     ... )
     """
-    run = start_run(
-        teacher,
-        student,
-        {
-            "labeled": labeled,
-            "unlabeled": unlabeled,
-            "validation": validation,
-            "test": test,
-        },
-        {
-            "data": data,
-            "batches": batches,
-            "select": select,
-            "channels": channels,
-            "targets": targets,
-            "sparsity": sparsity,
-            "transfer": transfer,
-            "training": training,
-            "reestimate": reestimate,
-            "quantization": quantization,
-            "export": export,
-        },
-        workdir,
-        baseline,
-        seed,
-    )
-    try:
-        if (run.folder / "report.html").exists():
-            record = read_report(run.folder)
-            print(f"This run is finished.\n{table(record['rows'])}")
-            return record
-        run.workdir.write_json("skipped.json", list(run.splits.skipped))
-        for stage in STAGES:
-            with run.workdir.stage(stage.__name__):
-                stage(run)
-        return report(run)
-    finally:
-        run.lock.release()
+    with console(verbose) as log:
+        run = start_run(
+            teacher,
+            preprocess,
+            student,
+            {
+                "labeled": labeled,
+                "unlabeled": unlabeled,
+                "validation": validation,
+                "test": test,
+            },
+            {
+                "data": data,
+                "batches": batches,
+                "select": select,
+                "channels": channels,
+                "targets": targets,
+                "sparsity": sparsity,
+                "transfer": transfer,
+                "training": training,
+                "reestimate": reestimate,
+                "quantization": quantization,
+                "export": export,
+            },
+            workdir,
+            baseline,
+            seed,
+        )
+        try:
+            if (run.folder / "report.html").exists():
+                record = read_report(run.folder)
+                print(f"This run is finished.\n{table(record['rows'])}")
+                return record
+            log.keep(run.folder / "log.txt")
+            run.workdir.write_json("skipped.json", list(run.splits.skipped))
+            for stage in STAGES:
+                with run.workdir.stage(stage.__name__):
+                    stage(run)
+            return report(run)
+        finally:
+            run.lock.release()

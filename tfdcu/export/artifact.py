@@ -36,7 +36,9 @@ from tfdcu.workdir.full_disk import temporary_folder
 
 FORMATS = ("float32", "float16", "dynamic", "int8")
 # Those that are made only if they are asked for, too.
-ALL_FORMATS = (*FORMATS, "weight8", "int8_weight4")
+ALL_FORMATS = (*FORMATS, "weight8")
+# That of models that were trained for it.
+KNOWN = (*ALL_FORMATS, "int8_weight4")
 IO = ("float32", "uint8", "int8")
 OUTPUTS = ("logits", "probabilities")
 
@@ -293,7 +295,7 @@ def _export(
                         recipe.format,
                         recipe.io,
                         # Clients of their own do not read the encoding.
-                        sparse and name in ALL_FORMATS,
+                        sparse and name in KNOWN,
                     )
                     if recipe.output == "probabilities" and not ready:
                         content = append_softmax(content, is_multi_label(model))
@@ -356,11 +358,11 @@ def check_formats(
             "Invalid value for `formats`. Expected: a list of names, such as "
             f"('float32', 'int8'). Received: formats={formats!r}"
         )
-    unknown = [name for name in formats if name not in ALL_FORMATS]
+    unknown = [name for name in formats if name not in KNOWN]
     if unknown or not (formats or targets):
         raise ValueError(
             "Unknown quantization. Expected: None or one of "
-            f"{', '.join(ALL_FORMATS)}. Received: {unknown or 'no format'}"
+            f"{', '.join(KNOWN)}. Received: {unknown or 'no format'}"
         )
     for name in ("weight8", "int8_weight4"):
         if sparse and name in formats:

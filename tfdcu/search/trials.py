@@ -10,7 +10,9 @@ import numpy as np
 
 from tfdcu.models import copy_of
 from tfdcu.pool.diagnose import diagnose
+from tfdcu.pruning import resized_images
 from tfdcu.pruning import score_channels
+from tfdcu.pruning import with_size
 from tfdcu.renamed import refuse_renamed
 from tfdcu.search.objective import Objective
 from tfdcu.search.space import check_names
@@ -35,8 +37,8 @@ class Trials:
     """Opens everything that trials share, once.
 
     Args:
-        teacher, labeled, unlabeled, student, validation, test, seed: As in
-            `tfdcu.compress`.
+        teacher, labeled, unlabeled, preprocess, student, validation, test,
+            seed: As in `tfdcu.compress`.
         space: See `read_space`.
         cost, quality, limits, pool_share, epochs_share, tradeoff: As in
             `tfdcu.search`.
@@ -62,6 +64,7 @@ class Trials:
         unlabeled,
         *,
         space,
+        preprocess=None,
         student=None,
         validation=None,
         test=None,
@@ -104,7 +107,7 @@ class Trials:
             "test": test,
         }
         self.teacher, self.student, splits = open_all(
-            teacher, student, self.sources, config, seed
+            teacher, preprocess, student, self.sources, config, seed
         )
         self.image_shape = splits.unlabeled.image_shape
         self.prepared = {key_of(config["data"]): splits}
@@ -274,12 +277,15 @@ class Trials:
         name = config["channels"].get("importance")
         if callable(name):
             return name
-        key = key_of(config["data"], config["select"], name)
+        size = config["channels"].get("image_size")
+        key = key_of(config["data"], config["select"], name, size)
         if key not in self.known:
             seed = config["seed"]
+            images = sample(self.splits(config), seed)
+            model = with_size(self.teacher, size)
             self.known[key] = score_channels(
-                self.teacher,
-                sample(self.splits(config), seed),
+                model,
+                resized_images(images, model.input_shape),
                 importance=name,
                 seed=seed,
             )

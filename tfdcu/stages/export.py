@@ -8,7 +8,7 @@ from tfdcu.export import FORMATS
 from tfdcu.export import export_all
 from tfdcu.export import trained_format
 from tfdcu.export import write_app_files
-from tfdcu.models.resize import resized
+from tfdcu.graph.resize import resized
 
 # What is as small as a dynamic file.
 NEARLY_EXACT = (
