@@ -6,12 +6,13 @@ from tfdcu.pruning.batchnorm import reestimate_statistics
 from tfdcu.pruning.budget import BUDGETS
 from tfdcu.pruning.budget import BudgetError
 from tfdcu.pruning.budget import budget_of
-from tfdcu.pruning.budget import check_size
-from tfdcu.pruning.budget import full_cost
+from tfdcu.pruning.budget import check_reach
 from tfdcu.pruning.budget import meet_budget
 from tfdcu.pruning.budget import once_a_model
 from tfdcu.pruning.budget import one_budget
+from tfdcu.pruning.budget import warn_of_gap
 from tfdcu.pruning.check import check_smaller
+from tfdcu.pruning.constraints import NothingToRemove
 from tfdcu.pruning.constraints import bounds
 from tfdcu.pruning.cost import COSTS
 from tfdcu.pruning.groups import Groups
@@ -117,7 +118,8 @@ def prune_channels(
             equal to it or cannot be loaded; if not exactly one budget
             is given, an option is unknown, images are missing, `rounds` is
             below 1 or above 1 with a `CachedImportance`, or the budget
-            cannot be met; the message then names the nearest that can.
+            cannot be met; the message then names the nearest that can. What
+            needs no scores is checked before work starts.
 
     Example:
 
@@ -136,6 +138,16 @@ def prune_channels(
         images = images_for(Groups(model).trace.graph.model, images)
     rounds = num_rounds(rounds, importance, reconstructs(images, reconstruct))
     measure = once_a_model(measure)
+    check_channels(
+        model,
+        importance=importance,
+        exclude=exclude,
+        per_layer=per_layer,
+        measure=measure,
+        macs=macs,
+        params=params,
+        latency=latency,
+    )
     smaller = model
     for number in range(1, rounds + 1):
         plan = plan_round(
@@ -195,7 +207,8 @@ def plan_round(model, original, part, *, measure=None, **options):
     """Plans one round of pruning on the way to the budget.
 
     If no selection meets the budget of a round before the last, that round
-    removes nothing and the next one removes more.
+    removes nothing and the next one removes more. Where the widths allow
+    nothing near the last budget, the nearest below it is taken, with a warning.
 
     Args:
         model: The model after the previous rounds.
@@ -210,12 +223,18 @@ def plan_round(model, original, part, *, measure=None, **options):
         ValueError: As in `plan_channels`.
     """
     budget = budget_of(model, original, options, part, measure)
+    ((name, _),) = budget.items()
     try:
-        return plan_channels(
+        plan = plan_channels(
             model, original=original, measure=measure, **options | budget
         )
-    except BudgetError:
         if part == 1:
+            warn_of_gap(plan.before, plan.after, options, budget)
+        return plan
+    except (BudgetError, NothingToRemove) as error:
+        first = model is original and isinstance(error, NothingToRemove)
+        # Small groups may have met the last budget in an earlier round.
+        if first or (part == 1 and budget[name] != 1):
             raise
         groups = Groups(model)
         return ChannelPlan(groups, np.ones(groups.num_units, bool))
@@ -262,30 +281,37 @@ def check_channels(
     importance=None,
     exclude=(),
     per_layer=None,
-    **budget,
+    measure=None,
+    **options,
 ):
     """Checks the arguments of `prune_channels` that need no images.
 
     Args:
-        model, importance, exclude, per_layer: As in
-            `prune_channels`.
-        **budget: Other keywords of `prune_channels`, one of them a budget.
+        model, importance, exclude, per_layer: As in `prune_channels`.
+        measure: The same; without it, a latency is not checked.
+        **options: Other keywords of `prune_channels`, one of them a budget.
 
     Raises:
         ValueError: As in `prune_channels`.
     """
-    name, value = one_budget({key: budget.get(key) for key in BUDGETS})
+    name, value = one_budget({key: options.get(key) for key in BUDGETS})
     check_arguments(
         ("reconstruct", "rounds", *BUDGETS),
-        **{k: v for k, v in budget.items() if k in ARGUMENTS},
+        **{k: v for k, v in options.items() if k in ARGUMENTS},
     )
     if importance is not None:
         check_importance(importance)
     groups = Groups(model)
     original_size = original_sizes(groups)
-    bounds(groups, exclude, per_layer or {}, original_size)
-    if name != "latency":
-        check_size(name, value, full_cost(groups, name))
+    chosen, _, lowest, highest = bounds(
+        groups, exclude, per_layer or {}, original_size
+    )
+    scores = [np.zeros(group.size) for group in chosen]
+    steps = [1] * len(chosen)
+    selection = Selection(
+        groups.num_units, chosen, scores, lowest, highest, steps
+    )
+    check_reach(groups, selection, name, value, measure)
 
 
 def plan_channels(

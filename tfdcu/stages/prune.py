@@ -8,6 +8,7 @@ from tfdcu.data import images_of
 from tfdcu.export import FORMATS
 from tfdcu.export import litert_latency
 from tfdcu.graph.keras_private import all_layers
+from tfdcu.pruning import check_channels
 from tfdcu.pruning import num_rounds
 from tfdcu.pruning import once_a_model
 from tfdcu.pruning import plan_round
@@ -99,6 +100,9 @@ def remove_channels(run, model, part):
         if name in channels
     }
     formats = run.config["export"].get("formats", FORMATS)
+    measure = _measure("int8" if "int8" in formats else None)
+    if model is run.teacher and channels.get("latency"):
+        check_channels(model, measure=measure, **channels)
     images = sample(run.splits, run.seed)
     plan = plan_round(
         model,
@@ -106,7 +110,7 @@ def remove_channels(run, model, part):
         part,
         images=images,
         seed=run.seed,
-        measure=_measure("int8" if "int8" in formats else None),
+        measure=measure,
         **channels,
     )
     student = student_of(plan, images, seed=run.seed, **after)
