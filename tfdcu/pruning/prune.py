@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from tfdcu.graph.clone import check_clone
 from tfdcu.pruning.batchnorm import reestimate_statistics
 from tfdcu.pruning.budget import BUDGETS
 from tfdcu.pruning.budget import BudgetError
@@ -303,6 +304,8 @@ def check_channels(
         check_importance(importance)
     groups = Groups(model)
     original_size = original_sizes(groups)
+    for node in groups.trace.graph.nodes:
+        check_clone(node.op)
     chosen, _, lowest, highest = bounds(
         groups, exclude, per_layer or {}, original_size
     )
