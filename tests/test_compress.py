@@ -612,7 +612,16 @@ def test_a_teacher_of_any_size_is_taken_at_the_size_of_the_images(tmp_path):
         "channels": {"macs": 0.5, "rounds": 1},
     }
     options["channels"] |= {"round_to": 1}
-    record = small_run.run(tmp_path, **options, data={"image_shape": (8, 8, 1)})
+    options["data"] = {"image_shape": (8, 8, 1)}
+    with pytest.raises(ValueError, match="either `preprocess` or"):
+        small_run.run(
+            tmp_path / "both",
+            **{**options, "data": {**options["data"], "value_range": (-1, 1)}},
+            preprocess="tf",
+        )
+    record = small_run.run(tmp_path, **options, preprocess=(0.5, 0.5))
+    kept = keras.models.load_model(tmp_path / "run" / "student.keras")
+    assert kept.layers[1].get_config()["scale"] == [2.0]
     whole, student = record["rows"][0], record["rows"][-1]
     assert whole["macs"] == 64 * (9 * 16 + 9 * 16 * 16) + 16 * 4
     assert student["format"] == "float32" and student["agreement"] == 1.0

@@ -34,6 +34,7 @@ def compress(
     unlabeled,
     *,
     workdir,
+    preprocess=None,
     student=None,
     validation=None,
     test=None,
@@ -70,6 +71,11 @@ def compress(
             look the same to a run: use another workdir for other images.
         unlabeled: The pool, in the same forms; its labels, if any, are dropped.
         workdir: Folder of the run: config, student, artifacts, report.
+        preprocess: The preprocessing outside of the teacher that it was
+            trained with: `"caffe"`, `"tf"`, `"torch"` or `(mean, deviation)`,
+            see `tfdcu.models.with_preprocessing`. The student and its files
+            then contain it and take images in [0, 1]. Defaults to `None`: the
+            teacher takes the pixels of `data.value_range` as they are.
         student: A `keras.Model` or the path of one, to be trained instead of
             the pruned teacher. Defaults to `None`.
         validation: Optional labeled source, evaluated after each epoch.
@@ -119,6 +125,7 @@ def compress(
     """
     run = start_run(
         teacher,
+        preprocess,
         student,
         {
             "labeled": labeled,
