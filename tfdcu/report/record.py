@@ -33,6 +33,7 @@ SECTIONS = {
     "skipped": dict,
     "failed": dict,
     "clients": dict,
+    "mistakes": dict,
     "classes": list,
 }
 
@@ -97,7 +98,8 @@ def write_report(path, record):
         record: A dict. `rows` is required: a list of at least one flat dict
             with the fields of `Row`. `config`, `versions`, `seconds`,
             `history`, `channels`, `diagnosis`, `selection`, `notes`,
-            `skipped`, `failed`, `clients` and `classes` are optional.
+            `skipped`, `failed`, `clients`, `mistakes` and `classes` are
+            optional.
 
     Returns:
         The record as `read_report(path)` returns it.

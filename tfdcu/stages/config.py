@@ -12,6 +12,7 @@ from tfdcu.export import FORMATS
 from tfdcu.export import check_clients
 from tfdcu.export import check_formats
 from tfdcu.export import export_all
+from tfdcu.graph.clone import check_clone
 from tfdcu.graph.keras_private import all_layers
 from tfdcu.models import copy_of
 from tfdcu.models import custom_layers
@@ -167,6 +168,8 @@ def check_values(config, splits, teacher, student=None):
         pruning_schedule(config)
         check_channels(teacher, **config["channels"])
     else:
+        for layer in all_layers(student, itself=False):
+            check_clone(layer)
         # `head='teacher'` copies weights into the student.
         student = copy_of(student)
     few = splits.labeled and splits.labeled.subset([0])
