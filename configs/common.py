@@ -179,6 +179,14 @@ def get_config():
     config.reestimate = ConfigDict()
     config.reestimate.images = placeholder(str)
 
+    # tfdcu.quantize_aware: bits of the weights of the integer files, 8, 4 or a
+    # mean between; calibrated after training if not set.
+    config.quantization = ConfigDict()
+    config.quantization.weight_bits = placeholder(float)
+    # A sixth of `training.epochs` if not set, and a tenth of the rate.
+    config.quantization.epochs = placeholder(int)
+    config.quantization.rate = placeholder(float)
+
     # tfdcu.export.export_all
     config.export = ConfigDict()
     # "weight8", too: int8 weights, float arithmetic.

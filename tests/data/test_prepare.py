@@ -49,7 +49,7 @@ def test_no_labels_at_all():
 
 def test_classes_of_the_test_set_follow_the_labeled_ones(tmp_path):
     few = files.class_folder(tmp_path / "few", ("ant", "bee"))
-    test = files.class_folder(tmp_path / "test", ("ant", "bee"))
+    test = files.class_folder(tmp_path / "test", ("ant", "bee"), darkest=5)
     files.write(few / "bad.png", b"")
     splits = data.prepare(
         f"folder:{few}",

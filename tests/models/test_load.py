@@ -85,6 +85,41 @@ def test_custom_layers_need_their_class(tmp_path, suffix):
     tiny.assert_same_function(model, loaded, IMAGES)
 
 
+class Scaled(layers.Layer):
+    """Without **kwargs: it cannot be made again from its config."""
+
+    def __init__(self, scale):
+        super().__init__()
+        self.scale = scale
+
+    def call(self, inputs):
+        return self.scale * inputs
+
+    def get_config(self):
+        return {**super().get_config(), "scale": self.scale}
+
+
+class Inner(keras.Model):
+    """Its config cannot be had."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.conv = layers.Conv2D(width, 3)
+
+    def call(self, inputs):
+        return self.conv(inputs)
+
+
+def test_custom_layers_that_cannot_be_loaded_are_named(tmp_path):
+    classifier(Scaled(2.0), activation=None).save(tmp_path / "model.keras")
+    with pytest.raises(ValueError, match="cannot be made.*Scaled.__init__"):
+        load(tmp_path / "model.keras", custom_objects={"Scaled": Scaled})
+    inputs = keras.Input((8, 8, 1))
+    outputs = layers.Flatten()(Inner(2)(inputs))
+    with pytest.raises(ValueError, match="with the Inner layer 'inner.*'$"):
+        load(keras.Model(inputs, outputs))
+
+
 def test_invalid_model_files_are_refused(tmp_path):
     with pytest.raises(ValueError, match="no model file at .*gone.keras"):
         load(tmp_path / "gone.keras")

@@ -489,3 +489,34 @@ def test_the_largest_share_of_a_group_counts():
         per_layer={"block2_*": 0.25, "block2_1": 0.5},
     )
     assert len(plan.keep["block2_1"]) == 16
+
+
+def narrow(width):
+    """A network whose layers have `width` channels each."""
+    inputs = keras.Input((8, 8, 1))
+    x = layers.Conv2D(width, 3, activation="relu")(inputs)
+    x = layers.GlobalAveragePooling2D()(x)
+    return keras.Model(inputs, layers.Dense(3)(x))
+
+
+@pytest.mark.parametrize("images", [None, tiny.images(8)])
+def test_the_nearest_below_is_taken_where_nothing_is_nearer(images):
+    """Of 2 channels 1 is left, also after rounds in which nothing is left."""
+    model = narrow(2)
+    with pytest.warns(UserWarning, match="macs=0.7 allows.*nothing nearer"):
+        one_round = prune_channels(model, macs=0.7, images=images, rounds=1)
+    assert total_macs(one_round) == total_macs(model) / 2
+    smaller = prune_channels(model, macs=0.7, images=images)
+    assert total_macs(smaller) == total_macs(model) / 2
+
+
+def test_what_cannot_be_reached_is_found_before_channels_are_scored():
+    def never(model, group):
+        raise AssertionError("scored")
+
+    with pytest.raises(ValueError, match="nearest that can .*macs=0.5000"):
+        prune_channels(narrow(2), macs=0.3, importance=never)
+    with pytest.raises(ValueError, match="nearest that can .*latency=1.0000"):
+        prune_channels(
+            narrow(2), latency=0.9, measure=lambda _: 7.0, importance=never
+        )

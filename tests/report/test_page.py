@@ -116,6 +116,19 @@ def test_names_and_notes_are_escaped(tmp_path):
     assert "<img" not in (tmp_path / "report.md").read_text("utf-8")
 
 
+def test_new_mistakes_are_shown_and_kept(tmp_path):
+    record = tiny.report_record()
+    pair = {"class": "one", "taken_for": "zero", "images": 3}
+    row = {"class": "one", "images": 9, "teacher": 1.0, "student": 0.7}
+    record["mistakes"] = {"by_class": [row], "pairs": [pair]}
+    page = render(record, tmp_path, None, (tiny.images(1), ["one\n→ zero"]))
+    assert "one, taken for zero" in Page(page).words
+    first = files(tmp_path)
+    assert {"figures/classes.png", "figures/mistakes.png"} < set(first)
+    render(record, tmp_path)
+    assert files(tmp_path) == first
+
+
 def test_rows_alone_are_enough(tmp_path):
     page = Page(render({"rows": [tiny.report_row()]}, tmp_path))
     assert "img" not in [tag for tag, _ in page.tags]

@@ -52,7 +52,8 @@ def run(tmp_path_factory):
     files, _ = export_models(
         models, splits, folder, formats=("float32", "float16")
     )
-    return models, files, splits, measure_models(models, files, splits)
+    rows, notes, _ = measure_models(models, files, splits)
+    return models, files, splits, (rows, notes)
 
 
 def test_the_teachers_file_comes_first_then_all_of_the_students(run):
@@ -157,7 +158,7 @@ def test_the_second_note_is_the_agreement_on_held_out_images(run):
 def test_without_labels_the_pool_measures_agreement(run):
     models, files, _, _ = run
     splits = prepare(None, POOL, **NONE_HELD_OUT)
-    rows, notes = measure_models(models, files, splits)
+    rows, notes, _ = measure_models(models, files, splits)
     assert {row["accuracy"] for row in rows} == {None}
     images = np.stack(list(splits.unlabeled.dataset.as_numpy_iterator()))
     for row in rows:
@@ -192,7 +193,7 @@ def test_each_file_of_the_student_is_explained_beside_the_teachers(
         return [f"About {row['format']}."]
 
     monkeypatch.setattr("tfdcu.stages.measure.explain", explained)
-    rows, notes = measure_models(models, files, splits)
+    rows, notes, _ = measure_models(models, files, splits)
     (whole,) = (
         row
         for row in rows
@@ -209,9 +210,9 @@ def test_accuracy_is_of_the_test_images_where_there_are_both(run):
     models, files, _, (rows, _) = run
     images, labels = tiny.images(20, seed=3), (tiny.labels(20) + 1) % 4
     both = opened(test=TEST, validation=(images, labels))
-    again, _ = measure_models(models, files, both)
+    again, _, _ = measure_models(models, files, both)
     chosen = opened(validation=(images, labels))
-    choosing, _ = measure_models(models, files, chosen)
+    choosing, _, _ = measure_models(models, files, chosen)
     accuracies = [
         [row["accuracy"] for row in one] for one in (rows, again, choosing)
     ]
@@ -233,13 +234,13 @@ def test_a_teacher_without_a_file_leaves_the_rest(tmp_path):
     )
     assert list(files) == [("student", "dynamic")]
     assert "MatrixInverse" in failed["teacher float32"]
-    rows, _ = measure_models(models, files, splits)
+    rows, _, _ = measure_models(models, files, splits)
     assert [(row["name"], row["format"]) for row in rows] == [
         ("teacher", "keras"),
         ("student", "keras"),
         ("student", "dynamic"),
     ]
-    rows, _ = measure_models(models, {}, splits)
+    rows, _, _ = measure_models(models, {}, splits)
     assert [row["latency_ms"] for row in rows] == [None, None]
 
 

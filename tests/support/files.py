@@ -29,11 +29,11 @@ def write(path, data):
     return path
 
 
-def class_folder(root, classes=("ant", "bee"), num=3, size=8):
+def class_folder(root, classes=("ant", "bee"), num=3, size=8, darkest=0):
     """`num` PNG files of each class, each of one gray of its own."""
     for label, name in enumerate(classes):
         for index in range(num):
-            gray = 10 * (label * num + index)
+            gray = darkest + 10 * (label * num + index)
             image = np.full((size, size, 3), gray, "uint8")
             write(root / name / f"{index}.png", encoded(image, "PNG"))
     return root

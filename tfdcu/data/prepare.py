@@ -3,6 +3,8 @@
 import dataclasses
 
 from tfdcu.data import color_match
+from tfdcu.data.copies import pool_without_copies
+from tfdcu.data.copies import without_copies
 from tfdcu.data.fingerprint import describe_source
 from tfdcu.data.sources.arrays import check_label_range
 from tfdcu.data.sources.open import names_of
@@ -31,6 +33,7 @@ class Splits:
         pool_validation: Part of the pool that is not trained on.
         classes: Tuple of class names, or `None`.
         skipped: `{"file", "reason", "source"}` of every skipped file.
+        copies: Sentences on images that are in two of the sources.
     """
 
     unlabeled: Source
@@ -40,6 +43,7 @@ class Splits:
     pool_validation: Source | None = None
     classes: tuple | None = None
     skipped: tuple = ()
+    copies: tuple = ()
 
     def describe(self):
         """A fingerprint of the images of each part, as JSON."""
@@ -101,10 +105,12 @@ def prepare(
 
     Returns:
         `Splits`. Labeled, validation and test images are disjoint, and the
-        pool contains no `test` or `validation` source. Overlap is detected by
-        location (split, file, folder, memory), not by pixels. The pool may be
-        the source of the labeled images, without labels; images that
-        `validation_per_class` draws from it then stay in the pool.
+        pool contains no `test` or `validation` image. Overlap is detected by
+        location (split, file, folder, memory) and by pixels: such images are
+        left out and counted in `copies`, or refused where they are more than
+        a hundredth of the labeled ones. The pool may be the source of the
+        labeled images, without labels; images that `validation_per_class`
+        draws from it then stay in the pool.
 
     Raises:
         ValueError: If there is no pool, sources share images, the classes or
@@ -193,6 +199,20 @@ def prepare(
             seed=seed,
         )
         own_validation = own_validation or drawn
+    copies = []
+    few_labeled, said = without_copies(
+        "labeled", few_labeled, "validation", own_validation
+    )
+    copies += said
+    few_labeled, said = without_copies("labeled", few_labeled, "test", test)
+    copies += said
+    own_validation, said = without_copies(
+        "validation", own_validation, "test", test
+    )
+    copies += said
+    held = {"test": test, "validation": validation and own_validation}
+    pool, said = pool_without_copies(pool, held, few_labeled)
+    copies += said
     if match_colors:
         pool = color_match.match_colors(pool, few_labeled)
     held_out = None
@@ -214,6 +234,7 @@ def prepare(
             if source is not None
             for file in source.skipped
         ),
+        copies=tuple(copies),
     )
 
 

@@ -44,6 +44,33 @@ def clone_layer(op, config, clone_inner):
     return kind.from_config({**config, **live})
 
 
+def check_clone(op):
+    """Raises if a custom layer cannot be made again from its config.
+
+    A model that holds it could be neither pruned nor loaded from a file.
+
+    Args:
+        op: A layer, model or operation; those of Keras are not checked.
+
+    Raises:
+        ValueError: With the name of the layer and its class.
+    """
+    if type(op).__module__.partition(".")[0] == "keras" or is_model(op):
+        return
+    try:
+        clone_layer(op, op.get_config(), lambda inner: inner)
+    except Exception as error:
+        why = str(error).rpartition("Exception encountered: ")[2].strip()
+        why = why.splitlines()[0] if why else ""
+        raise ValueError(
+            f"The {type(op).__name__} layer {op.name!r} cannot be made again "
+            "from its config, so a model with it cannot be copied or loaded. "
+            "Expected: an `__init__` that passes **kwargs to super().__init__, "
+            "and a `get_config` that holds its other arguments. "
+            f"Received: {type(error).__name__}: {why}"
+        ) from error
+
+
 def _clone_model(model, clone_inner):
     # Without the training config, which Keras may not be able to load.
     plain = keras.Model(

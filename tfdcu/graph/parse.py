@@ -77,8 +77,10 @@ def parse_model(model):
     except NotImplementedError as error:
         raise ValueError(
             "The model cannot be taken apart: a layer cannot be serialized. "
-            "Expected: a `get_config` method on every custom layer. "
-            f"Received: model {model.name!r}: {error}"
+            "Expected: a `get_config` method on every custom layer and "
+            "subclassed model, which returns all arguments of its `__init__`. "
+            f"Received: model {model.name!r} with "
+            f"{', '.join(_without_config(plain))}"
         ) from error
     ops = {op.name: op for op in plain.operations}
     level = ParsedModel(model)
@@ -99,6 +101,15 @@ def parse_model(model):
     for ref, tensor in zip(refs, tensors):
         level.shapes[ref] = (tuple(tensor.shape), tensor.dtype)
     return level
+
+
+def _without_config(model):
+    """Class and name of each layer whose config cannot be had."""
+    for op in model.operations:
+        try:
+            op.get_config()
+        except NotImplementedError:
+            yield f"the {type(op).__name__} layer {op.name!r}"
 
 
 def structure(model, side):

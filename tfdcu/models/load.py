@@ -164,6 +164,12 @@ def _reason(path, message):
             "read. Expected: a .keras file of Keras 3, or the same model saved "
             f"as .h5 by Keras 2. Received: {short}"
         )
+    if "unexpected keyword argument" in message:
+        return (
+            f"{path} has a custom layer that cannot be made from its config. "
+            "Expected: an `__init__` that passes **kwargs, such as `name`, to "
+            f"super().__init__. Received: {short}"
+        )
     if "Could not locate" in message or "Unknown layer" in message:
         return (
             f"{path} has a layer that Keras does not know. Expected: its "

@@ -1,5 +1,6 @@
 """Budgets (macs, parameters, channels, latency) and how to meet them."""
 
+import warnings
 import weakref
 
 import numpy as np
@@ -62,6 +63,58 @@ def check_size(name, value, full):
             f"The budget `{name}` is above what the model has. Expected: at "
             f"most {_format(full)}, or a share of it up to 1. "
             f"Received: {name}={_format(value)}."
+        )
+
+
+def check_reach(groups, selection, name, value, measure=None):
+    """Raises if even the smallest selection is above the budget.
+
+    Use it before channels are scored: nothing is built, except for a latency.
+
+    Args:
+        groups, name, value, measure: As in `meet_budget`; a latency is not
+            checked without `measure`.
+        selection: A `Selection` with any scores.
+
+    Raises:
+        BudgetError: The message names the nearest budget that can be met.
+    """
+    if name == "latency" and not callable(measure):
+        return
+    full = full_cost(groups, name, measure)
+    check_size(name, value, full)
+    kept = selection.kept(selection.lowest)
+    selection.rescue(groups, kept)
+    kept = selection.kept(selection.lowest)
+    if name == "latency":
+        least = measure(rebuild(groups, kept))
+    else:
+        least = COSTS[name](groups)(kept)
+    budget = value * full if value <= 1 else value
+    if least > budget:
+        text = _budget_message(name, value, budget, least, full)
+        raise BudgetError(text + worst(groups))
+
+
+def warn_of_gap(before, after, given, budget):
+    """Warns if layer widths allow nothing near the budget, only below it.
+
+    Args:
+        before, after: Of a `ChannelPlan`.
+        given: Dict with the budget that the user gave.
+        budget: The same for the model of the plan.
+    """
+    ((name, share),) = budget.items()
+    if after.get(name) is None:
+        return
+    most = share * before[name] if share <= 1 else share
+    if after[name] < (1 - NEAR) * most:
+        value = given[name]
+        warnings.warn(
+            f"The budget {name}={value:.6g} allows {_format(most)}; the "
+            "widths of the layers, and `per_layer`, allow nothing nearer than "
+            f"{_format(after[name])}.",
+            stacklevel=5,
         )
 
 

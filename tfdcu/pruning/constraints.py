@@ -11,6 +11,10 @@ from tfdcu.workdir.arguments import SHARE
 MIN_SHARE = 0.1
 
 
+class NothingToRemove(ValueError):
+    """No group of channels may be pruned."""
+
+
 def bounds(groups, exclude, per_layer, original_size):
     """Groups that may be pruned, with minimum and maximum units of each.
 
@@ -58,7 +62,7 @@ def bounds(groups, exclude, per_layer, original_size):
         lowest.append(max(1, least))
         highest.append(most)
     if not chosen:
-        raise ValueError(
+        raise NothingToRemove(
             "Nothing can be removed from the model. Expected: at least one "
             "prunable group of channels. Received: "
             + "; ".join(

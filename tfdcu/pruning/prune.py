@@ -2,16 +2,18 @@
 
 import numpy as np
 
+from tfdcu.graph.clone import check_clone
 from tfdcu.pruning.batchnorm import reestimate_statistics
 from tfdcu.pruning.budget import BUDGETS
 from tfdcu.pruning.budget import BudgetError
 from tfdcu.pruning.budget import budget_of
-from tfdcu.pruning.budget import check_size
-from tfdcu.pruning.budget import full_cost
+from tfdcu.pruning.budget import check_reach
 from tfdcu.pruning.budget import meet_budget
 from tfdcu.pruning.budget import once_a_model
 from tfdcu.pruning.budget import one_budget
+from tfdcu.pruning.budget import warn_of_gap
 from tfdcu.pruning.check import check_smaller
+from tfdcu.pruning.constraints import NothingToRemove
 from tfdcu.pruning.constraints import bounds
 from tfdcu.pruning.cost import COSTS
 from tfdcu.pruning.groups import Groups
@@ -126,7 +128,8 @@ def prune_channels(
             is given, an option is unknown, images are missing, the model
             cannot be built at `image_size`, `rounds` is
             below 1 or above 1 with a `CachedImportance`, or the budget
-            cannot be met; the message then names the nearest that can.
+            cannot be met; the message then names the nearest that can. What
+            needs no scores is checked before work starts.
 
     Example:
 
@@ -149,6 +152,14 @@ def prune_channels(
     if image_size is not None:
         model, budgets = start_at(model, image_size, budgets, measure)
         images = resized_images(images, model.input_shape)
+    check_channels(
+        model,
+        importance=importance,
+        exclude=exclude,
+        per_layer=per_layer,
+        measure=measure,
+        **budgets,
+    )
     smaller = model
     for number in range(1, rounds + 1):
         plan = plan_round(
@@ -206,7 +217,8 @@ def plan_round(model, original, part, *, measure=None, **options):
     """Plans one round of pruning on the way to the budget.
 
     If no selection meets the budget of a round before the last, that round
-    removes nothing and the next one removes more.
+    removes nothing and the next one removes more. Where the widths allow
+    nothing near the last budget, the nearest below it is taken, with a warning.
 
     Args:
         model: The model after the previous rounds.
@@ -221,12 +233,18 @@ def plan_round(model, original, part, *, measure=None, **options):
         ValueError: As in `plan_channels`.
     """
     budget = budget_of(model, original, options, part, measure)
+    ((name, _),) = budget.items()
     try:
-        return plan_channels(
+        plan = plan_channels(
             model, original=original, measure=measure, **options | budget
         )
-    except BudgetError:
         if part == 1:
+            warn_of_gap(plan.before, plan.after, options, budget)
+        return plan
+    except (BudgetError, NothingToRemove) as error:
+        first = model is original and isinstance(error, NothingToRemove)
+        # Small groups may have met the last budget in an earlier round.
+        if first or (part == 1 and budget[name] != 1):
             raise
         groups = Groups(model)
         return ChannelPlan(groups, np.ones(groups.num_units, bool))
@@ -274,36 +292,46 @@ def check_channels(
     importance=None,
     exclude=(),
     per_layer=None,
-    **budget,
+    measure=None,
+    **options,
 ):
     """Checks the arguments of `prune_channels` that need no images.
 
     Args:
         model, image_size, importance, exclude, per_layer: As in
             `prune_channels`.
-        **budget: Other keywords of `prune_channels`, one of them a budget.
+        measure: The same; without it, a latency is not checked.
+        **options: Other keywords of `prune_channels`, one of them a budget.
 
     Raises:
         ValueError: As in `prune_channels`.
     """
-    name, value = one_budget({key: budget.get(key) for key in BUDGETS})
-    if image_size is not None and name == "latency":
+    name, value = one_budget({key: options.get(key) for key in BUDGETS})
+    if image_size is not None and name == "latency" and not measure:
         # Nothing is measured before work starts.
         model = with_size(model, image_size)
     elif image_size is not None:
-        model, budget = start_at(model, image_size, budget)
-        name, value = one_budget({key: budget.get(key) for key in BUDGETS})
+        model, options = start_at(model, image_size, options, measure)
+        name, value = one_budget({key: options.get(key) for key in BUDGETS})
     check_arguments(
         ("reconstruct", "rounds", *BUDGETS),
-        **{k: v for k, v in budget.items() if k in ARGUMENTS},
+        **{k: v for k, v in options.items() if k in ARGUMENTS},
     )
     if importance is not None:
         check_importance(importance)
     groups = Groups(model)
     original_size = original_sizes(groups)
-    bounds(groups, exclude, per_layer or {}, original_size)
-    if name != "latency":
-        check_size(name, value, full_cost(groups, name))
+    for node in groups.trace.graph.nodes:
+        check_clone(node.op)
+    chosen, _, lowest, highest = bounds(
+        groups, exclude, per_layer or {}, original_size
+    )
+    scores = [np.zeros(group.size) for group in chosen]
+    steps = [1] * len(chosen)
+    selection = Selection(
+        groups.num_units, chosen, scores, lowest, highest, steps
+    )
+    check_reach(groups, selection, name, value, measure)
 
 
 def plan_channels(

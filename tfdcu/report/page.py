@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 from tfdcu.report import units
+from tfdcu.report.classes_figure import classes_figure
 from tfdcu.report.figures import accuracy_figure
 from tfdcu.report.figures import relative_figure
 from tfdcu.report.recommend import recommend
@@ -32,13 +33,17 @@ CAPTIONS = {
     "teacher, files against the teacher's float32 file.",
     "training": "Training of the student. At a domain accuracy of 0.5 the "
     "features of labeled and unlabeled images are aligned.",
+    "classes": "Accuracy in each class, with its number of images; those that "
+    "lose most come first.",
+    "mistakes": "Images that the student newly mistakes: the teacher's class, "
+    "and the student's after the arrow.",
     "widths": "Channels of each group of layers, of the teacher and of the "
     "student.",
     "samples": "Some of the training images.",
 }
 
 
-def render(record, workdir, samples=None):
+def render(record, workdir, samples=None, mistakes=None):
     """Writes `report.html`, `report.md` and `figures/` into a workdir.
 
     Files are written atomically, the page last; equal input gives equal files.
@@ -49,6 +54,8 @@ def render(record, workdir, samples=None):
         workdir: A folder, created if needed.
         samples: Images to show, see `samples_figure`. None keeps the figure of
             an earlier call in the same workdir.
+        mistakes: Images that the student newly mistakes and their captions, in
+            the same way.
 
     Returns:
         The path of the page, `workdir/report.html`.
@@ -68,10 +75,13 @@ def render(record, workdir, samples=None):
     else:
         record = read_report(record)
     workdir = Path(workdir)
-    pictures = _pictures(record, samples)
-    earlier = workdir / "figures" / "samples.png"
-    if samples is None and earlier.is_file():
-        pictures["samples"] = earlier.read_bytes()
+    mistakes = mistakes and {"newly mistaken": mistakes}
+    shown = {"mistakes": mistakes, "samples": samples}
+    pictures = _pictures(record, shown)
+    for name, images in shown.items():
+        earlier = workdir / "figures" / f"{name}.png"
+        if images is None and earlier.is_file():
+            pictures[name] = earlier.read_bytes()
     contents = {
         workdir / "figures" / f"{name}.png": content
         for name, content in pictures.items()
@@ -158,15 +168,20 @@ def markdown(record, pictures):
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
-def _pictures(record, samples):
+def _pictures(record, shown):
+    classes = record.get("classes", [])
+    mistakes = record.get("mistakes", {})
     pictures = {
         "accuracy": accuracy_figure(record["rows"]),
         "relative": relative_figure(record["rows"]),
         "training": training_figure(record.get("history", {})),
+        "classes": classes_figure(mistakes.get("by_class", [])),
         "widths": widths_figure(record.get("channels", [])),
-        "samples": samples_figure(samples or {}, record.get("classes", [])),
     }
-    return {name: content for name, content in pictures.items() if content}
+    for name, images in shown.items():
+        pictures[name] = samples_figure(images or {}, classes)
+    # In the order of the captions.
+    return {name: pictures[name] for name in CAPTIONS if pictures[name]}
 
 
 def _cells(row, rows):
@@ -188,6 +203,7 @@ def _sections(record):
     sections = {
         "Time by stage": times,
         "Channels": channels(record.get("channels", [])),
+        "New mistakes of the student": confusions(record.get("mistakes", {})),
         "Where each file runs": flat(record.get("clients", {})),
         "The pool": flat(record.get("diagnosis", {})),
         "Selection of the pool": flat(record.get("selection", {})),
@@ -208,6 +224,14 @@ def channels(groups):
         f"layer{'s' * (row['layers'] != 1)}"
         + (f", kept: {row['why']}" if row["why"] else "")
         for row in groups
+    }
+
+
+def confusions(mistakes):
+    """What the student newly mistakes for what, as text."""
+    return {
+        f"{pair['class']}, taken for {pair['taken_for']}": f"{pair['images']:,}"
+        for pair in mistakes.get("pairs", [])
     }
 
 

@@ -9,7 +9,15 @@ from pathlib import Path
 
 from tfdcu.workdir.atomic import atomic_write
 
-FORMATS = ("keras", "float32", "float16", "dynamic", "int8", "weight8")
+FORMATS = (
+    "keras",
+    "float32",
+    "float16",
+    "dynamic",
+    "int8",
+    "weight8",
+    "int8_weight4",
+)
 # Files for a place where they run.
 TARGETS = ("mediapipe", "web", "android", "microcontroller", "ethos-u")
 SECTIONS = {
@@ -25,6 +33,7 @@ SECTIONS = {
     "skipped": dict,
     "failed": dict,
     "clients": dict,
+    "mistakes": dict,
     "classes": list,
 }
 
@@ -89,7 +98,8 @@ def write_report(path, record):
         record: A dict. `rows` is required: a list of at least one flat dict
             with the fields of `Row`. `config`, `versions`, `seconds`,
             `history`, `channels`, `diagnosis`, `selection`, `notes`,
-            `skipped`, `failed`, `clients` and `classes` are optional.
+            `skipped`, `failed`, `clients`, `mistakes` and `classes` are
+            optional.
 
     Returns:
         The record as `read_report(path)` returns it.

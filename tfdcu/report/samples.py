@@ -16,7 +16,7 @@ def samples_figure(samples, classes=()):
             "unlabeled": images}. Images: (num, height, width, channels), of
             which the first 24 are shown, with the first three channels or the
             first one; values outside [0, 1] are rescaled. Labels: class
-            indices.
+            indices, or captions of one or two lines.
         classes: Class names, shown above labeled images.
 
     Returns:
@@ -57,7 +57,7 @@ def _draw(new_figure, bands, classes):
         return None
     heights = [
         # In inches: the title, and rows of images with or without labels.
-        0.45 + -(-len(images) // COLUMNS) * (0.85 if labels is None else 1.0)
+        0.45 + -(-len(images) // COLUMNS) * (0.85 + 0.15 * lines_of(labels))
         for _, images, labels in bands
     ]
     figure = new_figure(10, sum(heights))
@@ -65,6 +65,13 @@ def _draw(new_figure, bands, classes):
     for part, band in zip(np.atleast_1d(parts), bands):
         _draw_band(part, band, classes)
     return figure
+
+
+def lines_of(labels):
+    """Lines above each image."""
+    if labels is None or not len(labels):
+        return 0
+    return 1 + str(labels[0]).count("\n")
 
 
 def _draw_band(part, band, classes):
@@ -90,6 +97,12 @@ def _draw_band(part, band, classes):
 
 
 def _name(label, classes):
+    if isinstance(label, str):
+        return "\n".join(map(_cut, label.split("\n")))
     label = int(label)
-    name = str(classes[label]) if 0 <= label < len(classes) else str(label)
+    known = 0 <= label < len(classes)
+    return _cut(str(classes[label]) if known else str(label))
+
+
+def _cut(name):
     return name if len(name) <= 11 else name[:10] + "…"

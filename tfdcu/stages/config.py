@@ -12,6 +12,7 @@ from tfdcu.export import FORMATS
 from tfdcu.export import check_clients
 from tfdcu.export import check_formats
 from tfdcu.export import export_all
+from tfdcu.graph.clone import check_clone
 from tfdcu.graph.keras_private import all_layers
 from tfdcu.models import copy_of
 from tfdcu.models import custom_layers
@@ -20,6 +21,8 @@ from tfdcu.pruning import prune_channels
 from tfdcu.renamed import refuse_renamed
 from tfdcu.sparsity.sparsify import Sparsify
 from tfdcu.stages.prune import pruning_schedule
+from tfdcu.stages.quantize import check_quantization
+from tfdcu.stages.quantize import trained_quantized
 from tfdcu.stages.reestimate import Reestimate
 from tfdcu.stages.select import check_select
 from tfdcu.stages.select import choose_pool
@@ -42,6 +45,7 @@ SECTIONS = {
     "transfer": AlignedDistiller,
     "training": train,
     "reestimate": Reestimate,
+    "quantization": trained_quantized,
     "export": export_all,
 }
 
@@ -164,6 +168,8 @@ def check_values(config, splits, teacher, student=None):
         pruning_schedule(config)
         check_channels(teacher, **config["channels"])
     else:
+        for layer in all_layers(student, itself=False):
+            check_clone(layer)
         # `head='teacher'` copies weights into the student.
         student = copy_of(student)
     few = splits.labeled and splits.labeled.subset([0])
@@ -181,6 +187,7 @@ def check_values(config, splits, teacher, student=None):
         Sparsify(**config["sparsity"])
     check_training(**config["training"])
     Reestimate(splits, **config["reestimate"])
+    check_quantization(**config["quantization"])
     check_targets(config, teacher.output_shape[-1])
     options = dict(config["export"])
     for name in ("min_agreement", "num_images"):

@@ -15,6 +15,7 @@ from tfdcu.export import runs_compiled
 from tfdcu.graph.profile import profile
 from tfdcu.report import Row
 from tfdcu.report.rows import teacher_row
+from tfdcu.stages.mistakes import find_mistakes
 
 # Names of the models in the table of the report.
 NAMES = {
@@ -30,13 +31,19 @@ def measure(run):
     """Measure accuracy, cost and latency of every model and file.
 
     Args:
-        run: A `Run`; its `rows`, `notes` and `clients` are extended.
+        run: A `Run`; its `rows`, `notes`, `clients` and `mistakes` are set.
     """
     models = {name: run.models[name] for name in NAMES if name in run.models}
-    rows, notes = measure_models(models, run.files, run.splits)
+    rows, notes, choices = measure_models(models, run.files, run.splits)
     run.rows += rows
     run.notes += notes
     run.clients = where_files_run(run.files)
+    run.mistakes = find_mistakes(
+        choices["teacher"],
+        choices["student"],
+        choices["labels"],
+        run.splits.classes or (),
+    )
 
 
 def measure_models(models, files, splits):
@@ -53,15 +60,17 @@ def measure_models(models, files, splits):
         splits: `tfdcu.data.Splits`.
 
     Returns:
-        (list of flat dicts as in `report.json`, list of sentences).
+        (list of flat dicts as in `report.json`, list of sentences, dict from
+        the name of a model to its choices, with `labels`).
     """
     images, measured_on = table_images(splits)
     milliseconds = latency(files) if files else {}
-    rows, notes = [], []
+    rows, notes, every = [], [], {}
     for name, model in models.items():
         whole = profile(model)
         cost = {"params": whole["params"], "macs": whole["macs"]}
         choices, labels = predict_classes(model, images)
+        every |= {name: choices, "labels": labels}
         row = Row(
             name=NAMES[name],
             format="keras",
@@ -88,7 +97,8 @@ def measure_models(models, files, splits):
                 other = teacher_row(rows, rows[-1]) or rows[0]
                 notes += explain(rows[-1], other, path)
                 notes += slow_dynamic(rows)
-    return rows, [measured_on, pool_agreement(models, splits), *notes]
+    notes = [measured_on, pool_agreement(models, splits), *notes]
+    return rows, notes, every
 
 
 def slow_dynamic(rows):

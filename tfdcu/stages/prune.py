@@ -8,6 +8,7 @@ from tfdcu.data import images_of
 from tfdcu.export import FORMATS
 from tfdcu.export import litert_latency
 from tfdcu.graph.keras_private import all_layers
+from tfdcu.pruning import check_channels
 from tfdcu.pruning import num_rounds
 from tfdcu.pruning import once_a_model
 from tfdcu.pruning import plan_round
@@ -116,6 +117,9 @@ def remove_channels(run, start, channels, model, part):
         for name in ("reconstruct", "reestimate")
         if name in channels
     }
+    measure = measure_of(run.config)
+    if model is start and channels.get("latency"):
+        check_channels(model, measure=measure, **channels)
     images = resized_images(sample(run.splits, run.seed), start.input_shape)
     plan = plan_round(
         model,
@@ -123,7 +127,7 @@ def remove_channels(run, start, channels, model, part):
         part,
         images=images,
         seed=run.seed,
-        measure=measure_of(run.config),
+        measure=measure,
         **channels,
     )
     student = student_of(plan, images, seed=run.seed, **after)

@@ -7,6 +7,8 @@ from tfdcu.report import recommend
 from tfdcu.report import render
 from tfdcu.report import table
 from tfdcu.report import write_report
+from tfdcu.stages.measure import table_images
+from tfdcu.stages.mistakes import example_images
 
 
 def report(run):
@@ -41,10 +43,12 @@ def report(run):
             "skipped": by_source(run.splits.skipped),
             "failed": run.failed,
             "clients": run.clients,
+            "mistakes": run.mistakes,
             "classes": list(run.splits.classes or ()),
         },
     )
-    page = render(record, run.folder, samples(run.splits))
+    examples = example_images(run.mistakes, table_images(run.splits)[0])
+    page = render(record, run.folder, samples(run.splits), examples)
     run.workdir.record("report.json", "report.md", "report.html")
     print(f"\n{table(record['rows'])}\n\n{recommend(record['rows'])}")
     print(f"\nThe report with figures: {page}")

@@ -32,6 +32,7 @@ class Run:
         files: Dict from (model, format) to the path of a LiteRT file.
         failed: Dict from a file that failed, `"student int8"`, to the reason.
         clients: Dict from the name of a file to the clients that it suits.
+        mistakes: What the student newly mistakes, see `find_mistakes`.
         rows: Rows of the report, one for each model and file.
         notes: Sentences for the report.
     """
@@ -53,6 +54,7 @@ class Run:
     files: dict = dataclasses.field(default_factory=dict)
     failed: dict = dataclasses.field(default_factory=dict)
     clients: dict = dataclasses.field(default_factory=dict)
+    mistakes: dict = dataclasses.field(default_factory=dict)
     rows: list = dataclasses.field(default_factory=list)
     notes: list = dataclasses.field(default_factory=list)
 

@@ -86,6 +86,7 @@ def start_run(
         models={"teacher": teacher},
     )
     run.say([f"{sentence}." for sentence in workdir.remade])
+    run.say(splits.copies)
     run.say(missing_classes(splits, teacher.output_shape[-1]))
     run.say(other_versions(workdir.versions, versions()))
     return run

@@ -1,0 +1,47 @@
+"""A figure of the accuracy in each class, of teacher and student."""
+
+from tfdcu.report import style
+
+MOST = 30
+
+
+def classes_figure(by_class):
+    """Plots the accuracy in each class, those that lose most first.
+
+    Args:
+        by_class: Dicts with `class`, `images`, `teacher` and `student`, see
+            `tfdcu.stages.mistakes`. The first 30 are shown.
+
+    Returns:
+        The bytes of a PNG file, or None if there are no classes.
+
+    Example:
+
+    >>> png = classes_figure(record["mistakes"]["by_class"])
+    """
+    ordered = sorted(by_class, key=lambda one: one["student"] - one["teacher"])
+    return style.draw(_draw, ordered[:MOST])
+
+
+def _draw(new_figure, rows):
+    if not rows:
+        return None
+    figure = new_figure(8, 0.26 * len(rows) + 1.1)
+    axes = figure.subplots()
+    places = range(len(rows))
+    teacher = [100 * row["teacher"] for row in rows]
+    student = [100 * row["student"] for row in rows]
+    axes.hlines(places, teacher, student, color=style.GRAY)
+    axes.plot(teacher, places, "o", color=style.GRAY, ms=8, label="teacher")
+    axes.plot(student, places, "o", color=style.BLUE, ms=5, label="student")
+    names = [f"{_cut(row['class'])} ({row['images']:,})" for row in rows]
+    axes.set_yticks(places, names)
+    low = min(*teacher, *student)
+    axes.set(xlabel="accuracy, %", xlim=(max(0, low - 5), 101))
+    axes.invert_yaxis()
+    figure.legend(loc="outside upper right", ncols=2)
+    return figure
+
+
+def _cut(name):
+    return name if len(name) <= 26 else name[:25] + "…"

@@ -1,0 +1,92 @@
+"""Where the student differs from the teacher: by class, and in examples."""
+
+import collections
+
+import numpy as np
+
+from tfdcu.data import images_of
+
+# In the report: confusions that are listed, images that are shown, and
+# images of one confusion among them.
+MOST_PAIRS, MOST_IMAGES, MOST_OF_A_PAIR = 20, 12, 3
+
+
+def find_mistakes(teacher, student, labels, classes=()):
+    """Accuracy in each class, and what the student newly mistakes.
+
+    A new mistake is an image that the teacher classifies correctly and the
+    student does not; without labels, one that they classify differently.
+
+    Args:
+        teacher, student: Int arrays (n,), the predicted classes.
+        labels: Int array (n,), or `None`.
+        classes: Names of the classes; their numbers by default.
+
+    Returns:
+        JSON-ready dict with `by_class` (dicts with `class`, `images` and the
+        accuracies `teacher` and `student`; empty without labels), `new` (how
+        many images are newly mistaken), `pairs` (dicts with `class`,
+        `taken_for` and `images`, the most frequent first) and `examples`
+        (dicts with `image`, its number, `class` and `taken_for`).
+    """
+    right = True if labels is None else teacher == labels
+    (new,) = np.nonzero(right & (teacher != student))
+    images = collections.defaultdict(list)
+    for index in new.tolist():
+        images[int(teacher[index]), int(student[index])].append(index)
+    pairs = sorted(images, key=lambda pair: (-len(images[pair]), pair))
+
+    def named(pair):
+        names = [str(classes[c]) if classes else str(c) for c in pair]
+        return dict(zip(("class", "taken_for"), names))
+
+    return {
+        "by_class": by_class(teacher, student, labels, classes),
+        "new": len(new),
+        "pairs": [
+            named(pair) | {"images": len(images[pair])}
+            for pair in pairs[:MOST_PAIRS]
+        ],
+        "examples": [
+            {"image": index} | named(pair)
+            for pair in pairs
+            for index in images[pair][:MOST_OF_A_PAIR]
+        ][:MOST_IMAGES],
+    }
+
+
+def by_class(teacher, student, labels, classes):
+    """A dict for each class that has images, see `find_mistakes`."""
+    rows = []
+    for label in np.unique([] if labels is None else labels).tolist():
+        mine = labels == label
+        rows.append(
+            {
+                "class": str(classes[label]) if classes else str(label),
+                "images": int(mine.sum()),
+                "teacher": float((teacher[mine] == label).mean()),
+                "student": float((student[mine] == label).mean()),
+            }
+        )
+    return rows
+
+
+def example_images(mistakes, source):
+    """The images of `examples` with a caption each, for the report.
+
+    Args:
+        mistakes: What `find_mistakes` returned.
+        source: The `Source` that the predictions are of.
+
+    Returns:
+        (float32 array, list of strings such as "cat\\n→ dog"); without
+        examples an empty tuple.
+    """
+    examples = mistakes.get("examples")
+    if not examples:
+        return ()
+    numbers = [example["image"] for example in examples]
+    order = np.argsort(numbers)
+    images = images_of(source.subset(np.sort(numbers)))
+    captions = [f"{one['class']}\n→ {one['taken_for']}" for one in examples]
+    return images[np.argsort(order)], captions
