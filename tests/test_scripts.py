@@ -162,7 +162,7 @@ def test_another_config_in_the_same_workdir_is_refused(folder):
             "--config.training.epochs=0", "epochs=0", marks=pytest.mark.slow
         ),
         pytest.param(
-            "--config.labeled=digit", "'digit'", marks=pytest.mark.slow
+            "--config.labeled=digit", "--labeled=digit", marks=pytest.mark.slow
         ),
         pytest.param(
             "--config.channels.macs=0.3", "one budget", marks=pytest.mark.slow
@@ -219,7 +219,11 @@ def test_no_teacher_of_a_wrong_config(tmp_path, config, argument, word):
         ),
         (
             "compress",
-            ("--config=digits_search", "--workdir={folder}/run"),
+            (
+                "--config=digits_search",
+                "--teacher={folder}/net.keras",
+                "--workdir={folder}/run",
+            ),
             "tfdcu search",
         ),
         (

@@ -49,6 +49,7 @@ def parse(command, arguments):
         lines.append(f"--config={path}")
         config = read_flags(lines, lines).config.to_dict()
         fields = dict(fields_of(config))
+        check_sections(command, config, fields)
     elif chosen:
         refuse_flag("config", chosen[-1], known, fields)
     for name, value in pairs:
@@ -125,6 +126,17 @@ def line_of(name, value, known, fields):
     if flag.kind == "names":
         value = tuple(filter(None, value.split(",")))
     return f"--config.{flag.field}={value}"
+
+
+def check_sections(command, config, fields):
+    """Raise if a config is of another command."""
+    for flag in command.FLAGS:
+        if flag.field and flag.field not in fields:
+            raise SystemExit(
+                "Stopped: this is a config of another command. Expected: a "
+                f"section `{flag.field.split('.')[0]}`, as in "
+                f"--config={command.CONFIG}. Received: {sorted(config)}"
+            )
 
 
 def check_values(command, values):

@@ -36,13 +36,6 @@ FLAGS = (
 
 
 def run(values):
-    if "search" not in values.config:
-        raise SystemExit(
-            "Stopped: this is not a config for a search. Expected: a section "
-            "`search` with the keywords of tfdcu.search, as in "
-            "--config=digits_search. Received: sections "
-            f"{sorted(values.config)}"
-        )
     keywords = keywords_of(values.config)
     keywords.pop("baseline")
     searching = keywords.pop("search")
