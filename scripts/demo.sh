@@ -10,8 +10,4 @@ quietly() {
   "$@" 2> >(grep -v -e '^[IWE]0000 ' -e 'absl::InitializeLog' >&2)
 }
 
-quietly .venv/bin/python -m scripts.train_teacher --config=configs/digits.py
-quietly .venv/bin/python -m scripts.compress --config=configs/digits.py \
-  --workdir=runs/digits
-echo "Draw a digit in your browser: .venv/bin/python -m scripts.try_it \
---workdir=runs/digits"
+quietly .venv/bin/tfdcu demo

@@ -16,9 +16,9 @@ command -v "$python" >/dev/null ||
 "$python" -c 'import ensurepip, venv' 2>/dev/null ||
   missing "The venv module" "python3 with venv and pip" python3-venv
 
-# The mark names what was installed, so that a changed setup.py installs anew.
+# The mark names what was installed, so that a changed pyproject.toml installs anew.
 venv=${VENV:-.venv}
-mark="$venv/installed-$(echo "$1" | cat - setup.py | cksum | cut -d' ' -f1)"
+mark="$venv/installed-$(echo "$1" | cat - pyproject.toml | cksum | cut -d' ' -f1)"
 if [ ! -e "$mark" ]; then
   echo "Installing into $venv (about 3 GB, some minutes) ..."
   [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"

@@ -25,15 +25,16 @@ QUARANTINE = {
     "keras_tuner": ("tfdcu/search/", "tests/"),
     "ai_edge_litert": ("tfdcu/export/", "tests/"),
     "apache_beam": ("tfdcu/pool/beam.py", "tests/"),
-    "absl": ("scripts/", "configs/", "benchmarks/", "tests/"),
-    "ml_collections": ("scripts/", "configs/", "benchmarks/", "tests/"),
+    "absl": ("tfdcu_cli/", "benchmarks/", "tests/"),
+    "ml_collections": ("tfdcu_cli/", "benchmarks/", "tests/"),
+    "tfdcu_cli": ("tfdcu_cli/", "scripts/", "benchmarks/", "tests/"),
     "tf_keras": (),
     "pickle": ("tests/",),
     "tests": ("tests/",),
 }
 FILES = [
     path.relative_to(ROOT).as_posix()
-    for folder in ("tfdcu", "scripts", "configs", "benchmarks", "tests")
+    for folder in ("tfdcu", "tfdcu_cli", "scripts", "benchmarks", "tests")
     for path in sorted((ROOT / folder).rglob("*.py"))
 ]
 

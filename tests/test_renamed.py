@@ -6,11 +6,12 @@ import inspect
 import pytest
 
 import tfdcu
-from scripts.config_flags import expected_field
 from tests.support import tiny
 from tfdcu.renamed import RENAMED
 from tfdcu.stages.config import SECTIONS
 from tfdcu.stages.config import check_options
+from tfdcu_cli.commands import compress
+from tfdcu_cli.parse import parse
 
 FIELDS = [name for name in RENAMED if name.split(".")[0] in SECTIONS]
 CALLS = {
@@ -34,8 +35,9 @@ def test_a_field_of_a_config_says_what_to_write_instead(field):
     with pytest.raises(ValueError) as error:
         check_options(section, {name: 1}, SECTIONS[section])
     assert f"{RENAMED[field]}. Received: {name}=1" in str(error.value)
-    told = expected_field(["compress", f"--config.{field}=1"])
-    assert told == f"in place of {field}, {RENAMED[field]}"
+    with pytest.raises(SystemExit) as told:
+        parse(compress, [f"--config.{field}=1"])
+    assert f"Expected: in place of {field}, {RENAMED[field]}. " in str(told)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from tfdcu.graph.parallel import num_cores
 
 ROOT = Path(__file__).parents[1]
 QUICK = (
-    "--config=configs/digits.py",
+    "--config=digits",
     "--config.teacher={folder}/teacher.keras",
     "--config.unlabeled=printed:200",
     "--config.channels.rounds=1",
@@ -54,7 +54,7 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("scripts")
     made = ran(
         "train_teacher",
-        "--config=configs/digits.py",
+        "--config=digits",
         "--config.teacher={folder}/teacher.keras",
         "--config.train_teacher.training.epochs=2",
         folder=folder,
@@ -192,7 +192,7 @@ def test_a_wrong_value_is_refused_in_words(tmp_path, argument, word):
 def test_no_teacher_of_a_wrong_config(tmp_path, config, argument, word):
     process = run(
         "train_teacher",
-        f"--config=configs/{config}.py",
+        f"--config={config}",
         "--config.teacher={folder}/teacher.keras",
         argument,
         folder=tmp_path,
@@ -218,18 +218,18 @@ def test_no_teacher_of_a_wrong_config(tmp_path, config, argument, word):
         ),
         (
             "compress",
-            ("--config=configs/digits_search.py", "--workdir={folder}/run"),
-            "scripts.search",
+            ("--config=digits_search", "--workdir={folder}/run"),
+            "tfdcu search",
         ),
         (
             "search",
-            ("--config=configs/digits.py", "--workdir={folder}/run"),
+            ("--config=digits", "--workdir={folder}/run"),
             "section `search`",
         ),
         (
             "compress",
             (
-                "--config=configs/digits.py",
+                "--config=digits",
                 "--config.channels.repair=False",
                 "--workdir={folder}/run",
             ),
@@ -253,11 +253,11 @@ def test_other_scripts_refuse_in_words(tmp_path, script, arguments, word):
     [
         (
             "config.training.epochs=3",
-            "the nearest --config.training.epochs=3. Received: config",
+            "the nearest is --config.training.epochs=3. Received: config",
         ),
-        ("workdri=x", "the nearest --workdir=x"),
-        ("--config.chanels.macs=0.5", '"channels" instead of "chanels"'),
-        ("--config.training.epoch=3", '"epochs" instead of "epoch"'),
+        ("workdri=x", "the nearest is --workdir=x"),
+        ("--config.chanels.macs=0.5", "nearest is --config.channels.macs"),
+        ("--config.training.epoch=3", "nearest is --config.training.epochs"),
         ("--config={folder}/name.py", "name.py, line 3: NameError: name 'no'"),
         ("--config={folder}/syntax.py", "syntax.py, line 1: "),
     ],
@@ -320,24 +320,22 @@ def test_a_given_student_is_trained_and_not_pruned(folder):
 
 
 SHOWN = """
-import sys
 import tensorflow as tf
-from absl import app
-from scripts import {script} as script
+import tfdcu
+from tfdcu_cli.main import run
 
 def shown(**config):
     print(tf.config.threading.get_intra_op_parallelism_threads())
+    return {{"failed": {{}}}}
 
-if "{script}" == "compress":
-    script.tfdcu.compress = shown
-else:
-    script.search = shown
-sys.argv = [
-    "script",
-    "--config=configs/{config}.py",
+tfdcu.{script} = shown
+run([
+    "{script}",
+    "--config={config}",
+    "--teacher={teacher}",
     "--config.transfer.batchnorm={batchnorm}",
-]
-app.run(script.main)
+    "--workdir=none",
+])
 """
 
 
@@ -352,11 +350,15 @@ app.run(script.main)
     ],
 )
 def test_frozen_training_gives_an_operation_half_of_the_cores(
-    script, config, batchnorm
+    script, config, batchnorm, tmp_path
 ):
     environment = dict(os.environ)
     environment.pop("TF_NUM_INTRAOP_THREADS", None)
-    code = SHOWN.format(script=script, config=config, batchnorm=batchnorm)
+    teacher = tmp_path / "teacher.keras"
+    teacher.touch()
+    code = SHOWN.format(
+        script=script, config=config, batchnorm=batchnorm, teacher=teacher
+    )
     process = subprocess.run(
         [sys.executable, "-c", code],
         cwd=ROOT,
@@ -392,10 +394,10 @@ def test_a_teacher_that_is_there_is_said_to_be(folder):
     before = (folder / "teacher.keras").read_bytes()
     said = ran(
         "train_teacher",
-        "--config=configs/digits.py",
+        "--config=digits",
         "--config.teacher={folder}/teacher.keras",
         "--config.train_teacher.training.epochs=3",
         folder=folder,
     )
-    assert "was there and is not trained again" in said
+    assert "which existed and is not trained again" in said
     assert (folder / "teacher.keras").read_bytes() == before

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from scripts import try_it
 from tests.support import tiny
 from tests.support.clients import BROWSER
 from tests.support.clients import folder_of
 from tfdcu.export import export_all
 from tfdcu.export import write_app_files
+from tfdcu_cli.commands import try_it
 
 ROOT = Path(__file__).parents[1]
 

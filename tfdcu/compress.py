@@ -13,6 +13,7 @@ from tfdcu.stages.report import report
 from tfdcu.stages.select import select
 from tfdcu.stages.start import start_run
 from tfdcu.stages.targets import store_targets
+from tfdcu.workdir.console import console
 
 # In this order; each is a function of the `Run`.
 STAGES = (
@@ -49,6 +50,7 @@ def compress(
     export=None,
     baseline=False,
     seed=0,
+    verbose=1,
 ):
     """Compress a trained classifier into small, fast, checked LiteRT files.
 
@@ -99,6 +101,8 @@ def compress(
         baseline: Whether to also train the same student on the labels alone.
         seed: Int; it decides the drawn labels, the order of images and new
             weights.
+        verbose: 0 prints nothing, 1 bars, 2 a line for each epoch. All that is
+            printed is also in `workdir/log.txt`.
 
     Returns:
         The record that is also in `workdir/report.json`: `rows` (one for
@@ -117,40 +121,42 @@ def compress(
     ...     workdir="runs/mine", channels={"macs": 0.3},
     ... )
     """
-    run = start_run(
-        teacher,
-        student,
-        {
-            "labeled": labeled,
-            "unlabeled": unlabeled,
-            "validation": validation,
-            "test": test,
-        },
-        {
-            "data": data,
-            "batches": batches,
-            "select": select,
-            "channels": channels,
-            "targets": targets,
-            "sparsity": sparsity,
-            "transfer": transfer,
-            "training": training,
-            "reestimate": reestimate,
-            "export": export,
-        },
-        workdir,
-        baseline,
-        seed,
-    )
-    try:
-        if (run.folder / "report.html").exists():
-            record = read_report(run.folder)
-            print(f"This run is finished.\n{table(record['rows'])}")
-            return record
-        run.workdir.write_json("skipped.json", list(run.splits.skipped))
-        for stage in STAGES:
-            with run.workdir.stage(stage.__name__):
-                stage(run)
-        return report(run)
-    finally:
-        run.lock.release()
+    with console(verbose) as log:
+        run = start_run(
+            teacher,
+            student,
+            {
+                "labeled": labeled,
+                "unlabeled": unlabeled,
+                "validation": validation,
+                "test": test,
+            },
+            {
+                "data": data,
+                "batches": batches,
+                "select": select,
+                "channels": channels,
+                "targets": targets,
+                "sparsity": sparsity,
+                "transfer": transfer,
+                "training": training,
+                "reestimate": reestimate,
+                "export": export,
+            },
+            workdir,
+            baseline,
+            seed,
+        )
+        log.keep(run.folder / "log.txt")
+        try:
+            if (run.folder / "report.html").exists():
+                record = read_report(run.folder)
+                print(f"This run is finished.\n{table(record['rows'])}")
+                return record
+            run.workdir.write_json("skipped.json", list(run.splits.skipped))
+            for stage in STAGES:
+                with run.workdir.stage(stage.__name__):
+                    stage(run)
+            return report(run)
+        finally:
+            run.lock.release()

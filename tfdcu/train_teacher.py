@@ -19,6 +19,7 @@ from tfdcu.stages.config import check_options
 from tfdcu.training.train import check_training
 from tfdcu.training.train import train
 from tfdcu.workdir.arguments import check_arguments
+from tfdcu.workdir.console import console
 from tfdcu.workdir.fingerprint import fingerprint_of
 from tfdcu.workdir.fingerprint import versions
 from tfdcu.workdir.workdir import Workdir
@@ -40,6 +41,7 @@ def train_teacher(
     augment=None,
     training=None,
     seed=0,
+    verbose=1,
 ):
     """Train a named model on labeled images and save it, unless it is there.
 
@@ -61,6 +63,7 @@ def train_teacher(
         augment: As in `tfdcu.data.training_batches`. Defaults to `None`.
         training: Keywords of `tfdcu.training.train`.
         seed: Int, for weights and order. Defaults to 0.
+        verbose: 0 prints nothing, 1 a bar, 2 a line for each epoch.
 
     Returns:
         Dict with `path`, `params` and `accuracy` (of `test`, or `None`).
@@ -74,7 +77,13 @@ def train_teacher(
 
     >>> tfdcu.train_teacher("teacher.keras", model="digits", labeled="digits")
     """
-    check_arguments(path=path, width=width, batch_size=batch_size, seed=seed)
+    check_arguments(
+        path=path,
+        width=width,
+        batch_size=batch_size,
+        seed=seed,
+        verbose=verbose,
+    )
     path = Path(path)
     if path.suffix != ".keras":
         raise ValueError(
@@ -143,15 +152,16 @@ def train_teacher(
             )
             return both.map(lambda few, pool: few)
 
-        train(
-            teacher,
-            batches,
-            len(batches(range(1))),
-            run.path,
-            callbacks=[Progress("teacher")],
-            seed=seed,
-            **training,
-        )
+        with console(verbose):
+            train(
+                teacher,
+                batches,
+                len(batches(range(1))),
+                run.path,
+                callbacks=[Progress("teacher")],
+                seed=seed,
+                **training,
+            )
         save_model(teacher, path)
         shutil.rmtree(run.path)
     teacher = load(path)

@@ -4,8 +4,8 @@ import dataclasses
 import functools
 
 import tfdcu
-from configs import cifar10_resnet56
-from configs import digits
+from tfdcu_cli.configs import cifar10_resnet56
+from tfdcu_cli.configs import digits
 
 # The budget of the ablation.
 CHANNELS = {"cifar10": {"macs": 0.47}, "digits": {}}

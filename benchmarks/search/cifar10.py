@@ -3,7 +3,7 @@
     python -m benchmarks.search.cifar10 --teacher=resnet56_cifar10.keras \\
         --data_dir=tensorflow_datasets
 
-One seed of `configs/cifar10_search.py`: cheap trials, the winners trained on
+One seed of the config `cifar10_search`: cheap trials, the winners trained on
 10,000 images of the pool for three epochs, and for comparison the ResNet-56
 pruned to half its macs and trained in the same way. (In the committed row it
 was pruned by the same share in every layer, a former option.) Writes
@@ -18,7 +18,7 @@ from absl import flags
 
 from benchmarks import options
 from benchmarks.search import digits
-from configs import cifar10_search
+from tfdcu_cli.configs import cifar10_search
 
 HERE = Path(__file__).parent
 

@@ -1,10 +1,10 @@
 """What a search finds on digits, next to the config it starts from; 5 seeds.
 
-    python -m scripts.train_teacher --config=configs/digits.py
+    tfdcu train-teacher --config=digits
     python -m benchmarks.search.digits
 
-For each seed: the student of `configs/digits.py`, and the search of
-`configs/digits_search.py` (20 trials). The best student of the front with at
+For each seed: the student of the config `digits`, and the search of
+`digits_search` (20 trials). The best student of the front with at
 most the macs of the default one is compared with it, on the held-out pool
 images that the search uses and on the test images, which it does not use.
 Writes digits.json after each seed and digits.md from it; continues after a
@@ -20,10 +20,10 @@ from absl import flags
 
 import tfdcu
 from benchmarks import options
-from configs import digits_search
 from tfdcu.search import search
 from tfdcu.search.trials import Trials
 from tfdcu.workdir.atomic import atomic_write
+from tfdcu_cli.configs import digits_search
 
 HERE = Path(__file__).parent
 

@@ -1,4 +1,4 @@
-"""Row 6: seconds before the first training step of `scripts.compress`."""
+"""Row 6: seconds before the first training step of `tfdcu compress`."""
 
 import contextlib
 import json
@@ -66,7 +66,7 @@ def first_step(workload):
         # The first one only brings the files into the system's cache.
         for number in range(workload.turns + 1):
             arguments = [
-                "--config=configs/digits.py",
+                "--config=digits",
                 f"--config.teacher={teacher}",
                 f"--workdir={folder}/{number}",
                 *workload.overrides,
@@ -79,7 +79,7 @@ def first_step(workload):
     total = [sum(parts) for parts in zip(*seconds.values())]
     own = "import tensorflow"
     return {
-        "title": "seconds of `scripts.compress` to its first training step",
+        "title": "seconds of `tfdcu compress` to its first training step",
         "seconds": {**seconds, "all": total, "a later step": steady},
         "ratios": {
             f"all / {own}": {
@@ -90,7 +90,7 @@ def first_step(workload):
             }
         },
         "notes": [
-            "`configs/digits.py` with an untrained teacher. The first step "
+            "The config `digits` with an untrained teacher. The first step "
             "is traced, optimized and run; its batch waits for the input "
             "pipeline. The ratio is of time: lower is better."
         ],
@@ -98,7 +98,7 @@ def first_step(workload):
 
 
 def in_process(arguments):
-    """Seconds by stage of `scripts.compress` in a process of its own."""
+    """Seconds by stage of `tfdcu compress` in a process of its own."""
     result = subprocess.run(
         [
             *(sys.executable, "-m", "benchmarks.speed.first_step"),
@@ -114,7 +114,7 @@ def in_process(arguments):
 
 def watched(run, marks):
     """Runs a compression until its second training step is over."""
-    # Imported here: `scripts.compress` has no need of it.
+    # Imported here: `tfdcu compress` has no need of it.
     from unittest import mock
 
     import keras
@@ -160,17 +160,11 @@ def main(start, arguments):
     import keras  # noqa: F401
 
     marks.mark("import keras")
-    from absl import app
-
-    from scripts import compress
+    import tfdcu  # noqa: F401
+    from tfdcu_cli.main import run
 
     marks.mark("import tfdcu")
-    sys.argv = ["compress", *arguments]
-
-    def run():
-        app.run(compress.main)
-
-    print(json.dumps(watched(run, marks)))
+    print(json.dumps(watched(lambda: run(["compress", *arguments]), marks)))
 
 
 if __name__ == "__main__":

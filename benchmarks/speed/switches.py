@@ -13,10 +13,10 @@ from benchmarks.speed.steps import bare_step
 from benchmarks.speed.turns import calling
 from benchmarks.speed.turns import in_turns
 from benchmarks.speed.turns import ratio
-from configs import cifar10_resnet56
 from tfdcu.distill import teacher_function
 from tfdcu.graph.fused import Forward
 from tfdcu.graph.parallel import num_cores
+from tfdcu_cli.configs import cifar10_resnet56
 
 ROOT = Path(__file__).parents[2]
 KERNELS = "TF_ENABLE_ONEDNN_OPTS"
@@ -55,7 +55,7 @@ def threads(workload):
             batches.batch_size * 5 // 4,
         ),
         "notes": [
-            f"`{THREADS}`. `scripts.compress` and `scripts.search` give an "
+            f"`{THREADS}`. `tfdcu compress` and `tfdcu search` give an "
             "operation half of the cores where BatchNormalization is frozen. "
             "A pass in which no image depends on another then takes two "
             "halves of a batch at once; the fused step, which normalizes a "

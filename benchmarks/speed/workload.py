@@ -32,7 +32,7 @@ class Workload:
             on.
         data_dir: The TFDS folder.
         torch: The Python of PyTorch's environment, or `None`.
-        overrides: More arguments of `scripts.compress`.
+        overrides: More arguments of `tfdcu compress`.
         augment: As in `training_batches`.
     """
 

@@ -6,8 +6,6 @@ import math
 import pytest
 
 import tfdcu
-from configs import common
-from scripts.config_flags import keywords_of
 from tests.support import tiny
 from tfdcu.data import prepare
 from tfdcu.stages.config import SECTIONS
@@ -16,6 +14,8 @@ from tfdcu.stages.config import check_values
 from tfdcu.stages.config import option_names
 from tfdcu.workdir.arguments import ARGUMENTS
 from tfdcu.workdir.arguments import check_arguments
+from tfdcu_cli.configs import common
+from tfdcu_cli.keywords import keywords_of
 
 NUMBERS = "3", b"3", [], {}, object(), math.nan, math.inf, -math.inf, -1, 1e400
 NOTHING = "", None

@@ -18,6 +18,7 @@ from tfdcu.search.winners import with_front
 from tfdcu.stages.config import option_names
 from tfdcu.workdir.arguments import check_arguments
 from tfdcu.workdir.atomic import atomic_write
+from tfdcu.workdir.console import console
 from tfdcu.workdir.fingerprint import fingerprint
 from tfdcu.workdir.fingerprint import fingerprint_of
 from tfdcu.workdir.fingerprint import versions
@@ -41,6 +42,7 @@ def search(
     max_winners=5,
     tradeoff=0.01,
     seed=0,
+    verbose=1,
     **options,
 ):
     """Search for the students with the best tradeoff of quality and cost.
@@ -99,6 +101,7 @@ def search(
             log2(cost / the teacher's cost); the same score chooses one student
             of the front. Defaults to 0.01, one percentage point.
         seed: Int. Equal seeds give equal trials, unless latency is measured.
+        verbose: As in `tfdcu.compress`.
         **options: Any other argument of `tfdcu.compress` but `baseline`:
             `student`, `validation`, `test`, `data`, `batches`, `select`,
             `channels`, `targets`, `sparsity`, `transfer`, `training`,
@@ -131,79 +134,86 @@ def search(
     known = {*option_names(search), *option_names(compress)} - {"baseline"}
     refuse_renamed("search", options)
     check_names("argument", options, sorted(known))
-    trials = Trials(
-        teacher,
-        labeled,
-        unlabeled,
-        space=space,
-        cost=cost,
-        quality=quality,
-        limits=limits,
-        pool_share=pool_share,
-        epochs_share=epochs_share,
-        tradeoff=tradeoff,
-        folder=workdir,
-        seed=seed,
-        **options,
-    )
-    trials.check()
-    identity = {
-        **trials.config,
-        "teacher": fingerprint(trials.teacher),
-        "student": trials.student and fingerprint(trials.student),
-        **{name: fingerprint_of(one) for name, one in trials.sources.items()},
-        "images": trials.prepare(trials.config).describe(),
-        "space": {leaf.name: repr(leaf) for leaf in trials.leaves},
-        "tuner": tuner,
-        "cost": cost,
-        "limits": limits,
-        "pool_share": pool_share,
-        "epochs_share": epochs_share,
-        "quality": trials.objective.quality,
-        "tradeoff": tradeoff,
-    }
-    run = Workdir(workdir, identity, versions())
-    record = run.read_json("front.json")
-    sizes = {"max_trials": max_trials, "max_winners": max_winners}
-    if record and all(record[name] == size for name, size in sizes.items()):
-        print(f"This search is finished.\n{front_table(record)}")
-        return record
-    with run.stage("trials"):
-        outcomes = all_trials(run, trials, max_trials, tuner)
-    if outcomes is None:
-        return None
-    finished = [one for one in outcomes if one["status"] == "finished"]
-    if not finished:
-        raise ValueError(
-            "No trial finished. Expected: a space and limits that at least "
-            "one student meets. Received: "
-            + "; ".join(f"{o['trial']}: {o['reason']}" for o in outcomes)
+    with console(verbose) as log:
+        trials = Trials(
+            teacher,
+            labeled,
+            unlabeled,
+            space=space,
+            cost=cost,
+            quality=quality,
+            limits=limits,
+            pool_share=pool_share,
+            epochs_share=epochs_share,
+            tradeoff=tradeoff,
+            folder=workdir,
+            seed=seed,
+            **options,
         )
-    with run.stage("full"):
-        students = [
-            retrain(run, trials, one)
-            for one in winners(trials.objective, finished, max_winners)
-        ]
-    seconds = run.seconds()
-    record = {
-        **sizes,
-        "tuner": tuner,
-        "quality": trials.objective.quality,
-        "cost": cost,
-        "limits": trials.objective.limits,
-        "tradeoff": tradeoff,
-        "seed": seed,
-        "space": identity["space"],
-        "teacher": trials.objective.teacher_row(trials.splits(trials.config)),
-        "trials": outcomes,
-        "students": with_front(trials.objective, students),
-        "seconds": {
-            **seconds,
-            **training_time(outcomes, seconds, is_distributed()),
-        },
-        "versions": run.versions,
-    }
-    return write_front(run, record)
+        trials.check()
+        identity = {
+            **trials.config,
+            "teacher": fingerprint(trials.teacher),
+            "student": trials.student and fingerprint(trials.student),
+            **{
+                name: fingerprint_of(one)
+                for name, one in trials.sources.items()
+            },
+            "images": trials.prepare(trials.config).describe(),
+            "space": {leaf.name: repr(leaf) for leaf in trials.leaves},
+            "tuner": tuner,
+            "cost": cost,
+            "limits": limits,
+            "pool_share": pool_share,
+            "epochs_share": epochs_share,
+            "quality": trials.objective.quality,
+            "tradeoff": tradeoff,
+        }
+        run = Workdir(workdir, identity, versions())
+        log.keep(run.path / "log.txt")
+        record = run.read_json("front.json")
+        sizes = {"max_trials": max_trials, "max_winners": max_winners}
+        if record and all(record[name] == size for name, size in sizes.items()):
+            print(f"This search is finished.\n{front_table(record)}")
+            return record
+        with run.stage("trials"):
+            outcomes = all_trials(run, trials, max_trials, tuner)
+        if outcomes is None:
+            return None
+        finished = [one for one in outcomes if one["status"] == "finished"]
+        if not finished:
+            raise ValueError(
+                "No trial finished. Expected: a space and limits that at least "
+                "one student meets. Received: "
+                + "; ".join(f"{o['trial']}: {o['reason']}" for o in outcomes)
+            )
+        with run.stage("full"):
+            students = [
+                retrain(run, trials, one)
+                for one in winners(trials.objective, finished, max_winners)
+            ]
+        seconds = run.seconds()
+        record = {
+            **sizes,
+            "tuner": tuner,
+            "quality": trials.objective.quality,
+            "cost": cost,
+            "limits": trials.objective.limits,
+            "tradeoff": tradeoff,
+            "seed": seed,
+            "space": identity["space"],
+            "teacher": trials.objective.teacher_row(
+                trials.splits(trials.config)
+            ),
+            "trials": outcomes,
+            "students": with_front(trials.objective, students),
+            "seconds": {
+                **seconds,
+                **training_time(outcomes, seconds, is_distributed()),
+            },
+            "versions": run.versions,
+        }
+        return write_front(run, record)
 
 
 def check_search(max_trials, max_winners, tuner, tuners):

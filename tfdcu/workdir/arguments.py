@@ -117,6 +117,7 @@ ARGUMENTS = {
     "unlabeled_split": TEXT,
     "validation_split": TEXT,
     "validation_per_class": whole(0),
+    "verbose": whole(0, 2),
     "views": whole(0),
     "warmup": number(0, 1, open_high=True),
     "weight_decay": WEIGHT,

@@ -21,7 +21,8 @@ def open_stream(name, dataset, *, labeled, image_shape, value_range):
     Args:
         name: Name for messages.
         dataset: Elements `image`, `(image, label)` or `(image, label,
-            weight)`; weights are dropped.
+            weight)`; weights are dropped. Its `class_names`, if it has any,
+            are the classes.
         labeled: Whether labels are read.
         image_shape: (height, width, channels); `None` keeps the shape of the
             dataset, if it is fixed.
@@ -36,6 +37,8 @@ def open_stream(name, dataset, *, labeled, image_shape, value_range):
             or labels are missing.
     """
     spec = dataset.element_spec
+    # As `keras.utils.image_dataset_from_directory` leaves them; lost by `map`.
+    classes = getattr(dataset, "class_names", None)
     parts = spec if isinstance(spec, tuple) else (spec,)
     image_spec = parts[0]
     rank = getattr(getattr(image_spec, "shape", None), "rank", None)
@@ -85,6 +88,7 @@ def open_stream(name, dataset, *, labeled, image_shape, value_range):
         image_shape=image_shape,
         value_range=tuple(value_range),
         labeled=labeled,
+        classes=tuple(classes) if labeled and classes else None,
         records=dataset.map(record, num_parallel_calls=tf.data.AUTOTUNE),
         # `record` converts images, since shuffling needs equal shapes.
         decode=lambda image: image,

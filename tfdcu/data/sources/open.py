@@ -1,6 +1,8 @@
 """Open images by name, from files, arrays or a dataset."""
 
 import dataclasses
+import os
+from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
@@ -56,9 +58,11 @@ def open_source(
             `"folder:<path>"`: JPEG, PNG, BMP, GIF, WebP; if labeled, one
             subfolder per class;
             `"npz:<path>"`: keys images/labels, x/y, x_train/y_train, ...;
+            a path alone: a folder or an .npz file that exists;
             an array of images, or a tuple (images, labels);
             a finite `tf.data.Dataset` of images or (image, label), batched or
-            not;
+            not; that of `keras.utils.image_dataset_from_directory` keeps its
+            class names;
             a `Source`, which is returned unchanged.
         split: Split of a source that has splits: `"digits"`, `"tfds:..."`,
             `"npz:..."`. Default: the source's default.
@@ -182,14 +186,9 @@ def relabel(source, function, **changes):
 
 def _open(source, *, labeled, image_shape, value_range, options):
     common = {"image_shape": image_shape, "value_range": value_range}
-    if isinstance(source, str):
+    if isinstance(source, (str, os.PathLike)):
+        source = with_kind(os.fspath(source))
         kind = source.split(":")[0]
-        if kind not in SOURCES:
-            raise ValueError(
-                f"Unknown source of images. Expected: a string that begins "
-                f"with one of {sorted(SOURCES)}, such as 'folder:photos', "
-                f"arrays or a tf.data.Dataset. Received: {source!r}."
-            )
         function, names = SOURCES[kind]
         if "split" not in names:
             _check_split(options["split"], source)
@@ -214,6 +213,22 @@ def _open(source, *, labeled, image_shape, value_range, options):
         labels if labeled else None,
         classes=options["classes"],
         **common,
+    )
+
+
+def with_kind(source):
+    """A source string that begins with its kind, also for a path alone."""
+    if source.split(":")[0] in SOURCES:
+        return source
+    path = Path(source)
+    if path.is_dir():
+        return f"folder:{source}"
+    if path.suffix == ".npz" and path.is_file():
+        return f"npz:{source}"
+    raise ValueError(
+        "Unknown source of images. Expected: a folder or an .npz file that "
+        f"exists, a string that begins with one of {sorted(SOURCES)}, such as "
+        f"'folder:photos', arrays or a tf.data.Dataset. Received: {source!r}."
     )
 
 

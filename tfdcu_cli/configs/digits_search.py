@@ -1,38 +1,25 @@
 """A search on the embedded example: how much to prune and how to train.
 
-    python -m scripts.train_teacher --config=configs/digits.py
-    python -m scripts.search --config=configs/digits_search.py \\
-        --workdir=runs/digits_search
+tfdcu train-teacher --config=digits
+tfdcu search --config=digits_search --workdir=runs/digits_search
 """
 
-from ml_collections import ConfigDict
-from ml_collections.config_dict import placeholder
-
-from configs import digits
+from tfdcu_cli.configs import common
+from tfdcu_cli.configs import digits
 
 
 def get_config():
     config = digits.get_config()
 
     # tfdcu.search
-    config.search = ConfigDict()
-    config.search.max_trials = 20
-    config.search.tuner = "BayesianOptimization"
-    # macs, params, bytes or latency_ms.
-    config.search.cost = "macs"
+    config.search = common.search_fields()
     # Agreement with the teacher on the 500 held-out printed characters.
     config.search.quality = "agreement"
-    # Maximum costs; larger students are not trained.
-    config.search.limits = ConfigDict()
+    # Larger students are not trained.
     config.search.limits.macs = 120_000
-    config.search.limits.bytes = placeholder(int)
-    config.search.limits.latency_ms = placeholder(float)
     # Trials are as long as the run: here they take seconds, and short ones
     # mislead.
-    config.search.pool_share = 1.0
-    config.search.epochs_share = 1.0
     config.search.max_winners = 4
-    config.search.tradeoff = 0.01
 
     # A tuple is a range, a list a choice.
     config.search.space = {

@@ -1,15 +1,13 @@
 """CIFAR-10's ResNet-56, searched for students of 0.3 to 0.7 of its macs.
 
-    python -m scripts.search --config=configs/cifar10_search.py \\
+    tfdcu search --config=cifar10_search \\
         --config.teacher=resnet56_cifar10.keras \\
         --config.data.data_dir=tensorflow_datasets \\
         --workdir=runs/cifar10_search
 """
 
-from ml_collections import ConfigDict
-from ml_collections.config_dict import placeholder
-
-from configs import cifar10_resnet56
+from tfdcu_cli.configs import cifar10_resnet56
+from tfdcu_cli.configs import common
 
 
 def get_config():
@@ -22,20 +20,14 @@ def get_config():
     config.export.formats = ("float32", "int8")
 
     # tfdcu.search
-    config.search = ConfigDict()
+    config.search = common.search_fields()
     config.search.max_trials = 10
     config.search.tuner = "RandomSearch"
-    config.search.cost = "macs"
     config.search.quality = "agreement"
-    config.search.limits = ConfigDict()
-    config.search.limits.macs = placeholder(int)
-    config.search.limits.bytes = placeholder(int)
-    config.search.limits.latency_ms = placeholder(float)
     # Trials see a quarter of the pool for one epoch.
     config.search.pool_share = 0.25
     config.search.epochs_share = 1 / 3
     config.search.max_winners = 2
-    config.search.tradeoff = 0.01
 
     # A tuple is a range, a list a choice.
     config.search.space = {

@@ -1,10 +1,10 @@
 """The embedded example: handwritten digits, a pool of printed characters.
 
-python -m scripts.train_teacher --config=configs/digits.py
-python -m scripts.compress --config=configs/digits.py --workdir=runs/digits
+tfdcu train-teacher --config=digits
+tfdcu compress --config=digits --workdir=runs/digits
 """
 
-from configs import common
+from tfdcu_cli.configs import common
 
 
 def get_config():
@@ -28,12 +28,11 @@ def get_config():
     config.training.epochs = 30
 
     # tfdcu.train_teacher
-    config.train_teacher = {
-        "model": "digits",
-        "labeled": "digits",
-        "test": "digits",
-        "test_split": "test",
-        "augment": "shift",
-        "training": {"epochs": 30},
-    }
+    config.train_teacher = common.teacher_fields()
+    config.train_teacher.model = "digits"
+    config.train_teacher.labeled = "digits"
+    config.train_teacher.test = "digits"
+    config.train_teacher.test_split = "test"
+    config.train_teacher.augment = "shift"
+    config.train_teacher.training.epochs = 30
     return config

@@ -3,12 +3,12 @@
 The pool is Tiny ImageNet at 32 px. Both data sets are read from the TFDS folder
 `--config.data.data_dir`, where they must be prepared:
 
-    python -m scripts.compress --config=configs/cifar10_resnet56.py \\
+    tfdcu compress --config=cifar10_resnet56 \\
         --config.teacher=resnet56_cifar10.keras \\
         --config.data.data_dir=tensorflow_datasets --workdir=runs/cifar10
 """
 
-from configs import common
+from tfdcu_cli.configs import common
 
 
 def get_config():

@@ -1,8 +1,8 @@
 """All fields of an experiment with their defaults.
 
-An experiment is another file in this folder that starts from `get_config()`
-here and changes some fields. Each section holds the options of one function,
-which documents them. A flag changes a field: `--config.channels.macs=0.3`.
+An experiment is another file that starts from `get_config()` here and changes
+some fields. Each section holds the options of one function, which documents
+them. A flag changes a field: `--config.channels.macs=0.3`.
 """
 
 from ml_collections import ConfigDict
@@ -15,7 +15,7 @@ def get_config():
     config.teacher = placeholder(str)
     # Path of a student to train instead of the pruned teacher.
     config.student = placeholder(str)
-    # Sources: digits, printed, tfds:<name>, folder:<path>, npz:<path>.
+    # Sources: a folder, an .npz file, digits, printed, tfds:<name>.
     config.labeled = placeholder(str)
     config.unlabeled = placeholder(str)
     config.validation = placeholder(str)
@@ -23,6 +23,8 @@ def get_config():
     # Whether to also train the same student on the labels alone.
     config.baseline = False
     config.seed = 0
+    # 0 prints nothing, 1 bars, 2 a line for each epoch.
+    config.verbose = 1
 
     # tfdcu.data.prepare
     config.data = ConfigDict()
@@ -190,3 +192,54 @@ def get_config():
     # pool images if there are fewer than 100) calibrate int8.
     config.export.num_images = 256
     return config
+
+
+def teacher_fields():
+    """The section `train_teacher`: the keywords of `tfdcu.train_teacher`."""
+    fields = ConfigDict()
+    # digits, resnet20 to resnet110, vgg16_bn, or one of keras.applications.
+    fields.model = placeholder(str)
+    fields.labeled = placeholder(str)
+    fields.split = placeholder(str)
+    fields.test = placeholder(str)
+    fields.test_split = placeholder(str)
+    fields.data_dir = placeholder(str)
+    # (height, width, channels); the images' own if not set.
+    fields.image_shape = placeholder(object)
+    # Factor on all channel counts.
+    fields.width = 1.0
+    fields.batch_size = 64
+    fields.augment = placeholder(object)
+    fields.training = get_config().training
+    fields.seed = 0
+    fields.verbose = 1
+    return fields
+
+
+def search_fields():
+    """The section `search`: the keywords of `tfdcu.search`."""
+    fields = ConfigDict()
+    fields.max_trials = 20
+    # RandomSearch, BayesianOptimization, Hyperband or GridSearch.
+    fields.tuner = "BayesianOptimization"
+    # macs, params, bytes or latency_ms.
+    fields.cost = "macs"
+    # Accuracy on validation images, or agreement with the teacher on held-out
+    # pool images; accuracy if there are validation images if not set.
+    fields.quality = placeholder(str)
+    # Maximum costs; larger students are not trained.
+    fields.limits = ConfigDict()
+    fields.limits.macs = placeholder(int)
+    fields.limits.params = placeholder(int)
+    fields.limits.bytes = placeholder(int)
+    fields.limits.latency_ms = placeholder(float)
+    # Shares of the pool and of the epochs for trials.
+    fields.pool_share = 1.0
+    fields.epochs_share = 1.0
+    fields.max_winners = 5
+    # The quality that halving the cost is worth.
+    fields.tradeoff = 0.01
+    # Dict from section to dict from field to values: a tuple is a range, a
+    # list a choice.
+    fields.space = placeholder(object)
+    return fields

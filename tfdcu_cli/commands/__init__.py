@@ -1,0 +1,1 @@
+"""The commands, one file each: `FLAGS`, `CONFIG` and `run`."""

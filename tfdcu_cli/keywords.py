@@ -1,0 +1,36 @@
+"""A config as keyword arguments of the library."""
+
+BUDGETS = ("macs", "params", "latency")
+
+
+def keywords_of(config):
+    """A config as keyword arguments of `tfdcu.compress`.
+
+    An empty flag removes a source or a student. With a given student the
+    section `channels` is ignored; without a budget half of the macs stay. With
+    frozen BatchNormalization, the default of a pruned student, each operation
+    gets half of the cores, which must be set before TensorFlow starts.
+
+    Args:
+        config: A `ConfigDict` with the fields of `configs/common.py`.
+
+    Returns:
+        A new dict.
+    """
+    from tfdcu.graph.parallel import halve_threads
+
+    keywords = config.to_dict()
+    keywords.pop("train_teacher", None)
+    for name in ("student", "labeled", "validation", "test"):
+        keywords[name] = keywords[name] or None
+    channels = keywords["channels"]
+    if all(channels[budget] is None for budget in BUDGETS):
+        channels["macs"] = 0.5
+    if keywords["student"] is not None:
+        keywords["channels"] = None
+    batchnorm = keywords["transfer"]["batchnorm"]
+    if batchnorm is None and keywords["student"] is None:
+        batchnorm = "frozen"
+    if batchnorm == "frozen":
+        halve_threads()
+    return keywords
