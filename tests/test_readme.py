@@ -1,5 +1,6 @@
 """README runs as it stands: its Python, its command, its set-up."""
 
+import json
 import re
 import shlex
 import subprocess
@@ -12,6 +13,7 @@ from tests.support import tiny
 from tests.support.pages import ROOT
 from tests.support.pages import SMALL
 from tests.support.pages import blocks
+from tfdcu_cli.configs import common
 
 README = ROOT / "README.md"
 FOLDERS = (
@@ -21,11 +23,23 @@ FOLDERS = (
     ("test/cat", 4),
     ("test/dog", 4),
 )
-# The command of README in the same process, as a shell would start it.
+# Keeps what the call is given, and what the command would give to it.
+CALL = """
+import inspect, json
+compress, given = tfdcu.compress, []
+
+def recorded(*arguments, **options):
+    bound = inspect.signature(compress).bind(*arguments, **options)
+    given.append(dict(bound.arguments))
+    return compress(*arguments, **options) if len(given) == 1 else {"failed": 0}
+
+tfdcu.compress = recorded
+"""
 COMMAND = """
-import runpy, sys
-sys.argv = {arguments!r}
-runpy.run_module({module!r}, run_name="__main__")
+from tfdcu_cli.main import run
+run(%r)
+with open("given.json", "w") as file:
+    json.dump(given, file)
 """
 
 
@@ -42,29 +56,40 @@ def a_model_and_photos(folder):
             Image.fromarray(pixels).save(photos / f"{index}.jpg")
 
 
-def test_its_code_and_its_command_run(tmp_path):
-    """The command finds the run of the call finished: they are the same."""
+def test_its_code_runs_and_its_command_is_its_call(tmp_path):
     a_model_and_photos(tmp_path)
-    for name in ("configs", "scripts"):
-        (tmp_path / name).symlink_to(ROOT / name)
     command = next(b for b in blocks("bash", README) if "my_model" in b)
-    python, m, module, *arguments = shlex.split(command)
-    assert (python, m) == ("python", "-m")
-    program = "\n".join(
-        [SMALL, *blocks("python", README)]
-        + [COMMAND.format(module=module, arguments=[module, *arguments])]
-    )
+    tfdcu, *arguments = shlex.split(command.replace("\\\n", " "))
+    assert tfdcu == "tfdcu"
+    program = [SMALL, CALL, *blocks("python", README), COMMAND % arguments]
     run = subprocess.run(
-        [sys.executable, "-c", program],
+        [sys.executable, "-c", "\n".join(program)],
         cwd=tmp_path,
         capture_output=True,
         text=True,
     )
     assert run.returncode == 0, run.stderr[-3000:]
-    assert run.stdout.count("This run is finished.") == 1
     assert (tmp_path / "student.tflite").exists()
     for name in ("report.html", "USE.md", "student_int8.tflite"):
         assert (tmp_path / "runs" / "mine" / name).exists(), name
+    call, command = map(flat, json.loads((tmp_path / "given.json").read_text()))
+    assert command.pop("workdir") != call.pop("workdir")
+    defaults = flat(common.get_config().to_dict())
+    assert {k: v for k, v in command.items() if v != defaults[k]} == call
+
+
+def flat(config, prefix=""):
+    """Dotted fields, as JSON has them; one view is a tuple of one."""
+    fields = {}
+    for name, value in config.items():
+        if isinstance(value, dict):
+            fields |= flat(value, f"{prefix}{name}.")
+        else:
+            if name == "augment" and isinstance(value, str):
+                value = [value]
+            value = list(value) if isinstance(value, (tuple, list)) else value
+            fields[prefix + name] = value
+    return fields
 
 
 def test_its_set_up_stands_in_the_first_screen_and_is_there():
@@ -72,5 +97,3 @@ def test_its_set_up_stands_in_the_first_screen_and_is_there():
     named = re.findall(r"^\./(scripts/\w+\.sh)", first, re.M)
     assert named == ["scripts/demo.sh", "scripts/check.sh"]
     assert all((ROOT / name).exists() for name in named)
-
-

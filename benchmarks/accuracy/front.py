@@ -1,9 +1,9 @@
 """Accuracy against latency: a teacher and students of several sizes.
 
-    python -m scripts.train_teacher --config=configs/digits.py
+    tfdcu train-teacher --config=digits
     python -m benchmarks.accuracy.front --teacher=runs/digits/teacher.keras
 
-One run of `configs/digits.py` for each size, of the same seed. Writes
+One run of the config `digits` for each size, of the same seed. Writes
 front.json, and front.png from it; runs that are finished are read again.
 """
 
@@ -15,11 +15,11 @@ from absl import flags
 
 import tfdcu
 from benchmarks import options
-from configs import digits
 from tfdcu.report import style
 from tfdcu.report.rows import is_student
 from tfdcu.report.rows import is_teacher
 from tfdcu.workdir.atomic import atomic_write
+from tfdcu_cli.configs import digits
 
 # Parts of the teacher's weights that the students keep.
 PARTS = (4, 8, 16, 32, 64)
@@ -94,9 +94,9 @@ def draw(new_figure, record):
         axes.annotate(
             f"{size} of the weights" if size == "1/4" else size,
             place("int8", run["student"]),
-            xytext=(0, -14),
+            xytext=(-8, 3),
             textcoords="offset points",
-            ha="center",
+            ha="right",
             fontsize=8.5,
         )
     fastest, slowest = min(x for x, _ in every), max(x for x, _ in every)
