@@ -4,7 +4,8 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-HIDDEN = {".venv", ".venv-beam", ".clients", "runs", ".git", "build"}
+# Folders that are made, beside those whose names begin with a dot.
+MADE = {"build", "example", "node_modules", "runs"}
 
 # What the pages ask for, in small: fewer printed characters and images, one
 # round of pruning, and times that are not measured.
@@ -27,9 +28,11 @@ def blocks(language, page):
 
 
 def pages():
-    """All Markdown files that people read."""
-    return [
-        path
-        for path in sorted(ROOT.rglob("*.md"))
-        if not HIDDEN & set(path.relative_to(ROOT).parts)
-    ]
+    """All Markdown files of the project."""
+    return [path for path in sorted(ROOT.rglob("*.md")) if is_kept(path)]
+
+
+def is_kept(path):
+    parts = path.relative_to(ROOT).parts
+    made = any(part.startswith(".") for part in parts) or MADE & set(parts)
+    return not made or parts[0] == ".github"
