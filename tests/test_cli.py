@@ -1,7 +1,9 @@
 """Laws of the command `tfdcu`: quick help, plain flags, words for mistakes."""
 
 import importlib
+import re
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +18,9 @@ from tfdcu_cli.parse import CONFIGS
 from tfdcu_cli.parse import config_path
 from tfdcu_cli.parse import fields_of
 from tfdcu_cli.parse import parse
+from tfdcu_cli.parse import read_flags
+
+ROOT = Path(__file__).parents[1]
 
 LIGHT = """
 import sys
@@ -212,3 +217,35 @@ def test_diagnose_prints_what_stands_out(tmp_path, monkeypatch, capsys):
 def test_the_demo_gives_on_the_code_of_its_parts():
     assert demo.call("--version") == 0
     assert demo.call("compres") == 1
+
+
+PAGES = [
+    path
+    for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+    if "tfdcu " in path.read_text("utf-8")
+]
+
+
+def commands_in(text):
+    """The name and the flags of each `tfdcu` command of a text."""
+    text = text.replace("\\\n", " ")
+    for line in re.findall(r"\btfdcu [a-z-]+(?: +--[\w.]+[^\s`]*)+", text):
+        _, name, *arguments = line.split()
+        yield name, [one.lstrip("-").partition("=")[0] for one in arguments]
+
+
+@pytest.mark.parametrize("name", ["docs", *main.COMMANDS])
+def test_commands_that_are_shown_have_such_flags(name):
+    texts = [main.load(name).__doc__] if name != "docs" else []
+    if not texts:
+        texts = [path.read_text("utf-8") for path in PAGES]
+    for text in texts:
+        for shown, flags in commands_in(text):
+            command = main.load(shown)
+            known = {flag.name for flag in command.FLAGS} | {"help"}
+            if command.CONFIG:
+                path = config_path(command.CONFIG)
+                config = read_flags([f"--config={path}"], ["config"]).config
+                fields = dict(fields_of(config.to_dict()))
+                known |= {"config", *(f"config.{field}" for field in fields)}
+            assert not {*flags} - known, (shown, flags)

@@ -158,9 +158,22 @@ def test_the_workdir_holds_what_was_promised_and_nothing_half_written(unbroken):
         "report.md",
         "report.html",
         "skipped.json",
+        "log.txt",
     }
     assert not [name for name in found if ".tmp" in name]
-    assert any("tfevents" in name for name in found)
+    for name in ("student", "baseline", "images"):
+        assert [n for n in found if f"logs/{name}/" in n and "tfevents" in n]
+
+
+def test_the_log_has_what_was_printed(unbroken, capsys):
+    folder, record = unbroken
+    log = (folder / "run" / "log.txt").read_text()
+    assert "student: 3/3 epochs" in log and "Aligned after" in log
+    assert all(note in log for note in record["notes"][:1])
+    small_run.run(folder, verbose=0)
+    assert capsys.readouterr().out == ""
+    small_run.run(folder)
+    assert "This run is finished." in capsys.readouterr().out
 
 
 def test_a_student_that_training_ruins_is_handed_over_as_it_was(tmp_path):
@@ -612,7 +625,16 @@ def test_a_teacher_of_any_size_is_taken_at_the_size_of_the_images(tmp_path):
         "channels": {"macs": 0.5, "rounds": 1},
     }
     options["channels"] |= {"round_to": 1}
-    record = small_run.run(tmp_path, **options, data={"image_shape": (8, 8, 1)})
+    options["data"] = {"image_shape": (8, 8, 1)}
+    with pytest.raises(ValueError, match="either `preprocess` or"):
+        small_run.run(
+            tmp_path / "both",
+            **{**options, "data": {**options["data"], "value_range": (-1, 1)}},
+            preprocess="tf",
+        )
+    record = small_run.run(tmp_path, **options, preprocess=(0.5, 0.5))
+    kept = keras.models.load_model(tmp_path / "run" / "student.keras")
+    assert kept.layers[1].get_config()["scale"] == [2.0]
     whole, student = record["rows"][0], record["rows"][-1]
     assert whole["macs"] == 64 * (9 * 16 + 9 * 16 * 16) + 16 * 4
     assert student["format"] == "float32" and student["agreement"] == 1.0

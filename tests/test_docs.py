@@ -18,9 +18,9 @@ from tests.support.pages import pages
 from tfdcu_cli.configs import common
 
 DOCS = ROOT / "docs"
-# Pages whose Python runs in the default suite, and in the slow one: all blocks
-# of a page are one program.
-FAST = ["channels"]
+# Pages whose Python runs in the default suite, all as one program, and in the
+# slow one, a program each.
+FAST = ["channels", "command_line"]
 SLOW = ["start", "search", "many_machines"]
 WHY_NOT = "<!-- not executed: "
 LINK = re.compile(r"\]\(([^)\s]+)\)")
@@ -84,9 +84,9 @@ def test_all_python_of_the_docs_runs_or_says_why_not():
             assert not python_of(path.stem), path.name
 
 
-def run_page(name, folder, small=""):
+def run_code(program, folder):
     run = subprocess.run(
-        [sys.executable, "-c", small + python_of(name)],
+        [sys.executable, "-c", program],
         cwd=folder,
         capture_output=True,
         text=True,
@@ -94,22 +94,17 @@ def run_page(name, folder, small=""):
     assert run.returncode == 0, run.stderr[-3000:]
 
 
-@pytest.mark.parametrize("name", FAST)
-def test_the_python_of_a_page_runs(name, tmp_path):
-    run_page(name, tmp_path, SMALL)
+def test_the_python_of_short_pages_runs(tmp_path):
+    run_code("\n".join([SMALL, *map(python_of, FAST)]), tmp_path)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SLOW)
 def test_the_python_of_a_longer_page_runs(name, tmp_path):
-    start = "" if name == "start" else TEACHER
-    run_page(name, tmp_path, start)
-
-
-TEACHER = """
-import tfdcu
-tfdcu.models.build("digits", num_classes=10).save("teacher.keras")
-"""
+    if name != "start":
+        teacher = tfdcu.models.build("digits", num_classes=10)
+        teacher.save(tmp_path / "teacher.keras")
+    run_code(python_of(name), tmp_path)
 
 
 def test_options_tells_of_every_field_and_its_default():

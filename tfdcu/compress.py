@@ -35,6 +35,7 @@ def compress(
     unlabeled,
     *,
     workdir,
+    preprocess=None,
     student=None,
     validation=None,
     test=None,
@@ -72,6 +73,11 @@ def compress(
             look the same to a run: use another workdir for other images.
         unlabeled: The pool, in the same forms; its labels, if any, are dropped.
         workdir: Folder of the run: config, student, artifacts, report.
+        preprocess: The preprocessing outside of the teacher that it was
+            trained with: `"caffe"`, `"tf"`, `"torch"` or `(mean, deviation)`,
+            see `tfdcu.models.with_preprocessing`. The student and its files
+            then contain it and take images in [0, 1]. Defaults to `None`: the
+            teacher takes the pixels of `data.value_range` as they are.
         student: A `keras.Model` or the path of one, to be trained instead of
             the pruned teacher. Defaults to `None`.
         validation: Optional labeled source, evaluated after each epoch.
@@ -124,6 +130,7 @@ def compress(
     with console(verbose) as log:
         run = start_run(
             teacher,
+            preprocess,
             student,
             {
                 "labeled": labeled,
@@ -147,12 +154,12 @@ def compress(
             baseline,
             seed,
         )
-        log.keep(run.folder / "log.txt")
         try:
             if (run.folder / "report.html").exists():
                 record = read_report(run.folder)
                 print(f"This run is finished.\n{table(record['rows'])}")
                 return record
+            log.keep(run.folder / "log.txt")
             run.workdir.write_json("skipped.json", list(run.splits.skipped))
             for stage in STAGES:
                 with run.workdir.stage(stage.__name__):

@@ -62,6 +62,11 @@ VALUE_RANGE = Flag(
     "Pixels that the model takes: 0,1 (default), -1,1 or 0,255.",
     field="data.value_range",
 )
+PREPROCESS = Flag(
+    "preprocess",
+    "What the teacher was trained with outside of it: caffe, tf or torch.",
+    field="preprocess",
+)
 VERBOSE = Flag(
     "verbose",
     "0 prints nothing, 1 bars, 2 a line for each epoch.",

@@ -8,7 +8,6 @@ import pytest
 
 from tests.support import tiny
 from tfdcu.models import build
-from tfdcu.models.applications import _preprocessing
 from tfdcu.models.applications import application_names
 
 QUICK = ["MobileNetV2", "MobileNetV3Small"]
@@ -54,19 +53,6 @@ def test_same_function_as_keras_own_after_its_preprocessing(tmp_path, name):
     received = ours(images, training=False)
     scale = np.abs(expected).max()
     np.testing.assert_allclose(received, expected, rtol=0, atol=1e-5 * scale)
-
-
-def test_preprocessing_equals_that_of_keras():
-    scale, offset, turned = _preprocessing("ResNet50")
-    np.testing.assert_allclose(scale, 255)
-    np.testing.assert_allclose(offset, [-123.68, -116.779, -103.939])
-    assert turned
-    scale, offset, turned = _preprocessing("DenseNet121")
-    np.testing.assert_allclose(scale, 1 / np.array([0.229, 0.224, 0.225]), 1e-5)
-    np.testing.assert_allclose(
-        offset * [0.229, 0.224, 0.225], -np.array([0.485, 0.456, 0.406]), 1e-5
-    )
-    assert not turned
 
 
 def test_width_is_the_mobilenets_alpha():

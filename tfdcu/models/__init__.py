@@ -3,6 +3,7 @@
 from tfdcu.models.build import build
 from tfdcu.models.load import custom_layers
 from tfdcu.models.load import load
+from tfdcu.models.preprocess import with_preprocessing
 from tfdcu.models.resize import at_size
 from tfdcu.models.resize import copy_of
 
@@ -12,4 +13,5 @@ __all__ = [
     "copy_of",
     "custom_layers",
     "load",
+    "with_preprocessing",
 ]

@@ -6,6 +6,9 @@ import keras
 import numpy as np
 from keras import layers
 
+from tfdcu.models.preprocess import flip_first_kernel
+from tfdcu.models.preprocess import measure_preprocessing
+
 
 def application_names():
     """Names of every model function in `keras.applications`, sorted."""
@@ -76,7 +79,8 @@ def application(
             f"Received: {', '.join(unknown)}"
         )
     inputs = keras.Input(image_shape, name="image")
-    scale, offset, swapped = _preprocessing(name)
+    preprocess_input = inspect.getmodule(function).preprocess_input
+    scale, offset, swapped = measure_preprocessing(preprocess_input)
     if image_shape[-1] != 3:
         scale, offset = [np.mean(scale)], [np.mean(offset)]
     x = layers.Rescaling(
@@ -97,7 +101,7 @@ def application(
         **{**head, **options},
     )
     if swapped:
-        _flip_first_kernel(model)
+        flip_first_kernel(model)
     outputs = model.output
     if new_head:
         outputs = layers.Dense(num_classes, dtype="float32", name="logits")(
@@ -108,25 +112,3 @@ def application(
             outputs
         )
     return keras.Model(inputs, outputs, name=name.lower())
-
-
-def _preprocessing(name):
-    """`preprocess_input(255 * image)` as scale, offset and whether BGR."""
-    module = inspect.getmodule(getattr(keras.applications, name))
-    # black and each primary color, one pixel each, 0 to 255: (4, 1, 1, 3)
-    probe = np.zeros((4, 1, 1, 3), "float32")
-    for channel in range(3):
-        probe[channel + 1, 0, 0, channel] = 255.0
-    black, *colors = module.preprocess_input(probe.copy())[:, 0, 0]
-    matrix = np.stack([color - black for color in colors])  # (in, out)
-    swapped = bool(matrix[0, 2])
-    if swapped:
-        matrix, black = matrix[:, ::-1], black[::-1]
-    return np.diag(matrix), black, swapped
-
-
-def _flip_first_kernel(model):
-    conv = next(
-        layer for layer in model.layers if isinstance(layer, layers.Conv2D)
-    )
-    conv.kernel.assign(conv.kernel.numpy()[:, :, ::-1, :])

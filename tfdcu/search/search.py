@@ -170,12 +170,12 @@ def search(
             "tradeoff": tradeoff,
         }
         run = Workdir(workdir, identity, versions())
-        log.keep(run.path / "log.txt")
         record = run.read_json("front.json")
         sizes = {"max_trials": max_trials, "max_winners": max_winners}
         if record and all(record[name] == size for name, size in sizes.items()):
             print(f"This search is finished.\n{front_table(record)}")
             return record
+        log.keep(run.path / "log.txt")
         with run.stage("trials"):
             outcomes = all_trials(run, trials, max_trials, tuner)
         if outcomes is None:

@@ -35,8 +35,8 @@ class Trials:
     """Opens everything that trials share, once.
 
     Args:
-        teacher, labeled, unlabeled, student, validation, test, seed: As in
-            `tfdcu.compress`.
+        teacher, labeled, unlabeled, preprocess, student, validation, test,
+            seed: As in `tfdcu.compress`.
         space: See `read_space`.
         cost, quality, limits, pool_share, epochs_share, tradeoff: As in
             `tfdcu.search`.
@@ -62,6 +62,7 @@ class Trials:
         unlabeled,
         *,
         space,
+        preprocess=None,
         student=None,
         validation=None,
         test=None,
@@ -104,7 +105,7 @@ class Trials:
             "test": test,
         }
         self.teacher, self.student, splits = open_all(
-            teacher, student, self.sources, config, seed
+            teacher, preprocess, student, self.sources, config, seed
         )
         self.image_shape = splits.unlabeled.image_shape
         self.prepared = {key_of(config["data"]): splits}

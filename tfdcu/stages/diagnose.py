@@ -1,6 +1,7 @@
 """The stage that examines the pool before training."""
 
 from tfdcu.pool import diagnose as pool_diagnosis
+from tfdcu.pool.fitting_input import better_input
 from tfdcu.report import format_diagnosis
 
 
@@ -17,3 +18,13 @@ def diagnose(run):
         ),
     )
     run.say(format_diagnosis(run.diagnosis))
+    advice = run.cached_json(
+        "fitting_input.json",
+        lambda: better_input(
+            run.teacher,
+            run.splits.labeled,
+            run.config.get("preprocess"),
+            run.seed,
+        ),
+    )
+    run.say([advice] if advice else [])

@@ -3,6 +3,7 @@
 import keras
 
 from tfdcu.data import evaluation_batches
+from tfdcu.data import images_of
 from tfdcu.data import training_batches
 from tfdcu.distill import AlignedDistiller
 from tfdcu.distill.validation import Validation
@@ -12,6 +13,8 @@ from tfdcu.distill.validation import validation_sources
 from tfdcu.graph.profile import profile
 from tfdcu.models.resize import resized
 from tfdcu.report import Progress
+from tfdcu.report.tensorboard import NUM_IMAGES
+from tfdcu.report.tensorboard import log_images
 from tfdcu.sparsity.sparsify import Sparsify
 from tfdcu.stages.reestimate import Reestimate
 from tfdcu.stages.targets import view_counts
@@ -51,7 +54,19 @@ def trained_student(run):
     run.cached_json(
         "training/student_start.json", lambda: validation.measure(model)
     )
+    log_samples(run)
     return run_training(run, "student", model, [validation])
+
+
+def log_samples(run):
+    """Write some labeled and some pool images for TensorBoard."""
+    splits = run.splits
+    images = {"pool": images_of(splits.unlabeled, NUM_IMAGES, seed=run.seed)}
+    if splits.labeled is not None:
+        images["labeled"] = images_of(splits.labeled, NUM_IMAGES, seed=run.seed)
+    if images["pool"].shape[-1] in (1, 3):
+        folder = run.folder / "logs" / "images"
+        log_images(folder, images, splits.unlabeled.value_range)
 
 
 def harm(run):

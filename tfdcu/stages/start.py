@@ -4,6 +4,7 @@ from tfdcu.data import prepare
 from tfdcu.models import at_size
 from tfdcu.models import custom_layers
 from tfdcu.models import load
+from tfdcu.models import with_preprocessing
 from tfdcu.stages.config import check_config
 from tfdcu.stages.config import check_needs
 from tfdcu.stages.config import check_values
@@ -17,11 +18,14 @@ from tfdcu.workdir.own_files import lock_folder
 from tfdcu.workdir.workdir import Workdir
 
 
-def start_run(teacher, student, sources, sections, workdir, baseline, seed):
+def start_run(
+    teacher, preprocess, student, sources, sections, workdir, baseline, seed
+):
     """Open teacher and data, check all arguments, and open the workdir.
 
     Args:
         teacher: A `keras.Model` or the path of one.
+        preprocess: See `with_preprocessing`, or `None`.
         student: The same, to train instead of the pruned teacher; or `None`.
         sources: Dict of `labeled`, `unlabeled`, `validation` and `test`.
         sections: Dict from section to its options or `None`.
@@ -46,9 +50,11 @@ def start_run(teacher, student, sources, sections, workdir, baseline, seed):
         )
     config = check_config(sections)
     check_needs(config, sources["labeled"], baseline)
-    teacher, student, splits = open_all(teacher, student, sources, config, seed)
+    teacher, student, splits = open_all(
+        teacher, preprocess, student, sources, config, seed
+    )
     check_values(config, splits, teacher, student)
-    config |= {"baseline": baseline, "seed": seed}
+    config |= {"preprocess": preprocess, "baseline": baseline, "seed": seed}
     identity = fingerprint_of(
         {
             "teacher": fingerprint(teacher),
@@ -116,11 +122,11 @@ def other_versions(then, now):
     ]
 
 
-def open_all(teacher, student, sources, config, seed):
+def open_all(teacher, preprocess, student, sources, config, seed):
     """The teacher, the given student or `None`, and the images.
 
     Args:
-        teacher, student, sources, seed: As in `start_run`.
+        teacher, preprocess, student, sources, seed: As in `start_run`.
         config: Dict from section to dict.
 
     Returns:
@@ -130,11 +136,25 @@ def open_all(teacher, student, sources, config, seed):
     teacher = load(teacher)
     shape = image_shape_of(teacher, config["data"])
     teacher = at_size(teacher, shape)
+    if preprocess is not None:
+        check_range(preprocess, config["data"])
+        teacher = with_preprocessing(teacher, preprocess)
     if student is not None:
         student = load(student)
         if None in student.input_shape[1:]:
             student = at_size(student, shape)
     return teacher, student, open_splits(teacher, sources, config, shape, seed)
+
+
+def check_range(preprocess, data):
+    """Raise if a range of pixels is given beside a preprocessing."""
+    low, high = data.get("value_range") or (0.0, 1.0)
+    if (low, high) != (0.0, 1.0):
+        raise ValueError(
+            "A teacher with `preprocess` takes images in [0, 1]. Expected: "
+            "either `preprocess` or data.value_range. Received: "
+            f"preprocess={preprocess!r}, data.value_range=({low}, {high})"
+        )
 
 
 def open_splits(teacher, sources, config, image_shape, seed):

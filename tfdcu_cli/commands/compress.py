@@ -35,6 +35,7 @@ FLAGS = (
     ),
     flag.CLASSES,
     flag.VALUE_RANGE,
+    flag.PREPROCESS,
     flag.VERBOSE,
 )
 

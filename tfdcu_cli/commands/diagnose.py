@@ -16,6 +16,7 @@ FLAGS = (
     Flag("num_images", "Images to look at, of each.", "number", default=2000),
     flag.CLASSES,
     flag.VALUE_RANGE,
+    flag.PREPROCESS,
 )
 
 
@@ -32,7 +33,12 @@ def run(values):
     }
     seed = config["seed"]
     teacher, _, splits = open_all(
-        config["teacher"], None, sources, config, seed
+        config["teacher"],
+        config["preprocess"],
+        None,
+        sources,
+        config,
+        seed,
     )
     found = tfdcu.diagnose(
         teacher,

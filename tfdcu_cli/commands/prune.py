@@ -19,6 +19,7 @@ FLAGS = (
     Flag("output", "The .keras file to write.", required=True),
     flag.MACS._replace(help=f"{flag.MACS.help} Default: 0.5."),
     flag.VALUE_RANGE,
+    flag.PREPROCESS,
 )
 
 
@@ -42,7 +43,12 @@ def run(values):
     }
     seed = config["seed"]
     teacher, _, splits = open_all(
-        config["teacher"], None, sources, config, seed
+        config["teacher"],
+        config["preprocess"],
+        None,
+        sources,
+        config,
+        seed,
     )
     student = tfdcu.prune_channels(
         teacher, images=sample(splits, seed), seed=seed, **config["channels"]

@@ -30,6 +30,7 @@ FLAGS = (
     flag.EPOCHS,
     flag.CLASSES,
     flag.VALUE_RANGE,
+    flag.PREPROCESS,
     flag.VERBOSE,
 )
 

@@ -13,6 +13,9 @@ def get_config():
     config = ConfigDict()
     # Path of the trained classifier, .keras or .h5.
     config.teacher = placeholder(str)
+    # The preprocessing outside of the teacher that it was trained with:
+    # "caffe", "tf", "torch" or (mean, deviation).
+    config.preprocess = placeholder(object)
     # Path of a student to train instead of the pruned teacher.
     config.student = placeholder(str)
     # Sources: a folder, an .npz file, digits, printed, tfds:<name>.

@@ -1,7 +1,9 @@
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.support import files
 from tests.support import tiny
 from tfdcu import data
 
@@ -95,3 +97,21 @@ def test_integral_floats_in_a_column_are_labels(batched):
     halves = tf.data.Dataset.from_tensor_slices((tiny.images(8), labels / 2))
     with pytest.raises(tf.errors.InvalidArgumentError, match="whole number"):
         data.open_source(halves).labels()
+
+
+def test_a_dataset_of_keras_keeps_its_class_names(tmp_path):
+    files.class_folder(tmp_path, ("ant", "bee", "cat"), num=2)
+    dataset = keras.utils.image_dataset_from_directory(
+        tmp_path, image_size=(8, 8), batch_size=4, shuffle=False, verbose=False
+    )
+    options = {"value_range": (0, 255)}
+    source = data.open_source(dataset, **options)
+    assert source.classes == ("ant", "bee", "cat")
+    assert source.num_images == 6
+    order = ("cat", "ant", "bee")
+    source = data.open_source(dataset, classes=order, **options)
+    assert source.labels().tolist() == [1, 1, 2, 2, 0, 0]
+    with pytest.raises(ValueError, match=r"some of.*unknown \['cat'\]"):
+        data.open_source(dataset, classes=("ant", "bee"), **options)
+    pool = data.open_source(dataset, labeled=False, **options)
+    assert pool.classes is None and not pool.labeled

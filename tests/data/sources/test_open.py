@@ -101,3 +101,25 @@ def test_an_empty_split_is_the_default(tmp_path):
 def test_class_names_as_a_string_are_refused():
     with pytest.raises(ValueError, match="list of names.*'cat,dog'"):
         data.open_source("digits", classes="cat,dog")
+
+
+def test_a_path_alone_is_a_source(tmp_path, monkeypatch):
+    files.class_folder(tmp_path / "photos", ("ant", "bee"), num=2)
+    np.savez(tmp_path / "few.npz", x=tiny.images(4), y=tiny.labels(4))
+    monkeypatch.chdir(tmp_path)
+    options = {"image_shape": (8, 8, 3)}
+    named = data.open_source("folder:photos", **options)
+    for path in ("photos", tmp_path / "photos"):
+        source = data.open_source(path, **options)
+        assert source.classes == ("ant", "bee")
+        np.testing.assert_array_equal(
+            data.images_of(source), data.images_of(named)
+        )
+    assert data.open_source("few.npz").num_images == 4
+    assert data.open_source(tmp_path / "few.npz").num_images == 4
+    # The name of a source goes before a folder of that name.
+    (tmp_path / "digits").mkdir()
+    assert data.open_source("digits").image_shape == (8, 8, 1)
+    for path in ("nothing", "few.csv", tmp_path / "none.npz"):
+        with pytest.raises(ValueError, match="a folder or an .npz file that"):
+            data.open_source(path)
