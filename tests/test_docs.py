@@ -108,7 +108,7 @@ def test_the_python_of_a_longer_page_runs(name, tmp_path):
 
 
 def test_options_tells_of_every_field_and_its_default():
-    """Each table of the page is a section of `common.py`, in its order."""
+    """Each table of the page is a section of `common.py`."""
     sections = {"The run": {}}
     for key, value in common.get_config().to_dict().items():
         if isinstance(value, dict):
@@ -125,9 +125,6 @@ def test_options_tells_of_every_field_and_its_default():
             told.setdefault(title, {})[field] = ast.literal_eval(default)
             assert len(meaning) > 5, field
     assert told == sections
-    assert [*told] == [*sections]
-    for title, fields in sections.items():
-        assert [*told[title]] == [*fields], title
 
 
 def test_api_has_every_public_name():
