@@ -182,3 +182,8 @@ def docs_extra():
     text = (ROOT / "pyproject.toml").read_text("utf-8")
     extra = re.search(r"^docs = \[(.*?)^\]", text, re.S | re.M)
     return re.findall(r'"(\S+?)"', extra[1])
+
+
+def test_the_citation_is_of_this_version():
+    text = (ROOT / "CITATION.cff").read_text("utf-8")
+    assert f"\nversion: {tfdcu.__version__}\n" in text
