@@ -14,11 +14,11 @@ from tfdcu_cli import main
 from tfdcu_cli.commands import compress
 from tfdcu_cli.commands import demo
 from tfdcu_cli.commands import evaluate
-from tfdcu_cli.parse import CONFIGS
-from tfdcu_cli.parse import config_path
-from tfdcu_cli.parse import fields_of
+from tfdcu_cli.config import CONFIGS
+from tfdcu_cli.config import config_path
+from tfdcu_cli.config import fields_of
+from tfdcu_cli.config import read_flags
 from tfdcu_cli.parse import parse
-from tfdcu_cli.parse import read_flags
 
 ROOT = Path(__file__).parents[1]
 
