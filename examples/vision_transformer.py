@@ -2,8 +2,8 @@
 
     python examples/vision_transformer.py
 
-The network is plain Keras; nothing in it knows of tfdcu. About three minutes
-on two CPU cores.
+The network is plain Keras with a layer of its own; nothing in it knows of
+tfdcu. About two minutes on two CPU cores.
 """
 
 import keras
@@ -12,11 +12,24 @@ from keras import layers
 import tfdcu
 
 
-def vit(image_shape=(8, 8, 1), num_classes=10, width=48, depth=3, heads=3):
+class Positions(layers.Layer):
+    """Adds a trained vector to each patch: (batch, patches, width)."""
+
+    def build(self, shape):
+        self.table = self.add_weight(
+            shape=shape[1:], initializer="random_normal", name="table"
+        )
+
+    def call(self, x):
+        return x + self.table
+
+
+def vit(image_shape=(8, 8, 1), num_classes=10, width=48, depth=2, heads=3):
     """Patches of 2 x 2 pixels, transformer blocks, mean, logits."""
     inputs = keras.Input(image_shape)
     x = layers.Conv2D(width, 2, 2, name="patches")(inputs)
     x = layers.Reshape((-1, width))(x)  # (batch, patches, width)
+    x = Positions(name="positions")(x)
     for index in range(depth):
         y = layers.LayerNormalization()(x)
         y = layers.MultiHeadAttention(
@@ -40,13 +53,8 @@ teacher.compile(
     keras.losses.SparseCategoricalCrossentropy(from_logits=True),
     metrics=["accuracy"],
 )
-teacher.fit(
-    tfdcu.data.training_batches(
-        scans, scans, batch_size=256, labeled_batch_size=64, augment="shift"
-    ).map(lambda labeled, pool: labeled),
-    epochs=120,
-    verbose=0,
-)
+images = tfdcu.data.images_of(scans)
+teacher.fit(images, scans.labels(), batch_size=64, epochs=40, verbose=2)
 print("teacher:", tfdcu.evaluate(teacher, "digits", split="test"))
 
 report = tfdcu.compress(
@@ -57,7 +65,7 @@ report = tfdcu.compress(
     data={"labels_per_class": 5, "test_split": "test"},
     batches={"augment": "shift"},
     channels={"macs": 0.5},
-    training={"epochs": 5},
+    training={"epochs": 3},
     export={"formats": ("float32", "int8")},
     workdir="example/vit",
 )
