@@ -2,7 +2,7 @@
 
     python examples/no_labels.py
 
-About one minute on two CPU cores, a third of it training the teacher.
+About one minute on two CPU cores, a third of it for the teacher.
 """
 
 import tfdcu
