@@ -24,6 +24,7 @@ from tfdcu.pool.select import select_pool
 from tfdcu.pool.targets import teacher_targets
 from tfdcu.pruning import channel_groups
 from tfdcu.pruning import prune_channels
+from tfdcu.quantization import quantize_aware
 from tfdcu.report import format_diagnosis
 from tfdcu.search import search
 from tfdcu.sparsity.sparsify import Sparsify

@@ -9,6 +9,7 @@ from tfdcu.stages.distill import train_baseline
 from tfdcu.stages.export import export
 from tfdcu.stages.measure import measure
 from tfdcu.stages.prune import prune
+from tfdcu.stages.quantize import quantize
 from tfdcu.stages.report import report
 from tfdcu.stages.select import select
 from tfdcu.stages.start import start_run
@@ -22,6 +23,7 @@ STAGES = (
     store_targets,
     prune,
     distill,
+    quantize,
     train_baseline,
     export,
     measure,
@@ -48,6 +50,7 @@ def compress(
     transfer=None,
     training=None,
     reestimate=None,
+    quantization=None,
     export=None,
     baseline=False,
     seed=0,
@@ -59,11 +62,12 @@ def compress(
     pool and, with `select`, choose a part of it (`select_pool`); with
     `targets`, store the teacher's logits; prune the teacher's channels, which
     gives the student; train the student on the few labels and the unlabeled
-    pool (`AlignedDistiller`); export, check and time LiteRT files; write the
-    report. A run that was killed continues from its last finished epoch or
-    stage when it is called again with the same arguments; a finished run
-    returns its report at once. The caller's models and data are not changed;
-    Keras' global random seed is set.
+    pool (`AlignedDistiller`); with `quantization`, train it on with the
+    rounding of its integer file (`quantize_aware`); export, check and time
+    LiteRT files; write the report. A run that was killed continues from its
+    last finished epoch or stage when it is called again with the same
+    arguments; a finished run returns its report at once. The caller's models
+    and data are not changed; Keras' global random seed is set.
 
     Args:
         teacher: A `keras.Model` or the path of one.
@@ -103,6 +107,10 @@ def compress(
         reestimate: `images`, from which BatchNormalization's statistics are
             recomputed after training: `"labeled"`, `"pool"` or, the default,
             `None`.
+        quantization: `weight_bits` as in `quantize_aware`; `epochs`, by default
+            a sixth of those of `training`; `rate`, as a share of its learning
+            rate, by default 0.1. The integer files then hold what was learned.
+            Defaults to `None`: int8 is calibrated after training.
         export: Keywords of `tfdcu.export.export_all`: formats ...
         baseline: Whether to also train the same student on the labels alone.
         seed: Int; it decides the drawn labels, the order of images and new
@@ -148,6 +156,7 @@ def compress(
                 "transfer": transfer,
                 "training": training,
                 "reestimate": reestimate,
+                "quantization": quantization,
                 "export": export,
             },
             workdir,

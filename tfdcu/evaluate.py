@@ -9,7 +9,7 @@ from tfdcu import data
 from tfdcu import export
 from tfdcu import models
 from tfdcu.graph.inference import compiled
-from tfdcu.models.resize import resized
+from tfdcu.graph.resize import resized
 
 
 def evaluate(model, source, *, against=None, **options):

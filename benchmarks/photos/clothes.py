@@ -3,7 +3,7 @@
     python -m benchmarks.photos.clothes --photos=../shared/photos \\
         --teacher=../shared/models/clothes_lite0_192.keras --seeds=3
 
-Each row is `tfdcu.compress` with the config `photos`: 20 labels a class or
+Each row is `tfdcu.compress` with `configs/photos.py`: 20 labels a class or
 none, and a pool of 2,000 photos of other things. `--photos` holds
 `clothes/{train,validation,test}`, with a folder a class, and the folders
 `pool` and `imagenet1000`. Accuracy is of the test photos, before training (the
@@ -21,16 +21,17 @@ from absl import flags
 
 import tfdcu
 from benchmarks import options
+from configs import photos
 from tfdcu.workdir.atomic import atomic_write
-from tfdcu_cli.configs import photos
 
 PHOTOS = flags.DEFINE_string("photos", None, "Folder of the photos.")
 TABLE = Path(__file__).parent / "clothes"
-# Share of the macs, and labels a class.
+# Share of the macs, size of the student's photos, and labels a class.
 ROWS = {
-    "0.5 of the macs": (0.5, 20),
-    "0.5 of the macs, no labels": (0.5, None),
-    "0.3 of the macs": (0.3, 20),
+    "0.5 of the macs at 160 px": (0.5, 160, 20),
+    "0.5 of the macs at 160 px without labels": (0.5, 160, None),
+    "0.3 of the macs at 160 px": (0.3, 160, 20),
+    "0.5 of the macs at 192 px": (0.5, None, 20),
 }
 
 
@@ -53,7 +54,7 @@ def main(argv):
 
 def config_of(name, seed, runs):
     """The arguments of `compress` for a row."""
-    macs, labels = ROWS[name]
+    macs, size, labels = ROWS[name]
     config = photos.get_config().to_dict()
     clothes = f"folder:{PHOTOS.value}/clothes"
     config |= {
@@ -65,7 +66,7 @@ def config_of(name, seed, runs):
         "seed": seed,
     }
     config["data"]["labels_per_class"] = labels
-    config["channels"]["macs"] = macs
+    config["channels"] |= {"macs": macs, "image_size": size}
     config["export"]["formats"] = ("float32", "int8")
     return config
 

@@ -13,6 +13,8 @@ from tests.distill.test_distiller import with_targets
 from tests.support import tiny
 from tfdcu import AlignedDistiller
 from tfdcu.distill import features as module
+from tfdcu.distill.feature_layers import feature_pairs
+from tfdcu.distill.features import feature_term
 from tfdcu.distill.features import resolve_features
 from tfdcu.pruning import plan_channels
 
@@ -404,8 +406,17 @@ def test_evaluation_uses_the_student_alone():
 
 def test_other_input_sizes_are_resized_to_each_model():
     small = tiny.plain_net(size=6, norm=False)
-    _, history, _ = fitted(small, features="relation")
-    assert np.isfinite(history["features"]).all()
+    for name in ("relation", "mse", "attention"):
+        _, history, _ = fitted(small, features=name)
+        assert np.isfinite(history["features"]).all()
+
+
+def test_maps_of_another_size_are_those_of_the_teacher_resized():
+    teacher, student = tiny.plain_net(), tiny.plain_net(size=6)
+    pairs = feature_pairs(student, teacher)
+    big = tf.random.stateless_uniform((2, 8, 8, 32), (0, 1))
+    small = tf.image.resize(big, (6, 6), antialias=True)
     for name in ("mse", "attention"):
-        with pytest.raises(ValueError, match=r"height.*\(None, 6, 6, 32\)"):
-            fitted(small, features=name)
+        term = feature_term(name, pairs)
+        assert float(term([big], [small])) == 0
+        assert float(term([big], [2 * small + 1])) > 0

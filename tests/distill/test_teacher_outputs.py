@@ -10,7 +10,7 @@ from tfdcu.distill.teacher_outputs import check_classes
 from tfdcu.distill.teacher_outputs import different_size
 from tfdcu.distill.teacher_outputs import teacher_function
 from tfdcu.distill.teacher_outputs import teacher_outputs
-from tfdcu.models.resize import resized
+from tfdcu.graph.resize import resized
 
 IMAGES = tiny.images(5)
 

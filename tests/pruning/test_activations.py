@@ -7,13 +7,13 @@ import tensorflow as tf
 from keras import tree
 
 from tests.support import tiny
+from tfdcu.graph.batches import batches
 from tfdcu.graph.graph import read_graph
 from tfdcu.pruning import activations
 from tfdcu.pruning import least_squares
 from tfdcu.pruning import plan_channels
 from tfdcu.pruning import reconstruct
 from tfdcu.pruning.activations import Activations
-from tfdcu.pruning.batches import batches
 
 STOPS = "block1_1", "block1_2", "block2_1", "logits"
 

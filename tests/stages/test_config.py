@@ -21,6 +21,7 @@ SECTIONS = (
     "transfer",
     "training",
     "reestimate",
+    "quantization",
     "export",
 )
 
@@ -54,6 +55,8 @@ def test_defaults_fit_and_nothing_is_changed(splits, teacher):
     ("sections", "message"),
     [
         ({"batches": {"batch_size": 0}}, "batch_size=0"),
+        ({"quantization": {"weight_bits": 2}}, "weight_bits=2"),
+        ({"quantization": {"epochs": 0}}, "quantization.epochs=0"),
         ({"batches": {"cache": "True"}}, "cache='True'"),
         ({"transfer": {"align_layers": "nowhere"}}, "nowhere"),
         ({"transfer": {"mimic_balance": 2}}, "mimic_balance=2"),

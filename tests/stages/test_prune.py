@@ -15,6 +15,7 @@ from tfdcu.stages.prune import pruning_schedule
 from tfdcu.stages.prune import remove_channels
 from tfdcu.stages.prune import rows_of
 from tfdcu.stages.prune import sample
+from tfdcu.stages.prune import start_of
 
 
 def schedule(**channels):
@@ -73,9 +74,10 @@ def test_two_rounds_meet_the_budget_of_the_teacher(budget):
         export={"formats": ("float32",)},
     )
     cost = total_macs if "macs" in budget else lambda m: m.count_params()
-    half, first = remove_channels(run, teacher, 0.5)
+    start, channels = start_of(run)
+    half, first = remove_channels(run, start, channels, teacher, 0.5)
     assert 0.48 <= cost(half) / cost(teacher) <= 0.5
-    quarter, second = remove_channels(run, half, 1.0)
+    quarter, second = remove_channels(run, start, channels, half, 1.0)
     assert 0.24 <= cost(quarter) / cost(teacher) <= 0.25
     whole = merge_plans([rows_of(first), rows_of(second)])
     widths = {row["group"]: row for row in whole["groups"]}

@@ -37,7 +37,7 @@ from tfdcu.distill.validation import AgreementWarning
 from tfdcu.distill.validation import Validation
 from tfdcu.graph.logits import as_logits
 from tfdcu.graph.logits import is_multi_label
-from tfdcu.models.resize import resized
+from tfdcu.graph.resize import resized
 from tfdcu.renamed import refuse_renamed
 from tfdcu.training.loss_scaling import loss_scaled
 from tfdcu.training.moving_average import short_averages
@@ -120,7 +120,8 @@ class AlignedDistiller(TwoPools):
             activation strength), `"relation"` (distances between images; see
             `tfdcu/distill/features.py`), a function `(teacher features,
             student features) -> loss` of float32 (images, ..., channels), or
-            a `keras.distillation.DistillationLoss`. Requires a functional
+            a `keras.distillation.DistillationLoss`. The first two resize the
+            teacher's maps to the student's. Requires a functional
             `keras.Model` as teacher, which is run in every step. Defaults to
             `None`: `"mse"` for a pruned student, one with `kept`, whose
             teacher is run anyway; else no such term.

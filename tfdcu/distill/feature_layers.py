@@ -166,11 +166,9 @@ def kept_channels(pair, kept):
     return indices
 
 
-# The axes in which the shapes of two layers must agree, by loss.
-COMPARED = {
-    "mse": ("height, width and channels", slice(1, None)),
-    "attention": ("height and width", slice(1, -1)),
-}
+# What two layers must have in common, by loss. Maps of another height and
+# width are resized.
+COMPARED = {"mse": "rank and channels", "attention": "rank"}
 
 
 def check_shapes(features, pair, indices=None):
@@ -187,22 +185,26 @@ def check_shapes(features, pair, indices=None):
     """
     if features not in COMPARED:
         return
-    what, part = COMPARED[features]
     student_shape, teacher_shape = (
         list(pair.student_output.shape),
         list(pair.teacher_output.shape),
     )
     if indices is not None:
         teacher_shape[-1] = len(indices)
-    both = list(zip(student_shape[part], teacher_shape[part]))
-    equal = all(None in sizes or sizes[0] == sizes[1] for sizes in both)
-    if equal and both and len(student_shape) == len(teacher_shape):
+    # Only maps can be resized, and have a place for the strength.
+    mapped = len(student_shape) == 4
+    ends = (student_shape[-1], teacher_shape[-1])
+    same_channels = None in ends or ends[0] == ends[1]
+    same_places = mapped or student_shape[1:-1] == teacher_shape[1:-1]
+    fits = same_channels if features == "mse" else len(student_shape) > 2
+    if fits and same_places and len(student_shape) == len(teacher_shape):
         return
     raise ValueError(
         f"Features cannot be compared with features={features!r}. Expected: "
-        f"layers of the same {what}; `kept` gives the teacher's channels that "
-        "a narrower student has, and features='relation' compares layers of "
-        f"any shape. Received: the student's {pair.student!r} with "
+        f"layers of the same {COMPARED[features]}, maps for 'attention'; "
+        "`kept` gives the teacher's channels that a narrower student has, and "
+        "features='relation' compares layers of any shape. Received: the "
+        f"student's {pair.student!r} with "
         f"outputs {tuple(student_shape)}, the teacher's {pair.teacher!r} with "
         f"{tuple(teacher_shape)}"
     )

@@ -7,9 +7,11 @@ channels), and returns a scalar that does not depend on their scale.
 import keras
 import tensorflow as tf
 
+from tfdcu.distill.feature_layers import COMPARED
 from tfdcu.distill.feature_layers import check_shapes
 from tfdcu.distill.feature_layers import kept_channels
 from tfdcu.distill.losses import check_keras_loss
+from tfdcu.graph.resize import resized
 
 
 def feature_mse(teacher, student):
@@ -196,6 +198,8 @@ def feature_term(features, pairs, kept=None):
         check_shapes(features, pair, indices)
 
     def term(teacher, student):
+        if features in COMPARED:
+            teacher = [resized(t, s.shape) for t, s in zip(teacher, student)]
         losses = [
             loss(gather_channels(teacher_part, indices), student_part)
             for teacher_part, student_part, indices in zip(

@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from tfdcu.graph.fused import Forward
 from tfdcu.graph.logits import as_logits
-from tfdcu.models.resize import resized
+from tfdcu.graph.resize import resized
 
 
 def teacher_function(teacher):

@@ -11,7 +11,7 @@ from tfdcu.distill.two_pools import all_images
 from tfdcu.distill.two_pools import split_pools
 from tfdcu.graph.inference import compiled
 from tfdcu.graph.logits import as_logits
-from tfdcu.models.resize import resized
+from tfdcu.graph.resize import resized
 
 # Ratio of `val_mimic` to `mimic` above which the student counts as overfitting.
 # The training loss is lower in any case, as it includes labeled images: on

@@ -19,6 +19,7 @@ from tfdcu.export.latency import latency
 from tfdcu.export.latency import latency_runs
 from tfdcu.export.model_latency import litert_latency
 from tfdcu.export.sizes import file_sizes
+from tfdcu.export.trained_ranges import trained_format
 
 __all__ = [
     "ALL_FORMATS",
@@ -39,5 +40,6 @@ __all__ = [
     "latency_runs",
     "litert_latency",
     "runs_compiled",
+    "trained_format",
     "write_app_files",
 ]

@@ -1,5 +1,6 @@
 """Export Keras models to LiteRT files, each checked before it is saved."""
 
+import dataclasses
 import functools
 import json
 from pathlib import Path
@@ -12,6 +13,7 @@ from tfdcu.export.child import call_in_child
 from tfdcu.export.clients import CLIENTS
 from tfdcu.export.clients import Recipe
 from tfdcu.export.clients import check_clients
+from tfdcu.export.convert import INTEGER
 from tfdcu.export.convert import convert
 from tfdcu.export.convert import crashed
 from tfdcu.export.images import take_images
@@ -24,6 +26,8 @@ from tfdcu.export.saved_model import check_model
 from tfdcu.export.saved_model import gives_probabilities
 from tfdcu.export.saved_model import save_single_image
 from tfdcu.export.sidecar import describe_artifact
+from tfdcu.export.trained_ranges import check_trained
+from tfdcu.export.trained_ranges import trained_format
 from tfdcu.graph.logits import is_multi_label
 from tfdcu.renamed import explain_renamed
 from tfdcu.workdir.arguments import check_arguments
@@ -33,6 +37,8 @@ from tfdcu.workdir.full_disk import temporary_folder
 FORMATS = ("float32", "float16", "dynamic", "int8")
 # Those that are made only if they are asked for, too.
 ALL_FORMATS = (*FORMATS, "weight8")
+# That of models that were trained for it.
+KNOWN = (*ALL_FORMATS, "int8_weight4")
 IO = ("float32", "uint8", "int8")
 OUTPUTS = ("logits", "probabilities")
 
@@ -79,7 +85,9 @@ def export_litert(
             input and output, no images needed), `"weight8"` (as small as that,
             computed in float32: nearly exact and as fast as float32) or
             `"int8"` (int8 arithmetic; an operator without an int8 kernel stays
-            float, with a warning).
+            float, with a warning). A model of `tfdcu.quantize_aware` has one
+            format, `"int8"` or `"int8_weight4"` (kernels of 4 bits), and needs
+            no calibration.
         calibration: Unlabeled images for `"int8"`: an array `(n, height,
             width, channels)` or a `tf.data.Dataset` of images or batches, in
             `value_range`. At most `num_images` are used; use at least 100.
@@ -163,7 +171,8 @@ def export_all(
         model: See `export_litert`.
         folder: Folder for `<name>_<format>.tflite` and `.json`.
         formats: Any of `"float32"`, `"float16"`, `"dynamic"`, `"int8"` and
-            `"weight8"`. Defaults to the first four.
+            `"weight8"`, or that of a model of `quantize_aware`. Defaults to
+            the first four.
         targets: Where the model is to run, any of `"mediapipe"`, `"web"`,
             `"android"`, `"microcontroller"` and `"ethos-u"`: a file for each,
             `<name>_<target>.tflite`, in the format and with the inputs,
@@ -236,7 +245,20 @@ def _export(
     failed=None,
 ):
     check_arguments(num_images=num_images, seed=seed, sparse=sparse)
-    _check_arguments(wanted, calibration)
+    trained = trained_format(model)
+    if trained:
+        # A target wants integers of either kind.
+        wanted = {
+            name: (
+                dataclasses.replace(recipe, format=trained)
+                if name in CLIENTS and recipe.format in INTEGER
+                else recipe,
+                path,
+            )
+            for name, (recipe, path) in wanted.items()
+        }
+    check_trained(model, [recipe.format for recipe, _ in wanted.values()])
+    _check_arguments(wanted, calibration, trained)
     shape, num_outputs = check_model(model)
     _check_labels(classes, value_range, num_outputs)
     if calibration is not None:
@@ -260,7 +282,7 @@ def _export(
                 saved_model,
                 kind,
                 sparse,
-                calibration,
+                None if trained else calibration,
                 value_range,
                 io,
             )
@@ -273,7 +295,7 @@ def _export(
                         recipe.format,
                         recipe.io,
                         # Clients of their own do not read the encoding.
-                        sparse and name in ALL_FORMATS,
+                        sparse and name in KNOWN,
                     )
                     if recipe.output == "probabilities" and not ready:
                         content = append_softmax(content, is_multi_label(model))
@@ -314,7 +336,7 @@ def _export(
 
 def recipe_of(kind, io="float32", output="logits"):
     """The `Recipe` of a format with the options of `export_litert`."""
-    return Recipe(kind, io if kind == "int8" else "float32", output)
+    return Recipe(kind, io if kind in INTEGER else "float32", output)
 
 
 def check_formats(
@@ -336,18 +358,19 @@ def check_formats(
             "Invalid value for `formats`. Expected: a list of names, such as "
             f"('float32', 'int8'). Received: formats={formats!r}"
         )
-    unknown = [name for name in formats if name not in ALL_FORMATS]
+    unknown = [name for name in formats if name not in KNOWN]
     if unknown or not (formats or targets):
         raise ValueError(
             "Unknown quantization. Expected: None or one of "
-            f"{', '.join(ALL_FORMATS)}. Received: {unknown or 'no format'}"
+            f"{', '.join(KNOWN)}. Received: {unknown or 'no format'}"
         )
-    if sparse and "weight8" in formats:
-        raise ValueError(
-            "Weights that are stored as int8 are not stored sparse as well. "
-            "Expected: sparse=True with float32, float16 or int8, or "
-            "sparse=False. Received: sparse=True with weight8"
-        )
+    for name in ("weight8", "int8_weight4"):
+        if sparse and name in formats:
+            raise ValueError(
+                "Weights that are stored as integers are not stored sparse as "
+                "well. Expected: sparse=True with float32, float16 or int8, or "
+                f"sparse=False. Received: sparse=True with {name}"
+            )
     if sparse and "dynamic" in formats:
         raise ValueError(
             "Dynamic-range quantization and the sparse encoding do not work "
@@ -362,7 +385,7 @@ def check_formats(
                 f"Invalid value for `{name}`. Expected: one of "
                 f"{', '.join(known)}. Received: {value!r}"
             )
-    if io != "float32" and "int8" not in formats:
+    if io != "float32" and not set(INTEGER) & set(formats):
         raise ValueError(
             "Only a file of int8 can take and give integers. Expected: "
             f"io='float32', or the format int8. Received: io={io!r} with "
@@ -371,9 +394,9 @@ def check_formats(
     check_clients(targets)
 
 
-def _check_arguments(wanted, calibration):
+def _check_arguments(wanted, calibration, trained):
     kinds = {recipe.format for recipe, _ in wanted.values()}
-    if "int8" in kinds and calibration is None:
+    if "int8" in kinds and calibration is None and not trained:
         raise ValueError(
             "int8 needs images to calibrate the ranges of its activations. "
             "Expected: `calibration`, unlabeled images as an array or a "
@@ -406,7 +429,7 @@ def _check_labels(classes, value_range, num_outputs):
 
 def _converted(model, saved_model, name, *arguments):
     """What `convert` gives; the calibrator of int8 may crash natively."""
-    if name != "int8":
+    if name not in INTEGER:
         return convert(saved_model, name, *arguments)
     try:
         return call_in_child(convert, saved_model, name, *arguments)

@@ -25,6 +25,7 @@ MIN_AGREEMENT = {
     "dynamic": 0.95,
     "int8": 0.9,
     "weight8": 0.97,
+    "int8_weight4": 0.9,
 }
 
 # Largest difference between outputs, as a share of the Keras model's largest
@@ -35,6 +36,7 @@ MAX_DIFFERENCE = {
     "dynamic": 0.25,
     "int8": 0.35,
     "weight8": 0.1,
+    "int8_weight4": 0.35,
 }
 
 
@@ -284,7 +286,7 @@ def _check_operators(path):
     if facts["output"]["dtype"] == "float32":
         # At the end of a file that gives floats.
         floats -= {"SOFTMAX", "LOGISTIC"}
-    if facts["format"] == "int8" and floats:
+    if facts["format"].startswith("int8") and floats:
         warnings.warn(
             "The int8 file computes some operators in float32, for which "
             "LiteRT has no int8 kernel: "

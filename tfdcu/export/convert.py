@@ -14,6 +14,8 @@ from tfdcu.workdir.full_disk import is_full
 
 # With fewer calibration images the int8 ranges are unreliable.
 FEW_IMAGES = 100
+# Formats that compute in integers.
+INTEGER = ("int8", "int8_weight4")
 
 
 def convert(saved_model, name, sparse, calibration, value_range, io="float32"):
@@ -26,7 +28,8 @@ def convert(saved_model, name, sparse, calibration, value_range, io="float32"):
         saved_model: Folder of a SavedModel from `save_single_image`.
         name: A format of `export_litert`.
         sparse: Whether to use the sparse encoding.
-        calibration: float32 `(n, height, width, channels)` for `"int8"`.
+        calibration: float32 `(n, height, width, channels)` for `"int8"`;
+            `None` for a model that holds its ranges.
         value_range: `(low, high)` of the pixels.
         io: Input and output of the int8 format, see `export_litert`.
 
@@ -47,18 +50,19 @@ def convert(saved_model, name, sparse, calibration, value_range, io="float32"):
     converter.optimizations = optimizations
     if name == "float16":
         converter.target_spec.supported_types = [tf.float16]
-    if name == "int8":
-        batches = _calibration_batches(calibration, value_range)
-        converter.representative_dataset = lambda: ([b] for b in batches)
-        converter.target_spec.supported_ops = [
-            tf.lite.OpsSet.TFLITE_BUILTINS_INT8
-        ]
+    if name in INTEGER:
+        if calibration is not None:
+            batches = _calibration_batches(calibration, value_range)
+            converter.representative_dataset = lambda: ([b] for b in batches)
+            converter.target_spec.supported_ops = [
+                tf.lite.OpsSet.TFLITE_BUILTINS_INT8
+            ]
         converter.inference_input_type = tf.dtypes.as_dtype(io)
         converter.inference_output_type = tf.dtypes.as_dtype(io)
     try:
         with quiet():
             content = converter.convert()
-            if sparse and name == "int8":
+            if sparse and name in INTEGER:
                 content = densify_fully_connected(content)
             if name == "weight8":
                 content = store_weights_as_int8(content)

@@ -9,6 +9,7 @@ _BYTES_PER_WEIGHT = {
     "dynamic": 1,
     "int8": 1,
     "weight8": 1,
+    "int8_weight4": 0.5,
 }
 
 # A gain below this share of the expected gain is explained.

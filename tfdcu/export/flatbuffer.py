@@ -141,9 +141,12 @@ def _inspect(content):
                 )
     ends = {side: _end(model, side, types) for side in ("input", "output")}
     integers |= "int8" in ends["input"]["dtype"]
+    halves = any(kind == "INT4" for kind, *_ in constants.values())
     weight_bytes = sum(data.nbytes for *_, data in constants.values())
     return {
-        "format": "int8"
+        "format": "int8_weight4"
+        if integers and halves
+        else "int8"
         if integers
         else "weight8"
         if unpacked

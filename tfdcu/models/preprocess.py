@@ -7,7 +7,7 @@ import numpy as np
 from keras import layers
 
 from tfdcu.graph.inference import compiled
-from tfdcu.models.resize import copy_of
+from tfdcu.graph.resize import copy_of
 
 # The modes of `keras.applications.imagenet_utils.preprocess_input`.
 MODES = ("caffe", "tf", "torch")

@@ -11,7 +11,7 @@ from tfdcu.data import open_source
 from tfdcu.graph.graph import read_graph
 from tfdcu.graph.inference import compiled
 from tfdcu.graph.keras_private import num_calls
-from tfdcu.models.resize import resized
+from tfdcu.graph.resize import resized
 
 _BATCH_SIZE = 128
 

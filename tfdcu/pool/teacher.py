@@ -11,8 +11,8 @@ import tensorflow as tf
 
 from tfdcu.distill import teacher_function
 from tfdcu.export import LiteRTModel
+from tfdcu.graph.resize import resized
 from tfdcu.models import load
-from tfdcu.models.resize import resized
 from tfdcu.workdir.fingerprint import fingerprint
 
 # Tolerance of the sum of probabilities, in addition to quantization steps.

@@ -5,6 +5,9 @@ from tfdcu.pruning.budget import BUDGETS
 from tfdcu.pruning.budget import once_a_model
 from tfdcu.pruning.groups import ChannelGroup
 from tfdcu.pruning.groups import channel_groups
+from tfdcu.pruning.image_size import resized_images
+from tfdcu.pruning.image_size import start_at
+from tfdcu.pruning.image_size import with_size
 from tfdcu.pruning.importance.scores import score_channels
 from tfdcu.pruning.plan import ChannelPlan
 from tfdcu.pruning.prune import check_channels
@@ -32,6 +35,7 @@ __all__ = [
     "per_channel",
     "plan_channels",
     "plan_round",
+    "resized_images",
     "prune_channels",
     "reestimate_statistics",
     "register_rule",

@@ -6,9 +6,9 @@ import numpy as np
 import tensorflow as tf
 from keras import tree
 
+from tfdcu.graph.batches import batches
 from tfdcu.graph.execute import execute_part
 from tfdcu.graph.execute import tensors_between
-from tfdcu.pruning.batches import batches
 
 # Most bytes of activations that are kept of all images together.
 MEMORY = 640 * 2**20

@@ -2,11 +2,11 @@
 
 import keras
 
+from tfdcu.graph.batches import batches
 from tfdcu.graph.execute import call_node
 from tfdcu.graph.execute import execute
 from tfdcu.graph.execute import infer_node
 from tfdcu.graph.graph import read_graph
-from tfdcu.pruning.batches import batches
 
 
 def reestimate_statistics(model, images, limit=2048, size=64):

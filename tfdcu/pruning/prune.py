@@ -15,6 +15,9 @@ from tfdcu.pruning.check import check_smaller
 from tfdcu.pruning.constraints import bounds
 from tfdcu.pruning.cost import COSTS
 from tfdcu.pruning.groups import Groups
+from tfdcu.pruning.image_size import resized_images
+from tfdcu.pruning.image_size import start_at
+from tfdcu.pruning.image_size import with_size
 from tfdcu.pruning.images import images_for
 from tfdcu.pruning.importance.scores import PER_COST
 from tfdcu.pruning.importance.scores import CachedImportance
@@ -45,6 +48,7 @@ def prune_channels(
     macs=None,
     params=None,
     latency=None,
+    image_size=None,
     importance=None,
     round_to=8,
     exclude=(),
@@ -81,6 +85,10 @@ def prune_channels(
         latency: Maximum time for one image: a share of the model's own if at
             most 1, else milliseconds. Found by bisection over macs.
         measure: Function model -> milliseconds, for `latency`.
+        image_size: Size of the images that the result takes, if not the
+            model's: an int or (height, width). Budgets stay those of the
+            model at its own size, and fewer channels are removed to meet
+            them. `images` are resized. Defaults to `None`.
         importance: "l1", "l2", "random", "taylor", "reconstruction", or a
             function (model, group) -> scores, one per unit, compared across
             groups without rescaling. Defaults to `None`: "taylor" if `images`
@@ -115,7 +123,8 @@ def prune_channels(
     Raises:
         ValueError: If the model cannot be taken apart, or the result is not
             equal to it or cannot be loaded; if not exactly one budget
-            is given, an option is unknown, images are missing, `rounds` is
+            is given, an option is unknown, images are missing, the model
+            cannot be built at `image_size`, `rounds` is
             below 1 or above 1 with a `CachedImportance`, or the budget
             cannot be met; the message then names the nearest that can.
 
@@ -136,6 +145,10 @@ def prune_channels(
         images = images_for(Groups(model).trace.graph.model, images)
     rounds = num_rounds(rounds, importance, reconstructs(images, reconstruct))
     measure = once_a_model(measure)
+    budgets = {"macs": macs, "params": params, "latency": latency}
+    if image_size is not None:
+        model, budgets = start_at(model, image_size, budgets, measure)
+        images = resized_images(images, model.input_shape)
     smaller = model
     for number in range(1, rounds + 1):
         plan = plan_round(
@@ -143,9 +156,7 @@ def prune_channels(
             model,
             number / rounds,
             measure=measure,
-            macs=macs,
-            params=params,
-            latency=latency,
+            **budgets,
             importance=importance,
             round_to=round_to,
             exclude=exclude,
@@ -259,6 +270,7 @@ def check_images(images, reconstruct, reestimate):
 def check_channels(
     model,
     *,
+    image_size=None,
     importance=None,
     exclude=(),
     per_layer=None,
@@ -267,7 +279,7 @@ def check_channels(
     """Checks the arguments of `prune_channels` that need no images.
 
     Args:
-        model, importance, exclude, per_layer: As in
+        model, image_size, importance, exclude, per_layer: As in
             `prune_channels`.
         **budget: Other keywords of `prune_channels`, one of them a budget.
 
@@ -275,6 +287,12 @@ def check_channels(
         ValueError: As in `prune_channels`.
     """
     name, value = one_budget({key: budget.get(key) for key in BUDGETS})
+    if image_size is not None and name == "latency":
+        # Nothing is measured before work starts.
+        model = with_size(model, image_size)
+    elif image_size is not None:
+        model, budget = start_at(model, image_size, budget)
+        name, value = one_budget({key: budget.get(key) for key in BUDGETS})
     check_arguments(
         ("reconstruct", "rounds", *BUDGETS),
         **{k: v for k, v in budget.items() if k in ARGUMENTS},

@@ -8,8 +8,8 @@ import numpy as np
 from keras import ops
 from keras import tree
 
+from tfdcu.graph.batches import batches
 from tfdcu.graph.logits import as_logits
-from tfdcu.pruning.batches import batches
 from tfdcu.pruning.groups import Groups
 from tfdcu.pruning.importance.scores import default_importance
 from tfdcu.pruning.importance.scores import score_groups

@@ -14,6 +14,7 @@ MARKERS = {
     "dynamic": ("D", 5.5),
     "int8": ("^", 7),
     "weight8": ("p", 7),
+    "int8_weight4": ("v", 7),
 }
 AXES = {
     "bytes": ("file size, kB", 1000),

@@ -9,7 +9,15 @@ from pathlib import Path
 
 from tfdcu.workdir.atomic import atomic_write
 
-FORMATS = ("keras", "float32", "float16", "dynamic", "int8", "weight8")
+FORMATS = (
+    "keras",
+    "float32",
+    "float16",
+    "dynamic",
+    "int8",
+    "weight8",
+    "int8_weight4",
+)
 # Files for a place where they run.
 TARGETS = ("mediapipe", "web", "android", "microcontroller", "ethos-u")
 SECTIONS = {

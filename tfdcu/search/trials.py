@@ -10,7 +10,9 @@ import numpy as np
 
 from tfdcu.models import copy_of
 from tfdcu.pool.diagnose import diagnose
+from tfdcu.pruning import resized_images
 from tfdcu.pruning import score_channels
+from tfdcu.pruning import with_size
 from tfdcu.renamed import refuse_renamed
 from tfdcu.search.objective import Objective
 from tfdcu.search.space import check_names
@@ -275,12 +277,15 @@ class Trials:
         name = config["channels"].get("importance")
         if callable(name):
             return name
-        key = key_of(config["data"], config["select"], name)
+        size = config["channels"].get("image_size")
+        key = key_of(config["data"], config["select"], name, size)
         if key not in self.known:
             seed = config["seed"]
+            images = sample(self.splits(config), seed)
+            model = with_size(self.teacher, size)
             self.known[key] = score_channels(
-                self.teacher,
-                sample(self.splits(config), seed),
+                model,
+                resized_images(images, model.input_shape),
                 importance=name,
                 seed=seed,
             )

@@ -20,6 +20,8 @@ from tfdcu.pruning import prune_channels
 from tfdcu.renamed import refuse_renamed
 from tfdcu.sparsity.sparsify import Sparsify
 from tfdcu.stages.prune import pruning_schedule
+from tfdcu.stages.quantize import check_quantization
+from tfdcu.stages.quantize import trained_quantized
 from tfdcu.stages.reestimate import Reestimate
 from tfdcu.stages.select import check_select
 from tfdcu.stages.select import choose_pool
@@ -42,6 +44,7 @@ SECTIONS = {
     "transfer": AlignedDistiller,
     "training": train,
     "reestimate": Reestimate,
+    "quantization": trained_quantized,
     "export": export_all,
 }
 
@@ -181,6 +184,7 @@ def check_values(config, splits, teacher, student=None):
         Sparsify(**config["sparsity"])
     check_training(**config["training"])
     Reestimate(splits, **config["reestimate"])
+    check_quantization(**config["quantization"])
     check_targets(config, teacher.output_shape[-1])
     options = dict(config["export"])
     for name in ("min_agreement", "num_images"):

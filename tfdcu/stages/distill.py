@@ -11,7 +11,7 @@ from tfdcu.distill.validation import overfit_warning
 from tfdcu.distill.validation import training_harmed
 from tfdcu.distill.validation import validation_sources
 from tfdcu.graph.profile import profile
-from tfdcu.models.resize import resized
+from tfdcu.graph.resize import resized
 from tfdcu.report import Progress
 from tfdcu.report.tensorboard import NUM_IMAGES
 from tfdcu.report.tensorboard import log_images

@@ -4,9 +4,11 @@ import numpy as np
 
 from tfdcu.data import images_of
 from tfdcu.export import FEW_IMAGES
+from tfdcu.export import FORMATS
 from tfdcu.export import export_all
+from tfdcu.export import trained_format
 from tfdcu.export import write_app_files
-from tfdcu.models.resize import resized
+from tfdcu.graph.resize import resized
 
 # What is as small as a dynamic file.
 NEARLY_EXACT = (
@@ -63,17 +65,41 @@ def export_models(models, splits, folder, **export):
         files that failed, such as `"student int8"`, to the reason).
     """
     files, failed = {}, {}
-    for name, options in (
-        ("teacher", {"formats": ("float32",)}),
-        ("student", export),
+    for model, name, options in (
+        (models["teacher"], "teacher", {"formats": ("float32",)}),
+        *students(models, export),
     ):
         reasons = {}
-        paths = export_model(
-            models[name], splits, folder, name, reasons, **options
-        )
+        paths = export_model(model, splits, folder, name, reasons, **options)
         files |= {(name, kind): path for kind, path in paths.items()}
         failed |= {f"{name} {kind}": why for kind, why in reasons.items()}
     return files, failed
+
+
+def students(models, export):
+    """The models that the student's files are made of, each with its options.
+
+    What was trained in integers gives the integer files and those of targets.
+    """
+    quantized = models.get("quantized")
+    if quantized is None:
+        return [(models["student"], "student", export)]
+    own = trained_format(quantized)
+    others = [name for name in export.get("formats", FORMATS) if name != own]
+    floats = {
+        key: value
+        for key, value in export.items()
+        if key != "targets" and (key != "io" or "int8" in others)
+    }
+    integers = {k: v for k, v in export.items() if k != "sparse"}
+    return [
+        *(
+            [(models["student"], "student", floats | {"formats": others})]
+            if others
+            else []
+        ),
+        (quantized, "student", integers | {"formats": [own]}),
+    ]
 
 
 def export_model(model, splits, folder, name="student", failed=None, **export):

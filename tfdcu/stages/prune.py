@@ -11,6 +11,8 @@ from tfdcu.graph.keras_private import all_layers
 from tfdcu.pruning import num_rounds
 from tfdcu.pruning import once_a_model
 from tfdcu.pruning import plan_round
+from tfdcu.pruning import resized_images
+from tfdcu.pruning import start_at
 from tfdcu.pruning import student_of
 
 # Images that score the channels and reconstruct the pruned layers; at most
@@ -26,14 +28,33 @@ def prune(run):
     Args:
         run: A `Run`; `models["pruned"]` and `plan` are set.
     """
-    parts = [] if run.given_student else pruning_schedule(run.config)
-    model, plans = run.given_student or run.teacher, []
-    for number, part in enumerate(parts, 1):
-        name = "pruned" if part == 1 else f"pruned_{number}"
-        model, plan = prune_round(run, model, part, name, number)
-        plans.append(plan)
+    model, plans = run.given_student, []
+    if model is None:
+        model, channels = start_of(run)
+        cut = functools.partial(remove_channels, run, model, channels)
+        parts = pruning_schedule(run.config)
+        for number, part in enumerate(parts, 1):
+            name = "pruned" if part == 1 else f"pruned_{number}"
+            round_of = functools.partial(cut, model, part)
+            model, plan = prune_round(run, round_of, name, number)
+            plans.append(plan)
     run.models["pruned"] = run.cached_model("pruned", lambda: model)
     run.plan = merge_plans(plans)
+
+
+def start_of(run):
+    """The teacher at the image size of the student, and what to remove.
+
+    Args:
+        run: A `Run`.
+
+    Returns:
+        (model, keywords of `prune_channels` for it).
+    """
+    channels = dict(run.config["channels"])
+    measure = measure_of(run.config)
+    size = channels.pop("image_size", None)
+    return start_at(run.teacher, size, channels, measure)
 
 
 def pruning_schedule(config):
@@ -58,61 +79,63 @@ def pruning_schedule(config):
     return [number / rounds for number in range(1, rounds + 1)]
 
 
-def prune_round(run, model, part, name, number):
+def prune_round(run, cut, name, number):
     """Prune one round; model and record are stored in the workdir.
 
     Args:
         run: A `Run`.
-        model: The model after the previous round.
-        part: How far toward the budget, in (0, 1].
+        cut: Function that returns what `remove_channels` does.
         name: Name of the model in the run.
         number: Number of the round.
 
     Returns:
         (model, what `rows_of` returned).
     """
-
-    @functools.cache
-    def cut():
-        return remove_channels(run, model, part)
-
+    cut = functools.cache(cut)
     rows = run.cached_json(f"channels/{number}.json", lambda: rows_of(cut()[1]))
     return run.cached_model(name, lambda: cut()[0]), rows
 
 
-def remove_channels(run, model, part):
+def remove_channels(run, start, channels, model, part):
     """Remove the channels that matter least.
 
     All layers of the result are trainable, even if the teacher's were not.
 
     Args:
-        run, model, part: As in `prune_round`.
+        run: A `Run`.
+        start, channels: From `start_of`.
+        model: The model after the previous round.
+        part: How far toward the budget, in (0, 1].
 
     Returns:
         (the smaller model, a `ChannelPlan`).
     """
-    channels = dict(run.config["channels"])
-    channels.pop("rounds", None)
+    channels = {k: v for k, v in channels.items() if k != "rounds"}
     after = {
         name: channels.pop(name)
         for name in ("reconstruct", "reestimate")
         if name in channels
     }
-    formats = run.config["export"].get("formats", FORMATS)
-    images = sample(run.splits, run.seed)
+    images = resized_images(sample(run.splits, run.seed), start.input_shape)
     plan = plan_round(
         model,
-        run.teacher,
+        start,
         part,
         images=images,
         seed=run.seed,
-        measure=_measure("int8" if "int8" in formats else None),
+        measure=measure_of(run.config),
         **channels,
     )
     student = student_of(plan, images, seed=run.seed, **after)
     for layer in all_layers(student):
         layer.trainable = True
     return student, plan
+
+
+def measure_of(config):
+    """The latency measurement of a config: of int8 files if it makes them."""
+    formats = config["export"].get("formats", FORMATS)
+    return _measure("int8" if "int8" in formats else None)
 
 
 @functools.cache

@@ -3,7 +3,7 @@
 import keras
 
 from tfdcu.data import sample_of
-from tfdcu.models.resize import resized
+from tfdcu.graph.resize import resized
 from tfdcu.pruning import reestimate_statistics
 
 # Largest batch.

@@ -100,6 +100,7 @@ ARGUMENTS = {
     "path": PATH,
     "pool_share": SHARE,
     "pool_validation": WEIGHT,
+    "rate": POSITIVE,
     "reconstruct": SWITCH,
     "reestimate": SWITCH,
     "renew": SWITCH,

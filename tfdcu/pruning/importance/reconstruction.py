@@ -4,9 +4,9 @@ import numpy as np
 from keras import layers
 from keras import tree
 
+from tfdcu.graph.batches import batches
 from tfdcu.graph.execute import execute
 from tfdcu.graph.execute import infer_node
-from tfdcu.pruning.batches import batches
 
 
 def reconstruction(groups, chosen, images, seed, limit=256, samples=2048):

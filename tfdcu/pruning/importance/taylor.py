@@ -4,10 +4,10 @@ import numpy as np
 import tensorflow as tf
 from keras import tree
 
+from tfdcu.graph.batches import batches
 from tfdcu.graph.execute import execute
 from tfdcu.graph.execute import infer_node
 from tfdcu.graph.execute import with_scaled_weights
-from tfdcu.pruning.batches import batches
 
 
 def taylor(groups, chosen, images, seed, limit=512):

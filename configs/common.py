@@ -85,6 +85,9 @@ def get_config():
     config.channels.params = placeholder(float)
     # Of the LiteRT file, in int8 if `export.formats` includes it.
     config.channels.latency = placeholder(float)
+    # Size of the student's images, such as 160, if not the teacher's: budgets
+    # stay those of the teacher, and fewer channels are removed.
+    config.channels.image_size = placeholder(object)
     # How channels are scored; "taylor" if not set, on pool images and labeled
     # images (labels are not used).
     config.channels.importance = placeholder(str)
@@ -175,6 +178,14 @@ def get_config():
     # training: "labeled" or "pool"; the moving averages are kept if not set.
     config.reestimate = ConfigDict()
     config.reestimate.images = placeholder(str)
+
+    # tfdcu.quantize_aware: bits of the weights of the integer files, 8, 4 or a
+    # mean between; calibrated after training if not set.
+    config.quantization = ConfigDict()
+    config.quantization.weight_bits = placeholder(float)
+    # A sixth of `training.epochs` if not set, and a tenth of the rate.
+    config.quantization.epochs = placeholder(int)
+    config.quantization.rate = placeholder(float)
 
     # tfdcu.export.export_all
     config.export = ConfigDict()

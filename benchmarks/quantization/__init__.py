@@ -1,0 +1,1 @@
+"""What quantization-aware transfer gives, beside quantization after it."""

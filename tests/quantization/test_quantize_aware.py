@@ -1,0 +1,135 @@
+"""Laws of `quantize_aware`: the same function, rounded, and the same file."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from tests.support import tiny
+from tfdcu.export import LiteRTModel
+from tfdcu.export import export_litert
+from tfdcu.export import inspect_litert
+from tfdcu.quantization import quantize_aware
+from tfdcu.quantization.layers import QuantizedDepthwiseConv2D
+
+IMAGES = tiny.images(64, channels=3, seed=3)
+
+
+def awkward_net(seed=0):
+    """What LiteRT fuses, and what it does not."""
+    keras.utils.set_random_seed(seed)
+    inputs = keras.Input((8, 8, 3), name="image")
+    x = layers.Rescaling(2.0, -1.0, name="scale")(inputs)
+    x = layers.BatchNormalization(name="first_bn")(x)
+    x = layers.Conv2D(8, 3, padding="same", activation="relu6", name="a")(x)
+    y = layers.DepthwiseConv2D(3, padding="same", name="b")(x)
+    y = layers.BatchNormalization(name="b_bn")(y)
+    y = layers.Multiply(name="by")([y, layers.Activation("sigmoid")(y)])
+    x = layers.Concatenate(name="both")([x, y])
+    x = layers.ReLU(name="relu")(layers.BatchNormalization(name="norm")(x))
+    x = layers.Dropout(0.5)(layers.MaxPooling2D(2)(x))
+    x = layers.Dense(6, activation="relu", name="hidden")(layers.Flatten()(x))
+    logits = layers.Dense(4, name="logits")(x)
+    return tiny.shake(keras.Model(inputs, logits, name="awkward"), seed)
+
+
+NETS = {
+    "plain": lambda: tiny.plain_net(channels=3, width=8),
+    "residual": lambda: tiny.residual_net(width=8),
+    "depthwise": lambda: tiny.depthwise_net(width=8),
+    "awkward": awkward_net,
+}
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_it_is_the_model_but_for_rounding(name):
+    model = NETS[name]()
+    before = tiny.weights(model)
+    quantized = quantize_aware(model, images=IMAGES)
+    tiny.assert_same_weights(before, tiny.weights(model))
+    tiny.assert_same_function(model, quantized, IMAGES, rtol=0.05)
+    assert not any(
+        isinstance(layer, layers.BatchNormalization)
+        for layer in quantized.layers
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "bits", "most"),
+    [("residual", 8, 1), ("awkward", 8, 2), ("depthwise", 4, 3)],
+)
+def test_the_file_gives_what_the_model_gives(name, bits, most, tmp_path):
+    # The interpreter rounds twice where weights have 4 bits, and products of
+    # two tensors in its own way.
+    kind = {8: "int8", 4: "int8_weight4"}[bits]
+    model = quantize_aware(NETS[name](), images=IMAGES, weight_bits=bits)
+    path = export_litert(
+        model, tmp_path / "x.tflite", kind, images=IMAGES, io="int8"
+    )
+    facts = inspect_litert(path)
+    assert facts["format"] == kind and not facts["float_operators"]
+    expected, received = model.predict(IMAGES, verbose=0), LiteRTModel(path)
+    steps = np.abs(received(IMAGES) - expected) / received.output_step
+    assert steps.max() < most + 0.01
+
+
+def test_names_of_kernels_and_of_rounded_activations_stay():
+    model = quantize_aware(tiny.plain_net(), images=IMAGES[..., :1])
+    names = {layer.name for layer in model.layers}
+    assert {"image", "conv1", "relu1", "pool", "logits"} <= names
+    assert "bn1" not in names
+
+
+def test_it_is_saved_and_loaded_bit_for_bit(tmp_path):
+    model = quantize_aware(awkward_net(), images=IMAGES, weight_bits=4)
+    model.save(tmp_path / "x.keras")
+    again = keras.models.load_model(tmp_path / "x.keras")
+    np.testing.assert_array_equal(model(IMAGES), again(IMAGES))
+
+
+def test_training_makes_up_for_the_rounding():
+    teacher = tiny.plain_net(channels=3, width=8)
+    targets = np.asarray(teacher(IMAGES))
+    model = quantize_aware(teacher, images=IMAGES, weight_bits=4)
+    model.compile(keras.optimizers.Adam(1e-3), "mse")
+    before = model.evaluate(IMAGES, targets, verbose=0)
+    model.fit(IMAGES, targets, epochs=20, verbose=0)
+    assert model.evaluate(IMAGES, targets, verbose=0) < 0.5 * before
+
+
+def test_a_mean_between_keeps_8_bits_for_some():
+    model = tiny.residual_net(width=8)
+    mixed = quantize_aware(model, images=IMAGES, weight_bits=5)
+    kernels = [one for one in mixed.layers if hasattr(one, "weight_bits")]
+    sizes = [np.prod(one.kernel.shape) for one in kernels]
+    bits = [one.weight_bits for one in kernels]
+    assert set(bits) == {4, 8}
+    assert 4 < np.average(bits, weights=sizes) <= 5
+
+
+def test_bits_by_name():
+    model = quantize_aware(
+        tiny.plain_net(), images=IMAGES[..., :1], weight_bits={"conv2": 4}
+    )
+    bits = [getattr(one, "weight_bits", None) for one in model.layers]
+    assert [n for n in bits if n] == [8, 4, 8]
+
+
+def test_layers_that_stay_float_are_named():
+    inputs = keras.Input((8, 8, 3))
+    x = layers.Conv2DTranspose(4, 2, name="up")(inputs)
+    x = layers.Dense(2)(layers.GlobalAveragePooling2D()(x))
+    with pytest.warns(UserWarning, match="stay float: up"):
+        quantize_aware(keras.Model(inputs, x), images=IMAGES)
+
+
+def test_a_layer_that_scales_channels_becomes_a_kernel():
+    model = quantize_aware(awkward_net(), images=IMAGES)
+    for name in ("scale", "first_bn", "norm"):
+        assert type(model.get_layer(name)) is QuantizedDepthwiseConv2D
+
+
+@pytest.mark.parametrize("bits", [3, 9, "4", None, {"conv1": 5}])
+def test_other_bits_are_refused(bits):
+    with pytest.raises(ValueError, match="`weight_bits`. Expected.*Received"):
+        quantize_aware(tiny.plain_net(), images=IMAGES, weight_bits=bits)

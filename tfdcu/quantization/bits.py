@@ -1,0 +1,86 @@
+"""Which kernels have 8 bits and which 4: by what 4 do to the outputs."""
+
+import numpy as np
+from keras import ops
+
+from tfdcu.graph.batches import batches
+from tfdcu.graph.inference import compiled
+from tfdcu.quantization.kernel_ranges import best_ranges
+from tfdcu.quantization.kernel_ranges import rounded
+
+
+def check_weight_bits(weight_bits):
+    """Raises if `weight_bits` is no number from 4 to 8 and no dict of bits.
+
+    Args:
+        weight_bits: As in `quantize_aware`.
+
+    Raises:
+        ValueError: If it is anything else.
+    """
+    if isinstance(weight_bits, dict):
+        fits = all(bits in (4, 8) for bits in weight_bits.values())
+    else:
+        number = isinstance(weight_bits, (int, float, np.number))
+        fits = number and 4 <= weight_bits <= 8
+    if not fits:
+        raise ValueError(
+            "Invalid value for `weight_bits`. Expected: a number from 4 to 8, "
+            "the mean over all weights, or a dict from names of layers to 4 or "
+            f"8. Received: weight_bits={weight_bits!r}"
+        )
+
+
+def choose_bits(model, images, weight_bits, num_images=128):
+    """The bits of each kernel, most where few harm.
+
+    Each kernel alone is rounded to 4 bits. The divergence from the outputs
+    before, KL, says how sensitive it is; no labels are needed. All kernels get
+    4 bits, and 8 bits in the order of divergence per weight as long as the
+    mean allows it.
+
+    Args:
+        model: A model of `quantize_aware` with 8 bits.
+        images: As in `quantize_aware`.
+        weight_bits: Float from 4 to 8, the largest mean over all weights.
+        num_images: Largest number of images. Defaults to 128.
+
+    Returns:
+        Dict from layer name to 4 or 8.
+    """
+    kernels = [layer for layer in model.layers if hasattr(layer, "weight_bits")]
+    sizes = {layer.name: int(np.prod(layer.kernel.shape)) for layer in kernels}
+    harm = divergences(model, kernels, images, num_images)
+    spare = (weight_bits - 4) * sum(sizes.values())
+    bits = dict.fromkeys(sizes, 4)
+    for name in sorted(sizes, key=lambda name: -harm[name] / sizes[name]):
+        if 4 * sizes[name] <= spare:
+            bits[name] = 8
+            spare -= 4 * sizes[name]
+    return bits
+
+
+def divergences(model, kernels, images, num_images):
+    """Mean KL(before || after) in nats, by name of the layer with 4 bits."""
+    stack = np.concatenate(list(batches(images, 32, num_images)))
+    run = compiled(model)
+    expected = _log_softmax(run(stack))
+    found = {}
+    for layer in kernels:
+        kernel = layer.kernel.numpy()
+        rows = kernel.reshape(-1, layer.maximum.shape[0])
+        coarse = rounded(rows, best_ranges(rows, 4), 4)
+        layer.kernel.assign(coarse.reshape(kernel.shape))
+        received = _log_softmax(run(stack))
+        layer.kernel.assign(kernel)
+        found[layer.name] = float(
+            np.mean((np.exp(expected) * (expected - received)).sum(-1))
+        )
+    return found
+
+
+def _log_softmax(logits):
+    """(images, classes), float64; a single logit z counts as (z, 0)."""
+    if logits.shape[-1] == 1:
+        logits = ops.pad(logits, ((0, 0), (0, 1)))
+    return ops.convert_to_numpy(ops.log_softmax(logits)).astype("float64")

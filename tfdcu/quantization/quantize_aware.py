@@ -1,0 +1,122 @@
+"""`quantize_aware`: a model that learns what its integers can do."""
+
+import warnings
+
+from keras import ops
+
+from tfdcu.graph.batches import batches
+from tfdcu.graph.execute import execute
+from tfdcu.graph.execute import infer_node
+from tfdcu.graph.graph import read_graph
+from tfdcu.quantization.bits import check_weight_bits
+from tfdcu.quantization.bits import choose_bits
+from tfdcu.quantization.chains import float_kernels
+from tfdcu.quantization.rebuild import rebuild
+from tfdcu.workdir.arguments import check_arguments
+
+
+def quantize_aware(
+    model,
+    *,
+    images,
+    weight_bits=8,
+    value_range=(0.0, 1.0),
+    num_images=256,
+):
+    """A model whose values lie where the integers of its LiteRT file will.
+
+    Train the result for a short time at a low rate, by `fit` or as the student
+    of an `AlignedDistiller`, and give it to `export_litert`: the file needs no
+    calibration. Its weights learn to bear their rounding: with 8 bits that
+    hardly matters, with 4 bits it decides.
+
+    BatchNormalization is folded into the kernel before it, with its moving
+    averages. Kernels of `Conv2D`, `DepthwiseConv2D` and `Dense` are rounded by
+    output channel, symmetrically; what LiteRT stores between its operators is
+    rounded to 256 steps (Jacob et al. 2018, arXiv:1712.05877). Layers of other
+    kinds stay float, with a warning that names those with weights.
+
+    Args:
+        model: A trained functional or Sequential `keras.Model` with channels
+            last. It is not changed.
+        images: Unlabeled images, an array (n, height, width, channels) or a
+            dataset of batches, whose smallest and largest activations are the
+            ends of the ranges. Take at least 100 like those of the task.
+        weight_bits: 8, or 4, or a number between: then the kernels that bear
+            4 bits worst, measured on the images, keep 8 bits as long as the
+            mean over all weights is at most this. Or a dict from names of
+            layers to 4 or 8; 8 for those that are missing. Defaults to 8.
+        value_range: `(low, high)` of the pixels. Defaults to `(0.0, 1.0)`.
+        num_images: Largest number of images. Defaults to 256.
+
+    Returns:
+        A functional `keras.Model` with the same inputs and outputs. Layers
+        with kernels, and those after which a tensor is rounded, keep their
+        names.
+
+    Raises:
+        ValueError: If an argument is invalid or the model cannot be taken
+            apart.
+
+    Example:
+
+    ```python
+    small = tfdcu.quantize_aware(student, images=pool, weight_bits=4)
+    distiller = tfdcu.AlignedDistiller(small, teacher)
+    distiller.compile(keras.optimizers.Adam(1e-4))
+    distiller.fit(batches, epochs=3)
+    tfdcu.export_litert(small, "small.tflite", "int8_weight4", images=pool)
+    ```
+    """
+    check_weight_bits(weight_bits)
+    check_arguments(num_images=num_images)
+    graph = read_graph(model)
+    left = float_kernels(graph)
+    if left:
+        warnings.warn(
+            f"These layers stay float: {', '.join(left)}. Only Conv2D, "
+            "DepthwiseConv2D and Dense with channels last have kernels of "
+            "integers.",
+            stacklevel=2,
+        )
+    ranges = measure_ranges(graph, images, num_images)
+    for tensor in graph.inputs:
+        ranges[id(tensor)] = value_range
+    if not isinstance(weight_bits, dict):
+        if 4 < weight_bits < 8:
+            weight_bits = choose_bits(
+                rebuild(graph, ranges, lambda name: 8), images, weight_bits
+            )
+        else:
+            whole = int(weight_bits)
+            return rebuild(graph, ranges, lambda name: whole)
+    return rebuild(graph, ranges, lambda name: weight_bits.get(name, 8))
+
+
+def measure_ranges(graph, images, num_images):
+    """The smallest and the largest value of each tensor, and zero.
+
+    Args:
+        graph: A `Graph`.
+        images: As in `batches`.
+        num_images: Largest number of images.
+
+    Returns:
+        Dict from `id(tensor)` to (low, high).
+    """
+    ranges = {}
+
+    def call(node, args, kwargs):
+        outputs = infer_node(node, args, kwargs)
+        for tensor, value in zip(node.outputs, outputs):
+            if tensor.dtype.startswith(("float", "bfloat")):
+                low, high = ranges.get(id(tensor), (0.0, 0.0))
+                ranges[id(tensor)] = (
+                    min(low, float(ops.min(value))),
+                    max(high, float(ops.max(value))),
+                )
+        return outputs
+
+    for batch in batches(images, 32, num_images):
+        execute(graph, batch, call)
+    return ranges

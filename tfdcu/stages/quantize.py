@@ -1,0 +1,130 @@
+"""The stage in which the student learns what its integers can do."""
+
+import dataclasses
+
+import numpy as np
+
+from tfdcu.distill.validation import Validation
+from tfdcu.distill.validation import training_harmed
+from tfdcu.distill.validation import validation_sources
+from tfdcu.models.resize import resized
+from tfdcu.quantization import check_weight_bits
+from tfdcu.quantization import quantize_aware
+from tfdcu.stages.distill import build_distiller
+from tfdcu.stages.distill import run_training
+from tfdcu.stages.export import images_for_export
+from tfdcu.training.train import default_optimizer
+from tfdcu.training.train import default_rate
+from tfdcu.workdir.arguments import check_arguments
+
+# Shares of the epochs and of the learning rate of the training before it.
+EPOCHS, RATE = 1 / 6, 0.1
+
+
+def quantize(run):
+    """Trains the student once more with fake quantization, if asked to.
+
+    Args:
+        run: A `Run`; with `quantization.weight_bits`, `models["quantized"]`
+            is set.
+    """
+    options = run.config["quantization"]
+    if options.get("weight_bits") is not None:
+        run.models["quantized"] = run.cached_model(
+            "quantized", lambda: trained_quantized(run, **options)
+        )
+        run.notes += harm(run)
+
+
+def trained_quantized(run, *, weight_bits=None, epochs=None, rate=None):
+    """The student with fake quantization, trained; untrained if that is better.
+
+    Args:
+        run: A `Run` with the trained student.
+        weight_bits: As in `quantize_aware`. Defaults to `None`: the stage is
+            left out.
+        epochs: Int, at least 1. Defaults to `None`: a sixth of the epochs of
+            the training before.
+        rate: Float above 0, as a share of the learning rate of the training
+            before. Defaults to `None`: 0.1.
+
+    Returns:
+        A model of `quantize_aware`.
+    """
+    start = run.cached_model(
+        "quantized_start", lambda: untrained(run, weight_bits)
+    )
+    own = with_short_training(run, start, epochs, rate)
+    model = build_distiller(own, start)
+    validation = Validation(
+        validation_sources(run.splits),
+        run.teacher,
+        run.config["targets"].get("mirror", False),
+    )
+    run.cached_json(
+        "training/quantized_start.json", lambda: validation.measure(model)
+    )
+    trained = run_training(own, "quantized", model, [validation])
+    return untrained(run, weight_bits) if harm(run) else trained
+
+
+def untrained(run, weight_bits):
+    """The student with the ranges of the images that calibrate int8."""
+    student = run.models["student"]
+    images, _ = images_for_export(run.splits)
+    return quantize_aware(
+        student,
+        images=np.asarray(resized(images, student.input_shape)),
+        weight_bits=weight_bits,
+        value_range=run.splits.unlabeled.value_range,
+    )
+
+
+def with_short_training(run, model, epochs, rate):
+    """The run with the training, and without what comes in it only once."""
+    training = dict(run.config["training"])
+    epochs = epochs or max(1, round(EPOCHS * training.get("epochs", 20)))
+    optimizer = training.get("optimizer") or default_optimizer(model)
+    peak = training.get("learning_rate") or default_rate(model, optimizer)
+    training |= {
+        "epochs": epochs,
+        "optimizer": optimizer,
+        "learning_rate": (rate or RATE) * peak,
+    }
+    transfer = dict(run.config["transfer"])
+    names = {layer.name for layer in model.layers}
+    for key in ("align_layers", "feature_layers"):
+        named = transfer.get(key) or ()
+        named = {named} if isinstance(named, str) else set(named)
+        # A folded BatchNormalization is no more.
+        if not named <= names:
+            del transfer[key]
+    config = run.config | {
+        "training": training,
+        "transfer": transfer,
+        # Zeros stay, and no statistics are left.
+        "sparsity": {},
+        "reestimate": {},
+    }
+    return dataclasses.replace(run, config=config)
+
+
+def harm(run):
+    """A list with a sentence if training made it worse, or empty."""
+    start = run.workdir.read_json("training/quantized_start.json")
+    history = run.workdir.read_json("training/quantized.json")
+    return [
+        sentence.replace("the student", "the quantized student")
+        for sentence in training_harmed(
+            start, {name: history[name][-1] for name in start}
+        )
+    ]
+
+
+def check_quantization(*, weight_bits=None, epochs=None, rate=None):
+    """Raises if a field of `quantization` is out of range."""
+    if weight_bits is not None:
+        check_weight_bits(weight_bits)
+    check_arguments(
+        ("epochs", "rate"), "quantization.", epochs=epochs, rate=rate
+    )
