@@ -2,6 +2,7 @@
 
 import pytest
 
+from benchmarks.accuracy import front
 from benchmarks.accuracy import steps
 from benchmarks.accuracy.ablation import elsewhere
 from benchmarks.accuracy.examples import cifar10
@@ -98,3 +99,12 @@ def test_the_learning_curve_is_drawn_of_three_sizes():
     assert style.draw(learning_curve, rows[:2], POOLS["digits"]) is None
     drawn = style.draw(learning_curve, rows, POOLS["digits"])
     assert drawn.startswith(b"\x89PNG")
+
+
+def test_the_front_is_drawn_in_microseconds_and_percent():
+    file = {"accuracy": 0.5, "latency_ms": 0.002}
+    files = [file | {"format": kind} for kind in front.SERIES]
+    files[1]["latency_ms"] = 0.001
+    assert front.place("float32", files) == (2.0, 50.0)
+    assert front.place("int8", files) == (1.0, 50.0)
+    assert style.draw(front.draw, {"1/4": {"teacher": files, "student": files}})

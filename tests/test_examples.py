@@ -1,0 +1,72 @@
+"""The examples run as they stand."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+import tfdcu
+from tests.support.pages import ROOT
+from tests.support.pages import SMALL
+
+EXAMPLES = ROOT / "examples"
+PROGRAMS = {
+    path.relative_to(EXAMPLES).as_posix(): path
+    for path in sorted(EXAMPLES.rglob("*.py"))
+    if "node_modules" not in path.parts
+}
+NOTEBOOK = "compress_a_photo_classifier.py"
+
+
+def run(program, folder):
+    done = subprocess.run(
+        [sys.executable, *program], cwd=folder, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_an_example_is_python_and_is_listed(name):
+    text = PROGRAMS[name].read_text("utf-8")
+    compile(text, name, "exec")
+    assert f"]({name})" in (EXAMPLES / "README.md").read_text("utf-8")
+
+
+def test_the_guide_opens_as_a_notebook():
+    """Cells of text and code in turns, as jupytext and keras.io have them."""
+    _, *cells = re.split(r"^# %%", PROGRAMS[NOTEBOOK].read_text(), flags=re.M)
+    for number, cell in enumerate(cells):
+        kind, *lines = cell.split("\n")
+        if kind.strip() == "[markdown]":
+            assert all(line.startswith("#") or not line for line in lines)
+        else:
+            assert kind == "" and number
+            compile("\n".join(lines), NOTEBOOK, "exec")
+    kinds = [cell.startswith(" [markdown]") for cell in cells]
+    assert sum(kinds) == len(kinds) // 2 + 1
+
+
+def test_a_short_one_runs(tmp_path):
+    """With a teacher that was not trained, and few printed characters."""
+    (tmp_path / "example").mkdir()
+    teacher = tfdcu.models.build("digits", num_classes=10, seed=0)
+    teacher.save(tmp_path / "example" / "teacher.keras")
+    text = PROGRAMS["no_labels.py"].read_text("utf-8")
+    run(["-c", SMALL + text], tmp_path)
+    made = tmp_path / "example" / "no_labels"
+    assert (made / "student_int8.tflite").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_it_runs(name, tmp_path):
+    printed = run([PROGRAMS[name]], tmp_path)
+    assert printed
+    if name == NOTEBOOK:
+        found = re.findall(r"'accuracy': ([\d.]+)", printed)
+        # Teacher, student before and after training; the two files.
+        teacher, pruned, trained, _, file = map(float, found)
+        assert teacher > 0.97 and pruned < trained
+        assert trained > 0.93 and abs(trained - file) < 0.02
