@@ -24,7 +24,7 @@ def awkward_net(seed=0):
     x = layers.Conv2D(8, 3, padding="same", activation="relu6", name="a")(x)
     y = layers.DepthwiseConv2D(3, padding="same", name="b")(x)
     y = layers.BatchNormalization(name="b_bn")(y)
-    y = layers.Multiply(name="by")([y, layers.Activation("sigmoid")(y)])
+    y = layers.Activation("silu", name="silu")(y)
     x = layers.Concatenate(name="both")([x, y])
     x = layers.ReLU(name="relu")(layers.BatchNormalization(name="norm")(x))
     x = layers.Dropout(0.5)(layers.MaxPooling2D(2)(x))

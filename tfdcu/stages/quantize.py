@@ -7,7 +7,7 @@ import numpy as np
 from tfdcu.distill.validation import Validation
 from tfdcu.distill.validation import training_harmed
 from tfdcu.distill.validation import validation_sources
-from tfdcu.models.resize import resized
+from tfdcu.graph.resize import resized
 from tfdcu.quantization import check_weight_bits
 from tfdcu.quantization import quantize_aware
 from tfdcu.stages.distill import build_distiller
