@@ -118,8 +118,9 @@ def test_bits_by_name():
 def test_layers_that_stay_float_are_named():
     inputs = keras.Input((8, 8, 3))
     x = layers.Conv2DTranspose(4, 2, name="up")(inputs)
-    x = layers.Dense(2)(layers.GlobalAveragePooling2D()(x))
-    with pytest.warns(UserWarning, match="stay float: up"):
+    x = layers.GlobalAveragePooling2D()(x)
+    x = layers.Dense(2, activation="tanh", name="last")(x)
+    with pytest.warns(UserWarning, match="stay float: up, last"):
         quantize_aware(keras.Model(inputs, x), images=IMAGES)
 
 

@@ -168,6 +168,8 @@ def float_kernels(graph):
             node.path
             for node in graph.nodes
             if any(len(w.shape) > 1 for w in getattr(node.op, "weights", ()))
-            and not has_kernel(node)
+            and not (
+                has_kernel(node) and activation_of(node.op) in (None, *_RELUS)
+            )
         )
     )
