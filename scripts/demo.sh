@@ -5,9 +5,4 @@
 set -euo pipefail
 source "$(dirname "$0")/venv.sh" .
 
-# TensorFlow's own start-up notes; everything else passes.
-quietly() {
-  "$@" 2> >(grep -v -e '^[IWE]0000 ' -e 'absl::InitializeLog' >&2)
-}
-
-quietly .venv/bin/tfdcu demo
+.venv/bin/tfdcu demo

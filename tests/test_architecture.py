@@ -34,15 +34,28 @@ QUARANTINE = {
     "ai_edge_litert": ("tfdcu/export/", "tests/"),
     "apache_beam": ("tfdcu/pool/beam.py", "tests/"),
     "absl": ("tfdcu_cli/", "benchmarks/", "tests/"),
-    "ml_collections": ("tfdcu_cli/", "benchmarks/", "tests/"),
-    "tfdcu_cli": ("tfdcu_cli/", "scripts/", "benchmarks/", "tests/"),
+    "ml_collections": ("tfdcu_cli/", "configs/", "benchmarks/", "tests/"),
+    "tfdcu_cli": (
+        "tfdcu_cli/",
+        "configs/",
+        "scripts/",
+        "benchmarks/",
+        "tests/",
+    ),
     "tf_keras": (),
     "pickle": ("tests/",),
     "tests": ("tests/",),
 }
 FILES = [
     path.relative_to(ROOT).as_posix()
-    for folder in ("tfdcu", "tfdcu_cli", "scripts", "benchmarks", "tests")
+    for folder in (
+        "tfdcu",
+        "tfdcu_cli",
+        "configs",
+        "scripts",
+        "benchmarks",
+        "tests",
+    )
     for path in sorted((ROOT / folder).rglob("*.py"))
 ]
 

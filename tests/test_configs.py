@@ -12,7 +12,7 @@ import tfdcu
 from tfdcu.search import search
 from tfdcu.stages.config import SECTIONS
 from tfdcu.stages.config import check_options
-from tfdcu_cli.parse import CONFIGS
+from tfdcu_cli.config import CONFIGS
 
 # Sections that `compress` does not read.
 OTHERS = {"train_teacher": tfdcu.train_teacher, "search": search}

@@ -45,6 +45,7 @@ def run(script, *arguments, folder=None):
 def ran(script, *arguments, folder=None):
     process = run(script, *arguments, folder=folder)
     assert process.returncode == 0, process.stderr[-3000:]
+    assert "absl::InitializeLog" not in process.stderr
     return process.stdout
 
 

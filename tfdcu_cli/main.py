@@ -9,6 +9,7 @@ import sys
 from absl import logging
 
 from tfdcu_cli.parse import parse
+from tfdcu_cli.quiet import start_tensorflow
 from tfdcu_cli.usage import overview
 from tfdcu_cli.usage import usage
 
@@ -68,6 +69,9 @@ def run(arguments):
         print(usage(name, command))
         return None
     values = parse(command, arguments)
+    # The parts of the demo are processes of their own.
+    if name != "demo":
+        start_tensorflow()
     try:
         return command.run(values)
     except (ValueError, FloatingPointError, OSError) as error:

@@ -1,17 +1,15 @@
 """Read the flags of a command."""
 
-import difflib
-import traceback
-from pathlib import Path
-
 from absl import flags
-from ml_collections import config_flags
 
+from tfdcu_cli.config import config_path
+from tfdcu_cli.config import fields_of
+from tfdcu_cli.config import read_flags
 from tfdcu_cli.files import check_model
 from tfdcu_cli.files import check_source
-from tfdcu_cli.renamed import renamed
+from tfdcu_cli.mistake import nearest
+from tfdcu_cli.mistake import refuse_flag
 
-CONFIGS = Path(__file__).with_name("configs")
 DEFINE = {
     "text": flags.DEFINE_string,
     "model": flags.DEFINE_string,
@@ -127,122 +125,6 @@ def line_of(name, value, known, fields):
     if flag.kind == "names":
         value = tuple(filter(None, value.split(",")))
     return f"--config.{flag.field}={value}"
-
-
-def refuse_flag(name, value, known, fields):
-    """Raise what to write in place of an unknown flag or field."""
-    received = f"--{name}" if value is None else f"--{name}={value}"
-    field = name.removeprefix("config.")
-    if field in (gone := renamed()):
-        raise SystemExit(
-            f"Stopped: the config has no such field. Expected: in place of "
-            f"{field}, {gone[field]}. Received: {received}"
-        )
-    if name.startswith("config."):
-        near = difflib.get_close_matches(field, fields, n=1)
-        hint = f"; the nearest is --config.{near[0]}" if near else ""
-        raise SystemExit(
-            "Stopped: the config has no such field. Expected: "
-            "--config.field= or --config.section.field=, of those in "
-            f"{CONFIGS / 'common.py'}{hint}. Received: {received}"
-        )
-    others = ["config"] if fields else []
-    raise SystemExit(
-        "Stopped: there is no such flag. Expected: one of "
-        f"{', '.join(f'--{one}' for one in [*known, *others])}"
-        f"{nearest(received, known, fields)}. Received: {received}"
-    )
-
-
-def nearest(argument, known, fields):
-    """In words, the flag that an argument may be meant to be."""
-    name, equals, value = argument.lstrip("-").partition("=")
-    names = list(known)
-    if fields:
-        names += ["config", *(f"config.{field}" for field in fields)]
-    near = difflib.get_close_matches(name, names, n=1)
-    if not near:
-        # The last part of a field, such as temperature.
-        near = [one for one in names if one.endswith(f".{name}")]
-    return f"; the nearest is --{near[0]}{equals}{value}" if near else ""
-
-
-def config_path(name):
-    """The file of a config that is given by its path or name."""
-    path = Path(name or ".")
-    if path.is_file():
-        return path
-    shipped = {one.stem: one for one in sorted(CONFIGS.glob("[a-z]*.py"))}
-    if str(path) in shipped:
-        return shipped[str(path)]
-    near = difflib.get_close_matches(path.stem, shipped, n=1)
-    hint = f"; the nearest is {near[0]}" if near else ""
-    raise SystemExit(
-        "Stopped: there is no such config. Expected: --config=FILE, a Python "
-        f"file, or one of {', '.join(shipped)}{hint}. Received: "
-        f"--config={name}"
-    )
-
-
-def read_flags(lines, config_lines, values=None):
-    """Arguments as absl and ml_collections read them.
-
-    Args:
-        lines: List of arguments.
-        config_lines: Those of a config, which come first, or `None`.
-        values: `FlagValues` with other flags, which is returned.
-    """
-    values = flags.FlagValues() if values is None else values
-    argv = ["tfdcu", *lines]
-    try:
-        if config_lines:
-            config_flags.DEFINE_config_file(
-                "config", flag_values=values, sys_argv=argv
-            )
-        values(argv)
-        if config_lines:
-            # A config may be read only when it is used.
-            values.config.to_dict()
-    except flags.Error as error:
-        raise SystemExit(
-            "Stopped: a flag has a value of another kind. Expected: a value "
-            f"as in the help. Received: {' '.join(str(error).split())}"
-        ) from error
-    except Exception as error:
-        # A config is a program, which may raise anything.
-        raise SystemExit(
-            "Stopped: the config cannot be read. Expected: a Python file with "
-            "get_config() and fields of their own types. Received: "
-            f"{place_of(error, lines)}{' '.join(str(error).split())}"
-        ) from error
-    return values
-
-
-def place_of(error, arguments):
-    """Where in the config an error was raised: its file and line, or nothing.
-
-    Args:
-        error: An exception.
-        arguments: Those of the command, with the name of the config.
-    """
-    paths = tuple(
-        one.partition("=")[2] for one in arguments if one.endswith(".py")
-    )
-    if isinstance(error, SyntaxError):
-        return f"{error.filename}, line {error.lineno}: "
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        if frame.filename.endswith(paths):
-            kind = type(error).__name__
-            return f"{frame.filename}, line {frame.lineno}: {kind}: "
-    return ""
-
-
-def fields_of(config, prefix=""):
-    """Pairs of the dotted name and the value of all fields and sections."""
-    for key, value in config.items():
-        yield f"{prefix}{key}", value
-        if isinstance(value, dict):
-            yield from fields_of(value, f"{prefix}{key}.")
 
 
 def check_values(command, values):

@@ -2,7 +2,7 @@
 
 import textwrap
 
-from tfdcu_cli.parse import CONFIGS
+from tfdcu_cli.config import CONFIGS
 
 WIDTH = 78
 

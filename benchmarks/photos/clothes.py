@@ -3,7 +3,7 @@
     python -m benchmarks.photos.clothes --photos=../shared/photos \\
         --teacher=../shared/models/clothes_lite0_192.keras --seeds=3
 
-Each row is `tfdcu.compress` with the config `photos`: 20 labels a class or
+Each row is `tfdcu.compress` with `configs/photos.py`: 20 labels a class or
 none, and a pool of 2,000 photos of other things. `--photos` holds
 `clothes/{train,validation,test}`, with a folder a class, and the folders
 `pool` and `imagenet1000`. Accuracy is of the test photos, before training (the
@@ -21,8 +21,8 @@ from absl import flags
 
 import tfdcu
 from benchmarks import options
+from configs import photos
 from tfdcu.workdir.atomic import atomic_write
-from tfdcu_cli.configs import photos
 
 PHOTOS = flags.DEFINE_string("photos", None, "Folder of the photos.")
 TABLE = Path(__file__).parent / "clothes"
