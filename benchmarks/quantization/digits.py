@@ -29,7 +29,7 @@ ROWS = {
     "8 bits": (8, 5),
     "4 bits": (4, 5),
     "6 bits": (6, 5),
-    "4 bits, no labels": (4, None),
+    "4 bits without labels": (4, None),
 }
 # Shown as percent, with their range over the seeds.
 SHARES = ("float", "after training", "trained")

@@ -24,7 +24,7 @@ def awkward_net(seed=0):
     x = layers.Conv2D(8, 3, padding="same", activation="relu6", name="a")(x)
     y = layers.DepthwiseConv2D(3, padding="same", name="b")(x)
     y = layers.BatchNormalization(name="b_bn")(y)
-    y = layers.Multiply(name="by")([y, layers.Activation("sigmoid")(y)])
+    y = layers.Activation("silu", name="silu")(y)
     x = layers.Concatenate(name="both")([x, y])
     x = layers.ReLU(name="relu")(layers.BatchNormalization(name="norm")(x))
     x = layers.Dropout(0.5)(layers.MaxPooling2D(2)(x))
@@ -118,8 +118,9 @@ def test_bits_by_name():
 def test_layers_that_stay_float_are_named():
     inputs = keras.Input((8, 8, 3))
     x = layers.Conv2DTranspose(4, 2, name="up")(inputs)
-    x = layers.Dense(2)(layers.GlobalAveragePooling2D()(x))
-    with pytest.warns(UserWarning, match="stay float: up"):
+    x = layers.GlobalAveragePooling2D()(x)
+    x = layers.Dense(2, activation="tanh", name="last")(x)
+    with pytest.warns(UserWarning, match="stay float: up, last"):
         quantize_aware(keras.Model(inputs, x), images=IMAGES)
 
 

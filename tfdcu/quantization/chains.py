@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import keras
 from keras import layers
 
+from tfdcu.graph.keras_private import is_of_keras_ops
 from tfdcu.quantization.fold import is_affine
 from tfdcu.quantization.layers import QuantizedConv2D
 from tfdcu.quantization.layers import QuantizedDense
@@ -108,9 +109,8 @@ def becomes_depthwise(node):
 def is_sum(node):
     """Whether a node combines tensors element by element."""
     names = ("Add", "Subtract", "Multiply")
-    of_ops = type(node.op).__module__.startswith("keras.src.ops.")
     return type(node.op) in _FUSE_RELU or (
-        of_ops and type(node.op).__name__ in names
+        is_of_keras_ops(type(node.op)) and type(node.op).__name__ in names
     )
 
 
@@ -129,6 +129,13 @@ def relu_of(op):
     if type(op) is layers.Activation:
         return _RELUS.get(op.activation)
     return None
+
+
+def is_silu(op):
+    """Whether an operation of its own is x * sigmoid(x)."""
+    if type(op) is layers.Activation:
+        return op.activation is keras.activations.silu
+    return is_of_keras_ops(type(op)) and type(op).__name__ == "Silu"
 
 
 def fixed_range(op):
@@ -161,6 +168,8 @@ def float_kernels(graph):
             node.path
             for node in graph.nodes
             if any(len(w.shape) > 1 for w in getattr(node.op, "weights", ()))
-            and not has_kernel(node)
+            and not (
+                has_kernel(node) and activation_of(node.op) in (None, *_RELUS)
+            )
         )
     )

@@ -74,9 +74,10 @@ def quantize_aware(
     left = float_kernels(graph)
     if left:
         warnings.warn(
-            f"These layers stay float: {', '.join(left)}. Only Conv2D, "
-            "DepthwiseConv2D and Dense with channels last have kernels of "
-            "integers.",
+            f"These layers stay float: {', '.join(left)}. Conv2D, "
+            "DepthwiseConv2D and Dense become integers, with channels last "
+            "and no activation inside but relu and relu6; others can be "
+            "layers of their own.",
             stacklevel=2,
         )
     ranges = measure_ranges(graph, images, num_images)

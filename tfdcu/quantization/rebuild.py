@@ -15,6 +15,7 @@ from tfdcu.quantization.chains import calls
 from tfdcu.quantization.chains import chain_from
 from tfdcu.quantization.chains import fixed_range
 from tfdcu.quantization.chains import has_kernel
+from tfdcu.quantization.chains import is_silu
 from tfdcu.quantization.chains import keeps_grid
 from tfdcu.quantization.chains import meets_others
 from tfdcu.quantization.chains import shares_grid
@@ -82,7 +83,10 @@ class _Rebuilding:
         if has_kernel(node) or becomes_depthwise(node):
             # Not the masks and flags that the old layer took.
             args, kwargs = (self.values[id(node.inputs[0])],), {}
-        results = tree.flatten(self.operation(chain)(*args, **kwargs))
+        if is_silu(node.op):
+            results = [self.silu(args[0], node.op.name)]
+        else:
+            results = tree.flatten(self.operation(chain)(*args, **kwargs))
         source = self.grids.get(id(node.inputs[0])) if node.inputs else None
         if keeps_grid(node.op) or shares_grid(node.op):
             (result,) = results
@@ -100,6 +104,16 @@ class _Rebuilding:
             fixed = fixed_range(node.op)
             name = f"{node.op.name}_range"
             self.give_grid(tensor, result, name, chain.relu, fixed)
+
+    def silu(self, value, name):
+        """x * sigmoid(x), as there is no operator for it."""
+        gate = f"{name}_sigmoid"
+        sigmoid = layers.Activation("sigmoid", name=self.unique(gate))
+        grid = FakeQuantize(
+            *fixed_range(sigmoid), name=self.unique(f"{gate}_range")
+        )
+        product = layers.Multiply(name=self.unique(name))
+        return product([value, grid(sigmoid(value))])
 
     def give_grid(self, tensor, value, name, relu=None, fixed=None):
         """Rounds a value to a grid of its own, if it is of floats."""
