@@ -47,6 +47,16 @@ def test_maps_of_size_one_come_after_the_pooling():
     assert default_feature_layer(keras.Model(inputs, outputs)) == "whole"
 
 
+def test_the_tokens_of_a_transformer_are_the_last_places():
+    inputs = keras.Input((8, 8, 3))
+    x = layers.Conv2D(8, 4, strides=4, name="patches")(inputs)
+    x = layers.Reshape((4, 8))(x)
+    x = layers.LayerNormalization(name="tokens")(x)
+    x = layers.GlobalAveragePooling1D()(x)
+    model = keras.Model(inputs, layers.Dense(4)(x))
+    assert default_feature_layer(model) == "tokens"
+
+
 def test_without_any_map_a_layer_must_be_named():
     inputs = keras.Input((4,))
     outputs = layers.Dense(2, name="logits")(inputs)

@@ -85,8 +85,8 @@ def feature_pairs(student, teacher, feature_layers=None):
 def default_feature_layer(model):
     """The layer before global pooling.
 
-    The last layer whose feature map is larger than 1x1, or the last layer
-    with a feature map if there is none. Wang et al. 2022 (MiR,
+    The last layer with features of several places, a map or the tokens of a
+    transformer, or the last one with a map if there is none. Wang et al. 2022 (MiR,
     arXiv:2201.02620) match the features before pooling.
 
     Args:
@@ -96,20 +96,21 @@ def default_feature_layer(model):
         The name of a layer of `model`.
 
     Raises:
-        ValueError: If no layer outputs (batch, height, width, channels).
+        ValueError: If no layer outputs (batch, height, width, channels) or
+            (batch, tokens, channels).
     """
     maps = [
         node
         for node in read_graph(model).nodes
-        if tappable(model, node) and len(node.outputs[0].shape) == 4
+        if tappable(model, node) and len(node.outputs[0].shape) in (3, 4)
     ]
-    wide = [n for n in maps if tuple(n.outputs[0].shape[1:3]) != (1, 1)]
+    wide = [n for n in maps if {*n.outputs[0].shape[1:-1]} != {1}]
     if not maps:
         raise ValueError(
             "No layer with a feature map was found. Expected: a layer of the "
             "student itself (not of a nested model) with an output "
-            "(batch, height, width, channels), or the name of another one in "
-            "`feature_layers`. Received: "
+            "(batch, height, width, channels) or (batch, tokens, channels), or "
+            "the name of another one in `feature_layers`. Received: "
             f"layers {[layer.name for layer in model.layers]}"
         )
     return (wide or maps)[-1].path
