@@ -4,6 +4,7 @@ import importlib
 import inspect
 import sys
 
+import numpy as np
 import pytest
 from absl import flags
 from ml_collections import config_flags
@@ -12,6 +13,7 @@ import tfdcu
 from tfdcu.search import search
 from tfdcu.stages.config import SECTIONS
 from tfdcu.stages.config import check_options
+from tfdcu.stages.config import without_defaults
 from tfdcu_cli.config import CONFIGS
 
 # Sections that `compress` does not read.
@@ -125,6 +127,18 @@ def test_common_holds_the_defaults():
             if value != default:
                 wrong[key] = (value, default)
     assert wrong == {}
+
+
+def test_defaults_that_are_written_out_are_those_of_a_call_without():
+    config = config_of("common")
+    for section in SECTIONS:
+        assert without_defaults(section, config[section]) == {}
+    config = config_of("photos")
+    assert without_defaults("batches", config["batches"]) == {
+        "augment": "flip_crop"
+    }
+    array = np.ones(2)
+    assert without_defaults("data", {"classes": array}) == {"classes": array}
 
 
 @pytest.mark.parametrize(

@@ -86,8 +86,8 @@ def default_feature_layer(model):
     """The layer before global pooling.
 
     The last layer with features of several places, a map or the tokens of a
-    transformer, or the last one with a map if there is none. Wang et al. 2022 (MiR,
-    arXiv:2201.02620) match the features before pooling.
+    transformer, or the last one with a map if there is none. Wang et al. 2022
+    (MiR, arXiv:2201.02620) match the features before pooling.
 
     Args:
         model: A functional `keras.Model`.

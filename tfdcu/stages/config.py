@@ -93,6 +93,35 @@ def option_names(function):
     ]
 
 
+def without_defaults(name, section):
+    """The options of a section that are not its function's defaults.
+
+    Args:
+        name: Name of the section.
+        section: Dict of options.
+
+    Returns:
+        A new dict, equal for all ways to write the same options.
+    """
+    parameters = inspect.signature(SECTIONS[name]).parameters
+    if name == "sparsity" and not section.get("final_sparsity"):
+        return {}
+
+    def same(value, default):
+        if default is inspect.Parameter.empty:
+            return value is None
+        if isinstance(value, (list, tuple)) and isinstance(default, tuple):
+            return tuple(value) == default
+        # An array has no truth value, and is never a default.
+        return type(value) is type(default) and bool(value == default)
+
+    return {
+        key: value
+        for key, value in section.items()
+        if not same(value, parameters[key].default)
+    }
+
+
 def check_needs(config, labeled, baseline):
     """Raise if an argument needs another one that is missing."""
     if baseline and labeled is None:

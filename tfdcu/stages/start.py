@@ -5,10 +5,12 @@ from tfdcu.models import at_size
 from tfdcu.models import custom_layers
 from tfdcu.models import load
 from tfdcu.models import with_preprocessing
+from tfdcu.stages.config import SECTIONS
 from tfdcu.stages.config import check_config
 from tfdcu.stages.config import check_needs
 from tfdcu.stages.config import check_values
 from tfdcu.stages.config import image_shape_of
+from tfdcu.stages.config import without_defaults
 from tfdcu.stages.run import Run
 from tfdcu.workdir.arguments import check_arguments
 from tfdcu.workdir.fingerprint import fingerprint
@@ -61,7 +63,14 @@ def start_run(
             "student": student and fingerprint(student),
             **sources,
             # The same student may be exported again with other options.
-            **{k: part for k, part in config.items() if k != "export"},
+            **{
+                name: without_defaults(name, config[name])
+                for name in SECTIONS
+                if name != "export"
+            },
+            "preprocess": preprocess,
+            "baseline": baseline,
+            "seed": seed,
             "images": splits.describe(),
         }
     )
@@ -71,7 +80,8 @@ def start_run(
     lock = lock_folder(workdir)
     try:
         workdir = Workdir(workdir, identity, versions(), custom)
-        workdir.renew("export.json", config["export"], ["report.html"])
+        options = without_defaults("export", config["export"])
+        workdir.renew("export.json", options, ["report.html"])
     except BaseException:
         lock.release()
         raise
