@@ -109,6 +109,7 @@ def test_a_ratio_is_the_median_of_the_pairs():
     }
 
 
+@pytest.mark.slow
 def test_row_1_has_the_limit_and_both_ways_of_training(workload):
     row = steps.limit(workload)
     check_ratio(row, "stored targets / limit", "limit", "fit, stored targets")
@@ -123,6 +124,7 @@ def test_row_2_trains_both_on_the_pool_alone(workload):
     )
 
 
+@pytest.mark.slow
 def test_row_3_runs_the_other_process(workload, tmp_path, monkeypatch):
     script = tmp_path / "echo.py"
     script.write_text(ECHO, "utf-8")
@@ -152,6 +154,7 @@ def test_row_3_describes_widths_and_inputs_of_each_layer():
     assert alive == {"logits"}
 
 
+@pytest.mark.slow
 def test_row_4_measures_pools_larger_than_their_files(workload, monkeypatch):
     for name in ("MEMORY_LIMIT", "SHUFFLE_LIMIT"):
         monkeypatch.setattr(source_lib, name, getattr(source_lib, name))
@@ -191,6 +194,7 @@ def test_row_5_measures_every_size_and_the_line(workload):
     assert found == pytest.approx(np.median(line))
 
 
+@pytest.mark.slow
 def test_row_6_accounts_for_all_time_to_the_second_step(tmp_path):
     start = time.time()
     marks = first_step.Marks(start)
@@ -213,6 +217,7 @@ def test_row_6_accounts_for_all_time_to_the_second_step(tmp_path):
     assert tfdcu.AlignedDistiller.fit.__name__ == "fit"
 
 
+@pytest.mark.slow
 def test_row_7_sets_every_view_beside_the_step(workload):
     row = pipeline.pipeline(workload)
     step = "a step on a fixed batch"
