@@ -9,6 +9,7 @@ import subprocess
 
 import numpy as np
 import pytest
+from sklearn.datasets import load_sample_images
 
 import tfdcu
 from tests.support import tiny
@@ -18,6 +19,7 @@ from tests.support.clients import run_python
 from tfdcu.export import ALL_FORMATS
 from tfdcu.export import CLIENTS
 from tfdcu.export import LiteRTModel
+from tfdcu.export import client_misfits
 from tfdcu.export import export_all
 from tfdcu.export import export_litert
 from tfdcu.export import runs_compiled
@@ -70,6 +72,14 @@ def app(tmp_path_factory, digits):
                 classes=classes,
             )
     write_app_files(files, images)
+    export_all(
+        tfdcu.quantize_aware(student, images=images, weight_bits=4),
+        folder,
+        images,
+        name="four",
+        formats=("int8_weight4",),
+        targets=("web", "android", "microcontroller"),
+    )
     return folder
 
 
@@ -113,6 +123,7 @@ await say(found);
 
 def test_a_browser_runs_float_and_uint8_files_and_refuses_int8(app, digits):
     ran = names_of(app, *ALL_FORMATS, "int8_uint8", "web")
+    ran += ["four_int8_weight4.tflite", "four_web.tflite"]
     refused = names_of(app, "int8_int8", "microcontroller")
     job = {
         "names": ran + refused,
@@ -170,9 +181,17 @@ print(json.dumps(found))
 
 
 def test_mediapipe_names_the_class_of_photos(tmp_path):
-    model = tiny.linear_net(size=16, channels=3)
-    pixels = np.random.default_rng(0).integers(0, 256, (100, 16, 16, 3))
-    pixels = pixels.astype("uint8")
+    model = tiny.linear_net(size=64, channels=3)
+    # Pieces of the two photos that come with scikit-learn, in random order.
+    pixels = np.concatenate(
+        [
+            photo[top : top + 64, left : left + 64][None]
+            for photo in load_sample_images().images
+            for top in range(0, 364, 60)
+            for left in range(0, 577, 64)
+        ]
+    )
+    pixels = np.random.default_rng(0).permutation(pixels)
     images = pixels.astype("float32") / 255
     classes = ("ant", "bee", "cat", "dog")
     files = export_all(
@@ -242,6 +261,7 @@ def test_tflite_micro_runs_the_file_for_microcontrollers(app, digits, tmp_path):
     names = names_of(
         app, "microcontroller", "int8", "int8_int8", "web", "float32", *refused
     )
+    names += ["four_microcontroller.tflite", "four_int8_weight4.tflite"]
     found = run_python(
         "micro",
         MICRO,
@@ -293,9 +313,23 @@ def test_vela_compiles_all_of_the_file_for_ethos_u(owner, app, tmp_path):
     assert found["ethos-u"] == 100 > found["int8"]
 
 
+def test_vela_compiles_no_weights_of_4_bits(app, tmp_path):
+    path = app / "four_microcontroller.tflite"
+    process = subprocess.run(
+        [folder_of("vela") / "bin" / "vela", path, f"--output-dir={tmp_path}"],
+        capture_output=True,
+    )
+    assert process.returncode
+    (reason,) = client_misfits(path)["ethos-u"]
+    assert "4 bits" in reason
+
+
 def test_compiled_model_runs_each_file_whole(app):
     files = [
         app / name for name in names_of(app, *ALL_FORMATS, "web", "android")
     ]
     assert runs_compiled(files) == dict.fromkeys(files, "")
+    four = [app / "four_int8_weight4.tflite", app / "four_android.tflite"]
+    slower = runs_compiled(four)
+    assert all("slower path" in slower[path] for path in four)
     assert set(CLIENTS) >= {"web", "android"}

@@ -123,6 +123,12 @@ def _integers_only(facts, operators):
         yield f"it has operators unknown there ({', '.join(unknown)})"
 
 
+def _ethos_u(facts):
+    yield from _integers_only(facts, _NPU)
+    if facts["format"] == "int8_weight4":
+        yield "it has weights of 4 bits, which Vela cannot compile"
+
+
 _PLAIN = Recipe("int8", "float32", "probabilities")
 _INTEGER = Recipe("int8", "int8", "probabilities", metadata=False)
 
@@ -140,7 +146,7 @@ CLIENTS = {
     "ethos-u": Client(
         "an Ethos-U NPU, by way of Vela",
         _INTEGER,
-        lambda facts: _integers_only(facts, _NPU),
+        _ethos_u,
     ),
 }
 
