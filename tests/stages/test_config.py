@@ -80,6 +80,13 @@ def test_defaults_fit_and_nothing_is_changed(splits, teacher):
         ({"reestimate": {"images": "all"}}, "images='all'"),
         ({"export": {"formats": ()}}, "no format"),
         ({"export": {"sparse": True}}, "sparse=True with dynamic"),
+        (
+            {
+                "export": {"targets": ("ethos-u",)},
+                "quantization": {"weight_bits": {"conv1": 4}},
+            },
+            "'ethos-u': Vela.*4 bits",
+        ),
     ],
 )
 def test_an_invalid_option_is_named(splits, teacher, sections, message):

@@ -210,7 +210,8 @@ def export_all(
     check_formats(formats, sparse, io, output, targets)
     recipes = {kind: recipe_of(kind, io, output) for kind in formats}
     recipes |= {target: CLIENTS[target].recipe for target in targets}
-    check_clients(targets, check_model(model)[0][-1])
+    bits = 4 if trained_format(model) == "int8_weight4" else 8
+    check_clients(targets, check_model(model)[0][-1], bits)
     wanted = {
         kind: (recipe, Path(folder) / f"{name}_{kind}.tflite")
         for kind, recipe in recipes.items()

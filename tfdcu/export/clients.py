@@ -176,12 +176,13 @@ def client_misfits(path):
     }
 
 
-def check_clients(targets, channels=None):
+def check_clients(targets, channels=None, weight_bits=8):
     """Raises if a target is unknown or cannot be served by a model.
 
     Args:
         targets: Names of targets.
         channels: Number of channels of the model's image; `None`: not known.
+        weight_bits: Smallest number of bits of a weight. Defaults to 8.
 
     Raises:
         ValueError: The first misfit.
@@ -191,6 +192,12 @@ def check_clients(targets, channels=None):
             raise ValueError(
                 f"Unknown target. Expected: any of {', '.join(CLIENTS)}. "
                 f"Received: {target!r}"
+            )
+        if target == "ethos-u" and weight_bits < 8:
+            raise ValueError(
+                "No file with weights of 4 bits can be made for the target "
+                "'ethos-u': Vela cannot compile them. Expected: 8 bits, or "
+                f"another target. Received: {weight_bits:g} bits"
             )
         client = CLIENTS[target]
         if client.channels and channels not in (None, client.channels):

@@ -222,8 +222,11 @@ def check_values(config, splits, teacher, student=None):
     for name in ("min_agreement", "num_images"):
         options.pop(name, None)
     check_formats(options.pop("formats", FORMATS), **options)
+    bits = config["quantization"].get("weight_bits") or 8
     check_clients(
-        options.get("targets", ()), (student or teacher).input_shape[-1]
+        options.get("targets", ()),
+        (student or teacher).input_shape[-1],
+        min(bits.values(), default=8) if isinstance(bits, dict) else bits,
     )
 
 
