@@ -127,7 +127,7 @@ def test_invalid_model_files_are_refused(tmp_path):
         load(tmp_path)
     for name, what in (
         ("text.keras", "is damaged or incomplete"),
-        ("text.h5", "could not be read"),
+        ("text.h5", "is damaged or incomplete"),
     ):
         (tmp_path / name).write_text("not a model")
         with pytest.raises(ValueError, match=f"{name} {what}"):
@@ -142,8 +142,9 @@ def test_invalid_model_files_are_refused(tmp_path):
         load(7)
 
 
-def test_truncated_file_is_refused(tmp_path):
-    path = tmp_path / "model.keras"
+@pytest.mark.parametrize("suffix", ["keras", "h5"])
+def test_truncated_file_is_refused(tmp_path, suffix):
+    path = tmp_path / f"model.{suffix}"
     classifier().save(path)
     path.write_bytes(path.read_bytes()[:-500])
     with pytest.raises(ValueError, match="damaged or incomplete"):

@@ -145,10 +145,13 @@ def _reason(path, message):
     # Keras prints the whole config first; the error is at the end.
     message = message.rpartition("Exception encountered: ")[2]
     short = message.splitlines()[0][:300] if message else "no message"
-    if path.suffix.lower() == ".keras" and not zipfile.is_zipfile(path):
+    kind, whole = "a zip archive", zipfile.is_zipfile(path)
+    if _is_hdf5(path):
+        kind, whole = "an HDF5 file", "open file (" not in message
+    if not whole:
         return (
-            f"{path} is damaged or incomplete. Expected: a whole .keras file, "
-            "which is a zip archive. Received: "
+            f"{path} is damaged or incomplete. Expected: a whole "
+            f"{path.suffix.lower()} file, which is {kind}. Received: "
             f"{path.stat().st_size:,} bytes that are none"
         )
     if "Lambda" in message or "safe_mode" in message:
