@@ -46,16 +46,21 @@ def trained_student(run):
     # Training changes the model it is given.
     student = run.cached_model("pruned", lambda: run.models["pruned"])
     model = build_distiller(run, student)
-    validation = Validation(
-        validation_sources(run.splits),
-        run.teacher,
-        run.config["targets"].get("mirror", False),
-    )
+    validation = validation_of(run)
     run.cached_json(
         "training/student_start.json", lambda: validation.measure(model)
     )
     log_samples(run)
     return run_training(run, "student", model, [validation])
+
+
+def validation_of(run):
+    """Measures agreement with the teacher on held-out and labeled images."""
+    return Validation(
+        validation_sources(run.splits),
+        run.teacher,
+        run.config["targets"].get("mirror", False),
+    )
 
 
 def log_samples(run):

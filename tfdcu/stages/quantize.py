@@ -4,14 +4,13 @@ import dataclasses
 
 import numpy as np
 
-from tfdcu.distill.validation import Validation
 from tfdcu.distill.validation import training_harmed
-from tfdcu.distill.validation import validation_sources
 from tfdcu.graph.resize import resized
 from tfdcu.quantization import check_weight_bits
 from tfdcu.quantization import quantize_aware
 from tfdcu.stages.distill import build_distiller
 from tfdcu.stages.distill import run_training
+from tfdcu.stages.distill import validation_of
 from tfdcu.stages.export import images_for_export
 from tfdcu.training.train import default_optimizer
 from tfdcu.training.train import default_rate
@@ -56,11 +55,7 @@ def trained_quantized(run, *, weight_bits=None, epochs=None, rate=None):
     )
     own = with_short_training(run, start, epochs, rate)
     model = build_distiller(own, start)
-    validation = Validation(
-        validation_sources(run.splits),
-        run.teacher,
-        run.config["targets"].get("mirror", False),
-    )
+    validation = validation_of(run)
     run.cached_json(
         "training/quantized_start.json", lambda: validation.measure(model)
     )
