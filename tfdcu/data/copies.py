@@ -72,13 +72,14 @@ def find_copies(looks, others):
     return exact, ~exact & (alike.max(axis=1) > NEAR)
 
 
-def without_copies(key, source, held_key, held):
+def without_copies(key, source, held_key, held, looks):
     """Leaves out the images that are held out for validation or test.
 
     Args:
         key, held_key: Names of the two sources for the messages.
         source: A labeled `Source`, or `None`.
         held: A `Source` of images that must not be among them, or `None`.
+        looks: `all_looks`, or a cached one.
 
     Returns:
         (source, list of sentences for the user).
@@ -88,7 +89,7 @@ def without_copies(key, source, held_key, held):
     """
     if source is None or held is None:
         return source, []
-    exact, near = find_copies(all_looks(source), all_looks(held))
+    exact, near = find_copies(looks(source), looks(held))
     if exact.sum() > ACCIDENT * len(exact):
         raise ValueError(
             f"`{key}` and `{held_key}` share images. Expected: images that "
@@ -106,13 +107,14 @@ def without_copies(key, source, held_key, held):
     return source, said + look_alike(near.sum(), key, held_key)
 
 
-def pool_without_copies(pool, held, labeled):
+def pool_without_copies(pool, held, labeled, looks):
     """Leaves validation and test images out of the pool, in one pass.
 
     Args:
         pool: The `Source` of the pool.
         held: Dict from name to a `Source` or `None`.
         labeled: The labeled images, or `None`; those in the pool do no harm.
+        looks: `all_looks`, or a cached one.
 
     Returns:
         (pool, list of sentences for the user).
@@ -121,18 +123,18 @@ def pool_without_copies(pool, held, labeled):
         ValueError: If the pool holds such images and has no fixed order, or
             nothing else.
     """
-    held = {key: all_looks(one) for key, one in held.items() if one is not None}
+    held = {key: looks(one) for key, one in held.items() if one is not None}
     if not held:
         return pool, []
-    few = all_looks(labeled) if labeled is not None else None
+    few = looks(labeled) if labeled is not None else None
     found = {key: ([], []) for key in held}
     num_labeled = 0
-    for looks in looks_of(pool):
+    for batch in looks_of(pool):
         for key, others in held.items():
-            for mask, masks in zip(find_copies(looks, others), found[key]):
+            for mask, masks in zip(find_copies(batch, others), found[key]):
                 masks.append(mask)
         if few is not None:
-            num_labeled += int(np.isin(looks.sums, few.sums).sum())
+            num_labeled += int(np.isin(batch.sums, few.sums).sum())
     said, leave = [], False
     for key, (exact, near) in found.items():
         exact, near = np.concatenate(exact), np.concatenate(near)

@@ -3,6 +3,7 @@
 import dataclasses
 
 from tfdcu.data import color_match
+from tfdcu.data.copies import all_looks
 from tfdcu.data.copies import pool_without_copies
 from tfdcu.data.copies import without_copies
 from tfdcu.data.fingerprint import describe_source
@@ -200,18 +201,28 @@ def prepare(
         )
         own_validation = own_validation or drawn
     copies = []
+    # Each source is read once; a `Source` may hold what has no hash.
+    known = {}
+
+    def looks(source):
+        if id(source) not in known:
+            known[id(source)] = source, all_looks(source)
+        return known[id(source)][1]
+
     few_labeled, said = without_copies(
-        "labeled", few_labeled, "validation", own_validation
+        "labeled", few_labeled, "validation", own_validation, looks
     )
     copies += said
-    few_labeled, said = without_copies("labeled", few_labeled, "test", test)
+    few_labeled, said = without_copies(
+        "labeled", few_labeled, "test", test, looks
+    )
     copies += said
     own_validation, said = without_copies(
-        "validation", own_validation, "test", test
+        "validation", own_validation, "test", test, looks
     )
     copies += said
     held = {"test": test, "validation": validation and own_validation}
-    pool, said = pool_without_copies(pool, held, few_labeled)
+    pool, said = pool_without_copies(pool, held, few_labeled, looks)
     copies += said
     if match_colors:
         pool = color_match.match_colors(pool, few_labeled)

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from tfdcu.data import images_of
 from tfdcu.data import sample_of
 from tfdcu.graph.inference import compiled
 from tfdcu.models.preprocess import affine_of
@@ -35,11 +36,10 @@ def better_input(teacher, labeled, preprocess=None, seed=0):
     if labeled is None:
         return None
     sample = sample_of(labeled, NUM_IMAGES, seed=seed)
-    batches = list(sample.batches(NUM_IMAGES))
-    images = np.concatenate([batch[0].numpy() for batch in batches])
-    labels = np.concatenate([batch[1].numpy() for batch in batches])
+    labels = sample.labels()
     if labels.ndim > 1:
         return None
+    images = images_of(sample)
     low, high = labeled.value_range
     plain = (images - low) / (high - low)  # in [0, 1]
     channels = images.shape[-1]

@@ -50,9 +50,13 @@ def trained_quantized(run, *, weight_bits=None, epochs=None, rate=None):
     Returns:
         A model of `quantize_aware`.
     """
-    start = run.cached_model(
-        "quantized_start", lambda: untrained(run, weight_bits)
-    )
+
+    def fresh():
+        return run.cached_model(
+            "quantized_start", lambda: untrained(run, weight_bits)
+        )
+
+    start = fresh()
     own = with_short_training(run, start, epochs, rate)
     model = build_distiller(own, start)
     validation = validation_of(run)
@@ -60,7 +64,7 @@ def trained_quantized(run, *, weight_bits=None, epochs=None, rate=None):
         "training/quantized_start.json", lambda: validation.measure(model)
     )
     trained = run_training(own, "quantized", model, [validation])
-    return untrained(run, weight_bits) if harm(run) else trained
+    return fresh() if harm(run) else trained
 
 
 def untrained(run, weight_bits):
