@@ -34,3 +34,27 @@ def keywords_of(config):
     if batchnorm == "frozen":
         halve_threads()
     return keywords
+
+
+def open_config(config, *sources):
+    """The teacher and the images of a config, opened as a run does.
+
+    Args:
+        config: What `keywords_of` returned.
+        *sources: Names of the sources to open; others are left out.
+
+    Returns:
+        (teacher, `Splits`).
+    """
+    from tfdcu.stages.start import open_all
+
+    names = ("labeled", "unlabeled", "validation", "test")
+    teacher, _, splits = open_all(
+        config["teacher"],
+        config["preprocess"],
+        None,
+        {name: config[name] if name in sources else None for name in names},
+        config,
+        config["seed"],
+    )
+    return teacher, splits

@@ -7,6 +7,7 @@
 from tfdcu_cli import flag
 from tfdcu_cli.flag import Flag
 from tfdcu_cli.keywords import keywords_of
+from tfdcu_cli.keywords import open_config
 
 CONFIG = "common"
 FLAGS = (
@@ -23,28 +24,13 @@ FLAGS = (
 def run(values):
     config = keywords_of(values.config)
     import tfdcu
-    from tfdcu.stages.start import open_all
 
-    sources = {
-        "labeled": config["labeled"],
-        "unlabeled": config["unlabeled"],
-        "validation": None,
-        "test": None,
-    }
-    seed = config["seed"]
-    teacher, _, splits = open_all(
-        config["teacher"],
-        config["preprocess"],
-        None,
-        sources,
-        config,
-        seed,
-    )
+    teacher, splits = open_config(config, "labeled", "unlabeled")
     found = tfdcu.diagnose(
         teacher,
         splits.labeled,
         splits.unlabeled,
         num_images=values.num_images,
-        seed=seed,
+        seed=config["seed"],
     )
     print(*tfdcu.format_diagnosis(found), sep="\n")

@@ -10,6 +10,7 @@ The remaining weights are reconstructed by least squares, on labeled images
 from tfdcu_cli import flag
 from tfdcu_cli.flag import Flag
 from tfdcu_cli.keywords import keywords_of
+from tfdcu_cli.keywords import open_config
 
 CONFIG = "common"
 FLAGS = (
@@ -30,25 +31,15 @@ def run(values):
     import tfdcu
     from tfdcu.report.units import count
     from tfdcu.stages.prune import sample
-    from tfdcu.stages.start import open_all
 
     if Path(values.output).suffix != ".keras":
         raise ValueError(
             "A model is saved as one file. Expected: --output=FILE, which ends "
             f"in .keras. Received: --output={values.output}"
         )
-    sources = {
-        name: config[name]
-        for name in ("labeled", "unlabeled", "validation", "test")
-    }
     seed = config["seed"]
-    teacher, _, splits = open_all(
-        config["teacher"],
-        config["preprocess"],
-        None,
-        sources,
-        config,
-        seed,
+    teacher, splits = open_config(
+        config, "labeled", "unlabeled", "validation", "test"
     )
     student = tfdcu.prune_channels(
         teacher, images=sample(splits, seed), seed=seed, **config["channels"]
