@@ -62,6 +62,7 @@ def test_programs_and_files_that_are_named_exist(path):
     text = " ".join(path.read_text("utf-8").split())
     modules = re.findall(r"python -m ((?:benchmarks|scripts)\.[\w.]+\w)", text)
     named = re.findall(r"`((?:\w+/)+[\w.]+\.(?:py|md|json|png|sh))`", text)
+    named += re.findall(r"\btests/[\w/]+\.py", text)
     files = [module.replace(".", "/") + ".py" for module in modules]
     files += [one for one in named if not one.startswith(("runs/", "example/"))]
     for file in files:
