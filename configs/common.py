@@ -61,10 +61,6 @@ def get_config():
     config.batches.labeled_batch_size = placeholder(int)
     # None, "flip_crop", "shift", "zoom", "color", or a tuple of these.
     config.batches.augment = placeholder(object)
-    # None, "mixup" or "cutmix": mix pool images with labeled images, or with
-    # each other without labeled images; and the share that is mixed.
-    config.batches.mix = placeholder(str)
-    config.batches.mix_share = 0.5
     # Whether to keep decoded images in memory: True, False, or "auto".
     config.batches.cache = placeholder(object)
     config.batches.cache = "auto"

@@ -5,6 +5,8 @@ import functools
 # From the section of a config (`compress` for the sections themselves) and the
 # option, which is a keyword of the section's function too.
 RENAMED = {
+    "batches.mix": "nothing; `augment` takes a function of your own",
+    "batches.mix_share": "nothing; see `mix`",
     "channels.min_channels": "nothing, at least a tenth is kept; or "
     "`per_layer`, the share of a layer",
     "channels.ratio": "`macs`, `params` or `latency`",

@@ -21,7 +21,7 @@ PLAIN = {
         "learning_rate": 0.05,
         "clipnorm": None,
     },
-    "batches": {"mix": None, "batch_size": 64, "labeled_batch_size": 16},
+    "batches": {"batch_size": 64, "labeled_batch_size": 16},
 }
 # Labeled images only: they are their own pool, and that is all there is, in
 # batches of which a few of them make an epoch of several steps.
@@ -96,8 +96,6 @@ ABLATIONS = {
     "features relation": {
         "transfer": {"features": "relation", "feature_weight": 1.0}
     },
-    "mixup": {"batches": {"mix": "mixup"}},
-    "cutmix": {"batches": {"mix": "cutmix"}},
     "no augmentation": {"batches": {"augment": None}},
     "adam": {"training": {"optimizer": "adam", "learning_rate": 2e-3}},
     "statistics of labeled": {"reestimate": {"images": "labeled"}},
@@ -137,6 +135,8 @@ REMOVED = (
     "align against a linear classifier",
     "ema 0.99",
     "select diversity",
+    "mixup",
+    "cutmix",
 )
 # Pools that are farther from the labeled images.
 FAR = {"select": {"by": far, "keep": 0.5}}

@@ -127,21 +127,6 @@ def test_trials_share_the_targets_of_the_same_views(tmp_path):
     assert trials().targets(trials().config) is None
 
 
-def test_trials_share_the_targets_of_the_same_mixes(tmp_path):
-    options = {"batches": {"mix": "mixup"}, "targets": {"views": 2}}
-    one = trials(folder=tmp_path, **options)
-    first = one.targets(one.short({"channels.macs": 0.3}))
-    assert one.targets(one.short({"channels.macs": 0.4})) is first
-    others = [
-        one.targets(one.short({"batches.mix": "cutmix"})),
-        one.targets(one.short({"batches.mix_share": 0.25})),
-        one.targets(one.short({"batches.mix": None})),
-    ]
-    assert [pool.views for _, pool in (first, *others)] == [2, 2, 2, 1]
-    marks = {pool.mark for _, pool in (first, *others)}
-    assert len(marks) == 4
-
-
 def test_the_teachers_channels_are_scored_once(monkeypatch):
     one = trials(channels={"macs": 0.5, "round_to": 1})
     asked = []

@@ -27,7 +27,6 @@ from tfdcu.stages.run import Run
 from tfdcu.stages.select import select
 from tfdcu.stages.start import open_all
 from tfdcu.stages.start import open_splits
-from tfdcu.stages.targets import MIXING
 from tfdcu.stages.targets import store_targets
 from tfdcu.training.train import train
 from tfdcu.workdir.arguments import check_arguments
@@ -245,14 +244,11 @@ class Trials:
 
     def targets(self, config):
         """The stored targets of a config, computed once, or `None`."""
-        batches = config["batches"]
-        mixing = [batches.get(key) for key in MIXING if batches.get("mix")]
         key = key_of(
             config["data"],
             config["select"],
             config["targets"],
-            batches.get("augment"),
-            *mixing,
+            config["batches"].get("augment"),
         )
         if key not in self.stored:
             splits = self.splits(config)

@@ -92,7 +92,6 @@ ARGUMENTS = {
     "mimic_balance": number(0, 1),
     "mimic_weight": WEIGHT,
     "mirror": SWITCH,
-    "mix_share": SHARE,
     "num_classes": COUNT,
     "num_images": COUNT,
     "num_threads": COUNT,
