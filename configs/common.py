@@ -151,8 +151,6 @@ def get_config():
     config.transfer.feature_layers = placeholder(object)
     # Weight of the feature loss; 0 for none.
     config.transfer.feature_weight = 100.0
-    # "trained", or "teacher": the teacher's last layer, not trained.
-    config.transfer.head = "trained"
     # "joint", "split", "labeled_only" or "frozen"; if not set, "frozen" for a
     # pruned or trained student, "joint" for a new one.
     config.transfer.batchnorm = placeholder(str)

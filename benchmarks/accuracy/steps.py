@@ -87,9 +87,6 @@ ABLATIONS = {
     "align the last features": LAST,
     "align the last features x10": [LAST, {"transfer": {"align_weight": 1.0}}],
     "features mse": {"transfer": {"features": "mse"}},
-    "features mse under the teacher's head": {
-        "transfer": {"features": "mse", "head": "teacher"}
-    },
     "features attention": {
         "transfer": {"features": "attention", "feature_weight": 1.0}
     },
@@ -135,6 +132,7 @@ REMOVED = (
     "align against a linear classifier",
     "ema 0.99",
     "select diversity",
+    "features mse under the teacher's head",
     "mixup",
     "cutmix",
 )

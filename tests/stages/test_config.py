@@ -138,14 +138,6 @@ def test_the_image_shape_is_the_users_else_the_teachers(teacher):
         image_shape_of(keras.Model(inputs, inputs), {})
 
 
-def test_a_live_student_keeps_its_head(splits, teacher):
-    student = tiny.plain_net(width=4, seed=1)
-    before = tiny.weights(student)
-    headed = config(transfer={"head": "teacher"})
-    check_values(headed, splits, teacher, student)
-    tiny.assert_same_weights(before, tiny.weights(student))
-
-
 def test_a_lambda_layer_is_refused_before_it_is_saved(splits, teacher):
     double = keras.layers.Lambda(lambda x: 2 * x, name="double")
     wrapped = keras.Model(teacher.input, double(teacher.output))

@@ -20,8 +20,6 @@ from tfdcu.distill.distributed import shared_batches
 from tfdcu.distill.feature_layers import default_features
 from tfdcu.distill.feature_layers import feature_pairs
 from tfdcu.distill.features import feature_term
-from tfdcu.distill.head import check_head
-from tfdcu.distill.head import copy_head
 from tfdcu.distill.losses import check_labels
 from tfdcu.distill.losses import label_metrics
 from tfdcu.distill.losses import label_term
@@ -137,10 +135,6 @@ class AlignedDistiller(TwoPools):
             missing layer kept all. `features` compares only these, except
             `"attention"` and `"relation"`, which use all. `tfdcu.compress`
             sets it.
-        head: `"trained"`, or `"teacher"`: the student's last layer with
-            weights gets the teacher's weights, for the channels in `kept`,
-            and is not trained. For use with `features`. Defaults to
-            `"trained"`.
         batchnorm: How the two pools share BatchNormalization: `"joint"` (one
             pass over both), `"split"` (one pass per pool), `"labeled_only"`
             (one pass per pool; only the labeled one updates the moving
@@ -159,8 +153,8 @@ class AlignedDistiller(TwoPools):
     Raises:
         ValueError: If a weight is negative, a name unknown, a layer missing,
             `class_shares` invalid, if student and teacher differ in the
-            number of classes, or if features or heads have different sizes or
-            the teacher's layers are not accessible; in `fit`, if there is
+            number of classes, or if features have different sizes or the
+            teacher's layers are not accessible; in `fit`, if there is
             neither a teacher nor targets, or `mimic_balance` is used with a
             scalar mimic loss.
 
@@ -190,7 +184,6 @@ class AlignedDistiller(TwoPools):
         features=None,
         feature_layers=None,
         feature_weight=100.0,
-        head="trained",
         batchnorm=None,
         **kwargs,
     ):
@@ -212,7 +205,6 @@ class AlignedDistiller(TwoPools):
                 f"Expected: one of {sorted(BATCHNORMS)}. "
                 f"Received: batchnorm={batchnorm!r}"
             )
-        check_head(head, teacher)
         self.multi_label = is_multi_label(teacher) or is_multi_label(student)
         self.student = as_logits(student)
         if isinstance(teacher, keras.Model):
@@ -258,9 +250,6 @@ class AlignedDistiller(TwoPools):
         ]
         for domain, feature in zip(self.domains, aligned):
             domain.build(feature.shape)
-        self.fixed = []
-        if head == "teacher":
-            self.fixed = copy_head(self.student, teacher, kept)
         self.clock = Clock()
         names = ["label", "mimic", "align", "domain_accuracy"]
         if pairs:
@@ -396,13 +385,12 @@ class AlignedDistiller(TwoPools):
         return self.logged(loss, terms, labeled)
 
     def weights_in_training(self, idle=()):
-        """The trainable weights except those of a fixed head and of `idle`.
+        """The trainable weights except those of `idle`.
 
         Args:
             idle: Layers without a gradient.
         """
-        excluded = [*self.fixed, *(w for layer in idle for w in layer.weights)]
-        ids = {id(weight) for weight in excluded}
+        ids = {id(weight) for layer in idle for weight in layer.weights}
         return [w for w in self.trainable_weights if id(w) not in ids]
 
     def align_loss(self, features, num_labeled):
