@@ -135,8 +135,6 @@ def get_config():
     config.transfer = ConfigDict()
     config.transfer.mimic = "kl"
     config.transfer.temperature = 4.0
-    # From 0 to 1: how strongly rare classes are weighted up.
-    config.transfer.mimic_balance = 0.0
     config.transfer.label_weight = 1.0
     config.transfer.mimic_weight = 1.0
     config.transfer.align_weight = 0.1

@@ -35,6 +35,8 @@ RENAMED = {
     "training.steps_per_execution": "nothing; in a loop of your own, "
     "compile(steps_per_execution=)",
     "transfer.align_schedule": "nothing; alignment grows as DANN's does",
+    "transfer.class_shares": "nothing; images weigh the same",
+    "transfer.mimic_balance": "nothing; images weigh the same",
     "transfer.head": "nothing; the last layer is trained with the others",
     "transfer.domain_units": "nothing; the domain classifier has 64",
 }

@@ -96,7 +96,6 @@ ABLATIONS = {
     "no augmentation": {"batches": {"augment": None}},
     "adam": {"training": {"optimizer": "adam", "learning_rate": 2e-3}},
     "statistics of labeled": {"reestimate": {"images": "labeled"}},
-    "balanced mimic": {"transfer": {"mimic_balance": 1.0}},
     "select confidence": {"select": {"by": "confidence"}},
     "select balance": {"select": {"by": "balance"}},
     "select nnpu": {"select": {"by": "nnpu"}},
@@ -133,6 +132,7 @@ REMOVED = (
     "ema 0.99",
     "select diversity",
     "features mse under the teacher's head",
+    "balanced mimic",
     "mixup",
     "cutmix",
 )

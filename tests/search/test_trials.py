@@ -1,7 +1,6 @@
 import sys
 
 import numpy as np
-import pytest
 
 from tests.support import tiny
 from tfdcu.data import images_of
@@ -90,14 +89,6 @@ def test_trials_train_on_what_is_selected_and_share_it():
     assert rows(part) < rows(images_of(splits.unlabeled))
     fewer = one.short({"select.keep": 30})
     assert one.splits(fewer).unlabeled.num_images == 30
-
-
-def test_shares_of_classes_are_known_where_the_mimic_term_is_balanced():
-    one = trials(transfer={"mimic_balance": 0.5})
-    shares = one.class_shares(one.config)
-    assert sum(shares) == pytest.approx(1, abs=1e-3) and len(shares) == 4
-    assert one.class_shares(one.config) is shares
-    assert trials().class_shares(trials().config) is None
 
 
 def test_data_is_opened_once_unless_it_is_searched():

@@ -59,7 +59,6 @@ def test_defaults_fit_and_nothing_is_changed(splits, teacher):
         ({"quantization": {"epochs": 0}}, "quantization.epochs=0"),
         ({"batches": {"cache": "True"}}, "cache='True'"),
         ({"transfer": {"align_layers": "nowhere"}}, "nowhere"),
-        ({"transfer": {"mimic_balance": 2}}, "mimic_balance=2"),
         ({"select": {"by": "nearest"}}, "by='nearest'"),
         ({"select": {"by": "balance", "keep": 0.0}}, "keep=0.0"),
         ({"sparsity": {"final_sparsity": -1}}, "final_sparsity"),

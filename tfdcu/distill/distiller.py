@@ -9,7 +9,6 @@ from tfdcu.distill.alignment import DomainClassifier
 from tfdcu.distill.alignment import dann_schedule
 from tfdcu.distill.alignment import inside_of
 from tfdcu.distill.alignment import layers_to_align
-from tfdcu.distill.balance import class_weights
 from tfdcu.distill.batchnorm import BATCHNORMS
 from tfdcu.distill.batchnorm import default_batchnorm
 from tfdcu.distill.distributed import check_execution
@@ -94,15 +93,6 @@ class AlignedDistiller(TwoPools):
         mimic: `"kl"`, `"mse"`, a function `(targets, logits) -> loss`, or a
             `keras.distillation.DistillationLoss`. Defaults to `"kl"`.
         temperature: Float above 0 for `"kl"`. Defaults to 4.
-        mimic_balance: Float in [0, 1], strength of the class balancing of the
-            mimic term: an image is weighted by
-            `(classes * share) ** -mimic_balance`, where `share` is the share
-            of the pool in the class that the teacher predicts. At 1 all
-            classes weigh the same, except those below a tenth of the uniform
-            share. Defaults to 0: all images weigh the same.
-        class_shares: For `mimic_balance`: floats (classes,), the share of the
-            pool in each class as predicted by the teacher, such as `shares`
-            of `tfdcu.diagnose`. `tfdcu.compress` sets it.
         label_weight: Float, at least 0. Defaults to 1.
         mimic_weight: Float, at least 0. Defaults to 1.
         align_weight: Float, at least 0; 0 disables alignment. The gradient
@@ -152,11 +142,9 @@ class AlignedDistiller(TwoPools):
 
     Raises:
         ValueError: If a weight is negative, a name unknown, a layer missing,
-            `class_shares` invalid, if student and teacher differ in the
-            number of classes, or if features have different sizes or the
-            teacher's layers are not accessible; in `fit`, if there is
-            neither a teacher nor targets, or `mimic_balance` is used with a
-            scalar mimic loss.
+            if student and teacher differ in the number of classes, or if
+            features have different sizes or the teacher's layers are not
+            accessible; in `fit`, if there is neither a teacher nor targets.
 
     Example:
 
@@ -170,13 +158,11 @@ class AlignedDistiller(TwoPools):
         self,
         student,
         teacher,
-        class_shares=None,
         kept=None,
         *,
         align_layers=None,
         mimic="kl",
         temperature=4.0,
-        mimic_balance=0.0,
         label_weight=1.0,
         mimic_weight=1.0,
         align_weight=0.1,
@@ -191,7 +177,6 @@ class AlignedDistiller(TwoPools):
         super().__init__(**kwargs)
         check_arguments(
             temperature=temperature,
-            mimic_balance=mimic_balance,
             label_weight=label_weight,
             mimic_weight=mimic_weight,
             align_weight=align_weight,
@@ -215,10 +200,7 @@ class AlignedDistiller(TwoPools):
         self.align_weight = align_weight
         self.feature_weight = feature_weight
         classes = self.student.output_shape[-1]
-        weights = class_weights(class_shares, mimic_balance, classes)
-        self.mimic_loss = resolve_mimic(
-            mimic, temperature, weights, self.multi_label
-        )
+        self.mimic_loss = resolve_mimic(mimic, temperature, self.multi_label)
         self.align = resolve_align(align)
         self.forward = BATCHNORMS[batchnorm]
         self.align_layers, pairs = (), []

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 
 from tfdcu.models import copy_of
-from tfdcu.pool.diagnose import diagnose
 from tfdcu.pruning import resized_images
 from tfdcu.pruning import score_channels
 from tfdcu.pruning import with_size
@@ -127,7 +126,6 @@ class Trials:
         self.opened = {}
         self.stored = {}
         self.known = {}
-        self.shares = {}
         if folder is None:
             # Deleted together with this object.
             self.temporary = tempfile.TemporaryDirectory()
@@ -237,7 +235,6 @@ class Trials:
             self.splits(config),
             self.folder,
             given_student=self.student and copy_of(self.student),
-            diagnosis={"shares": self.class_shares(config)},
             targets=self.targets(config),
             models={"teacher": self.teacher},
         )
@@ -256,17 +253,6 @@ class Trials:
             store_targets(run)
             self.stored[key] = run.targets
         return self.stored[key]
-
-    def class_shares(self, config):
-        """Shares of the pool by predicted class, if `mimic_balance` is used."""
-        if not config["transfer"].get("mimic_balance"):
-            return None
-        key = key_of(config["data"], config["select"])
-        if key not in self.shares:
-            pool, seed = self.splits(config).unlabeled, config["seed"]
-            found = diagnose(self.teacher, None, pool, seed=seed)
-            self.shares[key] = found["shares"]
-        return self.shares[key]
 
     def importance(self, config):
         """The importance of the teacher's channels, computed once."""

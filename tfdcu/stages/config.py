@@ -204,8 +204,6 @@ def check_values(config, splits, teacher, student=None):
     AlignedDistiller(
         student or teacher,
         teacher,
-        # The real shares are not known yet.
-        class_shares=[1.0] * teacher.output_shape[-1],
         **config["transfer"],
     )
     check_select(splits, **config["select"])

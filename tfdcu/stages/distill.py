@@ -117,7 +117,6 @@ def build_distiller(run, student):
     model = AlignedDistiller(
         student,
         run.teacher if needed else None,
-        run.class_shares,
         run.plan["kept"],
         **options,
     )

@@ -89,7 +89,6 @@ ARGUMENTS = {
     "max_trials": COUNT,
     "max_winners": COUNT,
     "min_agreement": ("a number, at least 0, or a dict of them", _are_shares),
-    "mimic_balance": number(0, 1),
     "mimic_weight": WEIGHT,
     "mirror": SWITCH,
     "num_classes": COUNT,
