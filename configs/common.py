@@ -142,12 +142,10 @@ def get_config():
     config.transfer.align = "adversarial"
     # One or several layer names; chosen from the graph if not set.
     config.transfer.align_layers = placeholder(object)
-    # Feature loss: "mse", "attention" or "relation"; if not set, "mse" for a
-    # pruned student without stored targets.
-    config.transfer.features = placeholder(str)
-    # One or several layer names; the last layer before pooling if not set.
+    # Layers whose outputs follow the teacher's: one or several names; if not
+    # set, the last before pooling of a pruned student without stored targets.
     config.transfer.feature_layers = placeholder(object)
-    # Weight of the feature loss; 0 for none.
+    # Weight of these features; 0 for none.
     config.transfer.feature_weight = 100.0
     # "joint", "split", "labeled_only" or "frozen"; if not set, "frozen" for a
     # pruned or trained student, "joint" for a new one.

@@ -390,7 +390,7 @@ def test_features_are_followed_over_rounds_and_a_kill(tmp_path, monkeypatch):
             "rounds": 2,
         },
         "targets": {"views": 1},
-        "transfer": {"features": "mse", "align_weight": 0.0},
+        "transfer": {"feature_layers": "relu2", "align_weight": 0.0},
     }
     seen, build = [], distill.build_distiller
 
@@ -569,7 +569,7 @@ class Subclassed(keras.Model):
         (
             {
                 "student": tiny.plain_net(),
-                "transfer": {"features": "mse"},
+                "transfer": {"feature_layers": "relu2"},
             },
             "Features cannot be compared.*8, 8, 32.*8, 8, 64",
         ),

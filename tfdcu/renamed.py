@@ -37,6 +37,7 @@ RENAMED = {
     "transfer.align_schedule": "nothing; alignment grows as DANN's does",
     "transfer.class_shares": "nothing; images weigh the same",
     "transfer.mimic_balance": "nothing; images weigh the same",
+    "transfer.features": "`feature_layers`, whose mean squared errors count",
     "transfer.head": "nothing; the last layer is trained with the others",
     "transfer.domain_units": "nothing; the domain classifier has 64",
 }

@@ -86,13 +86,7 @@ ABLATIONS = {
     },
     "align the last features": LAST,
     "align the last features x10": [LAST, {"transfer": {"align_weight": 1.0}}],
-    "features mse": {"transfer": {"features": "mse"}},
-    "features attention": {
-        "transfer": {"features": "attention", "feature_weight": 1.0}
-    },
-    "features relation": {
-        "transfer": {"features": "relation", "feature_weight": 1.0}
-    },
+    "no features": {"transfer": {"feature_weight": 0.0}},
     "no augmentation": {"batches": {"augment": None}},
     "adam": {"training": {"optimizer": "adam", "learning_rate": 2e-3}},
     "statistics of labeled": {"reestimate": {"images": "labeled"}},
@@ -132,6 +126,9 @@ REMOVED = (
     "ema 0.99",
     "select diversity",
     "features mse under the teacher's head",
+    "features mse",
+    "features attention",
+    "features relation",
     "balanced mimic",
     "mixup",
     "cutmix",

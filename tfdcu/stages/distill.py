@@ -105,14 +105,14 @@ def build_distiller(run, student):
 
     Args:
         run: A `Run`. With stored targets the teacher is left out, unless
-            `features` need it.
+            `feature_layers` need it.
         student: A `keras.Model`.
 
     Returns:
         An `AlignedDistiller`.
     """
     options = run.config["transfer"]
-    needed = options.get("features") is not None or run.targets is None
+    needed = options.get("feature_layers") or run.targets is None
     keras.utils.set_random_seed(run.seed)
     model = AlignedDistiller(
         student,
