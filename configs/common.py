@@ -96,8 +96,6 @@ def get_config():
     # Whether to reconstruct the pruned layers by least squares on these images;
     # true if not set.
     config.channels.reconstruct = placeholder(bool)
-    # Whether to recompute BatchNormalization's statistics after pruning.
-    config.channels.reestimate = False
     # Number of rounds of scoring, pruning and reconstruction; automatic if not
     # set.
     config.channels.rounds = placeholder(int)
@@ -147,9 +145,9 @@ def get_config():
     config.transfer.feature_layers = placeholder(object)
     # Weight of these features; 0 for none.
     config.transfer.feature_weight = 100.0
-    # "joint", "split", "labeled_only" or "frozen"; if not set, "frozen" for a
-    # pruned or trained student, "joint" for a new one.
-    config.transfer.batchnorm = placeholder(str)
+    # Whether BatchNormalization keeps its moving averages; if not set, those
+    # of a pruned or trained student, not of a new one.
+    config.transfer.freeze_batchnorm = placeholder(bool)
 
     # tfdcu.training.train
     config.training = ConfigDict()
@@ -163,11 +161,6 @@ def get_config():
     config.training.weight_decay = 1e-4
     config.training.clipnorm = placeholder(float)
     config.training.jit_compile = False
-
-    # Images from which BatchNormalization's statistics are recomputed after
-    # training: "labeled" or "pool"; the moving averages are kept if not set.
-    config.reestimate = ConfigDict()
-    config.reestimate.images = placeholder(str)
 
     # tfdcu.quantize_aware: bits of the weights of the integer files, 8, 4 or a
     # mean between; calibrated after training if not set.

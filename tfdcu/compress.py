@@ -49,7 +49,6 @@ def compress(
     sparsity=None,
     transfer=None,
     training=None,
-    reestimate=None,
     quantization=None,
     export=None,
     baseline=False,
@@ -104,9 +103,6 @@ def compress(
             does a `final_sparsity` of 0.
         transfer: Keywords of `AlignedDistiller`.
         training: Keywords of `tfdcu.training.train`: epochs, rate ...
-        reestimate: `images`, from which BatchNormalization's statistics are
-            recomputed after training: `"labeled"`, `"pool"` or, the default,
-            `None`.
         quantization: `weight_bits` as in `quantize_aware`; `epochs`, by default
             a sixth of those of `training`; `rate`, as a share of its learning
             rate, by default 0.1. The integer files then hold what was learned.
@@ -155,7 +151,6 @@ def compress(
                 "sparsity": sparsity,
                 "transfer": transfer,
                 "training": training,
-                "reestimate": reestimate,
                 "quantization": quantization,
                 "export": export,
             },

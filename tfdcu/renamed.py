@@ -14,6 +14,9 @@ RENAMED = {
     "channels.scope": "nothing; scores are compared across all layers, and "
     "`per_layer` sets the share of one",
     "channels.tolerance": "nothing; what is below the budget is taken",
+    "channels.reestimate": "nothing; or `tfdcu.pruning."
+    "reestimate_statistics` on the student",
+    "compress.reestimate": "nothing; the moving averages are kept",
     "compress.iterative": "`channels` with `rounds`; the student is trained "
     "after the last round",
     "data.label_fraction": "`labels_per_class`",
@@ -22,7 +25,7 @@ RENAMED = {
     "few_labels.fraction": "`per_class`",
     "iterative.epochs": "nothing; the student is trained after the last round",
     "iterative.rounds": "`channels.rounds`",
-    "reestimate.limit": "nothing; at most 2048 images are used",
+    "search.reestimate": "nothing; the moving averages are kept",
     "search.iterative": "`channels` with `rounds`, which only the front is "
     "pruned in",
     "search.trade": "`tradeoff`",
@@ -35,6 +38,7 @@ RENAMED = {
     "training.steps_per_execution": "nothing; in a loop of your own, "
     "compile(steps_per_execution=)",
     "transfer.align_schedule": "nothing; alignment grows as DANN's does",
+    "transfer.batchnorm": "`freeze_batchnorm`, true or false",
     "transfer.class_shares": "nothing; images weigh the same",
     "transfer.mimic_balance": "nothing; images weigh the same",
     "transfer.features": "`feature_layers`, whose mean squared errors count",

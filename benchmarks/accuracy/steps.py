@@ -8,9 +8,9 @@ from benchmarks.accuracy.pools import with_junk
 
 # Steps 1 to 4 are the method without what this project adds to it.
 PLAIN = {
-    "channels": {"reconstruct": False, "reestimate": True},
+    "channels": {"reconstruct": False},
     "transfer": {
-        "batchnorm": "joint",
+        "freeze_batchnorm": False,
         "align_weight": 0.0,
         "feature_weight": 0.0,
         "label_weight": 1.0,
@@ -58,19 +58,16 @@ STEPS = {
 }
 # Step 5 with one thing taken away, or another one in its place.
 ABLATIONS = {
-    "no reconstruction": {
-        "channels": {"reconstruct": False, "reestimate": True}
-    },
+    "no reconstruction": {"channels": {"reconstruct": False}},
     "channels by l2": {"channels": {"importance": "l2"}},
     "cut at once": {"channels": {"rounds": 1}},
-    "BatchNorm split": {"transfer": {"batchnorm": "split"}},
     "BatchNorm joint": {
-        "transfer": {"batchnorm": "joint"},
+        "transfer": {"freeze_batchnorm": False},
         "training": PLAIN["training"],
         "batches": PLAIN["batches"],
     },
     "BatchNorm frozen": {
-        "transfer": {"batchnorm": "frozen"},
+        "transfer": {"freeze_batchnorm": True},
         "training": {
             "optimizer": "adam",
             "learning_rate": 5e-4,
@@ -89,7 +86,6 @@ ABLATIONS = {
     "no features": {"transfer": {"feature_weight": 0.0}},
     "no augmentation": {"batches": {"augment": None}},
     "adam": {"training": {"optimizer": "adam", "learning_rate": 2e-3}},
-    "statistics of labeled": {"reestimate": {"images": "labeled"}},
     "select confidence": {"select": {"by": "confidence"}},
     "select balance": {"select": {"by": "balance"}},
     "select nnpu": {"select": {"by": "nnpu"}},
@@ -126,6 +122,10 @@ REMOVED = (
     "ema 0.99",
     "select diversity",
     "features mse under the teacher's head",
+    "BatchNorm split",
+    "haze, BatchNorm split",
+    "haze, BatchNorm of labeled",
+    "statistics of labeled",
     "features mse",
     "features attention",
     "features relation",
@@ -153,7 +153,7 @@ PLACES = {
     "ResNet-20": {
         "student": "resnet20",
         "channels": None,
-        "transfer": {"batchnorm": "joint"},
+        "transfer": {"freeze_batchnorm": False},
         "training": PLAIN["training"],
         "batches": PLAIN["batches"],
     },
@@ -172,11 +172,6 @@ PLACES = {
     "haze": HAZE,
     "haze, no alignment": [HAZE, NO_ALIGNMENT],
     "haze, align x10": [HAZE, {"transfer": {"align_weight": 1.0}}],
-    "haze, BatchNorm split": [HAZE, {"transfer": {"batchnorm": "split"}}],
-    "haze, BatchNorm of labeled": [
-        HAZE,
-        {"transfer": {"batchnorm": "labeled_only"}},
-    ],
     "haze, colors matched": [HAZE, MATCHED],
     "haze, colors matched, no alignment": [HAZE, MATCHED, NO_ALIGNMENT],
     "colors matched": MATCHED,

@@ -196,15 +196,6 @@ def test_without_labels_the_pool_is_used():
     assert history["label"][0] == 0.0
 
 
-@pytest.mark.parametrize("batchnorm", ["split", "labeled_only", "frozen"])
-def test_images_are_in_the_order_of_the_teacher(batchnorm):
-    twin = tiny.plain_net(norm=False)
-    _, history, _ = fitted(
-        twin, of=tiny.plain_net(norm=False), batchnorm=batchnorm, **ALONE
-    )
-    assert history["features"] == pytest.approx([0.0, 0.0], abs=1e-10)
-
-
 def test_compiled_by_xla_or_in_several_steps_is_the_same_student():
     students = []
     for args in ({}, {"steps_per_execution": 2}, {"jit_compile": True}):

@@ -20,7 +20,6 @@ SECTIONS = (
     "sparsity",
     "transfer",
     "training",
-    "reestimate",
     "quantization",
     "export",
 )
@@ -75,7 +74,6 @@ def test_defaults_fit_and_nothing_is_changed(splits, teacher):
         ({"channels": {"macs": 0.5, "exclude": "stem_*"}}, "'stem_\\*'"),
         ({"channels": {"macs": 0.5, "per_layer": {"no": 1}}}, "'no'"),
         ({"channels": {"macs": 0.5, "exclude": "*"}}, "Nothing can be rem"),
-        ({"reestimate": {"images": "all"}}, "images='all'"),
         ({"export": {"formats": ()}}, "no format"),
         ({"export": {"sparse": True}}, "sparse=True with dynamic"),
         (

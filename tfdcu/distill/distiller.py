@@ -9,8 +9,6 @@ from tfdcu.distill.alignment import DomainClassifier
 from tfdcu.distill.alignment import dann_schedule
 from tfdcu.distill.alignment import inside_of
 from tfdcu.distill.alignment import layers_to_align
-from tfdcu.distill.batchnorm import BATCHNORMS
-from tfdcu.distill.batchnorm import default_batchnorm
 from tfdcu.distill.distributed import check_execution
 from tfdcu.distill.distributed import multi_worker
 from tfdcu.distill.distributed import predict_share
@@ -32,11 +30,14 @@ from tfdcu.distill.two_pools import all_images
 from tfdcu.distill.two_pools import split_pools
 from tfdcu.distill.validation import AgreementWarning
 from tfdcu.distill.validation import Validation
+from tfdcu.graph.fused import Forward
 from tfdcu.graph.logits import as_logits
 from tfdcu.graph.logits import is_multi_label
 from tfdcu.graph.resize import resized
 from tfdcu.renamed import refuse_renamed
 from tfdcu.training.loss_scaling import loss_scaled
+from tfdcu.training.moving_average import has_averages
+from tfdcu.training.moving_average import norms_of
 from tfdcu.training.moving_average import short_averages
 from tfdcu.workdir.arguments import check_arguments
 
@@ -120,12 +121,13 @@ class AlignedDistiller(TwoPools):
             that the student kept, such as `ChannelPlan.kept_channels()`; a
             missing layer kept all. Only these are compared. `tfdcu.compress`
             sets it.
-        batchnorm: How the two pools share BatchNormalization: `"joint"` (one
-            pass over both), `"split"` (one pass per pool), `"labeled_only"`
-            (one pass per pool; only the labeled one updates the moving
-            averages) or `"frozen"` (inference mode: the moving averages are
-            kept). Defaults to `None`: `"frozen"` for a student that has moving
-            averages, such as a pruned or trained one, else `"joint"`.
+        freeze_batchnorm: Whether the student runs in inference mode while it
+            is trained: BatchNormalization keeps its moving averages, and there
+            is no dropout. `False` normalizes by the statistics of both pools
+            together. Defaults to `None`: true for a student that has moving
+            averages, such as a pruned or trained one. Those of its teacher fit
+            the task, and a pool from elsewhere would shift them; those of a
+            new layer, 0 and 1, have to be learned.
         **kwargs: Passed to `keras.Model`.
 
     Attributes:
@@ -164,26 +166,22 @@ class AlignedDistiller(TwoPools):
         align="adversarial",
         feature_layers=None,
         feature_weight=100.0,
-        batchnorm=None,
+        freeze_batchnorm=None,
         **kwargs,
     ):
         refuse_renamed("transfer", kwargs)
         super().__init__(**kwargs)
         check_arguments(
+            ("freeze_batchnorm",),
             temperature=temperature,
             label_weight=label_weight,
             mimic_weight=mimic_weight,
             align_weight=align_weight,
             feature_weight=feature_weight,
+            freeze_batchnorm=freeze_batchnorm,
         )
-        if batchnorm is None:
-            batchnorm = default_batchnorm(student)
-        if batchnorm not in list(BATCHNORMS):
-            raise ValueError(
-                "Invalid value for `batchnorm`. "
-                f"Expected: one of {sorted(BATCHNORMS)}. "
-                f"Received: batchnorm={batchnorm!r}"
-            )
+        if freeze_batchnorm is None:
+            freeze_batchnorm = any(map(has_averages, norms_of(student)))
         self.multi_label = is_multi_label(teacher) or is_multi_label(student)
         self.student = as_logits(student)
         if isinstance(teacher, keras.Model):
@@ -196,7 +194,7 @@ class AlignedDistiller(TwoPools):
         classes = self.student.output_shape[-1]
         self.mimic_loss = resolve_mimic(mimic, temperature, self.multi_label)
         self.align = resolve_align(align)
-        self.forward = BATCHNORMS[batchnorm]
+        self.freeze_batchnorm = freeze_batchnorm
         self.align_layers, pairs = (), []
         if align_weight:
             self.align_layers = layers_to_align(network, align_layers)
@@ -322,7 +320,8 @@ class AlignedDistiller(TwoPools):
         images = resized(images, self.student.input_shape)
         with tf.GradientTape() as tape:
             with short_averages(self.tap, self.clock.steps.value):
-                outputs = self.forward(self.tap, images, num_labeled)
+                forward = Forward(self.tap)
+                outputs = forward(images, training=not self.freeze_batchnorm)
             logits = tf.cast(outputs["logits"], tf.float32)
             label = label_term(self.loss, y, logits[:num_labeled], weight)
             mimic = self.mimic_loss(targets, logits)

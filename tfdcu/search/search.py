@@ -105,8 +105,7 @@ def search(
         **options: Any other argument of `tfdcu.compress` but `baseline`:
             `student`, `validation`, `test`, `data`, `batches`, `select`,
             `channels`, `targets`, `sparsity`, `transfer`, `training`,
-            `reestimate`, `export`. `pool_share` is of what
-            `select` keeps.
+            `export`. `pool_share` is of what `select` keeps.
 
     Returns:
         The record that is also in `workdir/front.json`: `teacher`, `trials`,

@@ -22,7 +22,6 @@ from tfdcu.sparsity.sparsify import Sparsify
 from tfdcu.stages.prune import pruning_schedule
 from tfdcu.stages.quantize import check_quantization
 from tfdcu.stages.quantize import trained_quantized
-from tfdcu.stages.reestimate import Reestimate
 from tfdcu.stages.select import check_select
 from tfdcu.stages.select import choose_pool
 from tfdcu.stages.targets import check_targets
@@ -43,7 +42,6 @@ SECTIONS = {
     "sparsity": Sparsify,
     "transfer": AlignedDistiller,
     "training": train,
-    "reestimate": Reestimate,
     "quantization": trained_quantized,
     "export": export_all,
 }
@@ -210,7 +208,6 @@ def check_values(config, splits, teacher, student=None):
     if config["sparsity"]:
         Sparsify(**config["sparsity"])
     check_training(**config["training"])
-    Reestimate(splits, **config["reestimate"])
     check_quantization(**config["quantization"])
     check_targets(config, teacher.output_shape[-1])
     options = dict(config["export"])

@@ -100,7 +100,7 @@ ARGUMENTS = {
     "pool_validation": WEIGHT,
     "rate": POSITIVE,
     "reconstruct": SWITCH,
-    "reestimate": SWITCH,
+    "freeze_batchnorm": SWITCH,
     "renew": SWITCH,
     "round_to": COUNT,
     "rounds": COUNT,
