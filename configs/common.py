@@ -65,15 +65,6 @@ def get_config():
     config.batches.cache = placeholder(object)
     config.batches.cache = "auto"
 
-    # tfdcu.select_pool: "confidence", "balance" or "nnpu"; the whole pool if
-    # not set.
-    config.select = ConfigDict()
-    config.select.by = placeholder(str)
-    # A share of the pool or a number of images; automatic if not set.
-    config.select.keep = placeholder(object)
-    # Whether to leave out flat images, noise and duplicates.
-    config.select.drop_junk = True
-
     # tfdcu.prune_channels; exactly one of macs, params and latency. A flag
     # of 0 removes the budget of a config: --config.channels.macs=0
     config.channels = ConfigDict()

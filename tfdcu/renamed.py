@@ -16,6 +16,7 @@ RENAMED = {
     "channels.tolerance": "nothing; what is below the budget is taken",
     "channels.reestimate": "nothing; or `tfdcu.pruning."
     "reestimate_statistics` on the student",
+    "compress.select": "nothing; leave images out of the pool's source",
     "compress.reestimate": "nothing; the moving averages are kept",
     "compress.iterative": "`channels` with `rounds`; the student is trained "
     "after the last round",
@@ -25,11 +26,11 @@ RENAMED = {
     "few_labels.fraction": "`per_class`",
     "iterative.epochs": "nothing; the student is trained after the last round",
     "iterative.rounds": "`channels.rounds`",
+    "search.select": "nothing; leave images out of the pool's source",
     "search.reestimate": "nothing; the moving averages are kept",
     "search.iterative": "`channels` with `rounds`, which only the front is "
     "pruned in",
     "search.trade": "`tradeoff`",
-    "select.layer": "nothing; `tfdcu.select_pool(by=)` takes a function",
     "sparsity.block_pooling": "nothing; the mean of a block decides",
     "sparsity.initial_sparsity": "`schedule`, one of TFMOT's objects",
     "targets.shard_size": "nothing; `tfdcu.teacher_targets` takes it",

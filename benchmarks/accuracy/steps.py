@@ -1,9 +1,6 @@
 """The steps of the ablation, as changes of one config."""
 
-from benchmarks.accuracy.pools import drawn
-from benchmarks.accuracy.pools import far
 from benchmarks.accuracy.pools import in_haze
-from benchmarks.accuracy.pools import near
 from benchmarks.accuracy.pools import with_junk
 
 # Steps 1 to 4 are the method without what this project adds to it.
@@ -86,9 +83,6 @@ ABLATIONS = {
     "no features": {"transfer": {"feature_weight": 0.0}},
     "no augmentation": {"batches": {"augment": None}},
     "adam": {"training": {"optimizer": "adam", "learning_rate": 2e-3}},
-    "select confidence": {"select": {"by": "confidence"}},
-    "select balance": {"select": {"by": "balance"}},
-    "select nnpu": {"select": {"by": "nnpu"}},
     "fresh views": {
         "targets": {"views": 0, "labeled_views": None, "mirror": False}
     },
@@ -121,6 +115,15 @@ REMOVED = (
     "align against a linear classifier",
     "ema 0.99",
     "select diversity",
+    "select confidence",
+    "select balance",
+    "select nnpu",
+    "far half",
+    "far half, no alignment",
+    "near half",
+    "quarter",
+    "quarter by confidence",
+    "quarter by nnpu",
     "features mse under the teacher's head",
     "BatchNorm split",
     "haze, BatchNorm split",
@@ -134,7 +137,6 @@ REMOVED = (
     "cutmix",
 )
 # Pools that are farther from the labeled images.
-FAR = {"select": {"by": far, "keep": 0.5}}
 JUNK = {"unlabeled": with_junk}
 HAZE = {"unlabeled": in_haze}
 MATCHED = {"data": {"match_colors": True}}
@@ -161,12 +163,6 @@ PLACES = {
     "pool of 1k": {"unlabeled": 1000},
     "pool of 2k": {"unlabeled": 2000},
     "pool of 10k": {"unlabeled": 10_000},
-    "far half": FAR,
-    "far half, no alignment": [FAR, NO_ALIGNMENT],
-    "near half": {"select": {"by": near, "keep": 0.5}},
-    "quarter": {"select": {"by": drawn, "keep": 0.25}},
-    "quarter by confidence": {"select": {"by": "confidence", "keep": 0.25}},
-    "quarter by nnpu": {"select": {"by": "nnpu", "keep": 0.25}},
     "30 % junk": JUNK,
     "30 % junk, no alignment": [JUNK, NO_ALIGNMENT],
     "haze": HAZE,

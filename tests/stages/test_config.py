@@ -14,7 +14,6 @@ from tfdcu.stages.config import option_names
 
 SECTIONS = (
     "batches",
-    "select",
     "channels",
     "targets",
     "sparsity",
@@ -58,8 +57,6 @@ def test_defaults_fit_and_nothing_is_changed(splits, teacher):
         ({"quantization": {"epochs": 0}}, "quantization.epochs=0"),
         ({"batches": {"cache": "True"}}, "cache='True'"),
         ({"transfer": {"align_layers": "nowhere"}}, "nowhere"),
-        ({"select": {"by": "nearest"}}, "by='nearest'"),
-        ({"select": {"by": "balance", "keep": 0.0}}, "keep=0.0"),
         ({"sparsity": {"final_sparsity": -1}}, "final_sparsity"),
         ({"training": {"warmup": 1.0}}, "warmup=1.0"),
         ({"transfer": {"align": "nearby"}}, "align='nearby'"),

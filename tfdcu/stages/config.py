@@ -22,8 +22,6 @@ from tfdcu.sparsity.sparsify import Sparsify
 from tfdcu.stages.prune import pruning_schedule
 from tfdcu.stages.quantize import check_quantization
 from tfdcu.stages.quantize import trained_quantized
-from tfdcu.stages.select import check_select
-from tfdcu.stages.select import choose_pool
 from tfdcu.stages.targets import check_targets
 from tfdcu.stages.targets import make_targets
 from tfdcu.training.train import check_training
@@ -36,7 +34,6 @@ from tfdcu.workdir.arguments import check_arguments
 SECTIONS = {
     "data": prepare,
     "batches": training_batches,
-    "select": choose_pool,
     "targets": make_targets,
     "channels": prune_channels,
     "sparsity": Sparsify,
@@ -204,7 +201,6 @@ def check_values(config, splits, teacher, student=None):
         teacher,
         **config["transfer"],
     )
-    check_select(splits, **config["select"])
     if config["sparsity"]:
         Sparsify(**config["sparsity"])
     check_training(**config["training"])

@@ -68,7 +68,6 @@ ARGUMENTS = {
     "begin_step": whole(0),
     "clipnorm": POSITIVE,
     "data_dir": TEXT,
-    "drop_junk": SWITCH,
     "end_step": whole(0),
     "epochs": COUNT,
     "epochs_share": SHARE,
