@@ -1,0 +1,148 @@
+"""A run may be killed at any moment: continued, it ends the same.
+
+`pytest -m slow tests/faults/test_kills.py --kills=20 --every=10` kills less.
+"""
+
+import hashlib
+import json
+import random
+
+import keras
+import pytest
+
+from tests.support.mortal import RUNS
+from tests.support.mortal import Mortals
+
+pytestmark = pytest.mark.slow
+# Written at every start, or of times alone.
+TIMED = {"log.txt", "seconds.json", "files.json", "USE.md", "front.md"}
+# Keys of records that a clock decides.
+CLOCK = {"seconds", "train_seconds", "latency_ms", "notes"}
+
+
+@pytest.fixture(scope="module")
+def mortals():
+    server = Mortals()
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="module")
+def undisturbed(mortals, tmp_path_factory):
+    """Function that gives a run that nobody killed, and what it made."""
+    known = {}
+
+    def get(name):
+        if name not in known:
+            folder = tmp_path_factory.mktemp(name)
+            told = mortals.run(name, folder)
+            assert (told["end"], told["error"]) == ("done", "")
+            known[name] = told, results(folder)
+        return known[name]
+
+    return get
+
+
+def results(folder):
+    """What a run left: dict from file to what must be bit-equal in it."""
+    run = folder / "run"
+    paths = sorted(path for path in run.rglob("*") if path.is_file())
+    return {
+        path.relative_to(run).as_posix(): content(path)
+        for path in paths
+        if "tfevents" not in path.name and not path.name.startswith(".lock")
+    }
+
+
+def content(path):
+    if path.name in TIMED or path.suffix in (".html", ".md", ".png"):
+        return "there"
+    if "trials" in path.parts and path.suffix in (".json", ".h5"):
+        return "there"
+    digest = hashlib.sha256()
+    if path.suffix == ".keras":
+        # The archive holds the hour in which it was written.
+        for value in keras.models.load_model(path).get_weights():
+            digest.update(value.tobytes())
+    elif path.name in ("report.json", "front.json"):
+        return untimed(json.loads(path.read_text("utf-8")))
+    else:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def untimed(value):
+    if isinstance(value, dict):
+        kept = {key: value[key] for key in value if key not in CLOCK}
+        return {key: untimed(one) for key, one in kept.items()}
+    return [untimed(v) for v in value] if isinstance(value, list) else value
+
+
+def assert_the_same(folder, expected):
+    found = results(folder)
+    assert not [name for name in found if ".tmp" in name]
+    assert sorted(found) == sorted(expected)
+    for name, value in expected.items():
+        assert found[name] == value, name
+
+
+def shares(kills):
+    """The kills of each run; together as many as asked for."""
+    names = list(RUNS)
+    return {
+        name: kills // len(names) + (place < kills % len(names))
+        for place, name in enumerate(names)
+    }
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_killed_at_random_moments(
+    name, mortals, undisturbed, tmp_path, request
+):
+    whole, expected = undisturbed(name)
+    generator = random.Random(name)
+    left = shares(request.config.getoption("kills"))[name]
+    moments, number = [], 0
+    while left:
+        folder = tmp_path / str(number)
+        # Some runs are killed several times before they end.
+        moment = generator.uniform(0, whole["seconds"])
+        told = mortals.run(name, folder, ("after", moment))
+        if told["end"] == "killed":
+            left -= 1
+            moments.append(round(moment, 3))
+            if left:
+                continue
+            told = mortals.run(name, folder)
+        assert (told["end"], told["error"]) == ("done", ""), moments
+        assert_the_same(folder, expected)
+        print(f"{name}: killed after {moments} s of {whole['seconds']:.1f} s")
+        moments, number = [], number + 1
+
+
+def points(name, undisturbed):
+    """Numbers of the renames of a run; of files that no run before it has."""
+    names = list(RUNS)
+    before = names[: names.index(name)]
+    known = {file for one in before for file in undisturbed(one)[0]["renames"]}
+    files = undisturbed(name)[0]["renames"]
+    return [n for n, file in enumerate(files, 1) if file not in known]
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_killed_at_every_rename(name, mortals, undisturbed, tmp_path, request):
+    _, expected = undisturbed(name)
+    chosen = [
+        (when, number)
+        for number in points(name, undisturbed)
+        for when in ("before rename", "after rename")
+    ][:: request.config.getoption("every")]
+    assert chosen
+    for when, number in chosen:
+        folder = tmp_path / f"{when} {number}"
+        told = mortals.run(name, folder, (when, number))
+        assert told["end"] == "killed", (when, number, told)
+        told = mortals.run(name, folder)
+        assert (told["end"], told["error"]) == ("done", ""), (when, number)
+        assert_the_same(folder, expected)
+    print(f"{name}: {len(chosen)} kills")
