@@ -61,5 +61,6 @@ def test_files_with_random_damage(judge, tmp_path, request):
         fits = told["mib"] <= MOST_MIB and told["seconds"] < MOST_SECONDS
         if told["outcome"] not in RIGHT or not fits:
             wrong[index] = {"kind": kind, **told}
+            print(index, wrong[index], flush=True)
     print(outcomes)
     assert not wrong, "\n".join(f"{n}: {one}" for n, one in wrong.items())
