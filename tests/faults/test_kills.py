@@ -4,6 +4,7 @@
 """
 
 import random
+import shutil
 
 import pytest
 
@@ -32,10 +33,18 @@ def undisturbed(mortals, tmp_path_factory):
             folder = tmp_path_factory.mktemp(name)
             told = mortals.run(name, folder)
             assert (told["end"], told["error"]) == ("done", "")
-            known[name] = told, results(folder)
+            known[name] = told, folder, results(folder)
         return known[name]
 
     return get
+
+
+def new(path, like):
+    """A folder with the teacher of another one, if that has one."""
+    path.mkdir()
+    for teacher in like.glob("teacher.keras"):
+        shutil.copy(teacher, path)
+    return path
 
 
 def shares(kills):
@@ -51,12 +60,13 @@ def shares(kills):
 def test_killed_at_random_moments(
     name, mortals, undisturbed, tmp_path, request
 ):
-    whole, expected = undisturbed(name)
+    whole, like, expected = undisturbed(name)
     generator = random.Random(name)
     left = shares(request.config.getoption("kills"))[name]
-    moments, number = [], 0
+    moments, folder = [], None
     while left:
-        folder = tmp_path / str(number)
+        number = len(list(tmp_path.iterdir()))
+        folder = folder or new(tmp_path / f"run {number}", like)
         # Some runs are killed several times before they end.
         moment = generator.uniform(0, whole["seconds"])
         told = mortals.run(name, folder, ("after", moment))
@@ -69,7 +79,7 @@ def test_killed_at_random_moments(
         assert (told["end"], told["error"]) == ("done", ""), moments
         assert_the_same(folder, expected)
         print(f"{name}: killed after {moments} s of {whole['seconds']:.1f} s")
-        moments, number = [], number + 1
+        moments, folder = [], None
 
 
 def points(name, undisturbed):
@@ -83,7 +93,7 @@ def points(name, undisturbed):
 
 @pytest.mark.parametrize("name", RUNS)
 def test_killed_at_every_rename(name, mortals, undisturbed, tmp_path, request):
-    _, expected = undisturbed(name)
+    _, like, expected = undisturbed(name)
     chosen = [
         (when, number)
         for number in points(name, undisturbed)
@@ -91,7 +101,7 @@ def test_killed_at_every_rename(name, mortals, undisturbed, tmp_path, request):
     ][:: request.config.getoption("every")]
     assert chosen
     for when, number in chosen:
-        folder = tmp_path / f"{when} {number}"
+        folder = new(tmp_path / f"{when} {number}", like)
         told = mortals.run(name, folder, (when, number))
         assert told["end"] == "killed", (when, number, told)
         told = mortals.run(name, folder)
