@@ -3,12 +3,13 @@
 import hashlib
 import json
 
+import h5py
 import keras
 
 # Written at every start, or of times alone.
 TIMED = {"log.txt", "seconds.json", "files.json", "USE.md", "front.md"}
-# Keys of records that a clock decides.
-CLOCK = {"seconds", "train_seconds", "latency_ms", "notes"}
+# Keys of records that a clock or the name of a layer decides.
+CLOCK = {"seconds", "train_seconds", "latency_ms", "notes", "sha256"}
 
 
 def results(folder):
@@ -32,11 +33,28 @@ def content(path):
         # The archive holds the hour in which it was written.
         for value in keras.models.load_model(path).get_weights():
             digest.update(value.tobytes())
-    elif path.name in ("report.json", "front.json"):
+    elif path.name.endswith(".weights.h5"):
+        # Attributes name layers by what the process built before.
+        for value in arrays(path):
+            digest.update(value)
+    elif path.name in ("report.json", "front.json") or path.match("epoch-*"):
         return untimed(json.loads(path.read_text("utf-8")))
     else:
         digest.update(path.read_bytes())
     return digest.hexdigest()
+
+
+def arrays(path):
+    """The arrays of an HDF5 file as bytes, in the order of their paths."""
+    found = []
+
+    def add(name, item):
+        if isinstance(item, h5py.Dataset):
+            found.append(item[()].tobytes())
+
+    with h5py.File(path) as file:
+        file.visititems(add)
+    return found
 
 
 def untimed(value):
