@@ -22,7 +22,6 @@ RESULTS = (
     "report.json",
     "channels",
     "diagnosis.json",
-    "selection.json",
     "targets",
     "training",
 )
