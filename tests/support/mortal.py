@@ -31,7 +31,6 @@ RUNS = {
         **SMALL,
         **PLAIN,
         "channels": {"macs": 0.5, "rounds": 1},
-        "select": {"by": "confidence", "keep": 0.9},
         "targets": {"views": 2},
     },
     "quantized": {
