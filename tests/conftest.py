@@ -15,6 +15,16 @@ os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
+def pytest_addoption(parser):
+    """How much of `tests/faults` runs; by default all that is promised."""
+    for name, default, text in (
+        ("kills", 100, "runs killed at random moments"),
+        ("every", 1, "kill at every n-th rename of a file"),
+        ("mutations", 2000, "damaged files that are opened"),
+    ):
+        parser.addoption(f"--{name}", type=int, default=default, help=text)
+
+
 @pytest.fixture(scope="module", autouse=True)
 def freeze_the_libraries():
     """Each conversion ends with a full collection, of a million objects."""

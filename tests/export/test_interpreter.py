@@ -1,5 +1,6 @@
 """A LiteRT file computes the same as its Keras model."""
 
+import json
 import shutil
 
 import numpy as np
@@ -95,6 +96,26 @@ def test_damaged_json_is_ignored(content, paths, tmp_path):
     shutil.copy(paths["float32"], tmp_path / "a.tflite")
     (tmp_path / "a.json").write_text(content)
     with pytest.warns(UserWarning, match="was not written for"):
+        LiteRTModel(tmp_path / "a.tflite")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"classes": 5},
+        {"classes": ["a", "b", "c"]},
+        {"classes": ["a", "b", "c", 4]},
+        {"value_range": "01"},
+        {"value_range": [1, 0]},
+        {"value_range": [0, float("nan")]},
+        {"value_range": [0, None]},
+    ],
+)
+def test_json_that_says_what_cannot_be_is_refused(change, paths, tmp_path):
+    shutil.copy(paths["float32"], tmp_path / "a.tflite")
+    text = paths["float32"].with_suffix(".json").read_text("utf-8")
+    (tmp_path / "a.json").write_text(json.dumps(json.loads(text) | change))
+    with pytest.raises(ValueError, match="a.json.*Expected.*Received"):
         LiteRTModel(tmp_path / "a.tflite")
 
 

@@ -13,6 +13,11 @@ import pytest
 
 from tests.support import small_run
 from tests.support import tiny
+from tests.support.mortal import RUNS
+from tests.support.mortal import Mortals
+from tests.support.results import assert_the_same
+from tests.support.results import results
+from tfdcu.compress import STAGES
 
 pytestmark = pytest.mark.slow
 # A program, since a crash would end the tests.
@@ -104,3 +109,30 @@ def test_a_temporary_folder_that_is_full(disk, tmp_path):
         assert stand_ins(tmp_path) == []
         assert (tmp_path / "run" / "student.keras").exists()
     assert run(tmp_path) == "DONE"
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_a_disk_that_fills_up_at_the_start_of_each_stage(disk, name, tmp_path):
+    """One run, stopped once in each stage, and continued when there is room."""
+    stages = [stage.__name__ for stage in STAGES]
+    if name == "search":
+        stages = ["trials", "full", *stages]
+    mortals = Mortals()
+    try:
+        with mounted(disk, 2**16) as folder:
+            filler = folder / "filler"
+            for stage in stages:
+                told = mortals.run(name, folder, ("full", stage, filler))
+                filler.unlink()
+                print(stage, told["error"][:150])
+                assert told["error"].startswith("DiskFull: The "), (stage, told)
+                assert "Expected: " in told["error"]
+                assert "Received: " in told["error"]
+                assert stand_ins(folder) == []
+            told = mortals.run(name, folder)
+            assert (told["end"], told["error"]) == ("done", "")
+            told = mortals.run(name, tmp_path)
+            assert (told["end"], told["error"]) == ("done", "")
+            assert_the_same(folder, results(tmp_path))
+    finally:
+        mortals.close()

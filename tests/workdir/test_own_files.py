@@ -97,3 +97,22 @@ def test_a_folder_is_of_one_process(tmp_path):
         assert " since 20" in message and "Expected: one run" in message
     lock.release()
     lock_folder(tmp_path / "run").release()
+
+
+@pytest.mark.parametrize(
+    "name", ["../{}/victim", "{}/victim", "out/victim", ".", "channels", ""]
+)
+def test_a_list_of_what_is_no_file_of_the_run_is_refused(
+    run, tmp_path_factory, name
+):
+    """What is listed may be deleted, so it lies in the folder."""
+    outside = tmp_path_factory.mktemp("outside")
+    (outside / "victim").write_text("not of the run")
+    (run / "out").symlink_to(outside)
+    place = outside.name if name.startswith("..") else outside
+    listed = {name.format(place): "0" * 64}
+    (run / LIST).write_text(json.dumps(listed))
+    with pytest.raises(ValueError, match="damaged.*Expected.*Received"):
+        drop_changed(run)
+    assert (outside / "victim").exists()
+    assert names(run) == set(NAMES)

@@ -1,7 +1,6 @@
 """Run LiteRT files as functions from images to logits."""
 
 import hashlib
-import json
 import warnings
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import numpy as np
 
 from tfdcu.export import flatbuffer
 from tfdcu.export.quiet import quiet
+from tfdcu.workdir.json_file import read_json
 
 
 class LiteRTModel:
@@ -83,6 +83,7 @@ class LiteRTModel:
         self.sidecar = _read_sidecar(self.path)
         self.classes = self.sidecar.get("classes")
         value_range = self.sidecar.get("value_range")
+        _check_sidecar(self.path, self.classes, self.num_classes, value_range)
         self.value_range = value_range and tuple(value_range)
 
     def __call__(self, images):
@@ -206,12 +207,35 @@ def dequantize(steps, parameters):
     return (values - parameters["zero_point"]) * np.float32(parameters["scale"])
 
 
+def _check_sidecar(path, classes, num_classes, value_range):
+    """Raises if people changed what the JSON file says of its file."""
+    names = classes is None or (
+        isinstance(classes, list)
+        and len(classes) == num_classes
+        and all(isinstance(name, str) for name in classes)
+    )
+    numbers = value_range is None or (
+        isinstance(value_range, list)
+        and len(value_range) == 2
+        and all(type(end) in (int, float) for end in value_range)
+        and -np.inf < value_range[0] < value_range[1] < np.inf
+    )
+    if not names or not numbers:
+        raise ValueError(
+            f"'{path.with_suffix('.json')}' is damaged. Expected: `classes`, "
+            f"{num_classes} names or null, and `value_range`, two finite "
+            "numbers, the lower one first, or null. Received: "
+            f"classes={str(classes)[:200]}, "
+            f"value_range={str(value_range)[:200]}"
+        )
+
+
 def _read_sidecar(path):
     beside = path.with_suffix(".json")
     if not beside.is_file():
         return {}
     try:
-        content = json.loads(beside.read_text("utf-8"))
+        content = read_json(beside)
         digest = content.get("sha256")
     except (ValueError, AttributeError):
         content, digest = {}, None

@@ -9,6 +9,9 @@ import keras
 
 from tfdcu.graph.keras_private import all_layers
 from tfdcu.graph.logits import as_logits
+from tfdcu.models.unpacked import MAX_RATIO
+from tfdcu.models.unpacked import is_bomb
+from tfdcu.models.unpacked import unpacked_bytes
 
 SUFFIXES = (".keras", ".h5", ".hdf5")
 _CONVOLUTIONS = (
@@ -109,6 +112,7 @@ def _read(path, custom_objects):
             f"{path} contains only weights. Expected: a complete model, saved "
             "with model.save('model.keras'). Received: a .weights.h5 file"
         )
+    _check_unpacked(path)
     # Keras 2 wrote all keys of a convolution into these, such as `groups`.
     kinds = [getattr(keras.layers, name) for name in _CONVOLUTIONS]
     known = {kind.__name__: _OfKeras2(kind) for kind in kinds}
@@ -122,6 +126,19 @@ def _read(path, custom_objects):
         )
     except Exception as error:
         raise ValueError(_reason(path, str(error))) from error
+
+
+def _check_unpacked(path):
+    try:
+        total = unpacked_bytes(path)
+    except Exception as error:
+        raise ValueError(_reason(path, str(error))) from error
+    if is_bomb(path, total):
+        raise ValueError(
+            f"{path} unpacks to more than {MAX_RATIO} times its size. "
+            "Expected: a model as Keras saves it, uncompressed. Received: "
+            f"{path.stat().st_size:,} bytes for {total:,}"
+        )
 
 
 def _is_hdf5(path):

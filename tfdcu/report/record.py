@@ -8,6 +8,7 @@ import reprlib
 from pathlib import Path
 
 from tfdcu.workdir.atomic import atomic_write
+from tfdcu.workdir.json_file import read_json
 
 FORMATS = (
     "keras",
@@ -140,7 +141,7 @@ def read_report(path):
     path = Path(path)
     path = path / "report.json" if path.is_dir() else path
     try:
-        record = json.loads(path.read_text("utf-8"))
+        record = read_json(path)
     except (FileNotFoundError, ValueError) as error:
         raise ValueError(
             f"The report {path} cannot be read. Expected: a JSON file written "

@@ -11,6 +11,7 @@ from pathlib import Path
 import filelock
 
 from tfdcu.workdir.atomic import atomic_write
+from tfdcu.workdir.json_file import read_json
 
 LIST = "files.json"
 # Results that are read together: a JSON file, and the models to make again
@@ -57,13 +58,25 @@ def read_list(folder):
     if not path.exists():
         return {}
     try:
-        return dict(json.loads(path.read_text("utf-8")))
+        listed = dict(read_json(path))
+        for name, wanted in listed.items():
+            check_listed(folder, name, wanted)
+        return listed
     except (ValueError, TypeError) as error:
         raise ValueError(
             f"The list of a run's files, '{path}', is damaged. Expected: the "
-            "list as tfdcu wrote it, or another workdir. "
+            "list as tfdcu wrote it, of files in the folder, or another "
+            "workdir. "
             f"Received: {error}"
         ) from error
+
+
+def check_listed(folder, name, wanted):
+    """Raise unless a name is a file's in the folder: it may be deleted."""
+    folder, path = Path(folder).resolve(), Path(folder) / name
+    inside = path.parent.resolve().is_relative_to(folder)
+    if not inside or path.is_dir() or not isinstance(wanted, str):
+        raise ValueError(f"{name!r}: {wanted!r}")
 
 
 def drop_changed(folder):
@@ -125,7 +138,7 @@ def lock_folder(folder):
             file.write_text(json.dumps(holder), "utf-8")
     except filelock.Timeout as error:
         try:
-            there = json.loads(about.read_text("utf-8"))
+            there = read_json(about)
             who = "process {process} on {host} since {since}".format(**there)
         except (OSError, ValueError, LookupError):
             who = "another process"

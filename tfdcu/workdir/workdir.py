@@ -10,6 +10,7 @@ import keras
 from tfdcu.workdir.atomic import atomic_write
 from tfdcu.workdir.atomic import remove_temporary
 from tfdcu.workdir.full_disk import MemoryFile
+from tfdcu.workdir.json_file import read_json
 from tfdcu.workdir.own_files import drop_changed
 from tfdcu.workdir.own_files import record_files
 
@@ -70,7 +71,7 @@ class Workdir:
             self.write_json("config.json", {**config, "versions": versions})
             return versions
         try:
-            there = json.loads(file.read_text("utf-8"))
+            there = read_json(file)
             started_under = there.pop("versions")
         except (ValueError, LookupError, AttributeError, TypeError):
             self.refuse_foreign(["config.json"])
@@ -109,7 +110,7 @@ class Workdir:
         if not file.exists():
             return default
         try:
-            return json.loads(file.read_text("utf-8"))
+            return read_json(file)
         except ValueError as error:
             raise ValueError(unreadable(file, error)) from error
 

@@ -118,6 +118,34 @@ def header_of(shape):
     return file.getvalue()
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "{", "(" * 999, "'" * 9, "\0", "1", "[" * 9999, "{'descr': 'a'}"),
+        "{'descr': '|u1', 'fortran_order': 0, 'shape': ()}",
+        "{'descr': '|zz', 'fortran_order': False, 'shape': (1,)}",
+        "{'descr': '|u1', 'fortran_order': False, 'shape': ('a',)}",
+        f"{{'descr': '|u1', 'fortran_order': False, 'shape': ({10**30},)}}",
+    ],
+)
+def test_a_header_that_says_nothing_is_refused(tmp_path, text):
+    content = b"\x93NUMPY\x02\0" + len(text).to_bytes(4, "little")
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.writestr("images.npy", content + text.encode())
+    with pytest.raises(ValueError, match="images.*Expected.*Received"):
+        data.open_source(f"npz:{tmp_path}/a.npz", labeled=False)
+
+
+def test_an_archive_that_asks_for_a_password_is_refused(tmp_path):
+    np.savez(tmp_path / "a.npz", images=np.zeros((2, 4, 4, 3), "uint8"))
+    content = bytearray((tmp_path / "a.npz").read_bytes())
+    for mark, place in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        content[content.index(mark) + place] |= 1
+    (tmp_path / "a.npz").write_bytes(content)
+    with pytest.raises(ValueError, match="Expected.*Received.*password"):
+        data.open_source(f"npz:{tmp_path}/a.npz", labeled=False)
+
+
 @pytest.mark.parametrize("content", [b"", b"not an archive\n", b"PK\x03\x04"])
 def test_what_is_no_archive_is_said_without_pickle(tmp_path, content):
     (tmp_path / "a.npz").write_bytes(content)
