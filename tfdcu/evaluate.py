@@ -10,6 +10,7 @@ from tfdcu import export
 from tfdcu import models
 from tfdcu.graph.inference import compiled
 from tfdcu.graph.resize import resized
+from tfdcu.workdir.arguments import naming
 
 
 def evaluate(model, source, *, against=None, **options):
@@ -42,7 +43,10 @@ def evaluate(model, source, *, against=None, **options):
     >>> tfdcu.evaluate("student_int8.tflite", "digits", split="test")
     {'accuracy': 0.97, 'agreement': None, 'num_images': 500}
     """
-    options = {**file_options(against), **file_options(model), **options}
+    with naming("against"):
+        options = {**file_options(against), **options}
+    with naming("model"):
+        options = {**file_options(model), **options}
     function, images = open_both(model, source, options)
     if against is not None:
         images.check_order("two models would see different images")

@@ -41,6 +41,8 @@ from tfdcu.graph.resize import resized
 from tfdcu.renamed import refuse_renamed
 from tfdcu.training.loss_scaling import loss_scaled
 from tfdcu.training.moving_average import short_averages
+from tfdcu.workdir.arguments import MODEL
+from tfdcu.workdir.arguments import check
 from tfdcu.workdir.arguments import check_arguments
 
 
@@ -196,6 +198,7 @@ class AlignedDistiller(TwoPools):
     ):
         refuse_renamed("transfer", kwargs)
         super().__init__(**kwargs)
+        check("student", student, MODEL)
         check_arguments(
             temperature=temperature,
             mimic_balance=mimic_balance,

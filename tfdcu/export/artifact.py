@@ -30,7 +30,10 @@ from tfdcu.export.trained_ranges import check_trained
 from tfdcu.export.trained_ranges import trained_format
 from tfdcu.graph.logits import is_multi_label
 from tfdcu.renamed import explain_renamed
+from tfdcu.workdir.arguments import RANGE
+from tfdcu.workdir.arguments import check
 from tfdcu.workdir.arguments import check_arguments
+from tfdcu.workdir.arguments import naming
 from tfdcu.workdir.atomic import atomic_write
 from tfdcu.workdir.full_disk import temporary_folder
 
@@ -127,8 +130,10 @@ def export_litert(
     logits = LiteRTModel("student.tflite")(x_test)
     ```
     """
+    check_arguments(path=path)
     name = "float32" if quantization is None else quantization
-    check_formats((name,), sparse, io, output)
+    with naming("quantization"):
+        check_formats((name,), sparse, io, output)
     return _export(
         model,
         {name: (recipe_of(name, io, output), Path(path))},
@@ -245,7 +250,14 @@ def _export(
     seed,
     failed=None,
 ):
-    check_arguments(num_images=num_images, seed=seed, sparse=sparse)
+    check_arguments(
+        ("min_agreement",),
+        model=model,
+        num_images=num_images,
+        seed=seed,
+        sparse=sparse,
+        min_agreement=min_agreement,
+    )
     trained = trained_format(model)
     if trained:
         # A target wants integers of either kind.
@@ -263,7 +275,10 @@ def _export(
     shape, num_outputs = check_model(model)
     _check_labels(classes, value_range, num_outputs)
     if calibration is not None:
-        calibration = take_images(calibration, num_images, shape, value_range)
+        with naming("calibration"):
+            calibration = take_images(
+                calibration, num_images, shape, value_range
+            )
     float32 = as_float32(model)
     reference = keras_reference(
         model,
@@ -412,19 +427,12 @@ def _check_arguments(wanted, calibration, trained):
 
 
 def _check_labels(classes, value_range, num_outputs):
-    try:
-        low, high = map(float, value_range)
-    except (TypeError, ValueError):
-        low = high = 0.0
-    if not -np.inf < low < high < np.inf:
+    check("value_range", value_range, RANGE)
+    names = isinstance(classes, (tuple, list, np.ndarray))
+    if classes is not None and (not names or len(classes) != num_outputs):
         raise ValueError(
-            "Invalid value for `value_range`. Expected: (low, high) with low < "
-            f"high. Received: {value_range}"
-        )
-    if classes is not None and len(classes) != num_outputs:
-        raise ValueError(
-            "Invalid value for `classes`. Expected: "
-            f"{num_outputs} names, one per output. Received: {len(classes)}"
+            f"Invalid value for `classes`. Expected: {num_outputs} names, one "
+            f"per output. Received: {len(classes) if names else repr(classes)}"
         )
 
 

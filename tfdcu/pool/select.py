@@ -21,6 +21,8 @@ from tfdcu.pool.outputs import penultimate
 from tfdcu.pool.outputs import rounded
 from tfdcu.renamed import explain_renamed
 from tfdcu.report import ProgressBar
+from tfdcu.workdir.arguments import check_arguments
+from tfdcu.workdir.arguments import naming
 
 # Minimum share of the images that is kept by default.
 FEWEST = 0.1
@@ -111,19 +113,23 @@ def select_pool(
     ... )
     >>> pool = tfdcu.data.open_source("printed", labeled=False).subset(keep)
     """
+    check_arguments(drop_junk=drop_junk, seed=seed)
     check_selection(by, keep, labeled)
     method = resolve_selection(by)
-    teacher = as_logits(load(teacher))
+    with naming("teacher"):
+        teacher = as_logits(load(teacher))
     options = {
         "image_shape": image_shape,
         "value_range": value_range,
         "data_dir": data_dir,
         "seed": seed,
     }
-    pool = opened(unlabeled, teacher, labeled=False, **options)
+    with naming("unlabeled"):
+        pool = opened(unlabeled, teacher, labeled=False, **options)
     pool.check_order("no images can be selected from it")
     if labeled is not None:
-        labeled = opened(labeled, teacher, labeled=False, **options)
+        with naming("labeled"):
+            labeled = opened(labeled, teacher, labeled=False, **options)
         check_enough(by, labeled.num_images, pool.num_images)
     outputs = outputs_of(teacher, labeled, pool, by)
     labeled_outputs = outputs.pop("labeled")

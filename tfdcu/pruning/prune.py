@@ -34,6 +34,7 @@ from tfdcu.pruning.select import step_of
 from tfdcu.renamed import explain_renamed
 from tfdcu.workdir.arguments import ARGUMENTS
 from tfdcu.workdir.arguments import check_arguments
+from tfdcu.workdir.arguments import naming
 
 # The default with reconstruction: students start closer to the teacher than
 # after a single round (docs/channels.md).
@@ -136,7 +137,9 @@ def prune_channels(
     >>> student = prune_channels(teacher, macs=0.5)
     """
     check_arguments(
-        ("reconstruct",),
+        ("reconstruct", "measure"),
+        model=model,
+        measure=measure,
         round_to=round_to,
         reconstruct=reconstruct,
         reestimate=reestimate,
@@ -145,7 +148,9 @@ def prune_channels(
     check_images(images, reconstruct, reestimate)
     if images is not None:
         # An opened model knows its inputs, whatever the given one is.
-        images = images_for(Groups(model).trace.graph.model, images)
+        opened = Groups(model).trace.graph.model
+        with naming("images"):
+            images = images_for(opened, images)
     rounds = num_rounds(rounds, importance, reconstructs(images, reconstruct))
     measure = once_a_model(measure)
     budgets = {"macs": macs, "params": params, "latency": latency}

@@ -130,7 +130,7 @@ def search(
     from tfdcu.search.tuners import TUNERS
     from tfdcu.search.tuners import is_distributed
 
-    check_search(max_trials, max_winners, tuner, TUNERS)
+    check_search(workdir, max_trials, max_winners, tuner, TUNERS)
     known = {*option_names(search), *option_names(compress)} - {"baseline"}
     refuse_renamed("search", options)
     check_names("argument", options, sorted(known))
@@ -216,10 +216,12 @@ def search(
         return write_front(run, record)
 
 
-def check_search(max_trials, max_winners, tuner, tuners):
-    """Raise if the tuner is unknown or a number is below 1."""
+def check_search(workdir, max_trials, max_winners, tuner, tuners):
+    """Raise if the tuner is unknown, a number below 1 or the folder no path."""
     check_names("tuner", [tuner], tuners)
-    check_arguments(max_trials=max_trials, max_winners=max_winners)
+    check_arguments(
+        workdir=workdir, max_trials=max_trials, max_winners=max_winners
+    )
 
 
 def all_trials(run, trials, max_trials, tuner):

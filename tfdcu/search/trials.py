@@ -15,6 +15,7 @@ from tfdcu.pruning import score_channels
 from tfdcu.pruning import with_size
 from tfdcu.renamed import refuse_renamed
 from tfdcu.search.objective import Objective
+from tfdcu.search.objective import check_objective
 from tfdcu.search.space import check_names
 from tfdcu.search.space import read_space
 from tfdcu.search.space import with_values
@@ -86,6 +87,7 @@ class Trials:
             epochs_share=epochs_share,
             tradeoff=tradeoff,
         )
+        check_objective(quality, cost, limits)
         config = check_config(sections)
         if sections.get("channels") is None and student is None:
             config["channels"] = {"macs": 0.5}
@@ -113,7 +115,8 @@ class Trials:
         self.prepared = {key_of(config["data"]): splits}
         drawn = config["data"].get("validation_per_class")
         has_labels = validation is not None or (labeled is not None and drawn)
-        quality = quality or ("accuracy" if has_labels else "agreement")
+        if quality is None:
+            quality = "accuracy" if has_labels else "agreement"
         self.objective = Objective(
             self.teacher, quality, cost, limits, tradeoff, "export" in searched
         )

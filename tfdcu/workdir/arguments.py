@@ -3,9 +3,12 @@
 A name means the same wherever it stands, so it is checked in one way.
 """
 
+import contextlib
 import math
 import numbers
 import os
+
+import keras
 
 
 def whole(low, high=None):
@@ -48,10 +51,37 @@ def _is_bool(value):
     return isinstance(value, bool) or type(value).__name__ == "bool"
 
 
+def _are_sizes(value, count):
+    if not isinstance(value, (tuple, list)) or len(value) != count:
+        return False
+    return all(map(COUNT[1], value))
+
+
+def _are_images(value):
+    if isinstance(value, (list, tuple)):
+        return bool(value) and all(map(_are_images, value))
+    texts = isinstance(value, (str, bytes, dict))
+    return hasattr(value, "shape") or hasattr(value, "__iter__") and not texts
+
+
+def _is_range(value):
+    try:
+        low, high = (float(end) for end in value)
+    except (TypeError, ValueError):
+        return False
+    return -math.inf < low < high < math.inf
+
+
 def _is_path(value):
     return isinstance(value, (str, os.PathLike)) and bool(os.fspath(value))
 
 
+MODEL = "a keras.Model", lambda value: isinstance(value, keras.Model)
+FUNCTION = "a function", callable
+DICT = "a dict", lambda value: hasattr(value, "items")
+IMAGES = "images: an array, or a dataset or iterable of batches", _are_images
+IMAGE_SHAPE = "(height, width, channels)", lambda value: _are_sizes(value, 3)
+RANGE = "(low, high) with low < high", _is_range
 SWITCH = "True or False", _is_bool
 TEXT = "a string", lambda value: isinstance(value, (str, os.PathLike))
 PATH = "a path that is not empty", _is_path
@@ -88,13 +118,15 @@ ARGUMENTS = {
     "match_colors": SWITCH,
     "max_trials": COUNT,
     "max_winners": COUNT,
+    "measure": FUNCTION,
     "min_agreement": ("a number, at least 0, or a dict of them", _are_shares),
     "mimic_balance": number(0, 1),
     "mimic_weight": WEIGHT,
     "mirror": SWITCH,
     "mix_share": SHARE,
-    "num_classes": COUNT,
-    "num_images": COUNT,
+    "model": MODEL,
+    "num_classes": whole(1, 10**7),
+    "num_images": whole(1, 10**8),
     "num_threads": COUNT,
     "params": WEIGHT,
     "path": PATH,
@@ -110,7 +142,9 @@ ARGUMENTS = {
     "seed": whole(0, 2**30 - 1),
     "shard_size": COUNT,
     "shared": TEXT,
+    "scale": WEIGHT,
     "sparse": SWITCH,
+    "split": TEXT,
     "temperature": POSITIVE,
     "top_k": COUNT,
     "tradeoff": WEIGHT,
@@ -122,7 +156,7 @@ ARGUMENTS = {
     "views": whole(0),
     "warmup": number(0, 1, open_high=True),
     "weight_decay": WEIGHT,
-    "width": POSITIVE,
+    "width": number(0, 100, open_low=True),
     "workdir": PATH,
 }
 
@@ -143,11 +177,45 @@ def check_arguments(optional=(), section="", /, **given):
     >>> check_arguments(("clipnorm",), epochs=epochs, clipnorm=clipnorm)
     """
     for name, value in given.items():
-        expected, fits = ARGUMENTS[name]
-        if value is None and name in optional or fits(value):
-            continue
-        none = ", or None" if name in optional else ""
-        raise ValueError(
-            f"Invalid value for `{section}{name}`. Expected: {expected}{none}. "
-            f"Received: {section}{name}={value!r}"
-        )
+        kind = ARGUMENTS[name]
+        check(f"{section}{name}", value, kind, name in optional)
+
+
+def check(name, value, kind, optional=False):
+    """Raises if a value is not of a kind.
+
+    Args:
+        name: What the user wrote, such as `"training.epochs"`.
+        value: The value.
+        kind: A pair as in `ARGUMENTS`, for a name that means something else
+            elsewhere.
+        optional: Whether the value may be `None`.
+
+    Raises:
+        ValueError: If it does not fit.
+    """
+    expected, fits = kind
+    if value is None and optional or fits(value):
+        return
+    raise ValueError(
+        f"Invalid value for `{name}`. Expected: {expected}"
+        f"{', or None' if optional else ''}. Received: {name}={value!r}"
+    )
+
+
+@contextlib.contextmanager
+def naming(name):
+    """Puts an argument's name before an error that does not say it.
+
+    Args:
+        name: The argument that is opened in the block.
+
+    Raises:
+        ValueError: That of the block.
+    """
+    try:
+        yield
+    except ValueError as error:
+        if f"`{name}`" in str(error) or f"{name}=" in str(error):
+            raise
+        raise ValueError(f"`{name}`: {error}") from error

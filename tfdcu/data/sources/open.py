@@ -93,11 +93,14 @@ def open_source(
         print(image.shape)
     ```
     """
-    check_arguments(seed=seed)
+    check_arguments(
+        ("split", "data_dir"), split=split, data_dir=data_dir, seed=seed
+    )
     # An empty string on the command line means no split.
     split = split or None
     if image_shape is not None:
         image_shape = _shape(image_shape)
+    value_range = _range(value_range)
     classes = names_of(classes)
     if isinstance(source, Source):
         _check_split(split, source.name)
@@ -107,7 +110,7 @@ def open_source(
             source,
             labeled=labeled,
             image_shape=image_shape,
-            value_range=_range(value_range),
+            value_range=value_range,
             options={
                 "split": split,
                 "labeled": labeled,
