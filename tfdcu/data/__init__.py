@@ -1,7 +1,6 @@
 """Image sources, splits with few labels and training batches."""
 
 from tfdcu.data.augment.augment import resolve as check_augment
-from tfdcu.data.augment.mix_partners import open_mix
 from tfdcu.data.batches import evaluation_batches
 from tfdcu.data.batches import steps_per_epoch
 from tfdcu.data.batches import training_batches
@@ -44,7 +43,6 @@ __all__ = [
     "match_colors",
     "mean_and_deviation",
     "name_of",
-    "open_mix",
     "open_source",
     "prepare",
     "sample_of",
