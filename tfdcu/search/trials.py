@@ -30,6 +30,7 @@ from tfdcu.stages.start import open_splits
 from tfdcu.stages.targets import store_targets
 from tfdcu.training.train import train
 from tfdcu.workdir.arguments import check_arguments
+from tfdcu.workdir.arguments import naming
 
 
 class Trials:
@@ -89,7 +90,8 @@ class Trials:
         config = check_config(sections)
         if sections.get("channels") is None and student is None:
             config["channels"] = {"macs": 0.5}
-        self.leaves = read_space(space, config)
+        with naming("space"):
+            self.leaves = read_space(space, config)
         given = sections.get("channels") is not None
         searched = [leaf.name.partition(".")[0] for leaf in self.leaves]
         if student is not None and (given or "channels" in searched):
