@@ -99,7 +99,8 @@ def train_teacher(
         )
     training = check_options("training", training, SECTIONS["training"])
     check_training(**training)
-    check_name(model)
+    with naming("model"):
+        check_name(model)
     check_augment(augment)
     with naming("labeled"):
         source = open_source(

@@ -126,7 +126,7 @@ def training_batches(
     check("epochs", epochs, EPOCHS, optional=True)
     if labeled_batch_size is None:
         labeled_batch_size = max(1, batch_size // 4)
-    if cache not in (True, False, "auto"):
+    if not isinstance(cache, bool) and cache != "auto":
         raise ValueError(
             "Invalid value for `cache`. Expected: True, False or 'auto'. "
             f"Received: cache={cache!r}."

@@ -151,8 +151,8 @@ def prepare(
     classes = names_of(classes)
     if classes is not None and len(classes) != num_classes:
         raise ValueError(
-            f"The class names do not fit the teacher. Expected: {num_classes} "
-            f"names. Received: {len(classes)}: {list(classes)}."
+            f"The names in `classes` do not fit the teacher. Expected: "
+            f"{num_classes} names. Received: {len(classes)}: {list(classes)}."
         )
     options = {
         "image_shape": image_shape,
@@ -247,7 +247,8 @@ def prepare(
     if pool_validation is None and pool.fixed_order:
         pool_validation = min(pool.num_images // 10, _HELD_OUT)
     if pool_validation:
-        pool, held_out = hold_out(pool, pool_validation, seed=seed)
+        with naming("pool_validation"):
+            pool, held_out = hold_out(pool, pool_validation, seed=seed)
     parts = (all_labeled, test, own_validation)
     return Splits(
         unlabeled=pool,

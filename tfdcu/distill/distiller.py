@@ -38,6 +38,7 @@ from tfdcu.graph.resize import resized
 from tfdcu.renamed import refuse_renamed
 from tfdcu.training.loss_scaling import loss_scaled
 from tfdcu.training.moving_average import short_averages
+from tfdcu.workdir.arguments import DICT
 from tfdcu.workdir.arguments import MODEL
 from tfdcu.workdir.arguments import check
 from tfdcu.workdir.arguments import check_arguments
@@ -178,6 +179,7 @@ class AlignedDistiller(TwoPools):
         refuse_renamed("transfer", kwargs)
         super().__init__(**kwargs)
         check("student", student, MODEL)
+        check("kept", kept, DICT, optional=True)
         check_arguments(
             temperature=temperature,
             label_weight=label_weight,

@@ -142,7 +142,7 @@ def resolve_features(features):
         loss = features.compute_loss
     elif callable(features):
         loss = features
-    elif features in FEATURES:
+    elif features in list(FEATURES):
         loss = FEATURES[features]
     else:
         raise ValueError(

@@ -31,6 +31,7 @@ from tfdcu.export.trained_ranges import trained_format
 from tfdcu.graph.logits import is_multi_label
 from tfdcu.renamed import explain_renamed
 from tfdcu.workdir.arguments import RANGE
+from tfdcu.workdir.arguments import TEXTS
 from tfdcu.workdir.arguments import check
 from tfdcu.workdir.arguments import check_arguments
 from tfdcu.workdir.arguments import naming
@@ -132,8 +133,9 @@ def export_litert(
     """
     check_arguments(path=path)
     name = "float32" if quantization is None else quantization
-    with naming("quantization"):
-        check_formats((name,), sparse, io, output)
+    if name not in list(KNOWN):
+        raise _unknown(f"quantization={quantization!r}")
+    check_formats((name,), sparse, io, output)
     return _export(
         model,
         {name: (recipe_of(name, io, output), Path(path))},
@@ -258,6 +260,9 @@ def _export(
         sparse=sparse,
         min_agreement=min_agreement,
     )
+    if isinstance(min_agreement, dict):
+        with naming("min_agreement"):
+            check_formats([*min_agreement])
     trained = trained_format(model)
     if trained:
         # A target wants integers of either kind.
@@ -280,13 +285,14 @@ def _export(
                 calibration, num_images, shape, value_range
             )
     float32 = as_float32(model)
-    reference = keras_reference(
-        model,
-        calibration if images is None else images,
-        value_range=value_range,
-        num_images=num_images,
-        seed=seed,
-    )
+    with naming("images"):
+        reference = keras_reference(
+            model,
+            calibration if images is None else images,
+            value_range=value_range,
+            num_images=num_images,
+            seed=seed,
+        )
     ready = gives_probabilities(float32)
     with temporary_folder() as saved_model:
         with quiet():
@@ -369,17 +375,15 @@ def check_formats(
         ValueError: If a format or target is unknown, there is none, or one
             cannot be combined with the other options.
     """
-    if isinstance(formats, str) or not hasattr(formats, "__iter__"):
+    if isinstance(formats, TEXTS) or not hasattr(formats, "__iter__"):
         raise ValueError(
             "Invalid value for `formats`. Expected: a list of names, such as "
             f"('float32', 'int8'). Received: formats={formats!r}"
         )
-    unknown = [name for name in formats if name not in KNOWN]
+    unknown = [name for name in formats if name not in list(KNOWN)]
     if unknown or not (formats or targets):
-        raise ValueError(
-            "Unknown quantization. Expected: None or one of "
-            f"{', '.join(KNOWN)}. Received: {unknown or 'no format'}"
-        )
+        none = "no format: formats=()"
+        raise _unknown(f"formats={unknown}" if unknown else none)
     for name in ("weight8", "int8_weight4"):
         if sparse and name in formats:
             raise ValueError(
@@ -408,6 +412,13 @@ def check_formats(
             f"{', '.join(formats) or 'no format'}"
         )
     check_clients(targets)
+
+
+def _unknown(received):
+    return ValueError(
+        "Unknown quantization. Expected: None or one of "
+        f"{', '.join(KNOWN)}. Received: {received}"
+    )
 
 
 def _check_arguments(wanted, calibration, trained):

@@ -118,7 +118,7 @@ def _unknown(name, key, applications):
     return (
         f"There is no model named {name!r}. Expected: one of "
         f"{', '.join([*OURS, *applications.values()])}. "
-        f"Received: {name!r}" + (f"; nearest: {near}" if near else "")
+        f"Received: name={name!r}" + (f"; nearest: {near}" if near else "")
     )
 
 

@@ -9,6 +9,8 @@ import keras
 
 from tfdcu.graph.keras_private import all_layers
 from tfdcu.graph.logits import as_logits
+from tfdcu.workdir.arguments import DICT
+from tfdcu.workdir.arguments import check
 
 SUFFIXES = (".keras", ".h5", ".hdf5")
 _CONVOLUTIONS = (
@@ -48,6 +50,7 @@ def load(source, *, custom_objects=None):
     teacher = tfdcu.models.load("resnet56_cifar10.keras")
     ```
     """
+    check("custom_objects", custom_objects, DICT, optional=True)
     if isinstance(source, keras.Model):
         return _classifier(source, f"the model {source.name!r}")
     if not isinstance(source, (str, os.PathLike)):

@@ -91,7 +91,7 @@ def resolve_selection(by):
         ValueError: If the name is unknown; from the returned function, if the
             scores are not one finite number per image.
     """
-    if not callable(by) and by not in SELECTIONS:
+    if not callable(by) and by not in list(SELECTIONS):
         raise ValueError(
             "Invalid value for `by`. Expected: one of "
             f"{sorted(SELECTIONS)}, or a function from the teacher's outputs "

@@ -329,7 +329,7 @@ def check_channels(
     for node in groups.trace.graph.nodes:
         check_clone(node.op)
     chosen, _, lowest, highest = bounds(
-        groups, exclude, per_layer or {}, original_size
+        groups, exclude, {} if per_layer is None else per_layer, original_size
     )
     scores = [np.zeros(group.size) for group in chosen]
     steps = [1] * len(chosen)
@@ -388,7 +388,7 @@ def plan_channels(
     original_groups = Groups(original) if pruned else groups
     original_size = original_sizes(original_groups)
     chosen, reasons, lowest, highest = bounds(
-        groups, exclude, per_layer or {}, original_size
+        groups, exclude, {} if per_layer is None else per_layer, original_size
     )
     importance = importance or default_importance(images)
     scores = score_groups(groups, chosen, importance, images, seed)

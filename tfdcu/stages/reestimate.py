@@ -39,7 +39,7 @@ class Reestimate(keras.callbacks.Callback):
             "labeled": splits.labeled,
             "pool": splits.unlabeled,
         }
-        if images not in sources:
+        if images not in list(sources):
             raise ValueError(
                 "Invalid value for `reestimate.images`. Expected: None, "
                 f"'labeled' or 'pool'. Received: images={images!r}"

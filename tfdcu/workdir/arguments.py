@@ -10,6 +10,9 @@ import os
 
 import keras
 
+# What can be walked through but is no list.
+TEXTS = (str, bytes, dict)
+
 
 def whole(low, high=None):
     """What to expect, and whether a value is such a whole number."""
@@ -60,8 +63,8 @@ def _are_sizes(value, count):
 def _are_images(value):
     if isinstance(value, (list, tuple)):
         return bool(value) and all(map(_are_images, value))
-    texts = isinstance(value, (str, bytes, dict))
-    return hasattr(value, "shape") or hasattr(value, "__iter__") and not texts
+    listed = hasattr(value, "__iter__") and not isinstance(value, TEXTS)
+    return hasattr(value, "shape") or listed
 
 
 def _is_range(value):
@@ -70,6 +73,12 @@ def _is_range(value):
     except (TypeError, ValueError):
         return False
     return -math.inf < low < high < math.inf
+
+
+def _are_names(value):
+    names = value if isinstance(value, (list, tuple)) else [value]
+    fits = all(isinstance(name, (str, type)) and name for name in names)
+    return bool(names) and fits
 
 
 def _is_path(value):
@@ -81,6 +90,8 @@ FUNCTION = "a function", callable
 DICT = "a dict", lambda value: hasattr(value, "items")
 IMAGES = "images: an array, or a dataset or iterable of batches", _are_images
 IMAGE_SHAPE = "(height, width, channels)", lambda value: _are_sizes(value, 3)
+LAYERS = "a name, pattern or layer class, or a list of those", _are_names
+PAIR = "two whole numbers above 0", lambda value: _are_sizes(value, 2)
 RANGE = "(low, high) with low < high", _is_range
 SWITCH = "True or False", _is_bool
 TEXT = "a string", lambda value: isinstance(value, (str, os.PathLike))
@@ -108,6 +119,7 @@ ARGUMENTS = {
     "frequency": COUNT,
     "jit_compile": SWITCH,
     "label_weight": WEIGHT,
+    "labeled": SWITCH,
     "labeled_batch_size": COUNT,
     "labeled_views": whole(0),
     "labeled_split": TEXT,
@@ -193,7 +205,11 @@ def check(name, value, kind, optional=False):
         ValueError: If it does not fit.
     """
     expected, fits = kind
-    if value is None and optional or fits(value):
+    if value is None and optional:
+        return
+    if fits(value):
+        if isinstance(value, (str, os.PathLike)):
+            _check_letters(name, os.fspath(value))
         return
     raise ValueError(
         f"Invalid value for `{name}`. Expected: {expected}"
@@ -213,7 +229,22 @@ def naming(name):
     """
     try:
         yield
+    except UnicodeEncodeError as error:
+        _check_letters(name, error.object)
+        raise
     except ValueError as error:
         if f"`{name}`" in str(error) or f"{name}=" in str(error):
             raise
         raise ValueError(f"`{name}`: {error}") from error
+
+
+def _check_letters(name, text):
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"`{name}` has letters that this process cannot write. Expected: "
+            "the environment variable PYTHONUTF8=1 or a locale such as "
+            "LC_ALL=C.UTF-8, or ASCII letters. Received: "
+            f"{name}={ascii(text)} under the encoding {error.encoding}"
+        ) from error

@@ -154,7 +154,7 @@ def _take(folder, name, seconds=0):
         try:
             there = json.loads(about.read_text("utf-8"))
             who = "process {process} on {host} since {since}".format(**there)
-        except (OSError, ValueError, LookupError):
+        except (OSError, ValueError, LookupError, TypeError):
             who = "another process"
         worker = name.removeprefix(".lock-")
         which = f" as '{worker}'" if worker != name else ""

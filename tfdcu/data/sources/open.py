@@ -94,7 +94,11 @@ def open_source(
     ```
     """
     check_arguments(
-        ("split", "data_dir"), split=split, data_dir=data_dir, seed=seed
+        ("split", "data_dir"),
+        labeled=labeled,
+        split=split,
+        data_dir=data_dir,
+        seed=seed,
     )
     # An empty string on the command line means no split.
     split = split or None
@@ -124,10 +128,10 @@ def open_source(
 
 def names_of(classes):
     """The teacher's class names as a tuple, or `None`."""
-    if isinstance(classes, str):
+    if isinstance(classes, (str, bytes, dict)):
         raise ValueError(
             "Invalid value for `classes`. Expected: a list of names, such as "
-            f"['cat', 'dog']. Received: the string {classes!r}."
+            f"['cat', 'dog']. Received: classes={classes!r}."
         )
     if classes is None:
         return None
