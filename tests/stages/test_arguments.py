@@ -19,8 +19,6 @@ from tfdcu.stages.config import check_config
 from tfdcu.stages.config import check_values
 from tfdcu.stages.config import option_names
 from tfdcu.stages.quantize import check_quantization
-from tfdcu.stages.reestimate import Reestimate
-from tfdcu.stages.select import check_select
 from tfdcu.training.train import check_training
 from tfdcu.workdir.arguments import ARGUMENTS
 from tfdcu.workdir.arguments import check_arguments
@@ -44,18 +42,13 @@ TAKES = {
     "data.image_shape": "none",
     "export.targets": "list",
     "quantization.weight_bits": "dict none",
-    "reestimate.images": "none",
-    "select.by": "none",
-    "select.keep": "huge none",
     "sparsity.block_size": "",
     "sparsity.exclude": "list names text",
     "sparsity.layers": "names text none",
     "sparsity.m_by_n": "none",
     "training.optimizer": "none",
     "transfer.align_layers": "none",
-    "transfer.batchnorm": "none",
     "transfer.feature_layers": "none",
-    "transfer.features": "none",
 }
 # As `check_values` and the stages check them.
 CHECKS = {
@@ -68,9 +61,6 @@ CHECKS = {
     "batches": lambda splits, model, given: training_batches(
         splits.labeled, splits.unlabeled, range(1), **given
     ),
-    "select": lambda splits, model, given: check_select(
-        splits, **{"by": "confidence", **given}
-    ),
     "channels": lambda splits, model, given: check_channels(
         model, **{"macs": 0.5, **given}
     ),
@@ -78,10 +68,9 @@ CHECKS = {
         **{"final_sparsity": 0.5, **given}
     ),
     "transfer": lambda splits, model, given: AlignedDistiller(
-        model, model, **{"features": "mse", **given}
+        model, model, **given
     ),
     "training": lambda splits, model, given: check_training(**given),
-    "reestimate": lambda splits, model, given: Reestimate(splits, **given),
     "quantization": lambda splits, model, given: check_quantization(**given),
     "export": lambda splits, model, given: check_formats(
         **{"formats": ("float32",), **given}
