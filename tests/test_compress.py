@@ -1,6 +1,8 @@
 """Laws of `compress`: one record, nothing lost, no silent damage."""
 
 import errno
+import fnmatch
+import itertools
 import json
 import os
 import pathlib
@@ -22,6 +24,7 @@ from tfdcu.stages import export
 from tfdcu.stages import start
 from tfdcu.stages.report import samples
 from tfdcu.workdir.atomic import MACHINE
+from tfdcu.workdir.workdir import Workdir
 
 # `tfdcu.compress` is the function; its module is the one to look into.
 MODULE = sys.modules["tfdcu.compress"]
@@ -162,6 +165,72 @@ def test_the_workdir_holds_what_was_promised_and_nothing_half_written(unbroken):
     assert not [name for name in found if ".tmp" in name]
     for name in ("student", "baseline", "images"):
         assert [n for n in found if f"logs/{name}/" in n and "tfevents" in n]
+
+
+# What is written anew, goes on where it is, or has a checksum of its own.
+UNWATCHED = (
+    ".lock*",
+    "export.json",
+    "log.txt",
+    "logs/*",
+    "seconds.json",
+    "training/*/epoch-*",
+)
+DAMAGE = {
+    "emptied": lambda path: path.write_bytes(b""),
+    "cut": lambda path: path.write_bytes(path.read_bytes()[:-9]),
+    "replaced": lambda path: path.write_bytes(b"\x00\xff[1]" * 9),
+    "other JSON": lambda path: path.write_text("[1]"),
+}
+
+
+def test_each_damaged_file_of_a_run_is_named(unbroken, tmp_path):
+    """Refused in three parts, or made again; or nothing depends on it."""
+    folder = unbroken[0] / "run"
+    config = json.loads((folder / "config.json").read_text())
+    versions = config.pop("versions")
+    names = [
+        name
+        for name in files_of(folder)
+        if not any(fnmatch.fnmatch(name, p) for p in UNWATCHED)
+    ]
+    for name, damage in itertools.product(names, DAMAGE):
+        copy = tmp_path / "copy"
+        shutil.copytree(folder, copy, ignore=shutil.ignore_patterns("logs"))
+        DAMAGE[damage](copy / name)
+        try:
+            (said,) = Workdir(copy, config, versions).remade
+            # So it is made again, and the run is finished again.
+            assert not (copy / name).exists()
+            assert not (copy / "report.html").exists()
+        except ValueError as error:
+            said = str(error)
+            assert name in ("config.json", "files.json"), (name, damage)
+            assert "Expected: " in said and "Received: " in said
+        assert name in said, (name, damage, said)
+        shutil.rmtree(copy)
+
+
+def test_damaged_files_are_made_again(unbroken, tmp_path, capsys):
+    copy = shutil.copytree(unbroken[0], tmp_path / "copy")
+    before = files_of(copy)
+    damaged = (
+        "student_float32.tflite",
+        "example.jpg",
+        "seconds.json",
+        "export.json",
+    )
+    for name in damaged:
+        DAMAGE["replaced"](copy / "run" / name)
+    small_run.run(copy)
+    assert (
+        f"'{copy / 'run' / damaged[0]}' was changed" in capsys.readouterr().out
+    )
+    assert before <= files_of(copy)
+    for name in damaged[:1]:
+        there = (unbroken[0] / "run" / name).read_bytes()
+        assert (copy / "run" / name).read_bytes() == there, name
+    assert_same(unbroken[0], copy)
 
 
 def test_the_log_has_what_was_printed(unbroken, capsys):

@@ -156,6 +156,7 @@ def compress(
                 return record
             log.keep(run.folder / "log.txt")
             run.workdir.write_json("skipped.json", list(run.splits.skipped))
+            run.workdir.record("skipped.json")
             for stage in STAGES:
                 with run.workdir.stage(stage.__name__):
                     stage(run)

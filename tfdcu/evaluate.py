@@ -10,6 +10,7 @@ from tfdcu import export
 from tfdcu import models
 from tfdcu.graph.inference import compiled
 from tfdcu.graph.resize import resized
+from tfdcu.workdir.arguments import naming
 
 
 def evaluate(model, source, *, against=None, **options):
@@ -42,14 +43,24 @@ def evaluate(model, source, *, against=None, **options):
     >>> tfdcu.evaluate("student_int8.tflite", "digits", split="test")
     {'accuracy': 0.97, 'agreement': None, 'num_images': 500}
     """
-    options = {**file_options(against), **file_options(model), **options}
-    function, images = open_both(model, source, options)
+    with naming("against"):
+        options = {**file_options(against), **options}
+    with naming("model"):
+        options = {**file_options(model), **options}
+    with naming("model"):
+        function, image_shape = as_function(model)
+    with naming("source"):
+        function, images = open_for(function, image_shape, source, options)
+    second = None
+    if against is not None:
+        with naming("against"):
+            second = as_function(against)
     if against is not None:
         images.check_order("two models would see different images")
     predicted, labels = predictions(function, images)
     others = None
-    if against is not None:
-        others, _ = predict_classes(against, source, **options)
+    if second is not None:
+        others, _ = predictions(*open_for(*second, source, options))
     return {
         "accuracy": agreement(predicted, labels),
         "agreement": agreement(predicted, others),
@@ -90,7 +101,16 @@ def predict_classes(model, source, **options):
 
 def open_both(model, source, options):
     """A model as a function from images to logits, and the opened source."""
-    function, image_shape = as_function(model)
+    return open_for(*as_function(model), source, options)
+
+
+def open_for(function, image_shape, source, options):
+    """A function on the images of a source, and the source.
+
+    Args:
+        function, image_shape: What `as_function` returned.
+        source, options: As in `open_both`.
+    """
     if isinstance(source, data.Source):
         shape = (None, *image_shape)
         return lambda images: function(resized(images, shape)), reopen(

@@ -7,11 +7,13 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from tfdcu.data import check_augment
 from tfdcu.data import open_source
 from tfdcu.data import prepare
 from tfdcu.data import training_batches
 from tfdcu.evaluate import evaluate
 from tfdcu.models import build
+from tfdcu.models import check_name
 from tfdcu.models import load
 from tfdcu.report import Progress
 from tfdcu.stages.config import SECTIONS
@@ -19,6 +21,7 @@ from tfdcu.stages.config import check_options
 from tfdcu.training.train import check_training
 from tfdcu.training.train import train
 from tfdcu.workdir.arguments import check_arguments
+from tfdcu.workdir.arguments import naming
 from tfdcu.workdir.console import console
 from tfdcu.workdir.fingerprint import fingerprint_of
 from tfdcu.workdir.fingerprint import versions
@@ -78,7 +81,11 @@ def train_teacher(
     >>> tfdcu.train_teacher("teacher.keras", model="digits", labeled="digits")
     """
     check_arguments(
+        ("split", "test_split", "data_dir"),
         path=path,
+        split=split,
+        test_split=test_split,
+        data_dir=data_dir,
         width=width,
         batch_size=batch_size,
         seed=seed,
@@ -91,9 +98,14 @@ def train_teacher(
             f"ends in .keras. Received: '{path}'"
         )
     training = check_options("training", training, SECTIONS["training"])
-    source = open_source(
-        labeled, split=split, image_shape=image_shape, data_dir=data_dir
-    )
+    check_training(**training)
+    with naming("model"):
+        check_name(model)
+    check_augment(augment)
+    with naming("labeled"):
+        source = open_source(
+            labeled, split=split, image_shape=image_shape, data_dir=data_dir
+        )
     num_classes = len(source.classes or ()) or int(source.labels().max()) + 1
     counts = np.bincount(source.labels(), minlength=num_classes)
     if not counts.all():
@@ -114,7 +126,6 @@ def train_teacher(
         test_split=test_split,
         data_dir=data_dir,
     )
-    check_training(**training)
     if not path.exists():
         keras.utils.set_random_seed(seed)
         teacher = build(

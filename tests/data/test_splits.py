@@ -77,7 +77,7 @@ def test_few_labels_errors():
     named = data.open_source(arrays(), classes=list("abcd"))
     with pytest.raises(ValueError, match="different number of classes.*5.*4: "):
         data.few_labels(named, per_class=1, num_classes=5)
-    with pytest.raises(ValueError, match="labels_per_class=0"):
+    with pytest.raises(ValueError, match="Received: per_class=0"):
         data.few_labels(arrays(), per_class=0)
     shuffled = tf.data.Dataset.from_tensor_slices(arrays()).shuffle(40)
     with pytest.raises(ValueError, match="another order"):
@@ -96,7 +96,10 @@ def test_hold_out_splits_all_images(num):
 
 def test_hold_out_errors():
     for num in (0, 40, -1, 0.001, 1.0, 2.5):
-        with pytest.raises(ValueError, match="Cannot hold out"):
+        with pytest.raises(
+            ValueError,
+            match="(Cannot hold out|Invalid value for `num`).*Received: num=",
+        ):
             data.hold_out(tiny.images(40), num)
     shuffled = tf.data.Dataset.from_tensor_slices(tiny.images(40)).shuffle(40)
     with pytest.raises(ValueError, match="another order"):

@@ -30,7 +30,7 @@ def test_reversal_layer_survives_a_round_trip():
 
 
 def test_reversal_refuses_a_negative_scale():
-    with pytest.raises(ValueError, match="scale >= 0. Received: scale=-1"):
+    with pytest.raises(ValueError, match="at least 0. Received: scale=-1"):
         GradientReversal(-1)
 
 

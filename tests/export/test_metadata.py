@@ -57,7 +57,7 @@ def test_labels_are_a_zip_at_the_end(paths):
 
 
 def test_a_name_is_one_line():
-    assert labels_text(["a\nb", 7, "é  x"]) == "a b\n7\né x\n"
+    assert labels_text(["a\nb", 7, "é  x", "\x1bc"]) == "a b\n7\né x\nc\n"
 
 
 @pytest.mark.parametrize(

@@ -172,3 +172,22 @@ def test_nested_dicts_are_flattened():
         "g": "a.gif: animated",
         "f": ", ".join(map(str, range(20))) + ", and 5 more",
     }
+
+
+def test_names_cannot_tell_a_terminal_what_to_do(tmp_path):
+    record = tiny.report_record()
+    name = "\x1b]0;title\x07\x1b[31mred\r\nfake row\x9b2J"
+    record["classes"] = [name, "one"]
+    record["notes"] = [f"None are of {name}."]
+    record["skipped"] = {name: [{"file": name, "reason": "broken"}]}
+    record["mistakes"] = {
+        "pairs": [{"class": name, "taken_for": name, "images": 3}],
+        "by_class": [
+            {"class": name, "images": 3, "teacher": 1.0, "student": 0.5}
+        ],
+    }
+    render(record, tmp_path, {"labeled": (tiny.images(4), [0, 1, 0, 1])})
+    for file in ("report.md", "report.html"):
+        text = (tmp_path / file).read_text("utf-8")
+        assert "red fake row 2J" in text
+        assert all(c.isprintable() or c == "\n" for c in text), file

@@ -1,15 +1,18 @@
 import json
 import shutil
+import sys
 
 import keras
 import numpy as np
 import pytest
 
 from tests.support import tiny
+from tests.support.processes import held
 from tfdcu.export import LiteRTModel
 from tfdcu.search import search
 from tfdcu.search import tuners
 
+MODULE = "tfdcu.search.search"
 SPACE = {
     "channels": {"macs": [0.5, 0.2, 0.9]},
     "transfer": {"temperature": [2.0]},
@@ -106,6 +109,22 @@ def test_another_search_in_the_same_workdir_is_refused(found):
     folder, _ = found
     with pytest.raises(ValueError, match="another config.*tradeoff is 0.5"):
         search(**arguments(tradeoff=0.5), workdir=folder)
+
+
+def test_a_search_in_use_is_refused_before_its_first_trial(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(sys.modules[MODULE], "all_trials", lambda *_: None)
+    with held(tmp_path) as process:
+        with pytest.raises(ValueError, match=f"by process {process.pid} on "):
+            search(**arguments(), workdir=tmp_path)
+    monkeypatch.setenv("KERASTUNER_ORACLE_IP", "127.0.0.1")
+    monkeypatch.setenv("KERASTUNER_TUNER_ID", "worker0")
+    with held(tmp_path, "worker0") as process:
+        with pytest.raises(ValueError, match="in use as 'worker0' by process"):
+            search(**arguments(), workdir=tmp_path)
+    with held(tmp_path, "worker1") as process:
+        assert search(**arguments(), workdir=tmp_path) is None
 
 
 def test_a_search_that_was_killed_ends_the_same(found, tmp_path, monkeypatch):

@@ -5,13 +5,21 @@ import math
 
 import pytest
 
-import tfdcu
 from tests.support import tiny
+from tests.support.odd import not_among
+from tests.support.odd import says
 from tfdcu.data import prepare
+from tfdcu.data import training_batches
+from tfdcu.distill import AlignedDistiller
+from tfdcu.export import check_formats
+from tfdcu.pruning import check_channels
+from tfdcu.sparsity.sparsify import Sparsify
 from tfdcu.stages.config import SECTIONS
 from tfdcu.stages.config import check_config
 from tfdcu.stages.config import check_values
 from tfdcu.stages.config import option_names
+from tfdcu.stages.quantize import check_quantization
+from tfdcu.training.train import check_training
 from tfdcu.workdir.arguments import ARGUMENTS
 from tfdcu.workdir.arguments import check_arguments
 from tfdcu_cli.configs import common
@@ -22,7 +30,52 @@ NOTHING = "", None
 FIELDS = [(s, name) for s in SECTIONS for name in option_names(SECTIONS[s])]
 IN_TABLE = [field for field in FIELDS if field[1] in ARGUMENTS]
 OTHERS = [field for field in FIELDS if field[1] not in ARGUMENTS]
-ODD = [math.nan, ["nonsense"], {"a": 1}, b"x"]
+# The odd values that these take.
+TAKES = {
+    "batches.augment": "none",
+    "batches.cache": "true",
+    "channels.exclude": "list",
+    "channels.image_size": "none",
+    "channels.importance": "none",
+    "channels.per_layer": "dict none",
+    "data.classes": "none",
+    "data.image_shape": "none",
+    "export.targets": "list",
+    "quantization.weight_bits": "dict none",
+    "sparsity.block_size": "",
+    "sparsity.exclude": "list names text",
+    "sparsity.layers": "names text none",
+    "sparsity.m_by_n": "none",
+    "training.optimizer": "none",
+    "transfer.align_layers": "none",
+    "transfer.feature_layers": "none",
+}
+# As `check_values` and the stages check them.
+CHECKS = {
+    "data": lambda splits, model, given: prepare(
+        (tiny.images(8), tiny.labels(8)),
+        tiny.images(9, seed=1),
+        4,
+        **{"image_shape": (8, 8, 1), **given},
+    ),
+    "batches": lambda splits, model, given: training_batches(
+        splits.labeled, splits.unlabeled, range(1), **given
+    ),
+    "channels": lambda splits, model, given: check_channels(
+        model, **{"macs": 0.5, **given}
+    ),
+    "sparsity": lambda splits, model, given: Sparsify(
+        **{"final_sparsity": 0.5, **given}
+    ),
+    "transfer": lambda splits, model, given: AlignedDistiller(
+        model, model, **given
+    ),
+    "training": lambda splits, model, given: check_training(**given),
+    "quantization": lambda splits, model, given: check_quantization(**given),
+    "export": lambda splits, model, given: check_formats(
+        **{"formats": ("float32",), **given}
+    ),
+}
 
 
 def assert_three_parts(error, name):
@@ -92,27 +145,24 @@ def run():
 
 
 @pytest.mark.parametrize(("section", "name"), OTHERS)
-def test_other_fields_fit_or_are_refused_in_three_parts(run, section, name):
-    splits, teacher = run
-    pruned = tiny.plain_net(width=4) if section == "channels" else None
-    for value in ODD:
-        sections = {section: {name: value}, "channels": {"macs": 0.5}}
-        sections[section] = {**sections.get(section, {}), name: value}
+def test_what_does_not_fit_in_another_field_is_refused(run, section, name):
+    splits, _ = run
+    wrong = {}
+    for odd, value in not_among(TAKES.get(f"{section}.{name}", "")).items():
         try:
-            config = check_config(sections)
-            if section == "data":
-                prepare(
-                    (tiny.images(8), tiny.labels(8)),
-                    tiny.images(9, seed=1),
-                    4,
-                    **{"image_shape": (8, 8, 1), **config["data"]},
-                )
-            else:
-                config["targets"].setdefault("views", 1)
-                models = (pruned,) if pruned else (teacher, teacher)
-                check_values(config | {"seed": 0}, splits, *models)
+            config = check_config({section: {name: value}})
+            CHECKS[section](splits, tiny.plain_net(width=4), config[section])
+            wrong[odd] = "was taken"
         except ValueError as error:
-            assert_three_parts(error, "")
+            if not says(str(error), name):
+                wrong[odd] = error
+        except Exception as error:
+            wrong[odd] = f"{type(error).__name__}: {error}"
+    assert not wrong
+
+
+def test_the_table_names_fields_that_exist():
+    assert set(TAKES) <= {f"{section}.{name}" for section, name in OTHERS}
 
 
 def test_the_defaults_fit(run):
@@ -121,86 +171,3 @@ def test_the_defaults_fit(run):
     config["channels"]["macs"] = 0.5
     checked = check_config({name: config[name] for name in SECTIONS})
     check_values(checked | {"seed": 0}, splits, tiny.plain_net(width=4))
-
-
-ARRAYS = tiny.images(12), tiny.labels(12)
-CALLS = {
-    "compress": lambda **bad: tfdcu.compress(
-        tiny.linear_net(), ARRAYS, ARRAYS[0], **{"workdir": "never", **bad}
-    ),
-    "search": lambda **bad: tfdcu.search(
-        tiny.linear_net(),
-        ARRAYS,
-        ARRAYS[0],
-        **{"workdir": "never", "space": {"channels.macs": [0.5]}, **bad},
-    ),
-    "train_teacher": lambda **bad: tfdcu.train_teacher(
-        **{"path": "a.keras", "model": "digits", "labeled": "digits", **bad}
-    ),
-    "open_source": lambda **bad: tfdcu.data.open_source("digits", **bad),
-    "diagnose": lambda **bad: tfdcu.diagnose(
-        tiny.linear_net(), None, ARRAYS[0], **bad
-    ),
-    "teacher_targets": lambda **bad: tfdcu.teacher_targets(
-        tiny.linear_net(), ARRAYS[0], "never", **bad
-    ),
-    "export_litert": lambda **bad: tfdcu.export_litert(
-        tiny.linear_net(), "never/a.tflite", **bad
-    ),
-    "litert_latency": lambda **bad: tfdcu.litert_latency(
-        tiny.linear_net(), **bad
-    ),
-    "prune_channels": lambda **bad: tfdcu.prune_channels(
-        tiny.plain_net(), **bad
-    ),
-}
-
-
-@pytest.mark.parametrize(
-    ("function", "bad"),
-    [
-        ("compress", {"workdir": ""}),
-        ("compress", {"workdir": None}),
-        ("compress", {"seed": -1}),
-        ("compress", {"seed": 2**40}),
-        ("compress", {"baseline": "no"}),
-        ("compress", {"data": {"classes": ["cat"] * 4}}),
-        ("compress", {"export": {"num_images": 0}}),
-        ("compress", {"training": {"epochs": "3"}}),
-        ("search", {"workdir": None}),
-        ("search", {"max_trials": math.nan}),
-        ("search", {"pool_share": math.inf}),
-        ("search", {"tradeoff": math.nan}),
-        ("search", {"seed": 1.0}),
-        ("train_teacher", {"path": ""}),
-        ("train_teacher", {"width": math.inf}),
-        ("train_teacher", {"batch_size": 1.5}),
-        ("train_teacher", {"seed": None}),
-        ("open_source", {"value_range": (0, math.inf)}),
-        ("open_source", {"image_shape": (8.5, 8, 1)}),
-        ("open_source", {"seed": "0"}),
-        ("diagnose", {"seed": None}),
-        ("teacher_targets", {"views": 1.5}),
-        ("teacher_targets", {"mirror": 1}),
-        ("teacher_targets", {"seed": 2**40}),
-        ("teacher_targets", {"top_k": math.nan}),
-        ("export_litert", {"num_images": 0}),
-        ("export_litert", {"value_range": 3}),
-        ("export_litert", {"sparse": 1}),
-        ("litert_latency", {"runs": math.inf}),
-        ("litert_latency", {"num_threads": 0}),
-        ("prune_channels", {"macs": math.nan}),
-        ("prune_channels", {"macs": "0.5"}),
-        ("prune_channels", {"macs": 0.5, "round_to": 0}),
-        ("prune_channels", {"macs": 0.5, "rounds": 1.5}),
-        ("prune_channels", {"macs": 0.5, "seed": -1}),
-    ],
-)
-def test_public_functions_refuse_before_work(
-    function, bad, tmp_path, monkeypatch
-):
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(ValueError) as error:
-        CALLS[function](**bad)
-    assert_three_parts(error.value, "")
-    assert list(tmp_path.iterdir()) == []

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from tfdcu.workdir.console import console
+from tfdcu.workdir.console import printable
 
 
 class Terminal(io.StringIO):
@@ -85,3 +86,30 @@ def test_another_level_is_refused(verbose):
     with pytest.raises(ValueError, match="`verbose`. Expected: .* from 0 to 2"):
         with console(verbose):
             raise AssertionError
+
+
+def test_a_letter_that_a_terminal_does_not_have_stops_no_run(
+    monkeypatch, tmp_path
+):
+    terminal = io.TextIOWrapper(io.BytesIO(), "ascii")
+    monkeypatch.setattr(sys, "stdout", terminal)
+    with console() as log:
+        log.keep(tmp_path / "log.txt")
+        print("caf\u00e9 \ud800 \u2013 done")
+    terminal.flush()
+    assert terminal.buffer.getvalue() == b"caf? ? ? done\n"
+    assert lines(tmp_path / "log.txt") == ["caf? ? ? done"]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("caf\u00e9, 犬", "caf\u00e9, 犬"),
+        ("\x1b[31mred\x1b[0m", "[31mred [0m"),
+        ("two\r\nlines\ttab", "two lines tab"),
+        ("\x07\x9b2J\u202eabc", "2J abc"),
+        ("not\udcfftext", "not text"),
+    ],
+)
+def test_what_a_terminal_would_obey_becomes_a_space(text, shown):
+    assert printable(text) == shown

@@ -2,11 +2,11 @@
 
 import json
 import os
-import subprocess
-import sys
 
 import pytest
 
+from tests.support.processes import held
+from tfdcu.workdir import own_files
 from tfdcu.workdir.own_files import LIST
 from tfdcu.workdir.own_files import checksum
 from tfdcu.workdir.own_files import drop_changed
@@ -79,24 +79,39 @@ def test_a_damaged_list_is_named(run, content):
         drop_changed(run)
 
 
-def test_a_folder_is_of_one_process(tmp_path):
-    lock = lock_folder(tmp_path / "run")
-    # Another process, and another run in this one.
-    program = "import sys; from tfdcu.workdir.own_files import lock_folder; "
-    other = subprocess.run(
-        [sys.executable, "-c", program + "lock_folder(sys.argv[1])"]
-        + [str(tmp_path / "run")],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-    )
-    with pytest.raises(ValueError, match="in use") as error:
-        lock_folder(tmp_path / "run")
-    for message in (other.stderr, str(error.value)):
-        assert f"by process {os.getpid()} on " in message
-        assert " since 20" in message and "Expected: one run" in message
+@pytest.mark.parametrize(
+    ("there", "here", "fits"),
+    [
+        (None, None, False),
+        (None, "worker0", False),
+        ("worker0", None, False),
+        ("worker0", "worker0", False),
+        ("worker0", "worker1", True),
+        ("worker0", "chief", True),
+        ("a/b", "a/b", False),
+    ],
+)
+def test_a_folder_is_of_one_process_or_of_workers_with_names(
+    tmp_path, monkeypatch, there, here, fits
+):
+    monkeypatch.setattr(own_files, "PATIENCE", 0.1)
+    folder = tmp_path / "run"
+    with held(folder, there) as process:
+        # This process too has each name once.
+        for _ in range(2):
+            if fits:
+                lock_folder(folder, here).release()
+                continue
+            with pytest.raises(ValueError, match="in use") as error:
+                lock_folder(folder, here)
+            message = str(error.value)
+            assert f"by process {process.pid} on " in message
+            assert " since 20" in message and "Expected: one run" in message
+    lock = lock_folder(folder, here)
+    with pytest.raises(ValueError, match=f"process {os.getpid()} on"):
+        lock_folder(folder, here)
     lock.release()
-    lock_folder(tmp_path / "run").release()
+    lock_folder(folder, here).release()
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Image sources, splits with few labels and training batches."""
 
+from tfdcu.data.augment.augment import resolve as check_augment
 from tfdcu.data.batches import evaluation_batches
 from tfdcu.data.batches import steps_per_epoch
 from tfdcu.data.batches import training_batches
@@ -27,6 +28,7 @@ __all__ = [
     "Source",
     "Splits",
     "Targets",
+    "check_augment",
     "claim",
     "color_levels",
     "count_junk",

@@ -11,10 +11,17 @@ from tfdcu.data.sources.source import as_written
 from tfdcu.data.sources.source import check_ranges
 from tfdcu.data.sources.source import ending_at_once
 from tfdcu.data.targets import opened
+from tfdcu.workdir.arguments import COUNT
+from tfdcu.workdir.arguments import check
 from tfdcu.workdir.arguments import check_arguments
+from tfdcu.workdir.arguments import naming
 
 # Numbers of the random streams, which must differ.
 _LABELED, _UNLABELED = 0, 1
+EPOCHS = (
+    f"{COUNT[0]}, or a range",
+    lambda value: isinstance(value, range) or COUNT[1](value),
+)
 # Batches that are prefetched.
 _AHEAD = 2
 
@@ -108,16 +115,18 @@ def training_batches(
     ```
     """
     check_arguments(
-        ("labeled_batch_size", "labeled_views"),
+        ("labeled_batch_size", "labeled_views", "data_dir"),
         batch_size=batch_size,
         labeled_batch_size=labeled_batch_size,
         views=views,
         labeled_views=labeled_views,
+        data_dir=data_dir,
         seed=seed,
     )
+    check("epochs", epochs, EPOCHS, optional=True)
     if labeled_batch_size is None:
         labeled_batch_size = max(1, batch_size // 4)
-    if cache not in (True, False, "auto"):
+    if not isinstance(cache, bool) and cache != "auto":
         raise ValueError(
             "Invalid value for `cache`. Expected: True, False or 'auto'. "
             f"Received: cache={cache!r}."
@@ -129,11 +138,13 @@ def training_batches(
     labeled_targets, pool_targets = _pair(targets, labeled)
     options = {"value_range": value_range, "data_dir": data_dir, "seed": seed}
     if labeled is not None:
-        labeled = open_source(labeled, image_shape=image_shape, **options)
+        with naming("labeled"):
+            labeled = open_source(labeled, image_shape=image_shape, **options)
         image_shape = labeled.image_shape
-    pool = open_source(
-        unlabeled, labeled=False, image_shape=image_shape, **options
-    )
+    with naming("unlabeled"):
+        pool = open_source(
+            unlabeled, labeled=False, image_shape=image_shape, **options
+        )
     check_ranges({"labeled": labeled, "unlabeled": pool})
     labeled = labeled and _cached(labeled, cache, epochs)
     pool = _cached(pool, cache, epochs)
@@ -206,9 +217,11 @@ def evaluation_batches(source, batch_size=256, **options):
         A `tf.data.Dataset` of (image, label) batches, or of images if the
         source was opened with `labeled=False`.
     """
+    check_arguments(batch_size=batch_size)
     if hasattr(source, "labeled"):
         options = {"labeled": source.labeled, **options}
-    opened = open_source(source, **options)
+    with naming("source"):
+        opened = open_source(source, **options)
     return opened.batches(batch_size).prefetch(_AHEAD)
 
 

@@ -8,6 +8,7 @@ import tensorflow as tf
 from tfdcu.data.sample import sample_of
 from tfdcu.data.sources.open import open_source
 from tfdcu.data.sources.source import check_ranges
+from tfdcu.workdir.arguments import naming
 
 # Largest number of images whose colors are measured, and the batch size.
 NUM_IMAGES = 2048
@@ -48,12 +49,7 @@ def match_colors(source, other):
     ... )
     >>> pool = tfdcu.data.match_colors(pool, few)
     """
-    source, other = (
-        images
-        if hasattr(images, "labeled")
-        else open_source(images, labeled=False)
-        for images in (source, other)
-    )
+    source, other = _opened("source", source), _opened("other", other)
     check_ranges({"source": source, "other": other})
     if source.image_shape[-1] != other.image_shape[-1]:
         raise ValueError(
@@ -121,3 +117,10 @@ def mean_and_deviation(level, power):
     """
     mean = level.mean(0)
     return mean, np.sqrt(np.maximum(power.mean(0) - np.square(mean), 0))
+
+
+def _opened(name, images):
+    if hasattr(images, "labeled"):
+        return images
+    with naming(name):
+        return open_source(images, labeled=False)

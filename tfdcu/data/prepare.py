@@ -16,9 +16,16 @@ from tfdcu.data.splits import few_labels
 from tfdcu.data.splits import hold_out
 from tfdcu.renamed import explain_renamed
 from tfdcu.workdir.arguments import check_arguments
+from tfdcu.workdir.arguments import naming
 
 # Largest number of pool images that are held out by default.
 _HELD_OUT = 500
+_SPLITS = (
+    "labeled_split",
+    "unlabeled_split",
+    "validation_split",
+    "test_split",
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,11 +125,17 @@ def prepare(
             labels do not fit the teacher's, or a source cannot be used.
     """
     check_arguments(
-        ("labels_per_class", "pool_validation"),
+        ("labels_per_class", "pool_validation", "data_dir", *_SPLITS),
         labels_per_class=labels_per_class,
         validation_per_class=validation_per_class,
         pool_validation=pool_validation,
         match_colors=match_colors,
+        labeled_split=labeled_split,
+        unlabeled_split=unlabeled_split,
+        validation_split=validation_split,
+        test_split=test_split,
+        data_dir=data_dir,
+        num_classes=num_classes,
         seed=seed,
     )
     if match_colors and labeled is None:
@@ -138,8 +151,8 @@ def prepare(
     classes = names_of(classes)
     if classes is not None and len(classes) != num_classes:
         raise ValueError(
-            f"The class names do not fit the teacher. Expected: {num_classes} "
-            f"names. Received: {len(classes)}: {list(classes)}."
+            f"The names in `classes` do not fit the teacher. Expected: "
+            f"{num_classes} names. Received: {len(classes)}: {list(classes)}."
         )
     options = {
         "image_shape": image_shape,
@@ -148,27 +161,31 @@ def prepare(
         "seed": seed,
     }
 
-    def opened(source, split):
+    def opened(name, source, split):
         if source is None:
             return None
-        source = open_source(source, split=split, classes=classes, **options)
+        with naming(name):
+            source = open_source(
+                source, split=split, classes=classes, **options
+            )
         _check_classes(source, num_classes)
         return source
 
-    all_labeled = opened(labeled, labeled_split)
+    all_labeled = opened("labeled", labeled, labeled_split)
     # If the teacher has no class names, take those of the labeled images.
     classes = classes or (all_labeled and all_labeled.classes)
     own_validation, test = (
         # These are read repeatedly, in the same order.
         part and part.in_fixed_order()
         for part in (
-            opened(validation, validation_split),
-            opened(test, test_split),
+            opened("validation", validation, validation_split),
+            opened("test", test, test_split),
         )
     )
-    pool = open_source(
-        unlabeled, split=unlabeled_split, labeled=False, **options
-    )
+    with naming("unlabeled"):
+        pool = open_source(
+            unlabeled, split=unlabeled_split, labeled=False, **options
+        )
     sources = {
         "labeled": all_labeled,
         "validation": own_validation,
@@ -230,7 +247,8 @@ def prepare(
     if pool_validation is None and pool.fixed_order:
         pool_validation = min(pool.num_images // 10, _HELD_OUT)
     if pool_validation:
-        pool, held_out = hold_out(pool, pool_validation, seed=seed)
+        with naming("pool_validation"):
+            pool, held_out = hold_out(pool, pool_validation, seed=seed)
     parts = (all_labeled, test, own_validation)
     return Splits(
         unlabeled=pool,

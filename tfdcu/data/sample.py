@@ -2,6 +2,11 @@
 
 import numpy as np
 
+from tfdcu.data.sources.source import SOURCE
+from tfdcu.workdir.arguments import ARGUMENTS
+from tfdcu.workdir.arguments import COUNT
+from tfdcu.workdir.arguments import check
+
 
 def images_of(source, num=None, *, seed=None):
     """A sample of a source as one array, e.g. for calibration.
@@ -14,6 +19,7 @@ def images_of(source, num=None, *, seed=None):
     Returns:
         Float32 array (num, height, width, channels), in the source's order.
     """
+    check("source", source, SOURCE)
     images = sample_of(source.without_labels(), num, seed=seed).batches(256)
     return np.concatenate(list(images.as_numpy_iterator()))
 
@@ -29,6 +35,9 @@ def sample_of(source, num=None, *, seed=None):
     Returns:
         A `Source`, labeled if the given one is.
     """
+    check("source", source, SOURCE)
+    check("num", num, COUNT, optional=True)
+    check("seed", seed, ARGUMENTS["seed"], optional=True)
     num = min(num or source.num_images, source.num_images)
     if seed is None:
         indices = np.arange(num) * source.num_images // num

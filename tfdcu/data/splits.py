@@ -7,7 +7,11 @@ import numpy as np
 from tfdcu.data.sources.arrays import check_label_range
 from tfdcu.data.sources.open import open_source
 from tfdcu.renamed import explain_renamed
+from tfdcu.workdir.arguments import COUNT
+from tfdcu.workdir.arguments import POSITIVE
+from tfdcu.workdir.arguments import check
 from tfdcu.workdir.arguments import check_arguments
+from tfdcu.workdir.arguments import naming
 
 
 @explain_renamed("few_labels")
@@ -43,12 +47,15 @@ def few_labels(
         ValueError: If a number is invalid, a class has too few images, a label
             is out of range, or the source is a dataset that reshuffles.
     """
-    source = open_source(source)
+    check("per_class", per_class, COUNT, optional=True)
     check_arguments(
-        ("labels_per_class",),
-        labels_per_class=per_class,
+        ("num_classes",),
         validation_per_class=validation_per_class,
+        num_classes=num_classes,
+        seed=seed,
     )
+    with naming("source"):
+        source = open_source(source)
     source.check_order("it cannot be split")
     labels = source.labels()
     if num_classes is None:
@@ -84,8 +91,11 @@ def hold_out(source, num, *, seed=0):
         ValueError: If no image is left, or the source is a dataset that
             reshuffles.
     """
+    check("num", num, POSITIVE)
+    check_arguments(seed=seed)
     if not hasattr(source, "labeled"):
-        source = open_source(source, labeled=False)
+        with naming("source"):
+            source = open_source(source, labeled=False)
     source.check_order("it cannot be split")
     received = num
     if isinstance(num, numbers.Real) and num < 1:
@@ -94,7 +104,7 @@ def hold_out(source, num, *, seed=0):
         raise ValueError(
             f"Cannot hold out this number of images of {source.name}. "
             f"Expected: more than 0 and fewer than {source.num_images}. "
-            f"Received: {received}."
+            f"Received: num={received}."
         )
     order = np.random.default_rng(seed).permutation(source.num_images)
     return source.subset(order[num:]), source.subset(order[:num])

@@ -13,6 +13,7 @@ from tfdcu.data.fingerprint import checksums
 from tfdcu.data.fingerprint import some_images
 from tfdcu.data.top_k import parts_of
 from tfdcu.data.top_k import unpacked
+from tfdcu.workdir.arguments import check_arguments
 from tfdcu.workdir.atomic import atomic_write
 from tfdcu.workdir.workdir import diff
 
@@ -46,6 +47,7 @@ class Targets:
     """
 
     def __init__(self, path):
+        check_arguments(path=path)
         self.path = Path(path)
         try:
             text = (self.path / "targets.json").read_text("utf-8")
@@ -56,7 +58,7 @@ class Targets:
         except (OSError, ValueError, LookupError, TypeError) as error:
             raise ValueError(
                 f"There are no targets. Expected: a folder written by "
-                f"`teacher_targets`. Received: '{path}' ({error})"
+                f"`teacher_targets`. Received: path='{path}' ({error})"
             ) from error
         self.classes = self.fingerprint["classes"]
         self.shard_size = self.fingerprint["shard_size"]

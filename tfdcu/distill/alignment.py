@@ -9,6 +9,7 @@ from tfdcu.graph.keras_private import num_calls
 from tfdcu.graph.macs import layer_macs
 from tfdcu.graph.open_model import open_model
 from tfdcu.training.moving_average import clock_variable
+from tfdcu.workdir.arguments import check_arguments
 
 
 @tf.custom_gradient
@@ -96,11 +97,7 @@ class GradientReversal(layers.Layer):
 
     def __init__(self, scale=1.0, **kwargs):
         super().__init__(**kwargs)
-        if scale < 0:
-            raise ValueError(
-                "Invalid value for `scale`. "
-                f"Expected: scale >= 0. Received: scale={scale}"
-            )
+        check_arguments(scale=scale)
         self.scale = scale
 
     def call(self, inputs, scale=None):

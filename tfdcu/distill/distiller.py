@@ -39,6 +39,9 @@ from tfdcu.training.loss_scaling import loss_scaled
 from tfdcu.training.moving_average import has_averages
 from tfdcu.training.moving_average import norms_of
 from tfdcu.training.moving_average import short_averages
+from tfdcu.workdir.arguments import DICT
+from tfdcu.workdir.arguments import MODEL
+from tfdcu.workdir.arguments import check
 from tfdcu.workdir.arguments import check_arguments
 
 
@@ -171,6 +174,8 @@ class AlignedDistiller(TwoPools):
     ):
         refuse_renamed("transfer", kwargs)
         super().__init__(**kwargs)
+        check("student", student, MODEL)
+        check("kept", kept, DICT, optional=True)
         check_arguments(
             ("freeze_batchnorm",),
             temperature=temperature,

@@ -30,7 +30,11 @@ from tfdcu.export.trained_ranges import check_trained
 from tfdcu.export.trained_ranges import trained_format
 from tfdcu.graph.logits import is_multi_label
 from tfdcu.renamed import explain_renamed
+from tfdcu.workdir.arguments import RANGE
+from tfdcu.workdir.arguments import TEXTS
+from tfdcu.workdir.arguments import check
 from tfdcu.workdir.arguments import check_arguments
+from tfdcu.workdir.arguments import naming
 from tfdcu.workdir.atomic import atomic_write
 from tfdcu.workdir.full_disk import temporary_folder
 
@@ -127,7 +131,10 @@ def export_litert(
     logits = LiteRTModel("student.tflite")(x_test)
     ```
     """
+    check_arguments(path=path)
     name = "float32" if quantization is None else quantization
+    if name not in list(KNOWN):
+        raise _unknown(f"quantization={quantization!r}")
     check_formats((name,), sparse, io, output)
     return _export(
         model,
@@ -245,7 +252,17 @@ def _export(
     seed,
     failed=None,
 ):
-    check_arguments(num_images=num_images, seed=seed, sparse=sparse)
+    check_arguments(
+        ("min_agreement",),
+        model=model,
+        num_images=num_images,
+        seed=seed,
+        sparse=sparse,
+        min_agreement=min_agreement,
+    )
+    if isinstance(min_agreement, dict):
+        with naming("min_agreement"):
+            check_formats([*min_agreement])
     trained = trained_format(model)
     if trained:
         # A target wants integers of either kind.
@@ -263,15 +280,19 @@ def _export(
     shape, num_outputs = check_model(model)
     _check_labels(classes, value_range, num_outputs)
     if calibration is not None:
-        calibration = take_images(calibration, num_images, shape, value_range)
+        with naming("calibration"):
+            calibration = take_images(
+                calibration, num_images, shape, value_range
+            )
     float32 = as_float32(model)
-    reference = keras_reference(
-        model,
-        calibration if images is None else images,
-        value_range=value_range,
-        num_images=num_images,
-        seed=seed,
-    )
+    with naming("images"):
+        reference = keras_reference(
+            model,
+            calibration if images is None else images,
+            value_range=value_range,
+            num_images=num_images,
+            seed=seed,
+        )
     ready = gives_probabilities(float32)
     with temporary_folder() as saved_model:
         with quiet():
@@ -354,17 +375,15 @@ def check_formats(
         ValueError: If a format or target is unknown, there is none, or one
             cannot be combined with the other options.
     """
-    if isinstance(formats, str) or not hasattr(formats, "__iter__"):
+    if isinstance(formats, TEXTS) or not hasattr(formats, "__iter__"):
         raise ValueError(
             "Invalid value for `formats`. Expected: a list of names, such as "
             f"('float32', 'int8'). Received: formats={formats!r}"
         )
-    unknown = [name for name in formats if name not in KNOWN]
+    unknown = [name for name in formats if name not in list(KNOWN)]
     if unknown or not (formats or targets):
-        raise ValueError(
-            "Unknown quantization. Expected: None or one of "
-            f"{', '.join(KNOWN)}. Received: {unknown or 'no format'}"
-        )
+        none = "no format: formats=()"
+        raise _unknown(f"formats={unknown}" if unknown else none)
     for name in ("weight8", "int8_weight4"):
         if sparse and name in formats:
             raise ValueError(
@@ -395,6 +414,13 @@ def check_formats(
     check_clients(targets)
 
 
+def _unknown(received):
+    return ValueError(
+        "Unknown quantization. Expected: None or one of "
+        f"{', '.join(KNOWN)}. Received: {received}"
+    )
+
+
 def _check_arguments(wanted, calibration, trained):
     kinds = {recipe.format for recipe, _ in wanted.values()}
     if "int8" in kinds and calibration is None and not trained:
@@ -412,19 +438,12 @@ def _check_arguments(wanted, calibration, trained):
 
 
 def _check_labels(classes, value_range, num_outputs):
-    try:
-        low, high = map(float, value_range)
-    except (TypeError, ValueError):
-        low = high = 0.0
-    if not -np.inf < low < high < np.inf:
+    check("value_range", value_range, RANGE)
+    names = isinstance(classes, (tuple, list, np.ndarray))
+    if classes is not None and (not names or len(classes) != num_outputs):
         raise ValueError(
-            "Invalid value for `value_range`. Expected: (low, high) with low < "
-            f"high. Received: {value_range}"
-        )
-    if classes is not None and len(classes) != num_outputs:
-        raise ValueError(
-            "Invalid value for `classes`. Expected: "
-            f"{num_outputs} names, one per output. Received: {len(classes)}"
+            f"Invalid value for `classes`. Expected: {num_outputs} names, one "
+            f"per output. Received: {len(classes) if names else repr(classes)}"
         )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from tfdcu.export.flatbuffer import inspect_litert
 from tfdcu.export.metadata import NAME as METADATA
+from tfdcu.workdir.arguments import TEXTS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -187,11 +188,16 @@ def check_clients(targets, channels=None, weight_bits=8):
     Raises:
         ValueError: The first misfit.
     """
+    if isinstance(targets, TEXTS) or not hasattr(targets, "__iter__"):
+        raise ValueError(
+            "Invalid value for `targets`. Expected: a list of names, such as "
+            f"('web',). Received: targets={targets!r}"
+        )
     for target in targets:
-        if target not in CLIENTS:
+        if target not in list(CLIENTS):
             raise ValueError(
-                f"Unknown target. Expected: any of {', '.join(CLIENTS)}. "
-                f"Received: {target!r}"
+                "Unknown target in `targets`. Expected: any of "
+                f"{', '.join(CLIENTS)}. Received: {target!r}"
             )
         if target == "ethos-u" and weight_bits < 8:
             raise ValueError(

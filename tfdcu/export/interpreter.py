@@ -8,6 +8,8 @@ import numpy as np
 
 from tfdcu.export import flatbuffer
 from tfdcu.export.quiet import quiet
+from tfdcu.workdir.arguments import check_arguments
+from tfdcu.workdir.arguments import naming
 from tfdcu.workdir.json_file import read_json
 
 
@@ -59,9 +61,11 @@ class LiteRTModel:
     """
 
     def __init__(self, path, num_threads=1):
+        check_arguments(path=path, num_threads=num_threads)
         self.path = Path(path)
         self.num_threads = num_threads
-        facts = flatbuffer.inspect_litert(self.path)
+        with naming("path"):
+            facts = flatbuffer.inspect_litert(self.path)
         self.format = facts["format"]
         shares = facts["output"]["name"] == "probabilities"
         self.output = "probabilities" if shares else "logits"

@@ -15,6 +15,7 @@ from tfdcu.export.rewrite import finish_model
 from tfdcu.export.rewrite import offsets
 from tfdcu.export.rewrite import table
 from tfdcu.export.rewrite import vector
+from tfdcu.workdir.console import printable
 
 NAME = "TFLITE_METADATA"
 LABELS = "labels.txt"
@@ -56,12 +57,12 @@ def labels_text(classes):
     """The text of `labels.txt`: one name a line, in output order.
 
     Args:
-        classes: Class names; a line break in one becomes a space.
+        classes: Class names; a control character in one becomes a space.
 
     Returns:
         A string.
     """
-    return "".join(" ".join(str(name).split()) + "\n" for name in classes)
+    return "".join(printable(str(name)) + "\n" for name in classes)
 
 
 def _model_metadata(name, shape, value_range, output, classes):

@@ -7,6 +7,7 @@ import numpy as np
 from tfdcu.export.artifact import export_litert
 from tfdcu.export.latency import latency
 from tfdcu.export.saved_model import check_model
+from tfdcu.workdir.arguments import check_arguments
 from tfdcu.workdir.full_disk import temporary_folder
 
 NUM_IMAGES = 100
@@ -41,6 +42,7 @@ def litert_latency(
     ...     teacher, latency=0.5, measure=tfdcu.litert_latency
     ... )
     """
+    check_arguments(model=model, runs=runs, num_threads=num_threads, seed=seed)
     generator = np.random.default_rng(seed)
     image_shape, _ = check_model(model)
     noise = generator.random((NUM_IMAGES, *image_shape), "float32")

@@ -5,6 +5,7 @@ import numpy as np
 from tfdcu.graph.graph import read_graph
 from tfdcu.graph.macs import macs_by_path
 from tfdcu.graph.open_model import open_model
+from tfdcu.workdir.arguments import check_arguments
 
 
 def profile(model):
@@ -31,6 +32,7 @@ def profile(model):
     >>> profile(keras.applications.MobileNetV2(weights=None))["macs"]
     300774272
     """
+    check_arguments(model=model)
     rows = profile_layers(model)
     macs = [row["macs"] for row in rows]
     return {

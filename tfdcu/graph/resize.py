@@ -6,6 +6,9 @@ import tensorflow as tf
 from tfdcu.graph.clone import clone_layer
 from tfdcu.graph.clone import copy_state
 from tfdcu.graph.parse import is_model
+from tfdcu.workdir.arguments import IMAGE_SHAPE
+from tfdcu.workdir.arguments import check
+from tfdcu.workdir.arguments import check_arguments
 
 
 def at_size(model, image_shape):
@@ -24,6 +27,8 @@ def at_size(model, image_shape):
     Raises:
         ValueError: If its weights only fit its own size.
     """
+    check_arguments(model=model)
+    check("image_shape", image_shape, IMAGE_SHAPE)
     own = tuple(model.inputs[0].shape[1:])
     if own == tuple(image_shape):
         return model
@@ -34,7 +39,7 @@ def at_size(model, image_shape):
             "The model cannot be built at another image size. Expected: "
             f"images of its own size, {own}, or a model without layers whose "
             "weights depend on it, such as Dense after Flatten. Received: "
-            f"{tuple(image_shape)} ({error})"
+            f"image_shape={tuple(image_shape)} ({error})"
         ) from error
 
 

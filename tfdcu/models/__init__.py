@@ -3,6 +3,7 @@
 from tfdcu.graph.resize import at_size
 from tfdcu.graph.resize import copy_of
 from tfdcu.models.build import build
+from tfdcu.models.build import check_name
 from tfdcu.models.load import custom_layers
 from tfdcu.models.load import load
 from tfdcu.models.preprocess import with_preprocessing
@@ -10,6 +11,7 @@ from tfdcu.models.preprocess import with_preprocessing
 __all__ = [
     "at_size",
     "build",
+    "check_name",
     "copy_of",
     "custom_layers",
     "load",

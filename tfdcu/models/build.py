@@ -9,6 +9,8 @@ from tfdcu.models.applications import application_names
 from tfdcu.models.digits import digits_net
 from tfdcu.models.resnet import resnet
 from tfdcu.models.vgg import vgg16_bn
+from tfdcu.workdir.arguments import IMAGE_SHAPE
+from tfdcu.workdir.arguments import check
 from tfdcu.workdir.arguments import check_arguments
 
 OURS = {
@@ -63,16 +65,10 @@ def build(
     )
     ```
     """
-    applications = {known.lower(): known for known in application_names()}
-    key = str(name).lower()
-    if key not in OURS and key not in applications:
-        raise ValueError(_unknown(name, key, applications))
+    key, applications = check_name(name), _applications()
     check_arguments(("seed",), num_classes=num_classes, width=width, seed=seed)
-    if image_shape is not None and len(tuple(image_shape)) != 3:
-        raise ValueError(
-            "Invalid value for `image_shape`. Expected: "
-            f"(height, width, channels). Received: image_shape={image_shape!r}"
-        )
+    if image_shape is not None:
+        check("image_shape", image_shape, IMAGE_SHAPE)
     if key in OURS:
         if options:
             raise ValueError(
@@ -97,13 +93,32 @@ def build(
         return make(num_classes=num_classes, width=width)
 
 
+def check_name(name):
+    """The key of a model's name, if there is one.
+
+    Args:
+        name: As in `build`.
+
+    Raises:
+        ValueError: If there is no such model; the message names the nearest.
+    """
+    applications, key = _applications(), str(name).lower()
+    if key not in OURS and key not in applications:
+        raise ValueError(_unknown(name, key, applications))
+    return key
+
+
+def _applications():
+    return {known.lower(): known for known in application_names()}
+
+
 def _unknown(name, key, applications):
     near = difflib.get_close_matches(key, [*OURS, *applications], n=3)
     near = ", ".join(applications.get(known, known) for known in near)
     return (
         f"There is no model named {name!r}. Expected: one of "
         f"{', '.join([*OURS, *applications.values()])}. "
-        f"Received: {name!r}" + (f"; nearest: {near}" if near else "")
+        f"Received: name={name!r}" + (f"; nearest: {near}" if near else "")
     )
 
 

@@ -12,6 +12,8 @@ from tfdcu.graph.logits import as_logits
 from tfdcu.models.unpacked import MAX_RATIO
 from tfdcu.models.unpacked import is_bomb
 from tfdcu.models.unpacked import unpacked_bytes
+from tfdcu.workdir.arguments import DICT
+from tfdcu.workdir.arguments import check
 
 SUFFIXES = (".keras", ".h5", ".hdf5")
 _CONVOLUTIONS = (
@@ -51,6 +53,7 @@ def load(source, *, custom_objects=None):
     teacher = tfdcu.models.load("resnet56_cifar10.keras")
     ```
     """
+    check("custom_objects", custom_objects, DICT, optional=True)
     if isinstance(source, keras.Model):
         return _classifier(source, f"the model {source.name!r}")
     if not isinstance(source, (str, os.PathLike)):

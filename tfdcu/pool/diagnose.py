@@ -16,6 +16,8 @@ from tfdcu.pool.outputs import collect_outputs
 from tfdcu.pool.outputs import opened
 from tfdcu.pool.outputs import output_function
 from tfdcu.pool.outputs import rounded
+from tfdcu.workdir.arguments import check_arguments
+from tfdcu.workdir.arguments import naming
 
 # Minimum number of images on each side for the distance.
 FEWEST_LABELED = 10
@@ -91,12 +93,9 @@ def diagnose(
     >>> diagnosis = tfdcu.diagnose("teacher.keras", "digits", "printed")
     >>> print(*tfdcu.format_diagnosis(diagnosis), sep="\\n")
     """
-    if num_images < 1:
-        raise ValueError(
-            "Invalid value for `num_images`. Expected: num_images >= 1. "
-            f"Received: num_images={num_images}"
-        )
-    teacher = as_logits(load(teacher))
+    check_arguments(num_images=num_images, seed=seed)
+    with naming("teacher"):
+        teacher = as_logits(load(teacher))
     layer = layer_of(teacher, layer)
     taps = {}
     if layer is not None:
@@ -110,15 +109,17 @@ def diagnose(
         "seed": seed,
     }
 
-    def sampled_outputs(images, labeled):
-        source = opened(images, teacher, labeled=labeled, **options)
-        source = sample_of(source, num_images, seed=seed)
-        return source, collect_outputs(outputs_of, source)
+    def sampled(name, images, labeled):
+        with naming(name):
+            source = opened(images, teacher, labeled=labeled, **options)
+        return sample_of(source, num_images, seed=seed)
 
-    _, pool = sampled_outputs(unlabeled, False)
-    source, labeled_outputs = None, None
+    images, source = sampled("unlabeled", unlabeled, False), None
     if labeled is not None:
-        source, labeled_outputs = sampled_outputs(labeled, True)
+        source = sampled("labeled", labeled, True)
+    pool, labeled_outputs = collect_outputs(outputs_of, images), None
+    if source is not None:
+        labeled_outputs = collect_outputs(outputs_of, source)
     pool_confidence = confidence(pool["logits"])
     labeled_confidence = (
         confidence(labeled_outputs["logits"]) if labeled_outputs else {}

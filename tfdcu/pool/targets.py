@@ -1,5 +1,6 @@
 """Teacher targets: logits computed once and stored for training."""
 
+import numbers
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,20 @@ from tfdcu.pool.write_targets import Collector
 from tfdcu.pool.write_targets import changed_images
 from tfdcu.pool.write_targets import view_batches
 from tfdcu.report import ProgressBar
+from tfdcu.workdir.arguments import SWITCH
+from tfdcu.workdir.arguments import check
 from tfdcu.workdir.arguments import check_arguments
+from tfdcu.workdir.arguments import naming
 from tfdcu.workdir.atomic import remove_temporary
+
+
+def _is_shard(value):
+    pair = isinstance(value, (tuple, list)) and len(value) == 2
+    whole = pair and all(isinstance(n, numbers.Integral) for n in value)
+    return whole and 0 <= value[0] < value[1]
+
+
+SHARD = "(index, count) with 0 <= index < count", _is_shard
 
 
 def teacher_targets(
@@ -118,13 +131,17 @@ def teacher_targets(
     ...     )
     ... )
     """
-    check_arguments(mirror=mirror, renew=renew, seed=seed)
+    check_arguments(path=path, mirror=mirror, renew=renew, seed=seed)
+    check("shared", shared, SWITCH)
+    if top_k is not None:
+        check_arguments(top_k=top_k)
     share = (0, 1) if shard is None else shard
     check_numbers(views, augment, batch_size, shard_size, share)
     options = {"value_range": value_range, "data_dir": data_dir, "seed": seed}
-    source = open_source(
-        images, labeled=False, image_shape=image_shape, **options
-    )
+    with naming("images"):
+        source = open_source(
+            images, labeled=False, image_shape=image_shape, **options
+        )
     fingerprint = {
         "shard_size": shard_size,
         "images": describe_images(source),
@@ -135,7 +152,8 @@ def teacher_targets(
     size = min(batch_size, source.num_images)
     opened = teacher
     if not isinstance(teacher, Teacher):
-        opened = open_teacher(teacher, next(iter(source.batches(size))))
+        with naming("teacher"):
+            opened = open_teacher(teacher, next(iter(source.batches(size))))
     if mirror:
         opened = mirrored(opened)
     fingerprint |= {
@@ -205,11 +223,7 @@ def check_numbers(
             "Invalid number of views. Expected: views >= 1, and 1 if "
             f"`augment` is None. Received: views={views}, augment={augment!r}"
         )
-    if len(shard) != 2 or not 0 <= shard[0] < shard[1]:
-        raise ValueError(
-            "Invalid value for `shard`. Expected: shard=(index, count) "
-            f"with 0 <= index < count. Received: shard={shard!r}"
-        )
+    check("shard", shard, SHARD)
 
 
 def checked_top_k(top_k, classes):

@@ -76,7 +76,8 @@ def bounds(groups, exclude, per_layer, original_size):
 
 def check_kinds(exclude, per_layer):
     """Raises unless these are names, and a dict from such to shares."""
-    named = hasattr(exclude, "__iter__") and hasattr(per_layer, "items")
+    listed = hasattr(exclude, "__iter__") and not hasattr(exclude, "items")
+    named = listed and hasattr(per_layer, "items")
     names = [*exclude, *per_layer] if named else [None]
     if not all(isinstance(name, (str, type)) for name in names):
         raise ValueError(
@@ -99,8 +100,9 @@ def check_known(patterns, groups):
         if not any(matches(pattern, member) for member in every):
             names = sorted({member.side.path for member in every})
             raise ValueError(
-                "A name or pattern matches no layer with channels. Expected: "
-                "names, paths, patterns or classes of layers of the model: "
+                "A name or pattern in `exclude` or `per_layer` matches no "
+                "layer with channels. Expected: names, paths, patterns or "
+                "classes of layers of the model: "
                 f"{', '.join(names[:20])}{' ...' * (len(names) > 20)}. "
                 f"Received: {pattern!r}."
             )

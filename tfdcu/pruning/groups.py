@@ -22,6 +22,7 @@ from tfdcu.pruning.rules import time_distributed  # noqa: F401
 from tfdcu.pruning.rules.registry import find_rule
 from tfdcu.pruning.rules.registry import has_rule
 from tfdcu.pruning.trace import Trace
+from tfdcu.workdir.arguments import check_arguments
 
 
 @dataclass(frozen=True, eq=False)
@@ -221,4 +222,5 @@ def channel_groups(model):
     >>> for group in channel_groups(model):
     ...     print(group.name, group.size, group.prunable, group.layers)
     """
+    check_arguments(model=model)
     return Groups(model).all

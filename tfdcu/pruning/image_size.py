@@ -10,7 +10,7 @@ from tfdcu.pruning.budget import check_size
 from tfdcu.pruning.budget import full_cost
 from tfdcu.pruning.budget import one_budget
 from tfdcu.pruning.groups import Groups
-from tfdcu.workdir.arguments import COUNT
+from tfdcu.workdir.arguments import whole
 
 # Images that are resized in one go.
 _AT_ONCE = 64
@@ -49,11 +49,11 @@ def with_size(model, image_size):
     sizes = image_size
     if not hasattr(image_size, "__len__"):
         sizes = (image_size, image_size)
-    _, fits = COUNT
+    _, fits = whole(1, 2**15)
     if len(sizes) != 2 or not all(map(fits, sizes)):
         raise ValueError(
             "Invalid value for `image_size`. Expected: a whole number of "
-            "pixels, at least 1, or (height, width). "
+            "pixels, from 1 to 32768, or (height, width). "
             f"Received: image_size={image_size!r}"
         )
     (given,) = model.inputs

@@ -42,6 +42,8 @@ def images_for(model, images):
     if isinstance(images, keras.utils.PyDataset):
         batches = (images[index] for index in range(len(images)))
         return _collected(model, batches)
+    if isinstance(images, (str, bytes)):
+        raise _wrong(model, repr(images[:100]))
     if hasattr(images, "shape") or isinstance(images, dict):
         return _arrays(model, images)
     if isinstance(images, (list, tuple)):

@@ -33,6 +33,7 @@ from tfdcu.pruning.select import step_of
 from tfdcu.renamed import explain_renamed
 from tfdcu.workdir.arguments import ARGUMENTS
 from tfdcu.workdir.arguments import check_arguments
+from tfdcu.workdir.arguments import naming
 
 # The default with reconstruction: students start closer to the teacher than
 # after a single round (docs/channels.md).
@@ -131,7 +132,9 @@ def prune_channels(
     >>> student = prune_channels(teacher, macs=0.5)
     """
     check_arguments(
-        ("reconstruct",),
+        ("reconstruct", "measure"),
+        model=model,
+        measure=measure,
         round_to=round_to,
         reconstruct=reconstruct,
         seed=seed,
@@ -139,7 +142,9 @@ def prune_channels(
     check_images(images, reconstruct)
     if images is not None:
         # An opened model knows its inputs, whatever the given one is.
-        images = images_for(Groups(model).trace.graph.model, images)
+        opened = Groups(model).trace.graph.model
+        with naming("images"):
+            images = images_for(opened, images)
     rounds = num_rounds(rounds, importance, reconstructs(images, reconstruct))
     measure = once_a_model(measure)
     budgets = {"macs": macs, "params": params, "latency": latency}
@@ -308,7 +313,7 @@ def check_channels(
     for node in groups.trace.graph.nodes:
         check_clone(node.op)
     chosen, _, lowest, highest = bounds(
-        groups, exclude, per_layer or {}, original_size
+        groups, exclude, {} if per_layer is None else per_layer, original_size
     )
     scores = [np.zeros(group.size) for group in chosen]
     steps = [1] * len(chosen)
@@ -367,7 +372,7 @@ def plan_channels(
     original_groups = Groups(original) if pruned else groups
     original_size = original_sizes(original_groups)
     chosen, reasons, lowest, highest = bounds(
-        groups, exclude, per_layer or {}, original_size
+        groups, exclude, {} if per_layer is None else per_layer, original_size
     )
     importance = importance or default_importance(images)
     scores = score_groups(groups, chosen, importance, images, seed)

@@ -12,6 +12,9 @@ from tfdcu.quantization.bits import check_weight_bits
 from tfdcu.quantization.bits import choose_bits
 from tfdcu.quantization.chains import float_kernels
 from tfdcu.quantization.rebuild import rebuild
+from tfdcu.workdir.arguments import IMAGES
+from tfdcu.workdir.arguments import RANGE
+from tfdcu.workdir.arguments import check
 from tfdcu.workdir.arguments import check_arguments
 
 
@@ -69,7 +72,9 @@ def quantize_aware(
     ```
     """
     check_weight_bits(weight_bits)
-    check_arguments(num_images=num_images)
+    check_arguments(model=model, num_images=num_images)
+    check("images", images, IMAGES)
+    check("value_range", value_range, RANGE)
     graph = read_graph(model)
     left = float_kernels(graph)
     if left:

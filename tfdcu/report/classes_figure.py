@@ -1,6 +1,7 @@
 """A figure of the accuracy in each class, of teacher and student."""
 
 from tfdcu.report import style
+from tfdcu.workdir.console import printable
 
 MOST = 30
 
@@ -44,4 +45,5 @@ def _draw(new_figure, rows):
 
 
 def _cut(name):
+    name = printable(name)
     return name if len(name) <= 26 else name[:25] + "…"

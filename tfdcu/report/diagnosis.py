@@ -1,6 +1,7 @@
 """Describe the diagnosis of a pool in sentences."""
 
 from tfdcu.report.units import percent
+from tfdcu.workdir.arguments import check
 
 # The teacher is unsure if its median confidence is less than this share of the
 # way from chance to 1.
@@ -19,6 +20,10 @@ FEWEST_LABELED = 10
 RIGHT = 0.5
 JUNK = 0.05
 MOST_NAMES = 10
+DIAGNOSIS = (
+    "the dict from `tfdcu.diagnose`",
+    lambda value: isinstance(value, dict) and "num_labeled" in value,
+)
 
 
 def format_diagnosis(diagnosis):
@@ -36,6 +41,7 @@ def format_diagnosis(diagnosis):
     >>> found = tfdcu.diagnose("teacher.keras", "digits", "printed")
     >>> print(*tfdcu.format_diagnosis(found), sep="\\n")
     """
+    check("diagnosis", diagnosis, DIAGNOSIS)
     warnings = [
         sentence
         for rule in (wrong, unsure, scarce, colors, far, junk)

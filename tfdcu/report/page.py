@@ -23,6 +23,7 @@ from tfdcu.report.table import markdown_table
 from tfdcu.report.training_figure import training_figure
 from tfdcu.report.widths_figure import widths_figure
 from tfdcu.workdir.atomic import atomic_write
+from tfdcu.workdir.console import printable
 
 HEADING = "Compression report"
 MOST_ITEMS = 20
@@ -113,6 +114,7 @@ def html(record, pictures):
         # The default would not escape in a `.jinja` file.
         autoescape=True,
         undefined=jinja2.StrictUndefined,
+        finalize=lambda one: printable(one) if isinstance(one, str) else one,
         trim_blocks=True,
     )
     lines = [

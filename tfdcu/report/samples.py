@@ -3,6 +3,7 @@
 import numpy as np
 
 from tfdcu.report import style
+from tfdcu.workdir.console import printable
 
 COLUMNS = 12
 ROWS = 2
@@ -101,7 +102,7 @@ def _name(label, classes):
         return "\n".join(map(_cut, label.split("\n")))
     label = int(label)
     known = 0 <= label < len(classes)
-    return _cut(str(classes[label]) if known else str(label))
+    return _cut(printable(str(classes[label])) if known else str(label))
 
 
 def _cut(name):

@@ -6,6 +6,7 @@ from tfdcu.report import units
 from tfdcu.report.rows import is_teacher
 from tfdcu.report.rows import ratio
 from tfdcu.report.rows import title
+from tfdcu.workdir.console import printable
 
 WIDTH = 100
 COLUMNS = {
@@ -38,7 +39,7 @@ def table(rows):
 
     >>> print(table(read_report("runs/digits")["rows"]))
     """
-    cells = [[_printable(line[0]), *line[1:]] for line in _lines(rows)]
+    cells = [[printable(line[0]), *line[1:]] for line in _lines(rows)]
     widths = [max(map(len, column)) for column in zip(*cells)]
     room = WIDTH - sum(widths[1:]) - 2 * len(widths[1:])
     widths[0] = min(widths[0], room)
@@ -46,7 +47,7 @@ def table(rows):
     lines.insert(1, "-" * len(lines[0]))
     comparisons = {title(row): comparison(row, rows) for row in rows}
     comparisons = {
-        _printable(name): ", ".join(parts.values())
+        printable(name): ", ".join(parts.values())
         for name, parts in comparisons.items()
         if parts
     }
@@ -98,7 +99,7 @@ def comparison(row, rows):
 
 def escape(text):
     """Escapes text for Markdown: no markup, no links, one line."""
-    text = " ".join(_printable(str(text)).split())
+    text = printable(str(text))
     text = re.sub(r"([\\`*_{}\[\]#!|~$]|:(?=//))", r"\\\1", text)
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
@@ -120,7 +121,3 @@ def _align(line, widths):
 
 def _cut(text, width):
     return text if len(text) <= width else text[: width - 1] + "…"
-
-
-def _printable(text):
-    return "".join(c if c.isprintable() else " " for c in text)

@@ -9,6 +9,11 @@ from tfdcu.export import latency
 from tfdcu.graph.profile import profile
 from tfdcu.search.space import check_names
 from tfdcu.stages.export import export_model
+from tfdcu.workdir.arguments import DICT
+from tfdcu.workdir.arguments import WEIGHT
+from tfdcu.workdir.arguments import check
+from tfdcu.workdir.arguments import check_arguments
+from tfdcu.workdir.arguments import naming
 from tfdcu.workdir.full_disk import temporary_folder
 
 COSTS = ("macs", "params", "bytes", "latency_ms")
@@ -37,14 +42,9 @@ class Objective:
     """
 
     def __init__(self, teacher, quality, cost, limits, tradeoff, files=False):
+        check_objective(quality, cost, limits)
+        check_arguments(tradeoff=tradeoff)
         self.limits = {k: v for k, v in (limits or {}).items() if v is not None}
-        check_names("cost", [cost, *self.limits], COSTS)
-        check_names("quality", [quality], QUALITIES)
-        if not tradeoff >= 0:
-            raise ValueError(
-                "Invalid value for `tradeoff`. Expected: tradeoff >= 0. "
-                f"Received: tradeoff={tradeoff!r}"
-            )
         self.teacher, self.quality = teacher, quality
         self.cost, self.tradeoff = cost, tradeoff
         needed = {cost, *self.limits}
@@ -148,6 +148,18 @@ class Objective:
             costs = self.before(self.teacher, splits, {})
             self.reference = costs | self.after(self.teacher, splits, {})
         return self.reference
+
+
+def check_objective(quality, cost, limits):
+    """Raise if one of these arguments of a search is invalid."""
+    check_names("cost", [cost], COSTS)
+    if quality is not None:
+        check_names("quality", [quality], QUALITIES)
+    check("limits", limits, DICT, optional=True)
+    with naming("limits"):
+        check_names("cost", limits or (), COSTS)
+    for name, most in (limits or {}).items():
+        check(f"limits.{name}", most, WEIGHT, optional=True)
 
 
 def litert(model, splits, export, folder):

@@ -1,5 +1,6 @@
 """The search: run trials, then train the best students in full."""
 
+import contextlib
 import gc
 import json
 import os
@@ -22,6 +23,7 @@ from tfdcu.workdir.console import console
 from tfdcu.workdir.fingerprint import fingerprint
 from tfdcu.workdir.fingerprint import fingerprint_of
 from tfdcu.workdir.fingerprint import versions
+from tfdcu.workdir.own_files import lock_folder
 from tfdcu.workdir.workdir import Workdir
 
 
@@ -128,12 +130,13 @@ def search(
     """
     from tfdcu.search.tuners import TUNERS
     from tfdcu.search.tuners import is_distributed
+    from tfdcu.search.tuners import worker_name
 
-    check_search(max_trials, max_winners, tuner, TUNERS)
+    check_search(workdir, max_trials, max_winners, tuner, TUNERS)
     known = {*option_names(search), *option_names(compress)} - {"baseline"}
     refuse_renamed("search", options)
     check_names("argument", options, sorted(known))
-    with console(verbose) as log:
+    with console(verbose) as log, contextlib.ExitStack() as held:
         trials = Trials(
             teacher,
             labeled,
@@ -168,6 +171,8 @@ def search(
             "quality": trials.objective.quality,
             "tradeoff": tradeoff,
         }
+        lock = lock_folder(workdir, worker_name())
+        held.callback(lock.release)
         run = Workdir(workdir, identity, versions())
         record = run.read_json("front.json")
         sizes = {"max_trials": max_trials, "max_winners": max_winners}
@@ -215,10 +220,12 @@ def search(
         return write_front(run, record)
 
 
-def check_search(max_trials, max_winners, tuner, tuners):
-    """Raise if the tuner is unknown or a number is below 1."""
+def check_search(workdir, max_trials, max_winners, tuner, tuners):
+    """Raise if the tuner is unknown, a number below 1 or the folder no path."""
     check_names("tuner", [tuner], tuners)
-    check_arguments(max_trials=max_trials, max_winners=max_winners)
+    check_arguments(
+        workdir=workdir, max_trials=max_trials, max_winners=max_winners
+    )
 
 
 def all_trials(run, trials, max_trials, tuner):

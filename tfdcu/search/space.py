@@ -264,5 +264,5 @@ def check_names(kind, names, known):
             hint = f"; the nearest is '{near[0]}'" if near else ""
             raise ValueError(
                 f"Unknown {kind} of a search. Expected: one of {known}{hint}. "
-                f"Received: {name!r}"
+                f"Received: {kind}={name!r}"
             )

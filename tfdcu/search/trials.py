@@ -14,6 +14,7 @@ from tfdcu.pruning import score_channels
 from tfdcu.pruning import with_size
 from tfdcu.renamed import refuse_renamed
 from tfdcu.search.objective import Objective
+from tfdcu.search.objective import check_objective
 from tfdcu.search.space import check_names
 from tfdcu.search.space import read_space
 from tfdcu.search.space import with_values
@@ -28,6 +29,7 @@ from tfdcu.stages.start import open_splits
 from tfdcu.stages.targets import store_targets
 from tfdcu.training.train import train
 from tfdcu.workdir.arguments import check_arguments
+from tfdcu.workdir.arguments import naming
 
 
 class Trials:
@@ -83,10 +85,12 @@ class Trials:
             epochs_share=epochs_share,
             tradeoff=tradeoff,
         )
+        check_objective(quality, cost, limits)
         config = check_config(sections)
         if sections.get("channels") is None and student is None:
             config["channels"] = {"macs": 0.5}
-        self.leaves = read_space(space, config)
+        with naming("space"):
+            self.leaves = read_space(space, config)
         given = sections.get("channels") is not None
         searched = [leaf.name.partition(".")[0] for leaf in self.leaves]
         if student is not None and (given or "channels" in searched):
@@ -110,7 +114,8 @@ class Trials:
         self.prepared = {key_of(config["data"]): splits}
         drawn = config["data"].get("validation_per_class")
         has_labels = validation is not None or (labeled is not None and drawn)
-        quality = quality or ("accuracy" if has_labels else "agreement")
+        if quality is None:
+            quality = "accuracy" if has_labels else "agreement"
         self.objective = Objective(
             self.teacher, quality, cost, limits, tradeoff, "export" in searched
         )

@@ -243,3 +243,8 @@ def is_chief():
 def is_distributed():
     """Whether keras-tuner's variables for several machines are set."""
     return "KERASTUNER_ORACLE_IP" in os.environ
+
+
+def worker_name():
+    """The name of this process in a search on several machines, else `None`."""
+    return os.environ.get("KERASTUNER_TUNER_ID") if is_distributed() else None

@@ -1,28 +1,22 @@
 """Checks sparsity patterns (blocks, m-by-n) and the kernels they apply to."""
 
+from tfdcu.workdir.arguments import PAIR
+from tfdcu.workdir.arguments import check
+
 
 def check_pattern(final_sparsity, block_size, m_by_n):
     """Raises for invalid pattern arguments of `Sparsify`."""
-    if len(block_size) != 2 or not all(
-        isinstance(size, int) and size > 0 for size in block_size
-    ):
-        raise ValueError(
-            "Invalid value for `block_size`. Expected: two positive integers, "
-            f"(rows, columns). Received: block_size={block_size!r}."
-        )
+    check("block_size", block_size, PAIR)
+    check("m_by_n", m_by_n, PAIR, optional=True)
     if m_by_n is None:
         return
-    if (
-        len(m_by_n) != 2
-        or not all(isinstance(n, int) for n in m_by_n)
-        or not 0 < m_by_n[0] < m_by_n[1]
-    ):
+    if not m_by_n[0] < m_by_n[1]:
         raise ValueError(
             "Invalid value for `m_by_n`. Expected: two integers m and n with "
             "0 < m < n, for m zeros in every n weights, e.g. (2, 4). "
             f"Received: m_by_n={m_by_n!r}."
         )
-    if block_size != (1, 1):
+    if tuple(block_size) != (1, 1):
         raise ValueError(
             "`m_by_n` and `block_size` cannot be combined. Expected: one of "
             f"them. Received: m_by_n={m_by_n}, block_size={block_size}."

@@ -14,6 +14,9 @@ from tfdcu.sparsity.pattern import check_kernels
 from tfdcu.sparsity.pattern import check_pattern
 from tfdcu.sparsity.schedule import SparsitySchedule
 from tfdcu.sparsity.schedule import check_schedule
+from tfdcu.workdir.arguments import LAYERS
+from tfdcu.workdir.arguments import MODEL
+from tfdcu.workdir.arguments import check
 
 
 class Sparsify(keras.callbacks.Callback):
@@ -105,6 +108,18 @@ class Sparsify(keras.callbacks.Callback):
         exclude=(),
     ):
         super().__init__()
+        check("model", model, MODEL, optional=True)
+        check("layers", layers, LAYERS, optional=True)
+        if not isinstance(exclude, (list, tuple)) or exclude:
+            check("exclude", exclude, LAYERS)
+        check_schedule(
+            final_sparsity,
+            schedule,
+            begin_step,
+            end_step,
+            frequency,
+        )
+        check_pattern(final_sparsity, block_size, m_by_n)
         self.final_sparsity = final_sparsity
         self.schedule = schedule
         self.begin_step = begin_step
@@ -116,14 +131,6 @@ class Sparsify(keras.callbacks.Callback):
         self.exclude = exclude
         self.target = model
         self._masks = []
-        check_schedule(
-            final_sparsity,
-            schedule,
-            begin_step,
-            end_step,
-            frequency,
-        )
-        check_pattern(final_sparsity, self.block_size, self.m_by_n)
 
     def on_train_begin(self, logs=None):
         self.restore()

@@ -27,6 +27,8 @@ from tfdcu.stages.targets import make_targets
 from tfdcu.training.train import check_training
 from tfdcu.training.train import train
 from tfdcu.workdir.arguments import ARGUMENTS
+from tfdcu.workdir.arguments import IMAGE_SHAPE
+from tfdcu.workdir.arguments import check
 from tfdcu.workdir.arguments import check_arguments
 
 # Each section of a config and the function that takes its fields as
@@ -133,7 +135,9 @@ def check_needs(config, labeled, baseline):
 
 def image_shape_of(teacher, data):
     """The shape of all images: `data.image_shape`, else the teacher's."""
-    shape = data.get("image_shape") or teacher.input_shape[1:]
+    shape = data.get("image_shape")
+    check("data.image_shape", shape, IMAGE_SHAPE, optional=True)
+    shape = shape or teacher.input_shape[1:]
     if None in shape:
         raise ValueError(
             "The teacher takes images of any size. Expected: "

@@ -41,7 +41,8 @@ def export(run):
     )
     student = {k: p for (who, k), p in run.files.items() if who == "student"}
     if student:
-        write_app_files(student, example_images(run))
+        written = write_app_files(student, example_images(run))
+        run.workdir.record(*(path.name for path in written))
 
 
 def example_images(run, num=32):

@@ -5,6 +5,7 @@ import collections
 import numpy as np
 
 from tfdcu.data import images_of
+from tfdcu.workdir.console import printable
 
 # In the report: confusions that are listed, images that are shown, and
 # images of one confusion among them.
@@ -37,7 +38,7 @@ def find_mistakes(teacher, student, labels, classes=()):
     pairs = sorted(images, key=lambda pair: (-len(images[pair]), pair))
 
     def named(pair):
-        names = [str(classes[c]) if classes else str(c) for c in pair]
+        names = [printable(str(classes[c] if classes else c)) for c in pair]
         return dict(zip(("class", "taken_for"), names))
 
     return {

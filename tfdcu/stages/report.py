@@ -48,7 +48,8 @@ def report(run):
     )
     examples = example_images(run.mistakes, table_images(run.splits)[0])
     page = render(record, run.folder, samples(run.splits), examples)
-    run.workdir.record("report.json", "report.md", "report.html")
+    figures = (f"figures/{path.name}" for path in page.parent.glob("figures/*"))
+    run.workdir.record("report.json", "report.md", "report.html", *figures)
     print(f"\n{table(record['rows'])}\n\n{recommend(record['rows'])}")
     print(f"\nThe report with figures: {page}")
     return record

@@ -7,6 +7,7 @@ import filelock
 import keras
 
 from tfdcu.data.prepare import Splits
+from tfdcu.workdir.console import printable
 from tfdcu.workdir.workdir import Workdir
 
 
@@ -71,6 +72,6 @@ class Run:
 
     def say(self, sentences):
         """Print sentences and add them to the notes of the report."""
-        for sentence in sentences:
+        for sentence in map(printable, sentences):
             print(sentence)
             self.notes.append(sentence)

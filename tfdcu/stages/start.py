@@ -13,6 +13,7 @@ from tfdcu.stages.config import image_shape_of
 from tfdcu.stages.config import without_defaults
 from tfdcu.stages.run import Run
 from tfdcu.workdir.arguments import check_arguments
+from tfdcu.workdir.arguments import naming
 from tfdcu.workdir.fingerprint import fingerprint
 from tfdcu.workdir.fingerprint import fingerprint_of
 from tfdcu.workdir.fingerprint import versions
@@ -144,14 +145,16 @@ def open_all(teacher, preprocess, student, sources, config, seed):
         (model, model or `None`, `Splits`). Teacher and images are of one size;
         a given student may have its own, to which its images are resized.
     """
-    teacher = load(teacher)
+    with naming("teacher"):
+        teacher = load(teacher)
     shape = image_shape_of(teacher, config["data"])
     teacher = at_size(teacher, shape)
     if preprocess is not None:
         check_range(preprocess, config["data"])
         teacher = with_preprocessing(teacher, preprocess)
     if student is not None:
-        student = load(student)
+        with naming("student"):
+            student = load(student)
         if None in student.input_shape[1:]:
             student = at_size(student, shape)
     return teacher, student, open_splits(teacher, sources, config, shape, seed)

@@ -3,9 +3,15 @@
 A name means the same wherever it stands, so it is checked in one way.
 """
 
+import contextlib
 import math
 import numbers
 import os
+
+import keras
+
+# What can be walked through but is no list.
+TEXTS = (str, bytes, dict)
 
 
 def whole(low, high=None):
@@ -48,10 +54,45 @@ def _is_bool(value):
     return isinstance(value, bool) or type(value).__name__ == "bool"
 
 
+def _are_sizes(value, count):
+    if not isinstance(value, (tuple, list)) or len(value) != count:
+        return False
+    return all(map(COUNT[1], value))
+
+
+def _are_images(value):
+    if isinstance(value, (list, tuple)):
+        return bool(value) and all(map(_are_images, value))
+    listed = hasattr(value, "__iter__") and not isinstance(value, TEXTS)
+    return hasattr(value, "shape") or listed
+
+
+def _is_range(value):
+    try:
+        low, high = (float(end) for end in value)
+    except (TypeError, ValueError):
+        return False
+    return -math.inf < low < high < math.inf
+
+
+def _are_names(value):
+    names = value if isinstance(value, (list, tuple)) else [value]
+    fits = all(isinstance(name, (str, type)) and name for name in names)
+    return bool(names) and fits
+
+
 def _is_path(value):
     return isinstance(value, (str, os.PathLike)) and bool(os.fspath(value))
 
 
+MODEL = "a keras.Model", lambda value: isinstance(value, keras.Model)
+FUNCTION = "a function", callable
+DICT = "a dict", lambda value: hasattr(value, "items")
+IMAGES = "images: an array, or a dataset or iterable of batches", _are_images
+IMAGE_SHAPE = "(height, width, channels)", lambda value: _are_sizes(value, 3)
+LAYERS = "a name, pattern or layer class, or a list of those", _are_names
+PAIR = "two whole numbers above 0", lambda value: _are_sizes(value, 2)
+RANGE = "(low, high) with low < high", _is_range
 SWITCH = "True or False", _is_bool
 TEXT = "a string", lambda value: isinstance(value, (str, os.PathLike))
 PATH = "a path that is not empty", _is_path
@@ -77,6 +118,7 @@ ARGUMENTS = {
     "frequency": COUNT,
     "jit_compile": SWITCH,
     "label_weight": WEIGHT,
+    "labeled": SWITCH,
     "labeled_batch_size": COUNT,
     "labeled_views": whole(0),
     "labeled_split": TEXT,
@@ -87,11 +129,13 @@ ARGUMENTS = {
     "match_colors": SWITCH,
     "max_trials": COUNT,
     "max_winners": COUNT,
+    "measure": FUNCTION,
     "min_agreement": ("a number, at least 0, or a dict of them", _are_shares),
     "mimic_weight": WEIGHT,
     "mirror": SWITCH,
-    "num_classes": COUNT,
-    "num_images": COUNT,
+    "model": MODEL,
+    "num_classes": whole(1, 10**7),
+    "num_images": whole(1, 10**8),
     "num_threads": COUNT,
     "params": WEIGHT,
     "path": PATH,
@@ -107,7 +151,9 @@ ARGUMENTS = {
     "seed": whole(0, 2**30 - 1),
     "shard_size": COUNT,
     "shared": TEXT,
+    "scale": WEIGHT,
     "sparse": SWITCH,
+    "split": TEXT,
     "temperature": POSITIVE,
     "top_k": COUNT,
     "tradeoff": WEIGHT,
@@ -119,7 +165,7 @@ ARGUMENTS = {
     "views": whole(0),
     "warmup": number(0, 1, open_high=True),
     "weight_decay": WEIGHT,
-    "width": POSITIVE,
+    "width": number(0, 100, open_low=True),
     "workdir": PATH,
 }
 
@@ -140,11 +186,64 @@ def check_arguments(optional=(), section="", /, **given):
     >>> check_arguments(("clipnorm",), epochs=epochs, clipnorm=clipnorm)
     """
     for name, value in given.items():
-        expected, fits = ARGUMENTS[name]
-        if value is None and name in optional or fits(value):
-            continue
-        none = ", or None" if name in optional else ""
+        kind = ARGUMENTS[name]
+        check(f"{section}{name}", value, kind, name in optional)
+
+
+def check(name, value, kind, optional=False):
+    """Raises if a value is not of a kind.
+
+    Args:
+        name: What the user wrote, such as `"training.epochs"`.
+        value: The value.
+        kind: A pair as in `ARGUMENTS`, for a name that means something else
+            elsewhere.
+        optional: Whether the value may be `None`.
+
+    Raises:
+        ValueError: If it does not fit.
+    """
+    expected, fits = kind
+    if value is None and optional:
+        return
+    if fits(value):
+        if isinstance(value, (str, os.PathLike)):
+            _check_letters(name, os.fspath(value))
+        return
+    raise ValueError(
+        f"Invalid value for `{name}`. Expected: {expected}"
+        f"{', or None' if optional else ''}. Received: {name}={value!r}"
+    )
+
+
+@contextlib.contextmanager
+def naming(name):
+    """Puts an argument's name before an error that does not say it.
+
+    Args:
+        name: The argument that is opened in the block.
+
+    Raises:
+        ValueError: That of the block.
+    """
+    try:
+        yield
+    except UnicodeEncodeError as error:
+        _check_letters(name, error.object)
+        raise
+    except ValueError as error:
+        if f"`{name}`" in str(error) or f"{name}=" in str(error):
+            raise
+        raise ValueError(f"`{name}`: {error}") from error
+
+
+def _check_letters(name, text):
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError as error:
         raise ValueError(
-            f"Invalid value for `{section}{name}`. Expected: {expected}{none}. "
-            f"Received: {section}{name}={value!r}"
-        )
+            f"`{name}` has letters that this process cannot write. Expected: "
+            "the environment variable PYTHONUTF8=1 or a locale such as "
+            "LC_ALL=C.UTF-8, or ASCII letters. Received: "
+            f"{name}={ascii(text)} under the encoding {error.encoding}"
+        ) from error

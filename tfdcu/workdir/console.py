@@ -59,6 +59,9 @@ class Console:
         return self.verbose == 1 and self.terminal.isatty()
 
     def write(self, text):
+        # Neither the terminal nor the file stops a run at a letter.
+        code = getattr(self.terminal, "encoding", None) or "utf-8"
+        text = text.encode(code, "replace").decode(code)
         *lines, self.rest = (self.rest + text).split("\n")
         # A bar is drawn over what stands before the last carriage return.
         lines = [line.rpartition("\r")[2].rstrip() for line in lines]
@@ -101,3 +104,18 @@ class Console:
 def now():
     """The time of a line."""
     return time.strftime("%Y-%m-%d %H:%M:%S")
+
+
+def printable(text):
+    """Text on one line, without what a terminal would obey.
+
+    Args:
+        text: A name that somebody else chose, or a sentence with such names.
+
+    Returns:
+        The text, with a space for control characters, line breaks and bytes
+        that are no text.
+    """
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else " " for c in text)
+    return " ".join(text.split())

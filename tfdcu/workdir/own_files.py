@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 from pathlib import Path
 
 import filelock
@@ -14,6 +15,8 @@ from tfdcu.workdir.atomic import atomic_write
 from tfdcu.workdir.json_file import read_json
 
 LIST = "files.json"
+# Seconds to wait for processes that start together.
+PATIENCE = 5
 # Results that are read together: a JSON file, and the models to make again
 # when it is lost, since both are written in one go.
 TOGETHER = {
@@ -113,20 +116,44 @@ def drop_changed(folder):
     return said
 
 
-def lock_folder(folder):
-    """Take a folder for this process alone.
+def lock_folder(folder, worker=None):
+    """Take a folder for this process, alone or as one of several workers.
 
     Args:
         folder: Path; created if missing.
+        worker: Name of this process among those that share the folder.
+            Defaults to `None`: it is shared with no other.
 
     Returns:
         A `filelock.FileLock` to `release()`.
 
     Raises:
-        ValueError: If another process has it; the message names that.
+        ValueError: If another process has the folder, or has this name in it;
+            the message names that process.
     """
-    about = Path(folder) / ".lock.json"
-    lock = filelock.FileLock(about.with_suffix(""))
+    folder = Path(folder)
+    if worker is None:
+        lock = _take(folder, ".lock")
+        try:
+            for other in folder.glob(".lock-*.json"):
+                _take(folder, other.stem).release()
+        except BaseException:
+            lock.release()
+            raise
+        return lock
+    # Held by one that is alone, or for a moment by others that begin.
+    gate = _take(folder, ".lock", PATIENCE)
+    name = re.sub(r"[^\w.-]", "_", worker)
+    try:
+        return _take(folder, f".lock-{name}")
+    finally:
+        gate.release()
+
+
+def _take(folder, name, seconds=0):
+    """The lock of that name, with a file beside it that says whose it is."""
+    about = folder / f"{name}.json"
+    lock = filelock.FileLock(folder / name)
     holder = {
         "process": os.getpid(),
         "host": platform.node(),
@@ -134,18 +161,22 @@ def lock_folder(folder):
     }
     try:
         with atomic_write(about) as (file,):
-            lock.acquire(timeout=0)
+            lock.acquire(timeout=seconds)
             file.write_text(json.dumps(holder), "utf-8")
     except filelock.Timeout as error:
         try:
             there = read_json(about)
             who = "process {process} on {host} since {since}".format(**there)
-        except (OSError, ValueError, LookupError):
+        except (OSError, ValueError, LookupError, TypeError):
             who = "another process"
+        worker = name.removeprefix(".lock-")
+        which = f" as '{worker}'" if worker != name else ""
         raise ValueError(
-            "The workdir is in use. Expected: one run at a time in a folder; "
-            f"wait for it, or give another workdir. Received: {folder}, in use "
-            f"by {who}"
+            "The workdir is in use. Expected: one run at a time in a folder, "
+            "or a search whose processes have names of their own; wait for "
+            "it, or give another workdir. "
+            f"Received: {folder}, in use{which} by "
+            f"{who}"
         ) from error
     except BaseException:
         lock.release()

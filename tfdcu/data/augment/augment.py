@@ -84,7 +84,7 @@ def _named(name, augment, value_range):
     raise ValueError(
         f"Unknown augmentation. Expected: None, one of "
         f"{sorted({*AUGMENTATIONS, *COLORS})}, a callable (image, seed) -> "
-        f"image or a tuple of those. Received: {augment!r}."
+        f"image or a tuple of those. Received: augment={augment!r}."
     )
 
 

@@ -93,11 +93,18 @@ def open_source(
         print(image.shape)
     ```
     """
-    check_arguments(seed=seed)
+    check_arguments(
+        ("split", "data_dir"),
+        labeled=labeled,
+        split=split,
+        data_dir=data_dir,
+        seed=seed,
+    )
     # An empty string on the command line means no split.
     split = split or None
     if image_shape is not None:
         image_shape = _shape(image_shape)
+    value_range = _range(value_range)
     classes = names_of(classes)
     if isinstance(source, Source):
         _check_split(split, source.name)
@@ -107,7 +114,7 @@ def open_source(
             source,
             labeled=labeled,
             image_shape=image_shape,
-            value_range=_range(value_range),
+            value_range=value_range,
             options={
                 "split": split,
                 "labeled": labeled,
@@ -121,10 +128,10 @@ def open_source(
 
 def names_of(classes):
     """The teacher's class names as a tuple, or `None`."""
-    if isinstance(classes, str):
+    if isinstance(classes, (str, bytes, dict)):
         raise ValueError(
             "Invalid value for `classes`. Expected: a list of names, such as "
-            f"['cat', 'dog']. Received: the string {classes!r}."
+            f"['cat', 'dog']. Received: classes={classes!r}."
         )
     if classes is None:
         return None

@@ -353,3 +353,9 @@ def from_arrays(name, images, labels, image_shape, value_range):
         decodes_batches=True,
     )
     return with_lookup(source, lookup)
+
+
+SOURCE = (
+    "a Source, from `open_source`",
+    lambda value: isinstance(value, Source),
+)
