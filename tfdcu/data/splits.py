@@ -43,13 +43,16 @@ def few_labels(
         ValueError: If a number is invalid, a class has too few images, a label
             is out of range, or the source is a dataset that reshuffles.
     """
-    source = open_source(source)
+    if not hasattr(source, "labeled"):
+        source = open_source(source)
     check_arguments(
         ("labels_per_class",),
         labels_per_class=per_class,
         validation_per_class=validation_per_class,
     )
     source.check_order("it cannot be split")
+    if source.label_shape:
+        return _all_of(source, per_class, validation_per_class), None
     labels = source.labels()
     if num_classes is None:
         num_classes = len(source.classes or range(labels.max() + 1))
@@ -103,6 +106,19 @@ def hold_out(source, num, *, seed=0):
 def _part(source, indices):
     part = source.subset(indices)
     return part.in_memory() if part.fits_in_memory() else part
+
+
+def _all_of(source, per_class, validation_per_class):
+    """A source whose images have no one class by which to draw them."""
+    if per_class is not None or validation_per_class:
+        raise ValueError(
+            f"Images of {source.name} have several labels each and cannot be "
+            "drawn by class. Expected: labels_per_class=None and "
+            "validation_per_class=0, with few images as they are and a "
+            f"`validation` source. Received: {per_class} and "
+            f"{validation_per_class}."
+        )
+    return _part(source, np.arange(source.num_images))
 
 
 def _is_integer(num):
