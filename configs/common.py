@@ -61,10 +61,6 @@ def get_config():
     config.batches.labeled_batch_size = placeholder(int)
     # None, "flip_crop", "shift", "zoom", "color", or a tuple of these.
     config.batches.augment = placeholder(object)
-    # None, "mixup" or "cutmix": mix pool images with labeled images, or with
-    # each other without labeled images; and the share that is mixed.
-    config.batches.mix = placeholder(str)
-    config.batches.mix_share = 0.5
     # Whether to keep decoded images in memory: True, False, or "auto".
     config.batches.cache = placeholder(object)
     config.batches.cache = "auto"
@@ -139,8 +135,6 @@ def get_config():
     config.transfer = ConfigDict()
     config.transfer.mimic = "kl"
     config.transfer.temperature = 4.0
-    # From 0 to 1: how strongly rare classes are weighted up.
-    config.transfer.mimic_balance = 0.0
     config.transfer.label_weight = 1.0
     config.transfer.mimic_weight = 1.0
     config.transfer.align_weight = 0.1
@@ -155,8 +149,6 @@ def get_config():
     config.transfer.feature_layers = placeholder(object)
     # Weight of the feature loss; 0 for none.
     config.transfer.feature_weight = 100.0
-    # "trained", or "teacher": the teacher's last layer, not trained.
-    config.transfer.head = "trained"
     # "joint", "split", "labeled_only" or "frozen"; if not set, "frozen" for a
     # pruned or trained student, "joint" for a new one.
     config.transfer.batchnorm = placeholder(str)

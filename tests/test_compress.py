@@ -367,11 +367,7 @@ class without_teacher(tfdcu.AlignedDistiller):
 
 
 def test_a_selected_pool_is_kept_over_a_kill(tmp_path, monkeypatch):
-    options = {
-        **QUICK,
-        "select": {"by": "balance", "keep": 0.5},
-        "transfer": {"mimic_balance": 1.0},
-    }
+    options = {**QUICK, "select": {"by": "balance", "keep": 0.5}}
     record = small_run.run(tmp_path, **options)
     found = record["selection"]
     # Twenty of the 200 are held out.

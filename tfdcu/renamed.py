@@ -5,6 +5,8 @@ import functools
 # From the section of a config (`compress` for the sections themselves) and the
 # option, which is a keyword of the section's function too.
 RENAMED = {
+    "batches.mix": "nothing; `augment` takes a function of your own",
+    "batches.mix_share": "nothing; see `mix`",
     "channels.min_channels": "nothing, at least a tenth is kept; or "
     "`per_layer`, the share of a layer",
     "channels.ratio": "`macs`, `params` or `latency`",
@@ -33,6 +35,9 @@ RENAMED = {
     "training.steps_per_execution": "nothing; in a loop of your own, "
     "compile(steps_per_execution=)",
     "transfer.align_schedule": "nothing; alignment grows as DANN's does",
+    "transfer.class_shares": "nothing; images weigh the same",
+    "transfer.mimic_balance": "nothing; images weigh the same",
+    "transfer.head": "nothing; the last layer is trained with the others",
     "transfer.domain_units": "nothing; the domain classifier has 64",
 }
 

@@ -21,7 +21,7 @@ PLAIN = {
         "learning_rate": 0.05,
         "clipnorm": None,
     },
-    "batches": {"mix": None, "batch_size": 64, "labeled_batch_size": 16},
+    "batches": {"batch_size": 64, "labeled_batch_size": 16},
 }
 # Labeled images only: they are their own pool, and that is all there is, in
 # batches of which a few of them make an epoch of several steps.
@@ -87,21 +87,15 @@ ABLATIONS = {
     "align the last features": LAST,
     "align the last features x10": [LAST, {"transfer": {"align_weight": 1.0}}],
     "features mse": {"transfer": {"features": "mse"}},
-    "features mse under the teacher's head": {
-        "transfer": {"features": "mse", "head": "teacher"}
-    },
     "features attention": {
         "transfer": {"features": "attention", "feature_weight": 1.0}
     },
     "features relation": {
         "transfer": {"features": "relation", "feature_weight": 1.0}
     },
-    "mixup": {"batches": {"mix": "mixup"}},
-    "cutmix": {"batches": {"mix": "cutmix"}},
     "no augmentation": {"batches": {"augment": None}},
     "adam": {"training": {"optimizer": "adam", "learning_rate": 2e-3}},
     "statistics of labeled": {"reestimate": {"images": "labeled"}},
-    "balanced mimic": {"transfer": {"mimic_balance": 1.0}},
     "select confidence": {"select": {"by": "confidence"}},
     "select balance": {"select": {"by": "balance"}},
     "select nnpu": {"select": {"by": "nnpu"}},
@@ -137,6 +131,10 @@ REMOVED = (
     "align against a linear classifier",
     "ema 0.99",
     "select diversity",
+    "features mse under the teacher's head",
+    "balanced mimic",
+    "mixup",
+    "cutmix",
 )
 # Pools that are farther from the labeled images.
 FAR = {"select": {"by": far, "keep": 0.5}}

@@ -12,7 +12,6 @@ VIEWS = {
     "as they are": {"augment": None},
     "flip_crop": {"augment": "flip_crop"},
     "flip_crop, color": {"augment": ("flip_crop", "color")},
-    "flip_crop, mixup": {"augment": "flip_crop", "mix": "mixup"},
 }
 
 

@@ -79,7 +79,7 @@ def test_a_smaller_pool_has_as_many_steps_and_its_images(step):
 
 
 @pytest.mark.parametrize(
-    ("step", "times"), [("far half", 2), ("quarter by nnpu", 4), ("mixup", 1)]
+    ("step", "times"), [("far half", 2), ("quarter", 4), ("mse", 1)]
 )
 def test_a_share_of_the_pool_has_as_many_steps(step, times):
     example = EXAMPLES[1]

@@ -101,13 +101,13 @@ def test_an_ablation_runs_the_missing_rows(command, monkeypatch, tmp_path):
 
     monkeypatch.setattr(ablation, "HERE", tmp_path)
     monkeypatch.setattr(ablation, "run", run)
-    rows = ["1 labels", "mixup"]
+    rows = ["1 labels", "mse"]
     command(ablation.main, rows=rows, seeds=1)
     command(ablation.main, rows=rows, seeds=2)
     assert asked == [
         ("digits", "t.keras", step, seed) for seed in (0, 1) for step in rows
     ]
-    assert "| mixup | 2 | 80.00" in (tmp_path / "digits.md").read_text()
+    assert "| mse | 2 | 80.00" in (tmp_path / "digits.md").read_text()
     with pytest.raises(SystemExit, match="unknown rows.*'7 magic'"):
         command(ablation.main, rows=["7 magic"])
 

@@ -293,10 +293,6 @@ def test_errors():
         data.training_batches(few(), numbered(4), labeled_views=-1)
     with pytest.raises(ValueError, match="Unknown augmentation"):
         data.training_batches(few(), numbered(4), augment="mixup")
-    with pytest.raises(ValueError, match="Unknown mix.*mix='blend'"):
-        data.training_batches(few(), numbered(4), mix="blend")
-    with pytest.raises(ValueError, match="`mix_share`.*at most 1"):
-        data.training_batches(few(), numbered(4), mix="mixup", mix_share=2)
     with pytest.raises(ValueError, match="Unknown source"):
         data.training_batches(few(), "pool")
 
@@ -316,79 +312,6 @@ def test_batches_under_a_distribution_strategy():
         for element in strategy.experimental_distribute_dataset(batches)
     ]
     assert received == expected
-
-
-def flat(batches):
-    """Every image of one part of the batches, by the number it carries."""
-    return np.concatenate([np.asarray(part) for part in batches])
-
-
-@pytest.mark.parametrize("stream", [False, True])
-@pytest.mark.parametrize("mix", ["mixup", "cutmix"])
-def test_pool_images_are_mixed_and_labeled_ones_are_not(mix, stream):
-    pool = np.zeros((400, 4, 4, 1), "float32")
-    images, labels = np.ones((6, 4, 4, 1), "float32"), np.arange(6)
-    labeled = images, labels
-    if stream:
-        labeled = tf.data.Dataset.from_tensor_slices(labeled)
-        pool = tf.data.Dataset.from_tensor_slices(pool)
-
-    def epoch(**options):
-        batches = data.training_batches(
-            labeled, pool, batch_size=40, epochs=1, cache=False, **options
-        )
-        few, seen = zip(*batches, strict=True)
-        x, y = zip(*few, strict=True)
-        return flat(x), flat(y), flat(seen)
-
-    plain, mixed = epoch(), epoch(mix=mix)
-    np.testing.assert_array_equal(mixed[0], plain[0])
-    np.testing.assert_array_equal(mixed[1], plain[1])
-    assert not plain[2].any() and 0 <= mixed[2].min() < mixed[2].max() <= 1
-    # Half of 400 images but for four standard deviations, and for boxes of no
-    # pixel: at 4 of them, sides below a half.
-    chosen = mixed[2].any((1, 2, 3)).mean()
-    expected = 0.5 if mix == "mixup" else 0.5 * 0.75
-    assert abs(chosen - expected) < 0.1
-    every = epoch(mix="mixup", mix_share=1.0)[2]
-    assert every.any((1, 2, 3)).mean() > 0.99
-
-
-def test_without_labeled_images_the_pool_is_mixed_with_itself():
-    pool = tiny.images(40)
-    batches = data.training_batches(
-        None, pool, batch_size=40, epochs=1, mix="cutmix", mix_share=1.0
-    )
-    ((seen,),) = batches
-    for image in seen.numpy():
-        # Each pixel is that of some image at the same place.
-        assert (abs(pool - image).min(0) == 0).all()
-    known = {image.tobytes() for image in pool}
-    assert len({image.tobytes() for image in seen.numpy()} - known) > 10
-
-
-@pytest.mark.parametrize("augment", [None, ("flip_crop", "color")])
-def test_a_mixed_run_that_is_resumed_sees_the_same(augment):
-    labeled = tiny.images(5, channels=3), np.arange(5)
-    pool = tiny.images(23, channels=3, seed=1)
-
-    def epochs(first, last):
-        return unrolled(
-            data.training_batches(
-                labeled,
-                pool,
-                batch_size=4,
-                augment=augment,
-                mix="mixup",
-                epochs=range(first, last),
-                seed=5,
-            )
-        )
-
-    whole = epochs(0, 3)
-    assert epochs(2, 3) == whole[10:]
-    # Fresh mixes in every epoch.
-    assert len({batch[2] for batch in whole}) == 15
 
 
 @pytest.mark.parametrize("labeled", [True, False])

@@ -12,7 +12,6 @@ import tensorflow as tf
 import tfdcu
 from tests.support import tiny
 from tests.test_docstrings import undocumented
-from tfdcu import data
 
 IMAGES = tiny.images(150, seed=2)
 
@@ -178,10 +177,6 @@ def test_finished_shards_of_other_images_stop_the_pipeline(given, beam_module):
         (
             lambda: {"images": tf.data.Dataset.from_tensor_slices(IMAGES)},
             "`images` cannot be sent.*Dataset",
-        ),
-        (
-            lambda: {"mix": "mixup", "partners": data.open_source("digits")},
-            "`partners` cannot be sent.*Source",
         ),
         (lambda: {"path": "gs://bucket/targets"}, "object stores.*gs://"),
         (lambda: {"num_shares": 0}, "num_shares=0"),

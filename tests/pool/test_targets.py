@@ -272,8 +272,6 @@ def test_the_student_of_stored_targets_is_that_of_the_live_teacher(
         ({"shard_size": 0}, "shard_size=0"),
         ({"shard": (2, 2)}, "value for `shard`"),
         ({"augment": "mixup"}, "Unknown augmentation"),
-        ({"mix": "blend"}, "Unknown mix.*mixup.*'blend'"),
-        ({"mix": "mixup", "mix_share": 0}, "mix_share=0"),
         ({"images": "pool"}, "Unknown source"),
         ({"teacher": lambda x: Recorder()(x) * np.nan}, "cannot be stored"),
         ({"teacher": 3}, "value for `teacher`"),
@@ -282,77 +280,6 @@ def test_the_student_of_stored_targets_is_that_of_the_live_teacher(
 def test_invalid_arguments_are_refused(tmp_path, options, message):
     with pytest.raises(ValueError, match=message):
         targets(tmp_path, **options)
-
-
-MIXED = {"mix": "mixup", "views": 3, "seed": 5}
-
-
-@pytest.mark.parametrize(
-    ("mix", "augment", "labeled"),
-    [
-        ("mixup", None, LABELED),
-        ("cutmix", None, None),
-        ("cutmix", "color", LABELED),
-        ("mixup", ("flip_crop", "color"), LABELED),
-        ("mixup", ("flip_crop", "color"), None),
-    ],
-)
-def test_the_teacher_was_run_on_the_same_mixes(tmp_path, mix, augment, labeled):
-    """Also in several shards, and with another batch size."""
-    options = MIXED | {"mix": mix, "augment": augment}
-    teacher = Recorder()
-    mixing = options | {"partners": labeled and LABELED[0]}
-    for index in (1, 0):
-        made = targets(tmp_path / "pool", teacher, shard=(index, 2), **mixing)
-    stored = made
-    if labeled:
-        views = {} if augment is None else {"views": 3, "augment": augment}
-        few = targets(tmp_path / "few", None, LABELED[0], seed=5, **views)
-        stored = few, made
-    batches = data.training_batches(
-        labeled, IMAGES, batch_size=10, targets=stored, epochs=6, **options
-    )
-    met = set()
-    for few, seen, logits in batches:
-        np.testing.assert_array_equal(
-            logits[-1], Recorder()(seen).astype("float16")
-        )
-        if labeled:
-            np.testing.assert_array_equal(
-                logits[0], Recorder()(few[0]).astype("float16")
-            )
-        met |= {image.tobytes() for image in seen.numpy()}
-    # The first images are asked about twice, as a probe and as views.
-    known = {image.tobytes() for part in teacher.seen for image in part}
-    # Some of the unmixed views may be alike.
-    assert met <= known and len(met) > 130
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"mix": None}, "view.mix is None"),
-        ({"mix": "cutmix"}, "view.mix.name is 'cutmix', was 'mixup'"),
-        ({"mix_share": 0.25}, "view.mix.share is 0.25, was 0.5"),
-        ({"labeled": None}, "view.mix.partners is 'own'"),
-        ({"labeled": (LABELED[0][::-1], LABELED[1])}, "partners.pixels"),
-        ({"seed": 6}, "view.seed is 6, was 5"),
-    ],
-)
-def test_targets_of_other_mixes_are_refused(tmp_path, options, message):
-    made = targets(tmp_path / "pool", partners=LABELED, **MIXED)
-    options = MIXED | {"labeled": LABELED} | options
-    labeled = options.pop("labeled")
-    stored = made
-    if labeled:
-        stored = targets(tmp_path / "few", None, labeled[0]), made
-    with pytest.raises(ValueError, match=f"not match these batches.*{message}"):
-        data.training_batches(labeled, IMAGES, targets=stored, **options)
-    again = {k: v for k, v in options.items() if k != "labeled"}
-    partners = labeled and labeled[0]
-    with pytest.raises(ValueError, match=f"another fingerprint.*{message}"):
-        views = {"views": 1} if again["mix"] is None else {}
-        targets(tmp_path / "pool", partners=partners, **again | views)
 
 
 def test_targets_share_a_folder_with_those_of_other_images_and_views(tmp_path):

@@ -1,7 +1,6 @@
 import sys
 
 import numpy as np
-import pytest
 
 from tests.support import tiny
 from tfdcu.data import images_of
@@ -92,14 +91,6 @@ def test_trials_train_on_what_is_selected_and_share_it():
     assert one.splits(fewer).unlabeled.num_images == 30
 
 
-def test_shares_of_classes_are_known_where_the_mimic_term_is_balanced():
-    one = trials(transfer={"mimic_balance": 0.5})
-    shares = one.class_shares(one.config)
-    assert sum(shares) == pytest.approx(1, abs=1e-3) and len(shares) == 4
-    assert one.class_shares(one.config) is shares
-    assert trials().class_shares(trials().config) is None
-
-
 def test_data_is_opened_once_unless_it_is_searched():
     one = trials()
     splits = one.splits(one.short({"channels.macs": 0.3}))
@@ -125,21 +116,6 @@ def test_trials_share_the_targets_of_the_same_views(tmp_path):
     assert [pool.views for _, pool in (first, other)] == [2, 1]
     assert len(list((tmp_path / "targets").iterdir())) == 4
     assert trials().targets(trials().config) is None
-
-
-def test_trials_share_the_targets_of_the_same_mixes(tmp_path):
-    options = {"batches": {"mix": "mixup"}, "targets": {"views": 2}}
-    one = trials(folder=tmp_path, **options)
-    first = one.targets(one.short({"channels.macs": 0.3}))
-    assert one.targets(one.short({"channels.macs": 0.4})) is first
-    others = [
-        one.targets(one.short({"batches.mix": "cutmix"})),
-        one.targets(one.short({"batches.mix_share": 0.25})),
-        one.targets(one.short({"batches.mix": None})),
-    ]
-    assert [pool.views for _, pool in (first, *others)] == [2, 2, 2, 1]
-    marks = {pool.mark for _, pool in (first, *others)}
-    assert len(marks) == 4
 
 
 def test_the_teachers_channels_are_scored_once(monkeypatch):

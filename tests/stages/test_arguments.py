@@ -57,8 +57,6 @@ def test_what_no_argument_may_be(name):
         ("seed", (0, 2**30 - 1), (2**40, 0.0)),
         ("learning_rate", (1e-9, 1), (0, True)),
         ("warmup", (0, 0.99), (1, 1.0)),
-        ("mimic_balance", (0, 1, 0.5), (1.01,)),
-        ("mix_share", (1, 1e-3), (0, 1.1)),
         ("macs", (0, 0.5, 10**9), ()),
         ("sparse", (True, False), (0, 1, "True")),
         ("workdir", ("a", __file__), (3,)),

@@ -59,7 +59,6 @@ def test_defaults_fit_and_nothing_is_changed(splits, teacher):
         ({"quantization": {"epochs": 0}}, "quantization.epochs=0"),
         ({"batches": {"cache": "True"}}, "cache='True'"),
         ({"transfer": {"align_layers": "nowhere"}}, "nowhere"),
-        ({"transfer": {"mimic_balance": 2}}, "mimic_balance=2"),
         ({"select": {"by": "nearest"}}, "by='nearest'"),
         ({"select": {"by": "balance", "keep": 0.0}}, "keep=0.0"),
         ({"sparsity": {"final_sparsity": -1}}, "final_sparsity"),
@@ -136,14 +135,6 @@ def test_the_image_shape_is_the_users_else_the_teachers(teacher):
     inputs = keras.Input((None, 8, 1))
     with pytest.raises(ValueError, match="any size.*data.image_shape"):
         image_shape_of(keras.Model(inputs, inputs), {})
-
-
-def test_a_live_student_keeps_its_head(splits, teacher):
-    student = tiny.plain_net(width=4, seed=1)
-    before = tiny.weights(student)
-    headed = config(transfer={"head": "teacher"})
-    check_values(headed, splits, teacher, student)
-    tiny.assert_same_weights(before, tiny.weights(student))
 
 
 def test_a_lambda_layer_is_refused_before_it_is_saved(splits, teacher):

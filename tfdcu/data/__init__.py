@@ -1,6 +1,5 @@
 """Image sources, splits with few labels and training batches."""
 
-from tfdcu.data.augment.mix_partners import open_mix
 from tfdcu.data.batches import evaluation_batches
 from tfdcu.data.batches import steps_per_epoch
 from tfdcu.data.batches import training_batches
@@ -42,7 +41,6 @@ __all__ = [
     "match_colors",
     "mean_and_deviation",
     "name_of",
-    "open_mix",
     "open_source",
     "prepare",
     "sample_of",

@@ -4,7 +4,6 @@ import tensorflow as tf
 
 from tfdcu.data.augment.augment import viewing
 from tfdcu.data.augment.geometry import mirrored
-from tfdcu.data.augment.mix_partners import open_mix
 from tfdcu.data.fingerprint import describe_views
 from tfdcu.data.shuffle import epoch_batches
 from tfdcu.data.sources.open import open_source
@@ -35,8 +34,6 @@ def training_batches(
     batch_size=32,
     labeled_batch_size=None,
     augment=None,
-    mix=None,
-    mix_share=0.5,
     cache="auto",
 ):
     """Batches `((image, label), unlabeled)` for `AlignedDistiller.fit`.
@@ -64,24 +61,16 @@ def training_batches(
             callable from (image (height, width, channels), seed (2,)) to an
             image of that shape that uses TensorFlow's stateless operations;
             or a tuple of these, applied in order.
-        mix: `None`, `"mixup"` (weighted means, Zhang et al. 2018) or
-            `"cutmix"` (boxes, Yun et al. 2019) of pool images with partners:
-            views of the labeled images, or of the pool without labeled images.
-            The teacher's logits are those of the mixed image. Labeled images
-            are not mixed. Partner, weight and box are pure functions of the
-            same values as the views.
-        mix_share: Share of the pool images that are mixed, in (0, 1].
         views: Number of views of each image, used in turn, one per pass; 0
             for a new view in every pass.
         labeled_views: Number of views of each labeled image. Labeled images
             are repeated more often than the pool, so a larger number helps.
             Default `None`, the same as `views`.
         targets: Targets that `tfdcu.teacher_targets` made from the same
-            sources with the same `augment`, `seed` and number of views (for
-            the pool also the same `mix`, with the labeled images as
-            `partners`), or their paths: a pair (labeled images, pool), or the
-            pool's alone if there are no labeled images. If the targets include
-            mirror images, these follow after all views. Default `None`.
+            sources with the same `augment`, `seed` and number of views, or
+            their paths: a pair (labeled images, pool), or the pool's alone if
+            there are no labeled images. If the targets include mirror images,
+            these follow after all views. Default `None`.
         epochs: `None` makes a dataset of one epoch, a different one each time
             it is iterated, for `fit(dataset, epochs=...)`. A `range` makes one
             long dataset of exactly these epochs: `range(3, 10)` resumes
@@ -105,10 +94,9 @@ def training_batches(
 
     Raises:
         ValueError: If a source is invalid or the sources do not fit together,
-            a batch size is below 1, or `augment`, `mix` or `cache` is unknown;
-            if a stream is too large to pick partners from; with `epochs`, if a
-            dataset reshuffles; if targets are not finished, or were made from
-            other images, views or partners.
+            a batch size is below 1, or `augment` or `cache` is unknown; with
+            `epochs`, if a dataset reshuffles; if targets are not finished, or
+            were made from other images or views.
 
     Example:
 
@@ -125,7 +113,6 @@ def training_batches(
         labeled_batch_size=labeled_batch_size,
         views=views,
         labeled_views=labeled_views,
-        mix_share=mix_share,
         seed=seed,
     )
     if labeled_batch_size is None:
@@ -150,15 +137,14 @@ def training_batches(
     check_ranges({"labeled": labeled, "unlabeled": pool})
     labeled = labeled and _cached(labeled, cache, epochs)
     pool = _cached(pool, cache, epochs)
-    mixed = open_mix(mix, mix_share, pool, labeled)
     steps = steps_per_epoch(pool, batch_size)
 
-    def stream(source, size, tag, targets, views, mix=None):
-        view = viewing(augment, source.value_range, seed, mix)
+    def stream(source, size, tag, targets, views):
+        view = viewing(augment, source.value_range, seed)
         recall, both, turns = None, False, views
         if targets is not None:
             shape = source.image_shape, source.value_range
-            made = describe_views(augment, views, seed, *shape, mix)
+            made = describe_views(augment, views, seed, *shape)
             targets.check(source, made)
             recall, both = targets.recall(), targets.mirror
             turns = made["views"]
@@ -183,7 +169,7 @@ def training_batches(
         batches = _epochs(epochs, seed).flat_map(records_of)
         return batches.map(decoded, num_parallel_calls=tf.data.AUTOTUNE)
 
-    batches = stream(pool, batch_size, _UNLABELED, pool_targets, views, mixed)
+    batches = stream(pool, batch_size, _UNLABELED, pool_targets, views)
     if labeled is not None:
         labeled_batches = stream(
             labeled,

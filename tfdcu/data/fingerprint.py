@@ -8,13 +8,12 @@ import tensorflow as tf
 
 from tfdcu.data.augment.augment import resolve
 from tfdcu.data.augment.augment import view_seeds
-from tfdcu.data.augment.mix import MIXES
 from tfdcu.data.sample import images_of
 from tfdcu.workdir.fingerprint import fingerprint_of
 
 # Images that are compared before training starts.
 NUM_LOOKED_AT = 64
-# Random images whose views and mixes are hashed.
+# Random images whose views are hashed.
 _NUM_PROBES = 8
 
 
@@ -74,7 +73,7 @@ def describe_source(source):
     return description
 
 
-def describe_views(augment, views, seed, image_shape, value_range, mix=None):
+def describe_views(augment, views, seed, image_shape, value_range):
     """A fingerprint of the views that training uses, as JSON.
 
     Args:
@@ -83,59 +82,20 @@ def describe_views(augment, views, seed, image_shape, value_range, mix=None):
         seed: Seed of the views.
         image_shape: (height, width, channels).
         value_range: (low, high).
-        mix: What `open_mix` returned.
 
     Returns:
         Dict. Its `digest` is a hash of a few views of random images, so it
         changes when a callable or a release of the same name gives other
-        views. It holds `mix` only if images are mixed.
+        views.
     """
     view = resolve(augment, value_range)
-    if view is None and mix is None:
+    if view is None:
         return {"augment": None, "views": 1}
-    described = {
+    return {
         "augment": fingerprint_of(augment),
         "views": views,
         "seed": seed,
-    }
-    if mix is not None:
-        described["mix"] = describe_mix(mix)
-    if view is not None:
-        described["digest"] = _digest_of_views(view, image_shape, value_range)
-    return described
-
-
-def describe_mix(mix):
-    """A fingerprint of the mixes, as JSON.
-
-    It includes the pixels of all partners, unless these are the mixed images
-    themselves, which are compared separately.
-
-    Args:
-        mix: A `Mix`.
-
-    Returns:
-        Dict.
-    """
-    random = np.random.default_rng(0).random
-    images = random((2, _NUM_PROBES, *mix.partners.image_shape))
-    draws = random((_NUM_PROBES, 4)).astype("float32")
-    with tf.device("CPU:0"):
-        images = tf.constant(images.astype("float32"))
-        outputs = MIXES[mix.name](*images, tf.constant(draws)).numpy()
-    return {
-        "name": mix.name,
-        "share": mix.share,
-        "digest": _digest(outputs),
-        "partners": "own" if mix.own else _pixels(mix.partners),
-    }
-
-
-def _pixels(source):
-    sums = [checksums(images).numpy() for images in source.batches(256)]
-    return {
-        "num_images": source.num_images,
-        "pixels": _digest(np.concatenate(sums)),
+        "digest": _digest_of_views(view, image_shape, value_range),
     }
 
 

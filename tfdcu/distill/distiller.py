@@ -9,7 +9,6 @@ from tfdcu.distill.alignment import DomainClassifier
 from tfdcu.distill.alignment import dann_schedule
 from tfdcu.distill.alignment import inside_of
 from tfdcu.distill.alignment import layers_to_align
-from tfdcu.distill.balance import class_weights
 from tfdcu.distill.batchnorm import BATCHNORMS
 from tfdcu.distill.batchnorm import default_batchnorm
 from tfdcu.distill.distributed import check_execution
@@ -20,8 +19,6 @@ from tfdcu.distill.distributed import shared_batches
 from tfdcu.distill.feature_layers import default_features
 from tfdcu.distill.feature_layers import feature_pairs
 from tfdcu.distill.features import feature_term
-from tfdcu.distill.head import check_head
-from tfdcu.distill.head import copy_head
 from tfdcu.distill.losses import check_labels
 from tfdcu.distill.losses import label_metrics
 from tfdcu.distill.losses import label_term
@@ -96,15 +93,6 @@ class AlignedDistiller(TwoPools):
         mimic: `"kl"`, `"mse"`, a function `(targets, logits) -> loss`, or a
             `keras.distillation.DistillationLoss`. Defaults to `"kl"`.
         temperature: Float above 0 for `"kl"`. Defaults to 4.
-        mimic_balance: Float in [0, 1], strength of the class balancing of the
-            mimic term: an image is weighted by
-            `(classes * share) ** -mimic_balance`, where `share` is the share
-            of the pool in the class that the teacher predicts. At 1 all
-            classes weigh the same, except those below a tenth of the uniform
-            share. Defaults to 0: all images weigh the same.
-        class_shares: For `mimic_balance`: floats (classes,), the share of the
-            pool in each class as predicted by the teacher, such as `shares`
-            of `tfdcu.diagnose`. `tfdcu.compress` sets it.
         label_weight: Float, at least 0. Defaults to 1.
         mimic_weight: Float, at least 0. Defaults to 1.
         align_weight: Float, at least 0; 0 disables alignment. The gradient
@@ -137,10 +125,6 @@ class AlignedDistiller(TwoPools):
             missing layer kept all. `features` compares only these, except
             `"attention"` and `"relation"`, which use all. `tfdcu.compress`
             sets it.
-        head: `"trained"`, or `"teacher"`: the student's last layer with
-            weights gets the teacher's weights, for the channels in `kept`,
-            and is not trained. For use with `features`. Defaults to
-            `"trained"`.
         batchnorm: How the two pools share BatchNormalization: `"joint"` (one
             pass over both), `"split"` (one pass per pool), `"labeled_only"`
             (one pass per pool; only the labeled one updates the moving
@@ -158,11 +142,9 @@ class AlignedDistiller(TwoPools):
 
     Raises:
         ValueError: If a weight is negative, a name unknown, a layer missing,
-            `class_shares` invalid, if student and teacher differ in the
-            number of classes, or if features or heads have different sizes or
-            the teacher's layers are not accessible; in `fit`, if there is
-            neither a teacher nor targets, or `mimic_balance` is used with a
-            scalar mimic loss.
+            if student and teacher differ in the number of classes, or if
+            features have different sizes or the teacher's layers are not
+            accessible; in `fit`, if there is neither a teacher nor targets.
 
     Example:
 
@@ -176,13 +158,11 @@ class AlignedDistiller(TwoPools):
         self,
         student,
         teacher,
-        class_shares=None,
         kept=None,
         *,
         align_layers=None,
         mimic="kl",
         temperature=4.0,
-        mimic_balance=0.0,
         label_weight=1.0,
         mimic_weight=1.0,
         align_weight=0.1,
@@ -190,7 +170,6 @@ class AlignedDistiller(TwoPools):
         features=None,
         feature_layers=None,
         feature_weight=100.0,
-        head="trained",
         batchnorm=None,
         **kwargs,
     ):
@@ -198,7 +177,6 @@ class AlignedDistiller(TwoPools):
         super().__init__(**kwargs)
         check_arguments(
             temperature=temperature,
-            mimic_balance=mimic_balance,
             label_weight=label_weight,
             mimic_weight=mimic_weight,
             align_weight=align_weight,
@@ -212,7 +190,6 @@ class AlignedDistiller(TwoPools):
                 f"Expected: one of {sorted(BATCHNORMS)}. "
                 f"Received: batchnorm={batchnorm!r}"
             )
-        check_head(head, teacher)
         self.multi_label = is_multi_label(teacher) or is_multi_label(student)
         self.student = as_logits(student)
         if isinstance(teacher, keras.Model):
@@ -223,10 +200,7 @@ class AlignedDistiller(TwoPools):
         self.align_weight = align_weight
         self.feature_weight = feature_weight
         classes = self.student.output_shape[-1]
-        weights = class_weights(class_shares, mimic_balance, classes)
-        self.mimic_loss = resolve_mimic(
-            mimic, temperature, weights, self.multi_label
-        )
+        self.mimic_loss = resolve_mimic(mimic, temperature, self.multi_label)
         self.align = resolve_align(align)
         self.forward = BATCHNORMS[batchnorm]
         self.align_layers, pairs = (), []
@@ -258,9 +232,6 @@ class AlignedDistiller(TwoPools):
         ]
         for domain, feature in zip(self.domains, aligned):
             domain.build(feature.shape)
-        self.fixed = []
-        if head == "teacher":
-            self.fixed = copy_head(self.student, teacher, kept)
         self.clock = Clock()
         names = ["label", "mimic", "align", "domain_accuracy"]
         if pairs:
@@ -396,13 +367,12 @@ class AlignedDistiller(TwoPools):
         return self.logged(loss, terms, labeled)
 
     def weights_in_training(self, idle=()):
-        """The trainable weights except those of a fixed head and of `idle`.
+        """The trainable weights except those of `idle`.
 
         Args:
             idle: Layers without a gradient.
         """
-        excluded = [*self.fixed, *(w for layer in idle for w in layer.weights)]
-        ids = {id(weight) for weight in excluded}
+        ids = {id(weight) for layer in idle for weight in layer.weights}
         return [w for w in self.trainable_weights if id(w) not in ids]
 
     def align_loss(self, features, num_labeled):

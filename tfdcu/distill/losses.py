@@ -62,7 +62,7 @@ def binary_kl(targets, logits, temperature=1.0):
 MIMICS = {"kl": kl, "mse": mse}
 
 
-def resolve_mimic(mimic, temperature, class_weights=None, multi_label=False):
+def resolve_mimic(mimic, temperature, multi_label=False):
     """Turn the `mimic` argument into `(targets, logits) -> scalar loss`.
 
     Args:
@@ -70,8 +70,6 @@ def resolve_mimic(mimic, temperature, class_weights=None, multi_label=False):
             `(targets, logits) -> float (batch,) or scalar`; or a
             `keras.distillation.DistillationLoss` on outputs.
         temperature: Float above 0, used by `"kl"`.
-        class_weights: Float (classes,), weight of an image by the class with
-            the highest target; `None` for the plain mean.
         multi_label: Whether labels are independent: "kl" is then that of
             each label's yes and no. Defaults to `False`.
 
@@ -80,17 +78,14 @@ def resolve_mimic(mimic, temperature, class_weights=None, multi_label=False):
         each, to a float scalar.
 
     Raises:
-        ValueError: If the name is unknown, if the Keras loss expects
-            probabilities but is given logits, or if `class_weights` are given
-            for a loss that returns a scalar.
+        ValueError: If the name is unknown, or the Keras loss expects
+            probabilities but is given logits.
     """
     if isinstance(mimic, keras.distillation.DistillationLoss):
         check_keras_loss(mimic)
-        if class_weights is not None:
-            raise_scalar(mimic)
         return lambda targets, logits: mimic.compute_loss(targets, logits)
     if callable(mimic):
-        return weighted_mean(mimic, class_weights)
+        return lambda targets, logits: tf.reduce_mean(mimic(targets, logits))
     if mimic not in list(MIMICS):
         raise ValueError(
             "Unknown mimic loss. Expected: one of "
@@ -98,32 +93,8 @@ def resolve_mimic(mimic, temperature, class_weights=None, multi_label=False):
             f"`keras.distillation.DistillationLoss`. Received: mimic={mimic!r}"
         )
     loss = binary_kl if multi_label and mimic == "kl" else MIMICS[mimic]
-    return weighted_mean(
-        lambda targets, logits: loss(targets, logits, temperature),
-        class_weights,
-    )
-
-
-def weighted_mean(loss, class_weights):
-    """Mean of a per-image loss over the batch, weighted by class."""
-
-    def mean(targets, logits):
-        values = tf.convert_to_tensor(loss(targets, logits))
-        if class_weights is not None:
-            if values.shape.rank != 1:
-                raise_scalar(f"{loss} of shape {values.shape}")
-            values *= tf.gather(class_weights, tf.argmax(targets, axis=-1))
-        return tf.reduce_mean(values)
-
-    return mean
-
-
-def raise_scalar(mimic):
-    """Raise for class weights on a loss without one value per image."""
-    raise ValueError(
-        "This mimic loss does not support `mimic_balance`. Expected: a loss "
-        "of shape (batch,), such as 'kl' or 'mse', or mimic_balance=0. "
-        f"Received: mimic={mimic}"
+    return lambda targets, logits: tf.reduce_mean(
+        loss(targets, logits, temperature)
     )
 
 

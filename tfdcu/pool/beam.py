@@ -64,7 +64,7 @@ def teacher_targets(
             reads completely without decoding; use about four per worker then.
             Defaults to `None`: one per shard.
         **options: The other keyword arguments of `tfdcu.teacher_targets`
-            except `shard`; `partners` must be a source string.
+            except `shard`.
 
     Returns:
         `tfdcu.data.Targets` of the folder; incomplete if the runner does not

@@ -9,7 +9,6 @@ from tfdcu.data import claim
 from tfdcu.data import describe_images
 from tfdcu.data import describe_views
 from tfdcu.data import name_of
-from tfdcu.data import open_mix
 from tfdcu.data import open_source
 from tfdcu.pool.teacher import Teacher
 from tfdcu.pool.teacher import mirrored
@@ -29,9 +28,6 @@ def teacher_targets(
     *,
     views=1,
     augment=None,
-    mix=None,
-    mix_share=0.5,
-    partners=None,
     mirror=False,
     top_k=None,
     batch_size=256,
@@ -74,14 +70,8 @@ def teacher_targets(
         images: Anything `tfdcu.data.open_source` takes; labels are ignored.
         path: Folder of the targets.
         views: Int, number of views per image, at least 1; must be 1 if
-            `augment` and `mix` are `None`. Defaults to 1.
+            `augment` is `None`. Defaults to 1.
         augment: As in `tfdcu.data.training_batches`. Defaults to `None`.
-        mix, mix_share: As in `tfdcu.data.training_batches`, for targets of the
-            pool; targets of labeled images need none. Default to `None` and
-            0.5.
-        partners: Images to mix with, anything `open_source` takes: the labeled
-            images used in training. Defaults to `None`: the images
-            themselves, for training without labels.
         mirror: Whether to average the teacher's logits over each view and its
             horizontal flip, at twice the cost; for classes that do not change
             under flips. Training uses the targets for both: first the views
@@ -130,21 +120,16 @@ def teacher_targets(
     """
     check_arguments(mirror=mirror, renew=renew, seed=seed)
     share = (0, 1) if shard is None else shard
-    check_numbers(views, augment, batch_size, shard_size, share, mix)
+    check_numbers(views, augment, batch_size, shard_size, share)
     options = {"value_range": value_range, "data_dir": data_dir, "seed": seed}
     source = open_source(
         images, labeled=False, image_shape=image_shape, **options
     )
-    if partners is not None:
-        partners = open_source(
-            partners, labeled=False, image_shape=source.image_shape, **options
-        )
-    mixed = open_mix(mix, mix_share, source, partners)
     fingerprint = {
         "shard_size": shard_size,
         "images": describe_images(source),
         "view": describe_views(
-            augment, views, seed, source.image_shape, source.value_range, mixed
+            augment, views, seed, source.image_shape, source.value_range
         ),
     }
     size = min(batch_size, source.num_images)
@@ -170,7 +155,7 @@ def teacher_targets(
     missing = targets.missing(shards)
     check_images(targets, source, [n for n in shards if n not in missing])
     ids = targets.ids([n for n in shards if n in missing])
-    batches = view_batches(source, ids, size, augment, views, seed, mixed)
+    batches = view_batches(source, ids, size, augment, views, seed)
     collector = Collector(targets)
     with ProgressBar("targets", len(ids) * views) as bar:
         for places, view, pixels, batch in batches:
@@ -210,16 +195,13 @@ def check_images(targets, source, numbers):
         )
 
 
-def check_numbers(
-    views, augment, batch_size, shard_size=2048, shard=(0, 1), mix=None
-):
+def check_numbers(views, augment, batch_size, shard_size=2048, shard=(0, 1)):
     """Validate the numbers among the arguments of `teacher_targets`."""
     check_arguments(views=views, batch_size=batch_size, shard_size=shard_size)
-    if views < 1 or (augment is None and mix is None and views > 1):
+    if views < 1 or (augment is None and views > 1):
         raise ValueError(
             "Invalid number of views. Expected: views >= 1, and 1 if "
-            f"`augment` and `mix` are None. Received: views={views}, "
-            f"augment={augment!r}, mix={mix!r}"
+            f"`augment` is None. Received: views={views}, augment={augment!r}"
         )
     if len(shard) != 2 or not 0 <= shard[0] < shard[1]:
         raise ValueError(

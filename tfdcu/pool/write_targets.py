@@ -10,9 +10,7 @@ from tfdcu.data.sources.source import as_written
 from tfdcu.data.top_k import packed
 
 
-def view_batches(
-    source, ids, batch_size, augment=None, views=1, seed=0, mix=None
-):
+def view_batches(source, ids, batch_size, augment=None, views=1, seed=0):
     """All views of some images; each batch of images is decoded once.
 
     Args:
@@ -22,14 +20,13 @@ def view_batches(
         augment: As in `training_batches`.
         views: Int, number of views per image.
         seed: Int, for the views.
-        mix: As returned by `open_mix`.
 
     Returns:
         A `tf.data.Dataset` of (ids, view, pixels, images): int64 (batch,),
         int64 scalar, the checksums of the images and their float32 views.
         Each batch occurs `views` times; the last one may be smaller.
     """
-    view = viewing(augment, source.value_range, seed, mix)
+    view = viewing(augment, source.value_range, seed)
 
     @as_written
     def views_of(ids, images):

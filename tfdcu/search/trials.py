@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 
 from tfdcu.models import copy_of
-from tfdcu.pool.diagnose import diagnose
 from tfdcu.pruning import resized_images
 from tfdcu.pruning import score_channels
 from tfdcu.pruning import with_size
@@ -27,7 +26,6 @@ from tfdcu.stages.run import Run
 from tfdcu.stages.select import select
 from tfdcu.stages.start import open_all
 from tfdcu.stages.start import open_splits
-from tfdcu.stages.targets import MIXING
 from tfdcu.stages.targets import store_targets
 from tfdcu.training.train import train
 from tfdcu.workdir.arguments import check_arguments
@@ -128,7 +126,6 @@ class Trials:
         self.opened = {}
         self.stored = {}
         self.known = {}
-        self.shares = {}
         if folder is None:
             # Deleted together with this object.
             self.temporary = tempfile.TemporaryDirectory()
@@ -238,21 +235,17 @@ class Trials:
             self.splits(config),
             self.folder,
             given_student=self.student and copy_of(self.student),
-            diagnosis={"shares": self.class_shares(config)},
             targets=self.targets(config),
             models={"teacher": self.teacher},
         )
 
     def targets(self, config):
         """The stored targets of a config, computed once, or `None`."""
-        batches = config["batches"]
-        mixing = [batches.get(key) for key in MIXING if batches.get("mix")]
         key = key_of(
             config["data"],
             config["select"],
             config["targets"],
-            batches.get("augment"),
-            *mixing,
+            config["batches"].get("augment"),
         )
         if key not in self.stored:
             splits = self.splits(config)
@@ -260,17 +253,6 @@ class Trials:
             store_targets(run)
             self.stored[key] = run.targets
         return self.stored[key]
-
-    def class_shares(self, config):
-        """Shares of the pool by predicted class, if `mimic_balance` is used."""
-        if not config["transfer"].get("mimic_balance"):
-            return None
-        key = key_of(config["data"], config["select"])
-        if key not in self.shares:
-            pool, seed = self.splits(config).unlabeled, config["seed"]
-            found = diagnose(self.teacher, None, pool, seed=seed)
-            self.shares[key] = found["shares"]
-        return self.shares[key]
 
     def importance(self, config):
         """The importance of the teacher's channels, computed once."""

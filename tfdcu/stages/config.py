@@ -14,7 +14,6 @@ from tfdcu.export import check_formats
 from tfdcu.export import export_all
 from tfdcu.graph.clone import check_clone
 from tfdcu.graph.keras_private import all_layers
-from tfdcu.models import copy_of
 from tfdcu.models import custom_layers
 from tfdcu.pruning import check_channels
 from tfdcu.pruning import prune_channels
@@ -199,16 +198,12 @@ def check_values(config, splits, teacher, student=None):
     else:
         for layer in all_layers(student, itself=False):
             check_clone(layer)
-        # `head='teacher'` copies weights into the student.
-        student = copy_of(student)
     few = splits.labeled and splits.labeled.subset([0])
     pool = splits.unlabeled.subset([0])
     training_batches(few, pool, range(1), **config["batches"])
     AlignedDistiller(
         student or teacher,
         teacher,
-        # The real shares are not known yet.
-        class_shares=[1.0] * teacher.output_shape[-1],
         **config["transfer"],
     )
     check_select(splits, **config["select"])

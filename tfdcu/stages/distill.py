@@ -105,20 +105,18 @@ def build_distiller(run, student):
 
     Args:
         run: A `Run`. With stored targets the teacher is left out, unless
-            `features` or `head` need it.
+            `features` need it.
         student: A `keras.Model`.
 
     Returns:
         An `AlignedDistiller`.
     """
     options = run.config["transfer"]
-    features = options.get("features") is not None
-    needed = features or options.get("head") == "teacher" or run.targets is None
+    needed = options.get("features") is not None or run.targets is None
     keras.utils.set_random_seed(run.seed)
     model = AlignedDistiller(
         student,
         run.teacher if needed else None,
-        run.class_shares,
         run.plan["kept"],
         **options,
     )

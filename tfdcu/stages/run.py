@@ -63,11 +63,6 @@ class Run:
         """The seed for everything random in the run."""
         return self.config["seed"]
 
-    @property
-    def class_shares(self):
-        """Share of the pool that the teacher puts into each class."""
-        return self.selection.get("kept_shares") or self.diagnosis.get("shares")
-
     def cached_json(self, name, make):
         """The result of `make()`, read from the workdir if it is there."""
         return self.workdir.cached_json(name, make) if self.workdir else make()

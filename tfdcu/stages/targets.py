@@ -6,9 +6,6 @@ from tfdcu.pool.targets import check_numbers
 from tfdcu.pool.targets import checked_top_k
 from tfdcu.pool.targets import teacher_targets
 
-# Fields of `batches` that describe how pool images are mixed.
-MIXING = ("mix", "mix_share")
-
 
 def store_targets(run):
     """Store the teacher's targets before training, if `targets.views` > 0.
@@ -44,12 +41,11 @@ def make_targets(
         teacher: The teacher.
         splits: `tfdcu.data.Splits`.
         folder: Folder for the targets, each in a folder of its own.
-        config: Dict from section to dict; `seed` and `augment`, `mix` and
-            `mix_share` of `batches` are used.
+        config: Dict from section to dict; `seed` and `augment` of `batches`
+            are used.
         views: Number of views stored for each image. With 0 the teacher runs
-            in every training step, on fresh views. Without augmentation and
-            mixing an image has one view, which any number above 0 stores.
-            Defaults to 0.
+            in every training step, on fresh views. Without augmentation an
+            image has one view, which any number above 0 stores. Defaults to 0.
         labeled_views: Number of views stored for each labeled image. Defaults
             to `None`, the same as `views`.
         mirror, top_k, batch_size: As in `teacher_targets`.
@@ -66,39 +62,30 @@ def make_targets(
     if not views:
         return None
 
-    batches = config["batches"]
-    augment = batches.get("augment")
-
-    def of(source, views, **mixing):
+    def of(source, views):
         return source and teacher_targets(
             teacher,
             source.without_labels(),
             shared or folder,
             shared=True,
             views=views,
-            augment=augment,
+            augment=config["batches"].get("augment"),
             mirror=mirror,
             top_k=top_k,
             batch_size=batch_size,
             seed=config["seed"],
-            **mixing,
         )
 
     number = view_counts(config)
-    mixing = {key: batches[key] for key in MIXING if key in batches}
-    return of(splits.labeled, number["labeled_views"]), of(
-        splits.unlabeled,
-        number["views"],
-        partners=splits.labeled,
-        **mixing,
-    )
+    labeled = of(splits.labeled, number["labeled_views"])
+    return labeled, of(splits.unlabeled, number["views"])
 
 
 def check_targets(config, classes):
     """Raise if a field of `targets` is out of range."""
     fields = inspect.signature(make_targets).bind_partial(**config["targets"])
     fields.apply_defaults()
-    options, batches = fields.arguments, config["batches"]
+    options = fields.arguments
     if not options["views"]:
         if options["labeled_views"] is not None or options["mirror"]:
             raise ValueError(
@@ -109,12 +96,9 @@ def check_targets(config, classes):
                 f"mirror={options['mirror']!r}"
             )
         return
-    for name, number in view_counts(config).items():
+    for number in view_counts(config).values():
         check_numbers(
-            number,
-            batches.get("augment"),
-            options["batch_size"],
-            mix=batches.get("mix") if name == "views" else None,
+            number, config["batches"].get("augment"), options["batch_size"]
         )
     checked_top_k(options["top_k"], classes)
 
@@ -123,14 +107,11 @@ def view_counts(config):
     """Number of stored views; one if all views of an image are the same.
 
     Returns:
-        Dict of `views` and `labeled_views`, for `training_batches`. Labeled
-        images are never mixed, so without `augment` they have one view.
+        Dict of `views` and `labeled_views`, for `training_batches`.
     """
     views = config["targets"].get("views", 0)
     labeled = config["targets"].get("labeled_views")
     labeled = views if labeled is None else labeled
-    batches = config["batches"]
-    if not batches.get("augment"):
-        labeled = min(labeled, 1)
-        views = views if batches.get("mix") else min(views, 1)
+    if not config["batches"].get("augment"):
+        labeled, views = min(labeled, 1), min(views, 1)
     return {"views": views, "labeled_views": labeled}

@@ -3,7 +3,6 @@ import pytest
 import tensorflow as tf
 
 from tests.support import tiny
-from tfdcu import data
 from tfdcu.data.augment import augment
 from tfdcu.data.augment.augment import viewing
 
@@ -120,9 +119,7 @@ def test_no_augmentation_changes_no_image():
 
 
 def test_views_do_not_depend_on_the_batch_or_the_pipeline():
-    pool = data.open_source(PIPED, labeled=False)
-    mix = data.open_mix("mixup", 0.5, pool)
-    view = viewing(("flip_crop", "color"), (0.0, 1.0), 3, mix)
+    view = viewing(("flip_crop", "color"), (0.0, 1.0), 3)
     whole = seen(view).numpy()
     order = np.random.default_rng(0).permutation(30)[:11]
     np.testing.assert_array_equal(seen(view, order), whole[order])

@@ -111,7 +111,7 @@ def _each(augment):
     return views
 
 
-def viewing(augment, value_range, seed, mix=None):
+def viewing(augment, value_range, seed):
     """A pure function from images and their indices to views.
 
     Stored targets rely on it: the same ids and numbers give bit-identical
@@ -121,7 +121,6 @@ def viewing(augment, value_range, seed, mix=None):
         augment: As in `training_batches`.
         value_range: (low, high) of the pixels.
         seed: Integer from 0 to 2**31 - 1.
-        mix: What `open_mix` returned.
 
     Returns:
         Function from float32 images (batch, height, width, channels), int64
@@ -134,9 +133,8 @@ def viewing(augment, value_range, seed, mix=None):
     view = resolve(augment, value_range)
 
     def views(images, ids, numbers):
-        seeds = view_seeds(ids, numbers, seed)
-        if view is not None:
-            images = view(images, seeds)
-        return images if mix is None else mix(view, images, seeds)
+        if view is None:
+            return images
+        return view(images, view_seeds(ids, numbers, seed))
 
     return views
