@@ -14,7 +14,11 @@ from tfdcu.graph.parse import is_model
 from tfdcu.graph.parse import structure
 
 # The names that marks end in.
-MARKS = {"labels": "label_logits", "values": "regression_values"}
+MARKS = {
+    "labels": "label_logits",
+    "values": "regression_values",
+    "classes": "class_logits",
+}
 # The last one is the name of `tf.nn.softmax`.
 _ENDS = {"softmax": "classes", "softmax_v2": "classes", "sigmoid": "labels"}
 # Parts of the names of losses, the first that is found counts.
@@ -101,13 +105,14 @@ def mark(output, kind, prefix=""):
 
     Args:
         output: A `KerasTensor`.
-        kind: "labels" or "values"; "classes" needs no mark.
-        prefix: First part of the layer's name, if there are several outputs.
+        kind: "classes", "labels" or "values".
+        prefix: First part of the layer's name, if there are several outputs;
+            without it, classes get no mark.
 
     Returns:
         A `KerasTensor`; `output` itself if it has that mark.
     """
-    if kind not in MARKS or _kind_at(output) == kind:
+    if _kind_at(output) == kind or (kind == "classes" and not prefix):
         return output
     name = f"{prefix}{MARKS[kind]}"
     return keras.layers.Activation("linear", name=name)(output)

@@ -13,7 +13,7 @@ from tfdcu.graph.parse import is_model
 from tfdcu.graph.parse import structure
 
 
-def as_heads(model, values=()):
+def as_heads(model, hints=None):
     """A model with logits instead of probabilities at each of its outputs.
 
     For a classifier this is `as_logits`. An output may also be a dense
@@ -24,31 +24,23 @@ def as_heads(model, values=()):
 
     Args:
         model: A built `keras.Model`.
-        values: Names of outputs that are known to be those of a regression.
+        hints: What each output answers if the model does not show it, as in
+            `kinds_of`. Defaults to `None`: unknown.
 
     Returns:
         A functional `keras.Model` of the same inputs and outputs.
 
     Raises:
         ValueError: If neither the end of an output, nor the loss that the
-            model was compiled with, nor `values` tells what it answers.
+            model was compiled with, nor `hints` tells what it answers.
     """
-    if not is_model(model):
-        model = open_model(model).model
-    if is_classifier(model) and not values:
+    model = functional(model)
+    hints = hints or [None] * len(model.outputs)
+    if is_classifier(model) and not any(hints):
         return as_logits(model)
     check_batch_size(model)
     names = output_names(model)
-    unknown = [name for name in values if name not in names]
-    if unknown:
-        raise ValueError(
-            "There is no such output. Expected: names among "
-            f"{names}. Received: {unknown}"
-        )
-    kinds = [
-        "values" if name in values else kind
-        for name, kind in zip(names, head_kinds(model))
-    ]
+    kinds = [kind or hint for kind, hint in zip(head_kinds(model), hints)]
     for name, kind, output in zip(names, kinds, model.outputs):
         if kind is None:
             raise ValueError(
@@ -60,9 +52,7 @@ def as_heads(model, values=()):
             )
     outputs = [
         mark(output if kind == "values" else before_end(output), kind, prefix)
-        for output, kind, prefix in zip(
-            model.outputs, kinds, prefixes(names)
-        )
+        for output, kind, prefix in zip(model.outputs, kinds, prefixes(names))
     ]
     if all(new is old for new, old in zip(outputs, model.outputs)):
         return model
@@ -75,7 +65,7 @@ def as_heads(model, values=()):
 
 
 def head_kinds(model):
-    """What each output answers, as `kinds_of`, with the default of a single one.
+    """What each output answers: `kinds_of`, and what a single one must be.
 
     A single linear output of several numbers is taken for the logits of
     classes, as that of a classifier is.
@@ -97,3 +87,8 @@ def prefixes(names):
     if len(names) == 1:
         return [""]
     return [f"{name.replace('/', '_')}_" for name in names]
+
+
+def functional(model):
+    """The model itself, or a subclassed one taken apart."""
+    return model if is_model(model) else open_model(model).model

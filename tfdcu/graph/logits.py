@@ -69,7 +69,8 @@ def as_logits(model):
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         raise ValueError(
             "The model cannot be used as a classifier. "
-            "Expected: one input (images) and one output (logits). "
+            "Expected: one input (images) and one output (logits); "
+            "`prune_channels` and `AlignedDistiller` take others. "
             f"Received: {len(model.inputs)} inputs and {len(model.outputs)} "
             f"outputs in model {model.name!r}."
         )
@@ -77,7 +78,8 @@ def as_logits(model):
     if len(model.outputs[0].shape) != 2:
         raise ValueError(
             "The model cannot be used as a classifier. "
-            "Expected: an output of shape (batch, classes). "
+            "Expected: an output of shape (batch, classes); maps are for "
+            "`prune_channels` and `AlignedDistiller` (docs/segmentation.md). "
             f"Received: shape {tuple(model.outputs[0].shape)} "
             f"in model {model.name!r}."
         )
@@ -115,6 +117,21 @@ def is_multi_label(model):
     if len(outputs[0].shape) != 2 or outputs[0].shape[-1] == 1:
         return False
     return kinds_of(model) == ["labels"]
+
+
+def with_labels(model):
+    """A classifier with logits whose outputs are labels, not classes.
+
+    Args:
+        model: A functional `keras.Model` that ends in logits.
+
+    Returns:
+        A functional `keras.Model` that shares all weights.
+    """
+    labels = mark(model.outputs[0], "labels")
+    if labels is model.outputs[0]:
+        return model
+    return keras.Model(model.inputs[0], labels, name=model.name)
 
 
 def check_batch_size(model):

@@ -5,6 +5,7 @@ from tfdcu.graph.resize import copy_of
 from tfdcu.models.build import build
 from tfdcu.models.load import custom_layers
 from tfdcu.models.load import load
+from tfdcu.models.load import load_any
 from tfdcu.models.preprocess import with_preprocessing
 
 __all__ = [
@@ -13,5 +14,6 @@ __all__ = [
     "copy_of",
     "custom_layers",
     "load",
+    "load_any",
     "with_preprocessing",
 ]

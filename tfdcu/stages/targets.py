@@ -81,7 +81,7 @@ def make_targets(
     return labeled, of(splits.unlabeled, number["views"])
 
 
-def check_targets(config, classes):
+def check_targets(config, classes, multi_label=False):
     """Raise if a field of `targets` is out of range."""
     fields = inspect.signature(make_targets).bind_partial(**config["targets"])
     fields.apply_defaults()
@@ -100,7 +100,7 @@ def check_targets(config, classes):
         check_numbers(
             number, config["batches"].get("augment"), options["batch_size"]
         )
-    checked_top_k(options["top_k"], classes)
+    checked_top_k(options["top_k"], classes, multi_label)
 
 
 def view_counts(config):
