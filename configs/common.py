@@ -65,15 +65,6 @@ def get_config():
     config.batches.cache = placeholder(object)
     config.batches.cache = "auto"
 
-    # tfdcu.select_pool: "confidence", "balance" or "nnpu"; the whole pool if
-    # not set.
-    config.select = ConfigDict()
-    config.select.by = placeholder(str)
-    # A share of the pool or a number of images; automatic if not set.
-    config.select.keep = placeholder(object)
-    # Whether to leave out flat images, noise and duplicates.
-    config.select.drop_junk = True
-
     # tfdcu.prune_channels; exactly one of macs, params and latency. A flag
     # of 0 removes the budget of a config: --config.channels.macs=0
     config.channels = ConfigDict()
@@ -96,8 +87,6 @@ def get_config():
     # Whether to reconstruct the pruned layers by least squares on these images;
     # true if not set.
     config.channels.reconstruct = placeholder(bool)
-    # Whether to recompute BatchNormalization's statistics after pruning.
-    config.channels.reestimate = False
     # Number of rounds of scoring, pruning and reconstruction; automatic if not
     # set.
     config.channels.rounds = placeholder(int)
@@ -142,16 +131,14 @@ def get_config():
     config.transfer.align = "adversarial"
     # One or several layer names; chosen from the graph if not set.
     config.transfer.align_layers = placeholder(object)
-    # Feature loss: "mse", "attention" or "relation"; if not set, "mse" for a
-    # pruned student without stored targets.
-    config.transfer.features = placeholder(str)
-    # One or several layer names; the last layer before pooling if not set.
+    # Layers whose outputs follow the teacher's: one or several names; if not
+    # set, the last before pooling of a pruned student without stored targets.
     config.transfer.feature_layers = placeholder(object)
-    # Weight of the feature loss; 0 for none.
+    # Weight of these features; 0 for none.
     config.transfer.feature_weight = 100.0
-    # "joint", "split", "labeled_only" or "frozen"; if not set, "frozen" for a
-    # pruned or trained student, "joint" for a new one.
-    config.transfer.batchnorm = placeholder(str)
+    # Whether BatchNormalization keeps its moving averages; if not set, those
+    # of a pruned or trained student, not of a new one.
+    config.transfer.freeze_batchnorm = placeholder(bool)
 
     # tfdcu.training.train
     config.training = ConfigDict()
@@ -165,11 +152,6 @@ def get_config():
     config.training.weight_decay = 1e-4
     config.training.clipnorm = placeholder(float)
     config.training.jit_compile = False
-
-    # Images from which BatchNormalization's statistics are recomputed after
-    # training: "labeled" or "pool"; the moving averages are kept if not set.
-    config.reestimate = ConfigDict()
-    config.reestimate.images = placeholder(str)
 
     # tfdcu.quantize_aware: bits of the weights of the integer files, 8, 4 or a
     # mean between; calibrated after training if not set.

@@ -19,7 +19,6 @@ from tests.support import small_run
 from tests.support import tiny
 from tfdcu.stages import distill
 from tfdcu.stages import export
-from tfdcu.stages import select
 from tfdcu.stages import start
 from tfdcu.stages.report import samples
 from tfdcu.workdir.atomic import MACHINE
@@ -366,21 +365,6 @@ class without_teacher(tfdcu.AlignedDistiller):
         super().__init__(student, teacher, *others, **options)
 
 
-def test_a_selected_pool_is_kept_over_a_kill(tmp_path, monkeypatch):
-    options = {**QUICK, "select": {"by": "balance", "keep": 0.5}}
-    record = small_run.run(tmp_path, **options)
-    found = record["selection"]
-    # Twenty of the 200 are held out.
-    assert (found["num_images"], found["num_kept"]) == (180, 90)
-    assert found["kept_confidence_mean"] >= found["confidence_mean"]
-    assert any("90 of 180 images of" in note for note in record["notes"])
-    before = lose(tmp_path, *STUDENT)
-    # Nobody is asked again.
-    monkeypatch.setattr(select, "choose_pool", stopped)
-    assert small_run.run(tmp_path, **options)["selection"] == found
-    assert_equal(before, small_run.weights(tmp_path))
-
-
 def test_features_are_followed_over_rounds_and_a_kill(tmp_path, monkeypatch):
     options = {
         **QUICK,
@@ -390,7 +374,7 @@ def test_features_are_followed_over_rounds_and_a_kill(tmp_path, monkeypatch):
             "rounds": 2,
         },
         "targets": {"views": 1},
-        "transfer": {"features": "mse", "align_weight": 0.0},
+        "transfer": {"feature_layers": "relu2", "align_weight": 0.0},
     }
     seen, build = [], distill.build_distiller
 
@@ -569,7 +553,7 @@ class Subclassed(keras.Model):
         (
             {
                 "student": tiny.plain_net(),
-                "transfer": {"features": "mse"},
+                "transfer": {"feature_layers": "relu2"},
             },
             "Features cannot be compared.*8, 8, 32.*8, 8, 64",
         ),

@@ -23,7 +23,6 @@ CALLS = {
     "search": functools.partial(
         tfdcu.search, None, None, None, workdir="none", space={}
     ),
-    "select": tfdcu.select_pool,
     "sparsity": tfdcu.Sparsify,
     "transfer": functools.partial(tfdcu.AlignedDistiller, None, None),
 }

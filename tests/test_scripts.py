@@ -338,31 +338,29 @@ run([
     "{script}",
     "--config={config}",
     "--teacher={teacher}",
-    "--config.transfer.batchnorm={batchnorm}",
+    "--config.transfer.freeze_batchnorm={frozen}",
     "--workdir=none",
 ])
 """
 
 
 @pytest.mark.parametrize(
-    ("script", "config", "batchnorm"),
+    ("script", "config", "frozen"),
     [
-        ("compress", "digits", "frozen"),
-        pytest.param("compress", "digits", "joint", marks=pytest.mark.slow),
-        pytest.param(
-            "search", "digits_search", "frozen", marks=pytest.mark.slow
-        ),
+        ("compress", "digits", True),
+        pytest.param("compress", "digits", False, marks=pytest.mark.slow),
+        pytest.param("search", "digits_search", True, marks=pytest.mark.slow),
     ],
 )
 def test_frozen_training_gives_an_operation_half_of_the_cores(
-    script, config, batchnorm, tmp_path
+    script, config, frozen, tmp_path
 ):
     environment = dict(os.environ)
     environment.pop("TF_NUM_INTRAOP_THREADS", None)
     teacher = tmp_path / "teacher.keras"
     teacher.touch()
     code = SHOWN.format(
-        script=script, config=config, batchnorm=batchnorm, teacher=teacher
+        script=script, config=config, frozen=frozen, teacher=teacher
     )
     process = subprocess.run(
         [sys.executable, "-c", code],
@@ -371,7 +369,7 @@ def test_frozen_training_gives_an_operation_half_of_the_cores(
         capture_output=True,
         text=True,
     )
-    half = max(1, num_cores() // 2) if batchnorm == "frozen" else 0
+    half = max(1, num_cores() // 2) if frozen else 0
     assert process.stdout.split()[-1:] == [str(half)], process.stderr
 
 

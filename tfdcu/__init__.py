@@ -20,7 +20,6 @@ from tfdcu.export import export_litert
 from tfdcu.export import litert_latency
 from tfdcu.graph.profile import profile
 from tfdcu.pool.diagnose import diagnose
-from tfdcu.pool.select import select_pool
 from tfdcu.pool.targets import teacher_targets
 from tfdcu.pruning import channel_groups
 from tfdcu.pruning import prune_channels

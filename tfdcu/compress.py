@@ -11,7 +11,6 @@ from tfdcu.stages.measure import measure
 from tfdcu.stages.prune import prune
 from tfdcu.stages.quantize import quantize
 from tfdcu.stages.report import report
-from tfdcu.stages.select import select
 from tfdcu.stages.start import start_run
 from tfdcu.stages.targets import store_targets
 from tfdcu.workdir.console import console
@@ -19,7 +18,6 @@ from tfdcu.workdir.console import console
 # In this order; each is a function of the `Run`.
 STAGES = (
     diagnose,
-    select,
     store_targets,
     prune,
     distill,
@@ -43,13 +41,11 @@ def compress(
     test=None,
     data=None,
     batches=None,
-    select=None,
     channels=None,
     targets=None,
     sparsity=None,
     transfer=None,
     training=None,
-    reestimate=None,
     quantization=None,
     export=None,
     baseline=False,
@@ -59,13 +55,12 @@ def compress(
     """Compress a trained classifier into small, fast, checked LiteRT files.
 
     The stages, in order: open the data; load the teacher; `diagnose` the
-    pool and, with `select`, choose a part of it (`select_pool`); with
-    `targets`, store the teacher's logits; prune the teacher's channels, which
-    gives the student; train the student on the few labels and the unlabeled
-    pool (`AlignedDistiller`); with `quantization`, train it on with the
-    rounding of its integer file (`quantize_aware`); export, check and time
-    LiteRT files; write the report. A run that was killed continues from its
-    last finished epoch or stage when it is called again with the same
+    pool; with `targets`, store the teacher's logits; prune the teacher's
+    channels, which gives the student; train the student on the few labels and
+    the unlabeled pool (`AlignedDistiller`); with `quantization`, train it on
+    with the rounding of its integer file (`quantize_aware`); export, check and
+    time LiteRT files; write the report. A run that was killed continues from
+    its last finished epoch or stage when it is called again with the same
     arguments; a finished run returns its report at once. The caller's models
     and data are not changed; Keras' global random seed is set.
 
@@ -88,10 +83,6 @@ def compress(
         test: Optional labeled source, read once, at the end.
         data: Keywords of `tfdcu.data.prepare`: splits, number of labels ...
         batches: Keywords of `tfdcu.data.training_batches`.
-        select: Which pool images to train on: `by`, `keep` and `drop_junk`
-            as in `select_pool`. Held-out pool images are not among them, and
-            an epoch is one pass over the chosen ones. Defaults to `None`, the
-            whole pool, as without `by`.
         channels: Keywords of `prune_channels`. Defaults to `{"macs": 0.5}`.
         targets: Store the teacher's logits before training instead of running
             the teacher in every step: `views`, the number of augmented views
@@ -104,9 +95,6 @@ def compress(
             does a `final_sparsity` of 0.
         transfer: Keywords of `AlignedDistiller`.
         training: Keywords of `tfdcu.training.train`: epochs, rate ...
-        reestimate: `images`, from which BatchNormalization's statistics are
-            recomputed after training: `"labeled"`, `"pool"` or, the default,
-            `None`.
         quantization: `weight_bits` as in `quantize_aware`; `epochs`, by default
             a sixth of those of `training`; `rate`, as a share of its learning
             rate, by default 0.1. The integer files then hold what was learned.
@@ -149,13 +137,11 @@ def compress(
             {
                 "data": data,
                 "batches": batches,
-                "select": select,
                 "channels": channels,
                 "targets": targets,
                 "sparsity": sparsity,
                 "transfer": transfer,
                 "training": training,
-                "reestimate": reestimate,
                 "quantization": quantization,
                 "export": export,
             },

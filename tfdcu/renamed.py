@@ -14,6 +14,10 @@ RENAMED = {
     "channels.scope": "nothing; scores are compared across all layers, and "
     "`per_layer` sets the share of one",
     "channels.tolerance": "nothing; what is below the budget is taken",
+    "channels.reestimate": "nothing; or `tfdcu.pruning."
+    "reestimate_statistics` on the student",
+    "compress.select": "nothing; leave images out of the pool's source",
+    "compress.reestimate": "nothing; the moving averages are kept",
     "compress.iterative": "`channels` with `rounds`; the student is trained "
     "after the last round",
     "data.label_fraction": "`labels_per_class`",
@@ -22,11 +26,11 @@ RENAMED = {
     "few_labels.fraction": "`per_class`",
     "iterative.epochs": "nothing; the student is trained after the last round",
     "iterative.rounds": "`channels.rounds`",
-    "reestimate.limit": "nothing; at most 2048 images are used",
+    "search.select": "nothing; leave images out of the pool's source",
+    "search.reestimate": "nothing; the moving averages are kept",
     "search.iterative": "`channels` with `rounds`, which only the front is "
     "pruned in",
     "search.trade": "`tradeoff`",
-    "select.layer": "nothing; `tfdcu.select_pool(by=)` takes a function",
     "sparsity.block_pooling": "nothing; the mean of a block decides",
     "sparsity.initial_sparsity": "`schedule`, one of TFMOT's objects",
     "targets.shard_size": "nothing; `tfdcu.teacher_targets` takes it",
@@ -35,8 +39,10 @@ RENAMED = {
     "training.steps_per_execution": "nothing; in a loop of your own, "
     "compile(steps_per_execution=)",
     "transfer.align_schedule": "nothing; alignment grows as DANN's does",
+    "transfer.batchnorm": "`freeze_batchnorm`, true or false",
     "transfer.class_shares": "nothing; images weigh the same",
     "transfer.mimic_balance": "nothing; images weigh the same",
+    "transfer.features": "`feature_layers`, whose mean squared errors count",
     "transfer.head": "nothing; the last layer is trained with the others",
     "transfer.domain_units": "nothing; the domain classifier has 64",
 }

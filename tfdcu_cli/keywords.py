@@ -28,10 +28,8 @@ def keywords_of(config):
         channels["macs"] = 0.5
     if keywords["student"] is not None:
         keywords["channels"] = None
-    batchnorm = keywords["transfer"]["batchnorm"]
-    if batchnorm is None and keywords["student"] is None:
-        batchnorm = "frozen"
-    if batchnorm == "frozen":
+    frozen = keywords["transfer"]["freeze_batchnorm"]
+    if frozen or (frozen is None and keywords["student"] is None):
         halve_threads()
     return keywords
 

@@ -67,10 +67,8 @@ def run(example, step, seed, folder):
 
 
 def elsewhere(example, config, seed):
-    """A config with its pool: a share, a smaller one, or one made of it."""
+    """A config with its pool: a smaller one, or one made of it."""
     other, data = config["unlabeled"], config["data"]
-    if config["select"]["keep"]:
-        return steps.as_many_steps(config, 1 / config["select"]["keep"])
     if not isinstance(other, int) and not callable(other):
         return config
     pool = tfdcu.data.open_source(

@@ -1,29 +1,12 @@
-"""Other pools: the far or the near half, a part, or with junk or haze."""
+"""Other pools: a part, or with junk or haze."""
 
 import numpy as np
-from scipy.special import log_softmax
 
 import tfdcu
 
 JUNK_SHARE = 0.3
 # Red, green and blue of a haze at sunset; gray images take the first.
 HAZE = (1.0, 0.8, 0.6)
-
-
-def far(answers):
-    """High for images of which the teacher is least sure: their entropy."""
-    logs = log_softmax(answers["logits"].astype("float64"), axis=-1)
-    return -(np.exp(logs) * logs).sum(-1)
-
-
-def near(answers):
-    """High for images of which the teacher is surest."""
-    return -far(answers)
-
-
-def drawn(answers):
-    """A draw: which images come first is chance."""
-    return np.random.default_rng(0).random(len(answers["logits"]))
 
 
 def part(pool, num, seed):

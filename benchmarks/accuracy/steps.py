@@ -1,16 +1,13 @@
 """The steps of the ablation, as changes of one config."""
 
-from benchmarks.accuracy.pools import drawn
-from benchmarks.accuracy.pools import far
 from benchmarks.accuracy.pools import in_haze
-from benchmarks.accuracy.pools import near
 from benchmarks.accuracy.pools import with_junk
 
 # Steps 1 to 4 are the method without what this project adds to it.
 PLAIN = {
-    "channels": {"reconstruct": False, "reestimate": True},
+    "channels": {"reconstruct": False},
     "transfer": {
-        "batchnorm": "joint",
+        "freeze_batchnorm": False,
         "align_weight": 0.0,
         "feature_weight": 0.0,
         "label_weight": 1.0,
@@ -58,19 +55,16 @@ STEPS = {
 }
 # Step 5 with one thing taken away, or another one in its place.
 ABLATIONS = {
-    "no reconstruction": {
-        "channels": {"reconstruct": False, "reestimate": True}
-    },
+    "no reconstruction": {"channels": {"reconstruct": False}},
     "channels by l2": {"channels": {"importance": "l2"}},
     "cut at once": {"channels": {"rounds": 1}},
-    "BatchNorm split": {"transfer": {"batchnorm": "split"}},
     "BatchNorm joint": {
-        "transfer": {"batchnorm": "joint"},
+        "transfer": {"freeze_batchnorm": False},
         "training": PLAIN["training"],
         "batches": PLAIN["batches"],
     },
     "BatchNorm frozen": {
-        "transfer": {"batchnorm": "frozen"},
+        "transfer": {"freeze_batchnorm": True},
         "training": {
             "optimizer": "adam",
             "learning_rate": 5e-4,
@@ -86,19 +80,9 @@ ABLATIONS = {
     },
     "align the last features": LAST,
     "align the last features x10": [LAST, {"transfer": {"align_weight": 1.0}}],
-    "features mse": {"transfer": {"features": "mse"}},
-    "features attention": {
-        "transfer": {"features": "attention", "feature_weight": 1.0}
-    },
-    "features relation": {
-        "transfer": {"features": "relation", "feature_weight": 1.0}
-    },
+    "no features": {"transfer": {"feature_weight": 0.0}},
     "no augmentation": {"batches": {"augment": None}},
     "adam": {"training": {"optimizer": "adam", "learning_rate": 2e-3}},
-    "statistics of labeled": {"reestimate": {"images": "labeled"}},
-    "select confidence": {"select": {"by": "confidence"}},
-    "select balance": {"select": {"by": "balance"}},
-    "select nnpu": {"select": {"by": "nnpu"}},
     "fresh views": {
         "targets": {"views": 0, "labeled_views": None, "mirror": False}
     },
@@ -131,13 +115,28 @@ REMOVED = (
     "align against a linear classifier",
     "ema 0.99",
     "select diversity",
+    "select confidence",
+    "select balance",
+    "select nnpu",
+    "far half",
+    "far half, no alignment",
+    "near half",
+    "quarter",
+    "quarter by confidence",
+    "quarter by nnpu",
     "features mse under the teacher's head",
+    "BatchNorm split",
+    "haze, BatchNorm split",
+    "haze, BatchNorm of labeled",
+    "statistics of labeled",
+    "features mse",
+    "features attention",
+    "features relation",
     "balanced mimic",
     "mixup",
     "cutmix",
 )
 # Pools that are farther from the labeled images.
-FAR = {"select": {"by": far, "keep": 0.5}}
 JUNK = {"unlabeled": with_junk}
 HAZE = {"unlabeled": in_haze}
 MATCHED = {"data": {"match_colors": True}}
@@ -156,7 +155,7 @@ PLACES = {
     "ResNet-20": {
         "student": "resnet20",
         "channels": None,
-        "transfer": {"batchnorm": "joint"},
+        "transfer": {"freeze_batchnorm": False},
         "training": PLAIN["training"],
         "batches": PLAIN["batches"],
     },
@@ -164,22 +163,11 @@ PLACES = {
     "pool of 1k": {"unlabeled": 1000},
     "pool of 2k": {"unlabeled": 2000},
     "pool of 10k": {"unlabeled": 10_000},
-    "far half": FAR,
-    "far half, no alignment": [FAR, NO_ALIGNMENT],
-    "near half": {"select": {"by": near, "keep": 0.5}},
-    "quarter": {"select": {"by": drawn, "keep": 0.25}},
-    "quarter by confidence": {"select": {"by": "confidence", "keep": 0.25}},
-    "quarter by nnpu": {"select": {"by": "nnpu", "keep": 0.25}},
     "30 % junk": JUNK,
     "30 % junk, no alignment": [JUNK, NO_ALIGNMENT],
     "haze": HAZE,
     "haze, no alignment": [HAZE, NO_ALIGNMENT],
     "haze, align x10": [HAZE, {"transfer": {"align_weight": 1.0}}],
-    "haze, BatchNorm split": [HAZE, {"transfer": {"batchnorm": "split"}}],
-    "haze, BatchNorm of labeled": [
-        HAZE,
-        {"transfer": {"batchnorm": "labeled_only"}},
-    ],
     "haze, colors matched": [HAZE, MATCHED],
     "haze, colors matched, no alignment": [HAZE, MATCHED, NO_ALIGNMENT],
     "colors matched": MATCHED,

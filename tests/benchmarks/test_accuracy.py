@@ -78,19 +78,6 @@ def test_a_smaller_pool_has_as_many_steps_and_its_images(step):
     )
 
 
-@pytest.mark.parametrize(
-    ("step", "times"), [("far half", 2), ("quarter", 4), ("mse", 1)]
-)
-def test_a_share_of_the_pool_has_as_many_steps(step, times):
-    example = EXAMPLES[1]
-    config = example.config(seed=0)
-    (change,) = steps.changes(step)
-    found = elsewhere(example, steps.changed(config, change), seed=0)
-    assert found["unlabeled"] == config["unlabeled"]
-    for section, field in (("training", "epochs"), ("targets", "views")):
-        assert found[section][field] == times * config[section][field]
-
-
 def test_the_learning_curve_is_drawn_of_three_sizes():
     rows = [
         {"step": name, "seed": 0, "teacher": 0.9, "student": 0.8 + place / 50}

@@ -1,7 +1,6 @@
 """Laws of the pools that the ablation runs on elsewhere."""
 
 import numpy as np
-import pytest
 
 import tfdcu
 from benchmarks.accuracy import pools
@@ -9,14 +8,6 @@ from benchmarks.accuracy import pools
 
 def source(images):
     return tfdcu.data.open_source(images, labeled=False)
-
-
-def test_far_is_where_the_teacher_is_least_sure():
-    logits = np.array([[0.0, 0.0], [9.0, 0.0], [1.0, 0.0]])
-    outputs = {"logits": logits}
-    assert pools.far(outputs)[0] == pytest.approx(np.log(2))
-    np.testing.assert_array_equal(np.argsort(pools.far(outputs)), [1, 2, 0])
-    np.testing.assert_array_equal(np.argsort(pools.near(outputs)), [0, 2, 1])
 
 
 def test_three_images_in_ten_are_junk_and_the_others_are_themselves():

@@ -8,18 +8,13 @@ from keras import layers
 from tests.support import tiny
 from tfdcu import AlignedDistiller
 from tfdcu.distill.alignment import layers_to_align
-from tfdcu.distill.feature_layers import check_shapes
 from tfdcu.distill.feature_layers import default_feature_layer
-from tfdcu.distill.feature_layers import default_features
+from tfdcu.distill.feature_layers import default_pairs
 from tfdcu.distill.feature_layers import feature_pairs
 from tfdcu.distill.feature_layers import kept_channels
 
 STUDENT = tiny.plain_net()
 TEACHER = tiny.plain_net(width=24)
-
-
-def pair(student=STUDENT, teacher=TEACHER, layer="relu2"):
-    return feature_pairs(student, teacher, layer)[0]
 
 
 @pytest.mark.parametrize(
@@ -74,11 +69,12 @@ def test_without_any_map_a_layer_must_be_named():
     ],
 )
 def test_layers_are_paired_by_name_or_by_a_dict(given, expected):
-    pairs = feature_pairs(STUDENT, TEACHER, given)
+    twin = tiny.plain_net(seed=1)
+    pairs = feature_pairs(STUDENT, twin, given)
     assert [(one.student, one.teacher) for one in pairs] == expected
     for one in pairs:
         assert one.student_output is STUDENT.get_layer(one.student).output
-        assert one.teacher_output is TEACHER.get_layer(one.teacher).output
+        assert one.teacher_output is twin.get_layer(one.teacher).output
 
 
 def twice_called():
@@ -97,12 +93,12 @@ def twice_called():
         (
             STUDENT,
             tiny.residual_net(channels=1),
-            None,
+            "relu2",
             "not in the teacher.*dict from the student's names.*relu2",
         ),
         (twice_called(), TEACHER, "shared", "called once"),
-        (STUDENT, None, None, "`keras.Model`, or features=None.*None"),
-        (STUDENT, lambda images: images, None, "needs a teacher with layers"),
+        (STUDENT, None, "relu2", "`keras.Model`, or feature_layers=N.*None"),
+        (STUDENT, lambda images: images, "relu2", "need a teacher with layers"),
     ],
 )
 def test_invalid_layers_are_refused(student, teacher, given, message):
@@ -110,7 +106,6 @@ def test_invalid_layers_are_refused(student, teacher, given, message):
         AlignedDistiller(
             student,
             teacher,
-            features="relation",
             feature_layers=given,
             align_weight=0.0,
         )
@@ -118,44 +113,42 @@ def test_invalid_layers_are_refused(student, teacher, given, message):
 
 def test_kept_channels_are_the_teachers():
     kept = {"relu2": [1, 5, 47]}
-    np.testing.assert_array_equal(kept_channels(pair(), kept), [1, 5, 47])
-    assert kept_channels(pair(), {"relu1": [0]}) is None
+    np.testing.assert_array_equal(kept_channels("relu2", 48, kept), [1, 5, 47])
+    assert kept_channels("relu1", 24, kept) is None
     for wrong in ([-1, 2], [48], 3):
         with pytest.raises(ValueError, match=r"from 0 to 47.*kept\['relu2'\]"):
-            kept_channels(pair(), {"relu2": wrong})
+            kept_channels("relu2", 48, {"relu2": wrong})
 
 
 def test_a_pruned_student_is_compared_channel_by_channel():
     kept = {"relu2": range(32)}
-    assert default_features(STUDENT, TEACHER, kept) == "mse"
-    assert default_features(STUDENT, TEACHER, None) is None
-    assert default_features(STUDENT, lambda images: images, kept) is None
+    (found,) = default_pairs(STUDENT, TEACHER, kept)
+    np.testing.assert_array_equal(found.channels, range(32))
+    assert default_pairs(STUDENT, TEACHER, None) == []
+    assert default_pairs(STUDENT, lambda images: images, kept) == []
     # The other channels of the layer are not known.
-    assert default_features(STUDENT, TEACHER, {"relu1": range(32)}) is None
+    assert default_pairs(STUDENT, TEACHER, {"relu1": range(32)}) == []
     model = AlignedDistiller(STUDENT, TEACHER, kept=kept)
     assert model.feature_layers == {"relu2": "relu2"}
 
 
 def test_shapes_must_agree_where_they_are_compared():
-    wide = pair()
-    check_shapes("mse", wide, range(32))
-    check_shapes("attention", wide)
-    check_shapes("relation", pair(tiny.plain_net(size=6)))
+    for student in (STUDENT, tiny.plain_net(size=6)):
+        feature_pairs(student, TEACHER, "relu2", {"relu2": range(32)})
     with pytest.raises(ValueError, match=r"channels.*8, 32\).*8, 48\)"):
-        check_shapes("mse", wide)
+        feature_pairs(STUDENT, TEACHER, "relu2")
     with pytest.raises(ValueError, match=r"8, 32\).*8, 31\)"):
-        check_shapes("mse", wide, range(31))
-    for name in ("mse", "attention"):
-        check_shapes(name, pair(tiny.plain_net(size=6)), range(32))
-    with pytest.raises(ValueError, match=r"maps for.*\(None, 48\)"):
-        check_shapes("attention", pair(layer="pool"))
+        feature_pairs(STUDENT, TEACHER, "relu2", {"relu2": range(31)})
+    with pytest.raises(ValueError, match=r"same rank.*8, 32\).*\(None, 48\)"):
+        feature_pairs(STUDENT, TEACHER, {"relu2": "pool"})
 
 
 def test_unknown_sizes_are_not_compared():
     inputs = keras.Input((None, None, 1))
     x = layers.Conv2D(32, 3, name="relu2")(inputs)
     x = layers.Dense(4)(layers.GlobalAveragePooling2D()(x))
-    check_shapes("mse", pair(keras.Model(inputs, x)), range(32))
+    student = keras.Model(inputs, x)
+    feature_pairs(student, TEACHER, "relu2", {"relu2": range(32)})
 
 
 def test_layers_to_align_are_of_the_student():

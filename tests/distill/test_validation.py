@@ -151,7 +151,7 @@ def agreement(student):
 def test_fit_warns_only_where_the_student_got_worse():
     student = keras.models.clone_model(teacher())
     student.set_weights(teacher().get_weights())
-    model = AlignedDistiller(student, teacher(), batchnorm="frozen")
+    model = AlignedDistiller(student, teacher(), freeze_batchnorm=True)
     model.compile(keras.optimizers.SGD(1e-6), jit_compile=False)
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)

@@ -1,6 +1,5 @@
 """Laws of a teacher's outputs and features."""
 
-import keras
 import numpy as np
 import pytest
 
@@ -9,11 +8,10 @@ from tfdcu.data import open_source
 from tfdcu.pool import outputs
 
 
-def test_the_penultimate_features_give_the_logits():
+def test_rows_hold_logits_features_and_statistics():
     net = tiny.plain_net()
-    tap = outputs.output_function(
-        net, features=(outputs.penultimate(net), outputs.mean_over_places)
-    )
+    pool = net.get_layer("pool").output
+    tap = outputs.output_function(net, features=(pool, lambda rows: rows))
     rows = outputs.collect_outputs(
         tap, open_source(tiny.images(30), labeled=False)
     )
@@ -28,33 +26,6 @@ def test_the_penultimate_features_give_the_logits():
         *("logits", "features", "spread", "correlation", "checksum"),
         *("level", "power"),
     }
-
-
-def test_features_of_a_last_convolution_are_means_over_places():
-    inputs = keras.Input((8, 8, 1))
-    x = keras.layers.Conv2D(6, 3, activation="relu", name="last")(inputs)
-    x = keras.layers.Conv2D(4, 1)(x)
-    net = keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(x))
-    tensor = outputs.penultimate(net)
-    assert tensor.shape == (None, 6, 6, 6)
-    tap = outputs.output_function(
-        net, features=(tensor, outputs.mean_over_places)
-    )
-    images = tiny.images(5)
-    last = keras.Model(inputs, net.get_layer("last").output)
-    expected = last.predict(images, verbose=0).mean((1, 2))
-    np.testing.assert_allclose(tap(images)["features"], expected, atol=1e-6)
-
-
-def test_where_the_last_layer_is_nested_logits_are_the_features():
-    inputs = keras.Input((8, 8, 1))
-    net = keras.Model(inputs, tiny.plain_net()(inputs))
-    assert outputs.penultimate(net) is net.output
-    tap = outputs.output_function(
-        net, features=(outputs.penultimate(net), outputs.mean_over_places)
-    )
-    rows = tap(tiny.images(3))
-    np.testing.assert_array_equal(rows["features"], rows["logits"])
 
 
 def test_images_are_read_at_the_teachers_size_by_default():

@@ -245,7 +245,7 @@ def test_the_student_of_stored_targets_is_that_of_the_live_teacher(
     def trained(teacher, targets):
         student = tiny.plain_net()
         keras.utils.set_random_seed(0)
-        model = tfdcu.AlignedDistiller(student, teacher, batchnorm="joint")
+        model = tfdcu.AlignedDistiller(student, teacher, freeze_batchnorm=False)
         model.compile(keras.optimizers.SGD(0.1), jit_compile=False)
         batches = data.training_batches(
             labeled, pool, batch_size=8, targets=targets, epochs=3, **options

@@ -124,7 +124,7 @@ def test_a_given_student_is_another_object_in_every_trial():
 @pytest.mark.parametrize("views", [0, 1])
 def test_students_follow_features_channel_by_channel(views):
     hyper = hypermodel(
-        transfer={"align_weight": 0.0, "features": "mse"},
+        transfer={"align_weight": 0.0, "feature_layers": "relu2"},
         targets={"views": views},
     )
     hp = keras_tuner.HyperParameters()

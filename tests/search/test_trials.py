@@ -76,19 +76,15 @@ def test_a_trial_has_its_share_of_the_pool_and_others_the_same_one():
     )
 
 
-def test_trials_train_on_what_is_selected_and_share_it():
-    select = {"by": "confidence", "keep": 40, "drop_junk": False}
-    one = trials(select=select)
-    splits = one.splits(one.config)
-    # A tenth of the hundred is held out, and not chosen from.
-    assert splits.unlabeled.num_images == 40
+def test_trials_train_on_their_share_of_the_pool():
+    splits = trials().splits(trials().config)
+    # A tenth of the hundred is held out, and not drawn from.
+    assert splits.unlabeled.num_images == 90
     assert splits.pool_validation.num_images == 10
-    half = trials(select=select, pool_share=0.5)
+    half = trials(pool_share=0.5)
     part = images_of(half.splits(half.config).unlabeled)
-    assert len(part) == 20
+    assert len(part) == 45
     assert rows(part) < rows(images_of(splits.unlabeled))
-    fewer = one.short({"select.keep": 30})
-    assert one.splits(fewer).unlabeled.num_images == 30
 
 
 def test_data_is_opened_once_unless_it_is_searched():

@@ -138,9 +138,6 @@ CALLS = {
         **{"path": "a.keras", "model": "digits", "labeled": "digits", **bad}
     ),
     "open_source": lambda **bad: tfdcu.data.open_source("digits", **bad),
-    "select_pool": lambda **bad: tfdcu.select_pool(
-        tiny.linear_net(), None, ARRAYS[0], **bad
-    ),
     "diagnose": lambda **bad: tfdcu.diagnose(
         tiny.linear_net(), None, ARRAYS[0], **bad
     ),
@@ -182,8 +179,6 @@ CALLS = {
         ("open_source", {"value_range": (0, math.inf)}),
         ("open_source", {"image_shape": (8.5, 8, 1)}),
         ("open_source", {"seed": "0"}),
-        ("select_pool", {"keep": math.nan}),
-        ("select_pool", {"seed": -1}),
         ("diagnose", {"seed": None}),
         ("teacher_targets", {"views": 1.5}),
         ("teacher_targets", {"mirror": 1}),

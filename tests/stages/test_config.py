@@ -14,13 +14,11 @@ from tfdcu.stages.config import option_names
 
 SECTIONS = (
     "batches",
-    "select",
     "channels",
     "targets",
     "sparsity",
     "transfer",
     "training",
-    "reestimate",
     "quantization",
     "export",
 )
@@ -59,13 +57,10 @@ def test_defaults_fit_and_nothing_is_changed(splits, teacher):
         ({"quantization": {"epochs": 0}}, "quantization.epochs=0"),
         ({"batches": {"cache": "True"}}, "cache='True'"),
         ({"transfer": {"align_layers": "nowhere"}}, "nowhere"),
-        ({"select": {"by": "nearest"}}, "by='nearest'"),
-        ({"select": {"by": "balance", "keep": 0.0}}, "keep=0.0"),
         ({"sparsity": {"final_sparsity": -1}}, "final_sparsity"),
         ({"training": {"warmup": 1.0}}, "warmup=1.0"),
         ({"transfer": {"align": "nearby"}}, "align='nearby'"),
-        ({"transfer": {"features": "fsp"}}, "features='fsp'"),
-        ({"transfer": {"features": "mse", "feature_layers": "no"}}, "'no'"),
+        ({"transfer": {"feature_layers": "no"}}, "'no'"),
         ({"transfer": {"feature_weight": -1}}, "feature_weight=-1"),
         ({"channels": {"macs": 0.5, "rounds": 0}}, "rounds=0"),
         ({"channels": {}}, "Exactly one budget.*none"),
@@ -76,7 +71,6 @@ def test_defaults_fit_and_nothing_is_changed(splits, teacher):
         ({"channels": {"macs": 0.5, "exclude": "stem_*"}}, "'stem_\\*'"),
         ({"channels": {"macs": 0.5, "per_layer": {"no": 1}}}, "'no'"),
         ({"channels": {"macs": 0.5, "exclude": "*"}}, "Nothing can be rem"),
-        ({"reestimate": {"images": "all"}}, "images='all'"),
         ({"export": {"formats": ()}}, "no format"),
         ({"export": {"sparse": True}}, "sparse=True with dynamic"),
         (
@@ -111,12 +105,10 @@ def test_a_given_students_own_layers_may_be_aligned(splits, teacher):
 
 def test_a_given_students_features_must_compare(splits, teacher):
     wide = tiny.plain_net(width=6)
-    check_values(
-        config(transfer={"features": "attention"}), splits, teacher, wide
-    )
+    check_values(config(), splits, teacher, wide)
     with pytest.raises(ValueError, match="Features cannot be compared"):
         check_values(
-            config(transfer={"features": "mse"}), splits, teacher, wide
+            config(transfer={"feature_layers": "relu2"}), splits, teacher, wide
         )
 
 

@@ -70,7 +70,7 @@ def test_two_rounds_meet_the_budget_of_the_teacher(budget):
     run = run_of(
         teacher,
         splits,
-        channels={**budget, "reestimate": True},
+        channels=budget,
         export={"formats": ("float32",)},
     )
     cost = total_macs if "macs" in budget else lambda m: m.count_params()

@@ -51,7 +51,7 @@ def with_momentum(momentum):
 
 
 def distill(student):
-    model = AlignedDistiller(student, teacher(), batchnorm="joint")
+    model = AlignedDistiller(student, teacher(), freeze_batchnorm=False)
     model.compile(keras.optimizers.SGD(0.0), jit_compile=False)
     model.fit(batches(), epochs=5, verbose=0)
     return student

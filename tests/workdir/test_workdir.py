@@ -222,10 +222,10 @@ def test_a_damaged_model_is_named(tmp_path, content):
 
 def test_a_result_that_was_changed_is_made_again(tmp_path):
     run = open_run(tmp_path)
-    run.cached_json("selection.json", lambda: {"keep": [1]})
-    (tmp_path / "selection.json").write_text('{"keep": [2]}')
+    run.cached_json("diagnosis.json", lambda: {"keep": [1]})
+    (tmp_path / "diagnosis.json").write_text('{"keep": [2]}')
     again = open_run(tmp_path)
     (sentence,) = again.remade
-    assert "selection.json" in sentence
-    made = again.cached_json("selection.json", lambda: {"keep": [1]})
+    assert "diagnosis.json" in sentence
+    made = again.cached_json("diagnosis.json", lambda: {"keep": [1]})
     assert made == {"keep": [1]} and open_run(tmp_path).remade == []

@@ -9,14 +9,12 @@ from tfdcu.distill.alignment import DomainClassifier
 from tfdcu.distill.alignment import dann_schedule
 from tfdcu.distill.alignment import inside_of
 from tfdcu.distill.alignment import layers_to_align
-from tfdcu.distill.batchnorm import BATCHNORMS
-from tfdcu.distill.batchnorm import default_batchnorm
 from tfdcu.distill.distributed import check_execution
 from tfdcu.distill.distributed import multi_worker
 from tfdcu.distill.distributed import predict_share
 from tfdcu.distill.distributed import share_statistics
 from tfdcu.distill.distributed import shared_batches
-from tfdcu.distill.feature_layers import default_features
+from tfdcu.distill.feature_layers import default_pairs
 from tfdcu.distill.feature_layers import feature_pairs
 from tfdcu.distill.features import feature_term
 from tfdcu.distill.heads import Heads
@@ -28,10 +26,13 @@ from tfdcu.distill.two_pools import all_images
 from tfdcu.distill.two_pools import split_pools
 from tfdcu.distill.validation import AgreementWarning
 from tfdcu.distill.validation import Validation
+from tfdcu.graph.fused import Forward
 from tfdcu.graph.parse import structure
 from tfdcu.graph.resize import resized
 from tfdcu.renamed import refuse_renamed
 from tfdcu.training.loss_scaling import loss_scaled
+from tfdcu.training.moving_average import has_averages
+from tfdcu.training.moving_average import norms_of
 from tfdcu.training.moving_average import short_averages
 from tfdcu.workdir.arguments import check_arguments
 
@@ -47,16 +48,17 @@ class AlignedDistiller(TwoPools):
 
     where `x` is all images, `features` a low-level activation of the student
     and `reverse` the gradient reversal layer. `align` can replace the last
-    term by a distance between the pools' features. `features` adds a term
-    that matches layers of the student to layers of the teacher:
-    `feature_weight * difference(teacher_features(x), student_features(x))`.
+    term by a distance between the pools' features. For a pruned student, or
+    if `feature_layers` are named, a term is added that matches layers of the
+    student to layers of the teacher:
+    `feature_weight * MSE(teacher_features(x), student_features(x))`.
 
     `fit` takes a `tf.data.Dataset` of `((image, label), unlabeled)`, such as
     `tfdcu.data.training_batches` returns, of `((image, label,
     sample_weight), unlabeled)`, or, without labels, of `(unlabeled,)`. If the
     batches contain the teacher's targets (`training_batches(targets=...)`),
-    the teacher is run only for `features` and can otherwise be `None`. `fit`
-    logs the unweighted terms `label`, `mimic`, `align` and, if used,
+    the teacher is run only for `feature_layers` and can otherwise be `None`.
+    `fit` logs the unweighted terms `label`, `mimic`, `align` and, if used,
     `features`, and the accuracy of the domain classifier, `domain_accuracy`
     (0.5: it cannot tell the two pools apart).
 
@@ -102,34 +104,29 @@ class AlignedDistiller(TwoPools):
             features) -> loss` of float32 (images, ..., channels) to minimize
             instead; the domain classifier then only measures
             `domain_accuracy`. Defaults to `"adversarial"`.
-        features: Loss between the student's and the teacher's features, on
-            all images: `"mse"` (channel by channel), `"attention"` (maps of
-            activation strength), `"relation"` (distances between images; see
-            `tfdcu/distill/features.py`), a function `(teacher features,
-            student features) -> loss` of float32 (images, ..., channels), or
-            a `keras.distillation.DistillationLoss`. The first two resize the
-            teacher's maps to the student's. Requires a functional
-            `keras.Model` as teacher, which is run in every step. Defaults to
-            `None`: `"mse"` for a pruned student, one with `kept`, whose
-            teacher is run anyway; else no such term.
         feature_layers: Name or names of layers, the same in student and
             teacher, or a dict from names in the student to names in the
-            teacher. Their losses are averaged. Defaults to `None`: the last
-            layer before global pooling.
-        feature_weight: Float, at least 0; 0 disables `features`. Defaults
-            to 100: `"mse"` is a share in [0, 1], and its gradient is about
-            a twentieth of that of the mimic term.
+            teacher, whose outputs are compared on all images: squared errors
+            as a share of the teacher's squares, averaged over the layers; see
+            `tfdcu/distill/features.py`. Maps of the teacher are resized to
+            those of the student. Requires a functional `keras.Model` as
+            teacher, which is run in every step. Defaults to `None`: for a
+            pruned student, one with `kept`, whose teacher is run anyway, the
+            last layer before global pooling; else none.
+        feature_weight: Float, at least 0; 0 disables the term. Defaults to
+            100: it is a share in [0, 1], and its gradient is about a twentieth
+            of that of the mimic term.
         kept: Dict from names of teacher layers to the indices of the channels
             that the student kept, such as `ChannelPlan.kept_channels()`; a
-            missing layer kept all. `features` compares only these, except
-            `"attention"` and `"relation"`, which use all. `tfdcu.compress`
+            missing layer kept all. Only these are compared. `tfdcu.compress`
             sets it.
-        batchnorm: How the two pools share BatchNormalization: `"joint"` (one
-            pass over both), `"split"` (one pass per pool), `"labeled_only"`
-            (one pass per pool; only the labeled one updates the moving
-            averages) or `"frozen"` (inference mode: the moving averages are
-            kept). Defaults to `None`: `"frozen"` for a student that has moving
-            averages, such as a pruned or trained one, else `"joint"`.
+        freeze_batchnorm: Whether the student runs in inference mode while it
+            is trained: BatchNormalization keeps its moving averages, and there
+            is no dropout. `False` normalizes by the statistics of both pools
+            together. Defaults to `None`: true for a student that has moving
+            averages, such as a pruned or trained one. Those of its teacher fit
+            the task, and a pool from elsewhere would shift them; those of a
+            new layer, 0 and 1, have to be learned.
         **kwargs: Passed to `keras.Model`.
 
     Attributes:
@@ -166,29 +163,24 @@ class AlignedDistiller(TwoPools):
         mimic_weight=1.0,
         align_weight=0.1,
         align="adversarial",
-        features=None,
         feature_layers=None,
         feature_weight=100.0,
-        batchnorm=None,
+        freeze_batchnorm=None,
         **kwargs,
     ):
         refuse_renamed("transfer", kwargs)
         super().__init__(**kwargs)
         check_arguments(
+            ("freeze_batchnorm",),
             temperature=temperature,
             label_weight=label_weight,
             mimic_weight=mimic_weight,
             align_weight=align_weight,
             feature_weight=feature_weight,
+            freeze_batchnorm=freeze_batchnorm,
         )
-        if batchnorm is None:
-            batchnorm = default_batchnorm(student)
-        if batchnorm not in list(BATCHNORMS):
-            raise ValueError(
-                "Invalid value for `batchnorm`. "
-                f"Expected: one of {sorted(BATCHNORMS)}. "
-                f"Received: batchnorm={batchnorm!r}"
-            )
+        if freeze_batchnorm is None:
+            freeze_batchnorm = any(map(has_averages, norms_of(student)))
         self.heads = Heads(student, teacher, mimic, temperature)
         self.student, teacher = self.heads.student, self.heads.teacher
         network = inside_of(self.student)
@@ -200,16 +192,16 @@ class AlignedDistiller(TwoPools):
         self.feature_weight = feature_weight
         classes = self.student.outputs[0].shape[-1]
         self.align = resolve_align(align)
-        self.forward = BATCHNORMS[batchnorm]
+        self.freeze_batchnorm = freeze_batchnorm
         self.align_layers, pairs = (), []
         if align_weight:
             self.align_layers = layers_to_align(network, align_layers)
-        if features is None:
-            features = default_features(network, teacher, kept)
-        if features is not None and feature_weight:
-            pairs = feature_pairs(network, teacher, feature_layers)
+        if feature_weight and feature_layers is None:
+            pairs = default_pairs(network, teacher, kept)
+        elif feature_weight:
+            pairs = feature_pairs(network, teacher, feature_layers, kept)
         self.feature_layers = {pair.student: pair.teacher for pair in pairs}
-        self.feature_loss = feature_term(features, pairs, kept)
+        self.feature_loss = feature_term(pairs)
         self.teacher_outputs = teacher_outputs(
             teacher, classes, [pair.teacher for pair in pairs]
         )
@@ -326,7 +318,8 @@ class AlignedDistiller(TwoPools):
         images = resized(images, self.student.input_shape)
         with tf.GradientTape() as tape:
             with short_averages(self.tap, self.clock.steps.value):
-                outputs = self.forward(self.tap, images, num_labeled)
+                forward = Forward(self.tap)
+                outputs = forward(images, training=not self.freeze_batchnorm)
             logits = keras.tree.map_structure(
                 lambda z: tf.cast(z, tf.float32), outputs["logits"]
             )

@@ -1,4 +1,4 @@
-"""Pairs of student and teacher layers for the feature loss."""
+"""Pairs of student and teacher layers for the feature term."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,16 +19,42 @@ class Pair:
         teacher: Name of the teacher's layer.
         student_output: Symbolic output of the student's layer.
         teacher_output: Symbolic output of the teacher's layer.
+        channels: Indices of the teacher's channels that are compared, or
+            `None` for all.
     """
 
     student: str
     teacher: str
     student_output: object
     teacher_output: object
+    channels: object = None
 
 
-def feature_pairs(student, teacher, feature_layers=None):
-    """Resolve `feature_layers` to pairs of layers.
+def default_pairs(student, teacher, kept):
+    """The layers that a student without `feature_layers` is matched at.
+
+    A pruned student has channels of its teacher, which can be compared one by
+    one, and a feature map says more of an image than its few logits: on
+    photos a step along the gradient of this term lowers the mimic loss of
+    other images several times as much as the best step along its own.
+
+    Args:
+        student, teacher, kept: As in `AlignedDistiller`.
+
+    Returns:
+        List of `Pair`; empty for a student that was not pruned, or where the
+        layers before the pooling cannot be compared.
+    """
+    if not kept or not isinstance(teacher, keras.Model):
+        return []
+    try:
+        return feature_pairs(student, teacher, kept=kept)
+    except ValueError:
+        return []
+
+
+def feature_pairs(student, teacher, feature_layers=None, kept=None):
+    """Resolve `feature_layers` to pairs of layers that can be compared.
 
     Args:
         student: A functional `keras.Model`.
@@ -36,18 +62,21 @@ def feature_pairs(student, teacher, feature_layers=None):
         feature_layers: Name or names of layers, the same in student and
             teacher; a dict from names in the student to names in the teacher;
             or `None`: see `default_feature_layer`.
+        kept: Dict from names of teacher layers to the indices of the channels
+            that the student kept; a missing layer kept all.
 
     Returns:
         List of `Pair`.
 
     Raises:
-        ValueError: If the teacher is not a functional model, or a layer is
-            missing or not called exactly once.
+        ValueError: If the teacher is not a functional model, a layer is
+            missing or not called exactly once, or the shapes of two layers
+            do not fit.
     """
     if not isinstance(teacher, keras.Model):
         raise ValueError(
-            "`features` needs a teacher with layers. Expected: a functional "
-            "`keras.Model`, or features=None. "
+            "`feature_layers` need a teacher with layers. Expected: a "
+            "functional `keras.Model`, or feature_layers=None. "
             f"Received: teacher={teacher!r}"
         )
     if feature_layers is None:
@@ -71,15 +100,14 @@ def feature_pairs(student, teacher, feature_layers=None):
                 "teacher's names differ, a dict from the student's names to "
                 f"the teacher's. Received: feature_layers={feature_layers}"
             )
-    return [
-        Pair(
-            name,
-            teacher_name,
-            student.get_layer(name).output,
-            teacher.get_layer(teacher_name).output,
-        )
-        for name, teacher_name in feature_layers.items()
-    ]
+    pairs = []
+    for name, teacher_name in feature_layers.items():
+        output = teacher.get_layer(teacher_name).output
+        channels = kept_channels(teacher_name, output.shape[-1], kept or {})
+        own = student.get_layer(name).output
+        pairs.append(Pair(name, teacher_name, own, output, channels))
+        check_shapes(pairs[-1])
+    return pairs
 
 
 def default_feature_layer(model):
@@ -116,36 +144,12 @@ def default_feature_layer(model):
     return (wide or maps)[-1].path
 
 
-def default_features(student, teacher, kept):
-    """The feature loss of a student that is given none.
-
-    A pruned student has channels of its teacher, which can be compared one by
-    one, and a feature map says more of an image than its few logits: on
-    photos a step along the gradient of `"mse"` lowers the mimic loss of other
-    images several times as much as the best step along its own.
+def kept_channels(name, width, kept):
+    """Indices of the channels of a teacher's layer that the student kept.
 
     Args:
-        student, teacher, kept: As in `AlignedDistiller`.
-
-    Returns:
-        `"mse"`, or `None` for a student that was not pruned, or where the
-        layers before the pooling cannot be compared.
-    """
-    if not kept or not isinstance(teacher, keras.Model):
-        return None
-    try:
-        for pair in feature_pairs(student, teacher):
-            check_shapes("mse", pair, kept_channels(pair, kept))
-    except ValueError:
-        return None
-    return "mse"
-
-
-def kept_channels(pair, kept):
-    """Indices of the teacher's channels that the student kept.
-
-    Args:
-        pair: A `Pair`.
+        name: Name of the layer.
+        width: Int, its number of channels.
         kept: Dict from names of teacher layers to channel indices.
 
     Returns:
@@ -154,58 +158,44 @@ def kept_channels(pair, kept):
     Raises:
         ValueError: If an index is out of range.
     """
-    if pair.teacher not in kept:
+    if name not in kept:
         return None
-    indices = np.asarray(kept[pair.teacher], "int32")
-    width = pair.teacher_output.shape[-1]
+    indices = np.asarray(kept[name], "int32")
     if indices.ndim != 1 or not ((0 <= indices) & (indices < width)).all():
         raise ValueError(
-            f"Invalid indices for the teacher's layer {pair.teacher!r}. "
+            f"Invalid indices for the teacher's layer {name!r}. "
             f"Expected: a list of indices from 0 to {width - 1}. "
-            f"Received: kept[{pair.teacher!r}]={kept[pair.teacher]!r}"
+            f"Received: kept[{name!r}]={kept[name]!r}"
         )
     return indices
 
 
-# What two layers must have in common, by loss. Maps of another height and
-# width are resized.
-COMPARED = {"mse": "rank and channels", "attention": "rank"}
-
-
-def check_shapes(features, pair, indices=None):
-    """Raise if the shapes of two layers do not fit a feature loss.
+def check_shapes(pair):
+    """Raise if two layers cannot be compared channel by channel.
 
     Args:
-        features: The loss; only names in `COMPARED` are checked.
         pair: A `Pair`.
-        indices: Indices of the teacher's channels that are compared, or
-            `None` for all.
 
     Raises:
-        ValueError: If the shapes differ where they must agree.
+        ValueError: If they differ in rank or channels, or, unless they are
+            maps, which can be resized, in places.
     """
-    if features not in COMPARED:
-        return
-    student_shape, teacher_shape = (
+    student, teacher = (
         list(pair.student_output.shape),
         list(pair.teacher_output.shape),
     )
-    if indices is not None:
-        teacher_shape[-1] = len(indices)
-    # Only maps can be resized, and have a place for the strength.
-    mapped = len(student_shape) == 4
-    ends = (student_shape[-1], teacher_shape[-1])
-    same_channels = None in ends or ends[0] == ends[1]
-    same_places = mapped or student_shape[1:-1] == teacher_shape[1:-1]
-    fits = same_channels if features == "mse" else len(student_shape) > 2
-    if fits and same_places and len(student_shape) == len(teacher_shape):
+    if pair.channels is not None:
+        teacher[-1] = len(pair.channels)
+    same_channels = None in (student[-1], teacher[-1]) or (
+        student[-1] == teacher[-1]
+    )
+    same_places = len(student) == 4 or student[1:-1] == teacher[1:-1]
+    if same_channels and same_places and len(student) == len(teacher):
         return
     raise ValueError(
-        f"Features cannot be compared with features={features!r}. Expected: "
-        f"layers of the same {COMPARED[features]}, maps for 'attention'; "
-        "`kept` gives the teacher's channels that a narrower student has, and "
-        "features='relation' compares layers of any shape. Received: the "
-        f"student's {pair.student!r} with "
-        f"outputs {tuple(student_shape)}, the teacher's {pair.teacher!r} with "
-        f"{tuple(teacher_shape)}"
+        "Features cannot be compared. Expected: layers of the same rank and "
+        "channels; `kept` gives the teacher's channels that a narrower "
+        f"student has. Received: the student's {pair.student!r} with outputs "
+        f"{tuple(student)}, the teacher's {pair.teacher!r} with "
+        f"{tuple(teacher)}"
     )

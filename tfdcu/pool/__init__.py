@@ -1,1 +1,1 @@
-"""The unlabeled pool: diagnosis, selection and stored teacher targets."""
+"""The unlabeled pool: diagnosis and stored teacher targets."""

@@ -8,9 +8,7 @@ from tfdcu.data import Source
 from tfdcu.data import color_levels
 from tfdcu.data import junk_measures
 from tfdcu.data import open_source
-from tfdcu.graph.graph import read_graph
 from tfdcu.graph.inference import compiled
-from tfdcu.graph.keras_private import num_calls
 from tfdcu.graph.resize import resized
 
 _BATCH_SIZE = 128
@@ -44,34 +42,6 @@ def check_layer(teacher, layer):
             "Invalid value for `layer`. Expected: a layer of the teacher, one "
             f"of {names}. Received: layer={layer!r}"
         )
-
-
-def penultimate(teacher):
-    """The teacher's penultimate features as a symbolic tensor.
-
-    Args:
-        teacher: A functional `keras.Model` that outputs logits.
-
-    Returns:
-        The input of the last layer with weights, (batch, ..., channels); the
-        logits if that layer is in a nested model or called more than once.
-    """
-    weighted = [node for node in read_graph(teacher).nodes if has_weights(node)]
-    last = weighted[-1] if weighted else None
-    if last is None or "/" in last.path or num_calls(last.op) > 1:
-        return teacher.output
-    return last.op.input
-
-
-def has_weights(node):
-    """Whether a node of a graph is a call of a layer with weights."""
-    return bool(getattr(node.op, "weights", ()))
-
-
-def mean_over_places(features):
-    """Global average pooling: (batch, ..., channels) to (batch, channels)."""
-    axes = list(range(1, len(features.shape) - 1))
-    return tf.reduce_mean(features, axes) if axes else features
 
 
 def output_function(teacher, **taps):

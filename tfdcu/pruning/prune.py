@@ -4,7 +4,6 @@ import numpy as np
 
 from tfdcu.graph.clone import check_clone
 from tfdcu.graph.images import images_for
-from tfdcu.pruning.batchnorm import reestimate_statistics
 from tfdcu.pruning.budget import BUDGETS
 from tfdcu.pruning.budget import BudgetError
 from tfdcu.pruning.budget import budget_of
@@ -56,7 +55,6 @@ def prune_channels(
     exclude=(),
     per_layer=None,
     reconstruct=None,
-    reestimate=False,
     rounds=None,
 ):
     """Removes channels from a model and returns a smaller one.
@@ -102,16 +100,13 @@ def prune_channels(
             like "block1_*", or layer classes.
         per_layer: Dict from such a name, pattern or class to the share of
             channels that its group keeps. Others keep at least a tenth.
-        images: Unlabeled images for "taylor", "reconstruction", `reconstruct`
-            and `reestimate`, in any form that `fit` takes; labels are not
-            read. A thousand are enough, and they make a much better student.
+        images: Unlabeled images for "taylor", "reconstruction" and
+            `reconstruct`, in any form that `fit` takes; labels are not read. A
+            thousand are enough, and they make a much better student.
         reconstruct: Whether to reconstruct the remaining kernels by least
             squares, layer by layer, so that they give the original's outputs
             on `images` (see `tfdcu.pruning.reconstruct`). Needs no labels.
             Default `None`: if `images` are given.
-        reestimate: Whether to recompute the BatchNormalization statistics on
-            `images`. Default `False`: keep the original's, which come from
-            its training images.
         rounds: Number of pruning steps of equal proportion that lead to the
             budget, at least 1. Each one scores the channels of the model that
             the previous one returned, and takes as long as the first.
@@ -139,10 +134,9 @@ def prune_channels(
         ("reconstruct",),
         round_to=round_to,
         reconstruct=reconstruct,
-        reestimate=reestimate,
         seed=seed,
     )
-    check_images(images, reconstruct, reestimate)
+    check_images(images, reconstruct)
     if images is not None:
         # An opened model knows its inputs, whatever the given one is.
         images = images_for(Groups(model).trace.graph.model, images)
@@ -175,13 +169,7 @@ def prune_channels(
             images=images,
             seed=seed,
         )
-        smaller = student_of(
-            plan,
-            images,
-            reconstruct=reconstruct,
-            reestimate=reestimate,
-            seed=seed,
-        )
+        smaller = student_of(plan, images, reconstruct, seed)
     return smaller
 
 
@@ -250,12 +238,12 @@ def plan_round(model, original, part, *, measure=None, **options):
         return ChannelPlan(groups, np.ones(groups.num_units, bool))
 
 
-def student_of(plan, images, *, reconstruct=None, reestimate=False, seed=0):
-    """Applies a plan and, if asked to, reconstructs and re-estimates.
+def student_of(plan, images, reconstruct=None, seed=0):
+    """Applies a plan and, if asked to, reconstructs the kernels.
 
     Args:
         plan: A `ChannelPlan`.
-        images, reconstruct, reestimate, seed: As in `prune_channels`.
+        images, reconstruct, seed: As in `prune_channels`.
 
     Returns:
         A new, smaller `keras.Model`.
@@ -264,8 +252,6 @@ def student_of(plan, images, *, reconstruct=None, reestimate=False, seed=0):
     check_smaller(smaller, plan)
     if reconstructs(images, reconstruct):
         reconstruct_kernels(smaller, plan, images, seed=seed)
-    if reestimate:
-        reestimate_statistics(smaller, images)
     return smaller
 
 
@@ -274,14 +260,12 @@ def reconstructs(images, reconstruct):
     return images is not None if reconstruct is None else reconstruct
 
 
-def check_images(images, reconstruct, reestimate):
-    """Raises if an option needs images and there are none."""
-    if images is None and (reconstruct or reestimate):
+def check_images(images, reconstruct):
+    """Raises if kernels are to be reconstructed without images."""
+    if images is None and reconstruct:
         raise ValueError(
-            "`reconstruct` and `reestimate` need images. "
-            "Expected: unlabeled `images`. "
-            f"Received: images=None, reconstruct={reconstruct}, "
-            f"reestimate={reestimate}."
+            "`reconstruct` needs images. Expected: unlabeled `images`. "
+            f"Received: images=None, reconstruct={reconstruct}."
         )
 
 

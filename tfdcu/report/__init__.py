@@ -1,7 +1,6 @@
 """The record of a run, and tables, figures and pages made from it."""
 
 from tfdcu.report.diagnosis import format_diagnosis
-from tfdcu.report.diagnosis import format_selection
 from tfdcu.report.figures import accuracy_figure
 from tfdcu.report.figures import relative_figure
 from tfdcu.report.front import front_figure

@@ -1,4 +1,4 @@
-"""Describe the diagnosis and the selection of a pool in sentences."""
+"""Describe the diagnosis of a pool in sentences."""
 
 from tfdcu.report.units import percent
 
@@ -161,41 +161,3 @@ def junk(found):
         f"{found['duplicates']:,} duplicates of {found['num_images']:,}. "
         "Remove them."
     )
-
-
-RULES = {
-    "confidence": "by the teacher's confidence",
-    "balance": "by the teacher's confidence, balanced by class",
-    "nnpu": "by similarity to the labeled images",
-}
-
-
-def format_selection(found):
-    """Describes a selection of pool images in sentences.
-
-    Args:
-        found: The dict from `tfdcu.select_pool`.
-
-    Returns:
-        List of strings.
-
-    Example:
-
-    >>> keep, found = tfdcu.select_pool(teacher, "digits", "printed")
-    >>> print(*format_selection(found), sep="\\n")
-    """
-    before, after = (
-        (found[f"{part}confidence_mean"], found[f"{part}effective_classes"])
-        for part in ("", "kept_")
-    )
-    rule = RULES.get(found["by"], f"by {found['by']}")
-    dropped = ""
-    if found["num_dropped"]:
-        dropped = f", without {found['num_dropped']:,} junk images"
-    return [
-        f"{found['num_kept']:,} of {found['num_images']:,} images of the pool "
-        f"({percent(found['share_kept'], 1)}) are kept, {rule}{dropped}: the "
-        f"teacher's mean confidence changes from {before[0]:.2f} to "
-        f"{after[0]:.2f}, the effective number of predicted classes from "
-        f"{before[1]:.1f} to {after[1]:.1f}."
-    ]

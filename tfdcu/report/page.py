@@ -209,7 +209,6 @@ def _sections(record):
         "New mistakes of the student": confusions(record.get("mistakes", {})),
         "Where each file runs": flat(record.get("clients", {})),
         "The pool": flat(record.get("diagnosis", {})),
-        "Selection of the pool": flat(record.get("selection", {})),
         "Config": flat(record.get("config", {})),
         "Versions": flat(record.get("versions", {})),
         "Skipped files": flat(record.get("skipped", {})),

@@ -28,7 +28,6 @@ SECTIONS = {
     "history": dict,
     "channels": list,
     "diagnosis": dict,
-    "selection": dict,
     "notes": list,
     "skipped": dict,
     "failed": dict,
@@ -104,7 +103,7 @@ def write_report(path, record):
             created.
         record: A dict. `rows` is required: a list of at least one flat dict
             with the fields of `Row`. `config`, `versions`, `seconds`,
-            `history`, `channels`, `diagnosis`, `selection`, `notes`,
+            `history`, `channels`, `diagnosis`, `notes`,
             `skipped`, `failed`, `clients`, `mistakes` and `classes` are
             optional.
 

@@ -103,10 +103,9 @@ def search(
         seed: Int. Equal seeds give equal trials, unless latency is measured.
         verbose: As in `tfdcu.compress`.
         **options: Any other argument of `tfdcu.compress` but `baseline`:
-            `student`, `validation`, `test`, `data`, `batches`, `select`,
+            `student`, `validation`, `test`, `data`, `batches`,
             `channels`, `targets`, `sparsity`, `transfer`, `training`,
-            `reestimate`, `export`. `pool_share` is of what
-            `select` keeps.
+            `export`. `pool_share` is of the training pool.
 
     Returns:
         The record that is also in `workdir/front.json`: `teacher`, `trials`,

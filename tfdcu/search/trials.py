@@ -23,7 +23,6 @@ from tfdcu.stages.config import check_needs
 from tfdcu.stages.config import check_values
 from tfdcu.stages.prune import sample
 from tfdcu.stages.run import Run
-from tfdcu.stages.select import select
 from tfdcu.stages.start import open_all
 from tfdcu.stages.start import open_splits
 from tfdcu.stages.targets import store_targets
@@ -170,7 +169,7 @@ class Trials:
         return config
 
     def prepare(self, config):
-        """The data of a config before selection, opened once."""
+        """The data of a config, opened once."""
         key = key_of(config["data"])
         if key not in self.prepared:
             self.prepared[key] = open_splits(
@@ -185,16 +184,15 @@ class Trials:
     def splits(self, config):
         """The data that trials of a config train on, opened once."""
         cache = config["batches"].get("cache", "auto")
-        key = key_of(config["data"], config["select"], cache)
+        key = key_of(config["data"], cache)
         if key not in self.opened:
             self.opened[key] = self._open(config)
         return self.opened[key]
 
     def _open(self, config):
-        """Select from the pool, draw the trials' share, load into memory."""
-        run = Run(config, self.teacher, self.prepare(config), self.folder)
-        select(run)
-        splits, pool = run.splits, run.splits.unlabeled
+        """Draw the trials' share of the pool, load into memory."""
+        splits = self.prepare(config)
+        pool = splits.unlabeled
         if self.pool_share < 1:
             num = max(1, round(self.pool_share * pool.num_images))
             generator = np.random.default_rng(config["seed"])
@@ -243,7 +241,6 @@ class Trials:
         """The stored targets of a config, computed once, or `None`."""
         key = key_of(
             config["data"],
-            config["select"],
             config["targets"],
             config["batches"].get("augment"),
         )
@@ -260,7 +257,7 @@ class Trials:
         if callable(name):
             return name
         size = config["channels"].get("image_size")
-        key = key_of(config["data"], config["select"], name, size)
+        key = key_of(config["data"], name, size)
         if key not in self.known:
             seed = config["seed"]
             images = sample(self.splits(config), seed)

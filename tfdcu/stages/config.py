@@ -23,9 +23,6 @@ from tfdcu.sparsity.sparsify import Sparsify
 from tfdcu.stages.prune import pruning_schedule
 from tfdcu.stages.quantize import check_quantization
 from tfdcu.stages.quantize import trained_quantized
-from tfdcu.stages.reestimate import Reestimate
-from tfdcu.stages.select import check_select
-from tfdcu.stages.select import choose_pool
 from tfdcu.stages.targets import check_targets
 from tfdcu.stages.targets import make_targets
 from tfdcu.training.train import check_training
@@ -38,13 +35,11 @@ from tfdcu.workdir.arguments import check_arguments
 SECTIONS = {
     "data": prepare,
     "batches": training_batches,
-    "select": choose_pool,
     "targets": make_targets,
     "channels": prune_channels,
     "sparsity": Sparsify,
     "transfer": AlignedDistiller,
     "training": train,
-    "reestimate": Reestimate,
     "quantization": trained_quantized,
     "export": export_all,
 }
@@ -207,11 +202,9 @@ def check_values(config, splits, teacher, student=None):
         teacher,
         **config["transfer"],
     )
-    check_select(splits, **config["select"])
     if config["sparsity"]:
         Sparsify(**config["sparsity"])
     check_training(**config["training"])
-    Reestimate(splits, **config["reestimate"])
     check_quantization(**config["quantization"])
     check_targets(config, teacher.output_shape[-1], is_multi_label(teacher))
     options = dict(config["export"])

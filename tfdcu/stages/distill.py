@@ -16,7 +16,6 @@ from tfdcu.report import Progress
 from tfdcu.report.tensorboard import NUM_IMAGES
 from tfdcu.report.tensorboard import log_images
 from tfdcu.sparsity.sparsify import Sparsify
-from tfdcu.stages.reestimate import Reestimate
 from tfdcu.stages.targets import view_counts
 from tfdcu.training.train import train
 from tfdcu.workdir.workdir import save_model
@@ -105,14 +104,14 @@ def build_distiller(run, student):
 
     Args:
         run: A `Run`. With stored targets the teacher is left out, unless
-            `features` need it.
+            `feature_layers` need it.
         student: A `keras.Model`.
 
     Returns:
         An `AlignedDistiller`.
     """
     options = run.config["transfer"]
-    needed = options.get("features") is not None or run.targets is None
+    needed = options.get("feature_layers") or run.targets is None
     keras.utils.set_random_seed(run.seed)
     model = AlignedDistiller(
         student,
@@ -201,7 +200,6 @@ def fit_epochs(run, model, folder, callbacks=()):
     validation = splits.validation and evaluation_batches(splits.validation)
     if validation and not both:
         validation = validation.map(lambda *few: own_size(few))
-    callbacks = [Reestimate(splits, **config["reestimate"]), *callbacks]
     if config["sparsity"].get("final_sparsity"):
         callbacks = [Sparsify(**config["sparsity"]), *callbacks]
     return train(

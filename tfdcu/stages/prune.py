@@ -112,11 +112,7 @@ def remove_channels(run, start, channels, model, part):
         (the smaller model, a `ChannelPlan`).
     """
     channels = {k: v for k, v in channels.items() if k != "rounds"}
-    after = {
-        name: channels.pop(name)
-        for name in ("reconstruct", "reestimate")
-        if name in channels
-    }
+    reconstruct = channels.pop("reconstruct", None)
     measure = measure_of(run.config)
     if model is start and channels.get("latency"):
         check_channels(model, measure=measure, **channels)
@@ -130,7 +126,7 @@ def remove_channels(run, start, channels, model, part):
         measure=measure,
         **channels,
     )
-    student = student_of(plan, images, seed=run.seed, **after)
+    student = student_of(plan, images, reconstruct, run.seed)
     for layer in all_layers(student):
         layer.trainable = True
     return student, plan

@@ -101,9 +101,8 @@ def with_short_training(run, model, epochs, rate):
     config = run.config | {
         "training": training,
         "transfer": transfer,
-        # Zeros stay, and no statistics are left.
+        # Zeros stay.
         "sparsity": {},
-        "reestimate": {},
     }
     return dataclasses.replace(run, config=config)
 

@@ -35,7 +35,6 @@ def report(run):
             "history": histories,
             "channels": run.plan["groups"],
             "diagnosis": run.diagnosis,
-            "selection": run.selection,
             "notes": [
                 *run.notes,
                 *format_unprunable(run.plan["unprunable"]),

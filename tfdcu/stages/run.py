@@ -24,7 +24,6 @@ class Run:
         lock: What keeps other processes out of `folder`.
         given_student: A student to train instead of the pruned teacher.
         diagnosis: What `tfdcu.diagnose` returned.
-        selection: The statistics of `tfdcu.select_pool`, if it was used.
         targets: Pair of stored teacher targets, for the labeled images and
             the pool, or `None`.
         plan: What pruning removed, see `merge_plans`.
@@ -45,7 +44,6 @@ class Run:
     lock: filelock.BaseFileLock | None = None
     given_student: keras.Model | None = None
     diagnosis: dict = dataclasses.field(default_factory=dict)
-    selection: dict = dataclasses.field(default_factory=dict)
     targets: tuple | None = None
     plan: dict = dataclasses.field(
         default_factory=lambda: {"groups": [], "unprunable": {}, "kept": {}}

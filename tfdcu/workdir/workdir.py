@@ -21,7 +21,6 @@ RESULTS = (
     "report.json",
     "channels",
     "diagnosis.json",
-    "selection.json",
     "targets",
     "training",
 )
