@@ -126,7 +126,7 @@ def test_layers_inside_a_nested_backbone_are_aligned_and_trained():
     assert free.align_layers == ("base_norm",)
     own = tfdcu.AlignedDistiller(model, model, align_layers="base/first")
     assert own.align_layers == ("base_first",)
-    near = tfdcu.AlignedDistiller(model, model, features="mse")
+    near = tfdcu.AlignedDistiller(model, model, feature_layers="base_second")
     assert near.feature_layers == {"base_second": "base_second"}
     own.compile(keras.optimizers.SGD(0.1))
     before = [w.numpy() for w in model.weights]

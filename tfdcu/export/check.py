@@ -126,6 +126,9 @@ def keras_reference(model, images, *, value_range, num_images, seed):
         images = _noise(num_images, shape, value_range, seed)
     logits = keras_logits(as_float32(model), images)
     (kind,) = head_kinds(model)
+    if logits.shape[1:] == (1,):
+        # One number of two classes.
+        kind = "classes"
     return {
         "images": images,
         "logits": logits,
