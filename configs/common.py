@@ -61,9 +61,6 @@ def get_config():
     config.batches.labeled_batch_size = placeholder(int)
     # None, "flip_crop", "shift", "zoom", "color", or a tuple of these.
     config.batches.augment = placeholder(object)
-    # Whether to keep decoded images in memory: True, False, or "auto".
-    config.batches.cache = placeholder(object)
-    config.batches.cache = "auto"
 
     # tfdcu.prune_channels; exactly one of macs, params and latency. A flag
     # of 0 removes the budget of a config: --config.channels.macs=0
@@ -102,7 +99,6 @@ def get_config():
     config.targets.mirror = False
     # Number of logits stored for each view; all if not set.
     config.targets.top_k = placeholder(int)
-    config.targets.batch_size = 256
     # A folder that several runs with the same teacher and pool share.
     config.targets.shared = placeholder(str)
 
@@ -110,14 +106,9 @@ def get_config():
     config.sparsity = ConfigDict()
     config.sparsity.final_sparsity = 0.0
     config.sparsity.schedule = "polynomial"
-    # Training steps; the end depends on the length of training if not set.
-    config.sparsity.begin_step = 0
-    config.sparsity.end_step = placeholder(int)
-    config.sparsity.frequency = placeholder(int)
     # Blocks of kernels of Dense layers, or m of n consecutive weights.
     config.sparsity.block_size = (1, 1)
     config.sparsity.m_by_n = placeholder(tuple)
-    config.sparsity.layers = placeholder(tuple)
     config.sparsity.exclude = ()
 
     # tfdcu.AlignedDistiller
@@ -151,15 +142,13 @@ def get_config():
     config.training.warmup = 0.05
     config.training.weight_decay = 1e-4
     config.training.clipnorm = placeholder(float)
-    config.training.jit_compile = False
 
     # tfdcu.quantize_aware: bits of the weights of the integer files, 8, 4 or a
     # mean between; calibrated after training if not set.
     config.quantization = ConfigDict()
     config.quantization.weight_bits = placeholder(float)
-    # A sixth of `training.epochs` if not set, and a tenth of the rate.
+    # A sixth of `training.epochs` if not set.
     config.quantization.epochs = placeholder(int)
-    config.quantization.rate = placeholder(float)
 
     # tfdcu.export.export_all
     config.export = ConfigDict()

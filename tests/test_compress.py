@@ -558,7 +558,7 @@ class Subclassed(keras.Model):
             "Features cannot be compared.*8, 8, 32.*8, 8, 64",
         ),
         ({"sparsity": {"final_sparsity": 1.5}}, "final_sparsity"),
-        ({"sparsity": {"layers": ["conv1"]}}, "how sparse"),
+        ({"sparsity": {"exclude": ["conv1"]}}, "how sparse"),
         ({"batches": {"augment": "shiftt"}}, "'shift'.*'shiftt'"),
         ({"batches": {"batch_size": 0}}, "batch_size=0"),
         ({"export": {"formats": ("float31",)}}, "float32.*float31"),

@@ -87,8 +87,6 @@ def test_an_experiment_invents_no_field(name):
         ("batches.augment", "shift", "shift"),
         ("batches.augment", "('flip_crop', 'zoom')", ("flip_crop", "zoom")),
         ("batches.augment", "None", None),
-        ("batches.cache", "False", False),
-        ("batches.cache", "auto", "auto"),
         ("data.pool_validation", "0.1", 0.1),
         ("data.pool_validation", "1000", 1000),
         ("export.min_agreement", "{'int8': 0.8}", {"int8": 0.8}),

@@ -39,9 +39,15 @@ def test_a_field_of_a_config_says_what_to_write_instead(field):
     assert f"Expected: in place of {field}, {RENAMED[field]}. " in str(told)
 
 
-@pytest.mark.parametrize(
-    "field", [name for name in RENAMED if name.split(".")[0] in CALLS]
-)
+def gone_from_calls():
+    for field in RENAMED:
+        section, name = field.split(".")
+        if section in CALLS:
+            if name not in inspect.signature(CALLS[section]).parameters:
+                yield field
+
+
+@pytest.mark.parametrize("field", gone_from_calls())
 def test_a_keyword_of_a_call_says_what_to_write_instead(field):
     section, name = field.split(".")
     with pytest.raises(ValueError) as error:
@@ -50,6 +56,7 @@ def test_a_keyword_of_a_call_says_what_to_write_instead(field):
 
 
 def test_a_call_of_today_is_as_without_the_check():
+    assert tfdcu.Sparsify(final_sparsity=0.5, frequency=3).frequency == 3
     assert "macs" in inspect.signature(tfdcu.prune_channels).parameters
     few, _ = tfdcu.data.few_labels(
         (tiny.images(8), tiny.labels(8)), per_class=1

@@ -87,17 +87,17 @@ def compress(
         targets: Store the teacher's logits before training instead of running
             the teacher in every step: `views`, the number of augmented views
             stored for each image; `labeled_views`, the number for each
-            labeled image; `mirror`, `top_k` and `batch_size` as in
-            `teacher_targets`; `shared`, a folder that several runs may use.
-            The student soon overfits few views that are repeated in every
-            epoch. Defaults to 0 views: the teacher runs in every step.
+            labeled image; `mirror` and `top_k` as in `teacher_targets`;
+            `shared`, a folder that several runs may use. The student soon
+            overfits few views that are repeated in every epoch. Defaults to 0
+            views: the teacher runs in every step.
         sparsity: Keywords of `Sparsify`. Defaults to `None`, dense weights, as
             does a `final_sparsity` of 0.
         transfer: Keywords of `AlignedDistiller`.
         training: Keywords of `tfdcu.training.train`: epochs, rate ...
         quantization: `weight_bits` as in `quantize_aware`; `epochs`, by default
-            a sixth of those of `training`; `rate`, as a share of its learning
-            rate, by default 0.1. The integer files then hold what was learned.
+            a sixth of those of `training`, at a tenth of its learning rate.
+            The integer files then hold what was learned.
             Defaults to `None`: int8 is calibrated after training.
         export: Keywords of `tfdcu.export.export_all`: formats ...
         baseline: Whether to also train the same student on the labels alone.

@@ -1,10 +1,12 @@
 """Options of earlier versions, and what to write instead."""
 
 import functools
+import inspect
 
 # From the section of a config (`compress` for the sections themselves) and the
 # option, which is a keyword of the section's function too.
 RENAMED = {
+    "batches.cache": "nothing; `tfdcu.data.training_batches` takes it",
     "batches.mix": "nothing; `augment` takes a function of your own",
     "batches.mix_share": "nothing; see `mix`",
     "channels.min_channels": "nothing, at least a tenth is kept; or "
@@ -27,13 +29,21 @@ RENAMED = {
     "iterative.epochs": "nothing; the student is trained after the last round",
     "iterative.rounds": "`channels.rounds`",
     "search.select": "nothing; leave images out of the pool's source",
+    "quantization.rate": "nothing; a tenth of `training.learning_rate`",
     "search.reestimate": "nothing; the moving averages are kept",
     "search.iterative": "`channels` with `rounds`, which only the front is "
     "pruned in",
     "search.trade": "`tradeoff`",
     "sparsity.block_pooling": "nothing; the mean of a block decides",
     "sparsity.initial_sparsity": "`schedule`, one of TFMOT's objects",
+    "sparsity.begin_step": "`schedule`, one of TFMOT's objects",
+    "sparsity.end_step": "`schedule`, one of TFMOT's objects",
+    "sparsity.frequency": "`schedule`, one of TFMOT's objects",
+    "sparsity.layers": "`exclude`, the layers to leave out",
+    "targets.batch_size": "nothing; `tfdcu.teacher_targets` takes it",
     "targets.shard_size": "nothing; `tfdcu.teacher_targets` takes it",
+    "training.jit_compile": "nothing; in a loop of your own, "
+    "compile(jit_compile=)",
     "training.ema": "nothing; in a loop of your own, an optimizer of Keras "
     "with use_ema=True",
     "training.steps_per_execution": "nothing; in a loop of your own, "
@@ -67,12 +77,18 @@ def refuse_renamed(section, options):
 
 
 def explain_renamed(section):
-    """A decorator: calls with a renamed keyword say what to write instead."""
+    """A decorator: calls with a renamed keyword say what to write instead.
+
+    A keyword that the function still takes is only gone from configs.
+    """
 
     def decorate(function):
+        taken = inspect.signature(function).parameters
+
         @functools.wraps(function)
         def checked(*args, **kwargs):
-            refuse_renamed(section, kwargs)
+            gone = {k: v for k, v in kwargs.items() if k not in taken}
+            refuse_renamed(section, gone)
             return function(*args, **kwargs)
 
         return checked

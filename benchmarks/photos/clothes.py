@@ -24,7 +24,6 @@ from benchmarks import options
 from configs import photos
 from tfdcu.workdir.atomic import atomic_write
 
-PHOTOS = flags.DEFINE_string("photos", None, "Folder of the photos.")
 TABLE = Path(__file__).parent / "clothes"
 # Share of the macs, size of the student's photos, and labels a class.
 ROWS = {
@@ -56,11 +55,11 @@ def config_of(name, seed, runs):
     """The arguments of `compress` for a row."""
     macs, size, labels = ROWS[name]
     config = photos.get_config().to_dict()
-    clothes = f"folder:{PHOTOS.value}/clothes"
+    clothes = f"folder:{options.PHOTOS.value}/clothes"
     config |= {
         "teacher": options.TEACHER.value,
         "labeled": labels and f"{clothes}/train",
-        "unlabeled": f"folder:{pool_of(Path(PHOTOS.value), runs)}",
+        "unlabeled": f"folder:{pool_of(Path(options.PHOTOS.value), runs)}",
         "validation": f"{clothes}/validation",
         "test": f"{clothes}/test",
         "seed": seed,

@@ -1,9 +1,13 @@
 """The rows of the clothes are configs that compress takes; a table by hand."""
 
+import keras
+import numpy as np
 from absl import flags
 from absl.testing import flagsaver
 
 from benchmarks.photos import clothes
+from benchmarks.photos import imagenet
+from tests.support import tiny
 from tfdcu.stages.config import SECTIONS
 from tfdcu.stages.config import check_config
 
@@ -32,3 +36,22 @@ def test_the_table_has_means_and_their_range():
         "| 0.5 | 2 | 87.6 | 80.0 | 86.0 (85.0 to 87.0) | 84.0 | 0.50 | 0.20 "
         "| 11 |"
     )
+
+
+def test_a_row_of_imagenet_is_the_pruned_network_itself(tmp_path):
+    classes, teacher = np.arange(4), tiny.plain_net(channels=3)
+    for name in ("imagenet1000", "pool"):
+        (tmp_path / name).mkdir()
+    for label, pixels in enumerate(tiny.images(4, channels=3)):
+        image = keras.utils.array_to_img(255 * pixels, scale=False)
+        image.save(tmp_path / "imagenet1000" / f"{label:03}_thing.jpg")
+        image.save(tmp_path / "pool" / f"{label}.jpg")
+    labeled, pool = imagenet.photos_of(tmp_path, (8, 8, 3))
+    np.testing.assert_array_equal(labeled[1], classes)
+    np.testing.assert_array_equal(labeled[0], pool)
+    row = imagenet.measured(teacher, labeled, pool, "0.8 of the macs")
+    assert row["macs"] <= 0.8 and 0 <= row["agreement"] <= 1
+    guessed = teacher.predict(labeled[0], verbose=0).argmax(1)
+    assert row["teacher"] == (guessed == classes).mean()
+    text = imagenet.as_table([{"row": "a", **row}])
+    assert text.splitlines()[-1].startswith(f"| a | {row['macs']:.3f} | ")

@@ -55,7 +55,6 @@ def test_defaults_fit_and_nothing_is_changed(splits, teacher):
         ({"batches": {"batch_size": 0}}, "batch_size=0"),
         ({"quantization": {"weight_bits": 2}}, "weight_bits=2"),
         ({"quantization": {"epochs": 0}}, "quantization.epochs=0"),
-        ({"batches": {"cache": "True"}}, "cache='True'"),
         ({"transfer": {"align_layers": "nowhere"}}, "nowhere"),
         ({"sparsity": {"final_sparsity": -1}}, "final_sparsity"),
         ({"training": {"warmup": 1.0}}, "warmup=1.0"),
@@ -118,7 +117,7 @@ def test_needs():
     with pytest.raises(ValueError, match="baseline=True"):
         check_needs(config(), None, True)
     with pytest.raises(ValueError, match="final_sparsity, 0 for dense"):
-        check_needs(config(sparsity={"begin_step": 3}), None, False)
+        check_needs(config(sparsity={"exclude": "conv1"}), None, False)
 
 
 def test_the_image_shape_is_the_users_else_the_teachers(teacher):

@@ -24,15 +24,15 @@ def quantized():
 def test_training_is_a_sixth_as_long_at_a_tenth_of_the_rate(quantized):
     training = {"epochs": 24, "learning_rate": 0.5, "weight_decay": 0.0}
     run = run_of(None, None, training=training)
-    own = with_short_training(run, quantized, None, None).config["training"]
+    own = with_short_training(run, quantized, None).config["training"]
     assert own == {
         "epochs": 4,
         "learning_rate": 0.05,
         "weight_decay": 0.0,
         "optimizer": "adam",
     }
-    own = with_short_training(run, quantized, 7, 1.0).config["training"]
-    assert (own["epochs"], own["learning_rate"]) == (7, 0.5)
+    own = with_short_training(run, quantized, 7).config["training"]
+    assert (own["epochs"], own["learning_rate"]) == (7, 0.05)
     assert run.config["training"] == training
 
 
@@ -42,7 +42,7 @@ def test_training_is_a_sixth_as_long_at_a_tenth_of_the_rate(quantized):
 )
 def test_layers_that_were_folded_are_not_named(quantized, given, left):
     run = run_of(None, None, transfer={"align_layers": given, "mimic": "kl"})
-    own = with_short_training(run, quantized, None, None).config["transfer"]
+    own = with_short_training(run, quantized, None).config["transfer"]
     assert own["mimic"] == "kl"
     assert ("align_layers" in own) == left
 

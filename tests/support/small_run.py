@@ -23,7 +23,7 @@ OPTIONS = {
     "batches": {"batch_size": 50, "augment": "shift"},
     "data": {"pool_validation": 20},
     "training": {"epochs": 3},
-    "sparsity": {"final_sparsity": 0.5, "layers": ["conv2"]},
+    "sparsity": {"final_sparsity": 0.5, "exclude": ["conv1", "logits"]},
     "export": {"formats": ("float32",), "num_images": 32},
     "baseline": True,
 }

@@ -30,11 +30,11 @@ def training_batches(
     image_shape=None,
     value_range=(0.0, 1.0),
     data_dir=None,
+    cache="auto",
     *,
     batch_size=32,
     labeled_batch_size=None,
     augment=None,
-    cache="auto",
 ):
     """Batches `((image, label), unlabeled)` for `AlignedDistiller.fit`.
 

@@ -195,7 +195,9 @@ def check_images(targets, source, numbers):
         )
 
 
-def check_numbers(views, augment, batch_size, shard_size=2048, shard=(0, 1)):
+def check_numbers(
+    views, augment, batch_size=256, shard_size=2048, shard=(0, 1)
+):
     """Validate the numbers among the arguments of `teacher_targets`."""
     check_arguments(views=views, batch_size=batch_size, shard_size=shard_size)
     if views < 1 or (augment is None and views > 1):

@@ -183,8 +183,7 @@ class Trials:
 
     def splits(self, config):
         """The data that trials of a config train on, opened once."""
-        cache = config["batches"].get("cache", "auto")
-        key = key_of(config["data"], cache)
+        key = key_of(config["data"])
         if key not in self.opened:
             self.opened[key] = self._open(config)
         return self.opened[key]
@@ -199,18 +198,10 @@ class Trials:
             pool = pool.subset(
                 generator.choice(pool.num_images, num, replace=False)
             )
-        cache = config["batches"].get("cache", "auto")
         held = {"unlabeled": pool, "labeled": splits.labeled}
         for name, source in held.items():
             # Decode once what every trial would decode and cache.
-            if source is not None and (
-                cache is True
-                or (
-                    cache == "auto"
-                    and source.fixed_order
-                    and source.fits_in_memory()
-                )
-            ):
+            if source and source.fixed_order and source.fits_in_memory():
                 held[name] = source.in_memory()
         return dataclasses.replace(splits, **held)
 

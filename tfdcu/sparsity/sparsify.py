@@ -93,15 +93,15 @@ class Sparsify(keras.callbacks.Callback):
     def __init__(
         self,
         model=None,
-        *,
-        final_sparsity,
-        schedule="polynomial",
+        layers=None,
         begin_step=0,
         end_step=None,
         frequency=None,
+        *,
+        final_sparsity,
+        schedule="polynomial",
         block_size=(1, 1),
         m_by_n=None,
-        layers=None,
         exclude=(),
     ):
         super().__init__()

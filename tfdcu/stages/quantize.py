@@ -35,7 +35,7 @@ def quantize(run):
         run.notes += harm(run)
 
 
-def trained_quantized(run, *, weight_bits=None, epochs=None, rate=None):
+def trained_quantized(run, *, weight_bits=None, epochs=None):
     """The student with fake quantization, trained; untrained if that is better.
 
     Args:
@@ -44,8 +44,6 @@ def trained_quantized(run, *, weight_bits=None, epochs=None, rate=None):
             left out.
         epochs: Int, at least 1. Defaults to `None`: a sixth of the epochs of
             the training before.
-        rate: Float above 0, as a share of the learning rate of the training
-            before. Defaults to `None`: 0.1.
 
     Returns:
         A model of `quantize_aware`.
@@ -57,7 +55,7 @@ def trained_quantized(run, *, weight_bits=None, epochs=None, rate=None):
         )
 
     start = fresh()
-    own = with_short_training(run, start, epochs, rate)
+    own = with_short_training(run, start, epochs)
     model = build_distiller(own, start)
     validation = validation_of(run)
     run.cached_json(
@@ -79,7 +77,7 @@ def untrained(run, weight_bits):
     )
 
 
-def with_short_training(run, model, epochs, rate):
+def with_short_training(run, model, epochs):
     """The run with the training, and without what comes in it only once."""
     training = dict(run.config["training"])
     epochs = epochs or max(1, round(EPOCHS * training.get("epochs", 20)))
@@ -88,7 +86,7 @@ def with_short_training(run, model, epochs, rate):
     training |= {
         "epochs": epochs,
         "optimizer": optimizer,
-        "learning_rate": (rate or RATE) * peak,
+        "learning_rate": RATE * peak,
     }
     transfer = dict(run.config["transfer"])
     names = {layer.name for layer in model.layers}
@@ -119,10 +117,8 @@ def harm(run):
     ]
 
 
-def check_quantization(*, weight_bits=None, epochs=None, rate=None):
+def check_quantization(*, weight_bits=None, epochs=None):
     """Raises if a field of `quantization` is out of range."""
     if weight_bits is not None:
         check_weight_bits(weight_bits)
-    check_arguments(
-        ("epochs", "rate"), "quantization.", epochs=epochs, rate=rate
-    )
+    check_arguments(("epochs",), "quantization.", epochs=epochs)

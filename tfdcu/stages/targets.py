@@ -32,7 +32,6 @@ def make_targets(
     labeled_views=None,
     mirror=False,
     top_k=None,
-    batch_size=256,
     shared=None,
 ):
     """The stored targets of a run, or `None` without views to store.
@@ -48,7 +47,7 @@ def make_targets(
             image has one view, which any number above 0 stores. Defaults to 0.
         labeled_views: Number of views stored for each labeled image. Defaults
             to `None`, the same as `views`.
-        mirror, top_k, batch_size: As in `teacher_targets`.
+        mirror, top_k: As in `teacher_targets`.
         shared: Path of another folder for the targets. Runs that name the
             same folder reuse each other's targets. Defaults to `None`.
 
@@ -72,7 +71,6 @@ def make_targets(
             augment=config["batches"].get("augment"),
             mirror=mirror,
             top_k=top_k,
-            batch_size=batch_size,
             seed=config["seed"],
         )
 
@@ -97,9 +95,7 @@ def check_targets(config, classes, multi_label=False):
             )
         return
     for number in view_counts(config).values():
-        check_numbers(
-            number, config["batches"].get("augment"), options["batch_size"]
-        )
+        check_numbers(number, config["batches"].get("augment"))
     checked_top_k(options["top_k"], classes, multi_label)
 
 

@@ -34,6 +34,7 @@ def train(
     validation_data=None,
     callbacks=(),
     seed=0,
+    jit_compile=False,
     *,
     epochs=20,
     optimizer=None,
@@ -41,7 +42,6 @@ def train(
     warmup=0.05,
     weight_decay=1e-4,
     clipnorm=None,
-    jit_compile=False,
 ):
     """Train a model; an interrupted run resumes with identical results.
 
@@ -89,7 +89,6 @@ def train(
         warmup,
         weight_decay,
         clipnorm,
-        jit_compile,
     )
     optimizer = optimizer or default_optimizer(model)
     if learning_rate is None:
@@ -192,7 +191,6 @@ def check_training(
     warmup=0.05,
     weight_decay=1e-4,
     clipnorm=None,
-    jit_compile=False,
 ):
     """Validate the keyword arguments of `train`."""
     check_arguments(
@@ -202,7 +200,6 @@ def check_training(
         warmup=warmup,
         weight_decay=weight_decay,
         clipnorm=clipnorm,
-        jit_compile=jit_compile,
     )
     if optimizer is not None and optimizer not in list(OPTIMIZERS):
         raise ValueError(
