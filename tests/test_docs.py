@@ -21,7 +21,14 @@ DOCS = ROOT / "docs"
 # Pages whose Python runs in the default suite, all as one program, and in the
 # slow one, a program each.
 FAST = ["channels", "command_line"]
-SLOW = ["start", "search", "many_machines"]
+SLOW = [
+    "start",
+    "search",
+    "many_machines",
+    "labels",
+    "segmentation",
+    "vit",
+]
 WHY_NOT = "<!-- not executed: "
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 

@@ -191,3 +191,69 @@ def test_a_file_with_one_output_is_refused(tmp_path):
     path = tfdcu.export_litert(model, tmp_path / "one.tflite")
     with pytest.raises(ValueError, match="one logit per class.*one output"):
         tfdcu.evaluate(path, (IMAGES, LABELS))
+
+
+def tagger():
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((8, 8, 1))
+    x = keras.layers.Flatten()(inputs)
+    return keras.Model(inputs, keras.layers.Dense(3, "sigmoid")(x))
+
+
+TAGS = (np.random.default_rng(2).random((20, 3)) < 0.5).astype("int32")
+
+
+def test_each_of_several_labels_counts(tmp_path):
+    model = tagger()
+    shares = model.predict(IMAGES, verbose=0)
+    scores = tfdcu.evaluate(model, (IMAGES, TAGS))
+    assert scores["accuracy"] == np.mean((shares > 0.5) == TAGS)
+    by_hand = []
+    for label, share in zip(TAGS.T, shares.T):
+        ranked = label[np.argsort(-share)]
+        at = np.flatnonzero(ranked)
+        by_hand.append(np.mean(np.cumsum(ranked)[at] / (at + 1)))
+    np.testing.assert_allclose(
+        scores["mean_average_precision"], np.mean(by_hand)
+    )
+    dataset = tf.data.Dataset.from_tensor_slices((IMAGES, TAGS)).batch(8)
+    assert tfdcu.evaluate(model, dataset) == scores
+    for output in ("logits", "probabilities"):
+        path = tfdcu.export_litert(
+            model, tmp_path / "tags.tflite", images=IMAGES, output=output
+        )
+        found = tfdcu.evaluate(path, (IMAGES, TAGS), against=model)
+        assert found == {**scores, "agreement": 1.0}
+    with pytest.raises(ValueError, match="0 or 1 for each of the 3 labels"):
+        tfdcu.evaluate(model, (IMAGES, LABELS))
+    with pytest.raises(ValueError, match="argmax.*ends in sigmoids"):
+        tfdcu.evaluate(tiny.linear_net(num_classes=3), (IMAGES, TAGS))
+
+
+@pytest.mark.parametrize(("end", "classes"), [("softmax", 3), ("sigmoid", 1)])
+def test_each_position_of_a_map_counts(tmp_path, end, classes):
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((8, 8, 1))
+    x = keras.layers.Conv2D(4, 3, padding="same")(inputs)
+    model = keras.Model(
+        inputs, keras.layers.Conv2D(classes, 1, activation=end)(x)
+    )
+    shares = model.predict(IMAGES, verbose=0)
+    chosen = shares.argmax(-1) if classes > 1 else shares[..., 0] > 0.5
+    masks = (np.random.default_rng(0).random((20, 8, 8)) < 0.5).astype("int32")
+    scores = tfdcu.evaluate(model, (IMAGES, masks))
+    assert scores["accuracy"] == np.mean(chosen == masks)
+    found = range(max(classes, 2))
+    overlaps = [
+        np.mean((chosen == c) & (masks == c))
+        / np.mean((chosen == c) | (masks == c))
+        for c in found
+        if ((chosen == c) | (masks == c)).any()
+    ]
+    np.testing.assert_allclose(scores["mean_iou"], np.mean(overlaps))
+    path = tfdcu.export_litert(model, tmp_path / "map.tflite", images=IMAGES)
+    assert tfdcu.LiteRTModel(path)(IMAGES).shape == (20, 8, 8, classes)
+    found = tfdcu.evaluate(path, (IMAGES, masks), against=model)
+    assert found == {**scores, "agreement": 1.0}
+    with pytest.raises(ValueError, match="a map with one class"):
+        tfdcu.evaluate(model, (IMAGES, LABELS))

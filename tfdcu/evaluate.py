@@ -1,6 +1,7 @@
 """Accuracy and agreement of models and files."""
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,10 @@ import numpy as np
 from tfdcu import data
 from tfdcu import export
 from tfdcu import models
+from tfdcu.graph.answers import choices
+from tfdcu.graph.answers import mean_average_precision
+from tfdcu.graph.answers import mean_iou
+from tfdcu.graph.heads import head_kinds
 from tfdcu.graph.inference import compiled
 from tfdcu.graph.resize import resized
 from tfdcu.workdir.arguments import naming
@@ -16,13 +21,17 @@ from tfdcu.workdir.arguments import naming
 def evaluate(model, source, *, against=None, **options):
     """Measure accuracy, and agreement with another model, on images.
 
-    For any classifier: a `keras.Model`, a `.keras` or `.h5` file, or a
-    `.tflite` file, which runs in the LiteRT interpreter.
+    For any classifier and dense prediction: a `keras.Model`, a `.keras` or
+    `.h5` file, or a `.tflite` file, which runs in the LiteRT interpreter.
 
     Args:
-        model: A `keras.Model`, or the path of a model.
+        model: A `keras.Model`, or the path of a model. Of a model with
+            several outputs, evaluate each: `keras.Model(model.input,
+            model.output["mask"])`.
         source: Anything `tfdcu.data.open_source` takes. Without labels,
-            only the agreement is measured.
+            only the agreement is measured. For a model that ends in sigmoids
+            the labels are 0 or 1 for each, (images, labels); for maps they
+            are classes, (images, height, width).
         against: Second model to compare with, like `model`. Defaults to
             `None`.
         **options: Passed to `tfdcu.data.open_source`: `split`, `data_dir`,
@@ -32,7 +41,10 @@ def evaluate(model, source, *, against=None, **options):
 
     Returns:
         Dict with `accuracy` and `agreement`, in [0, 1] or `None`, and
-        `num_images`.
+        `num_images`. Both are shares of images; of labels, if there are
+        several an image; of positions in maps. With labels also
+        `mean_average_precision`, over labels, and `mean_iou`, over the
+        classes of maps.
 
     Raises:
         ValueError: If the model or the source cannot be opened, or a label is
@@ -47,25 +59,78 @@ def evaluate(model, source, *, against=None, **options):
         options = {**file_options(against), **options}
     with naming("model"):
         options = {**file_options(model), **options}
-    with naming("model"):
-        function, image_shape = as_function(model)
+        opened = open_one(model)
     with naming("source"):
-        function, images = open_for(function, image_shape, source, options)
+        opened, images = open_for(opened, source, options)
     second = None
     if against is not None:
         with naming("against"):
-            second = as_function(against)
+            second = open_one(against)
     if against is not None:
         images.check_order("two models would see different images")
-    predicted, labels = predictions(function, images)
+    found = predictions(opened, images)
     others = None
     if second is not None:
-        others, _ = predictions(*open_for(*second, source, options))
+        others = predictions(*open_for(second, source, options)).choices
     return {
-        "accuracy": agreement(predicted, labels),
-        "agreement": agreement(predicted, others),
-        "num_images": len(predicted),
+        "accuracy": agreement(found.choices, found.labels),
+        "agreement": agreement(found.choices, others),
+        "num_images": len(found.choices),
+        **found.measures(),
     }
+
+
+@dataclass
+class Opened:
+    """A model to evaluate.
+
+    Attributes:
+        function: From images to outputs.
+        image_shape: (height, width, channels), sizes may be `None`.
+        kind: "classes" or "labels".
+        output_shape: Shape of the output for one image.
+        threshold: Float, above which a label holds.
+    """
+
+    function: object
+    image_shape: tuple
+    kind: str
+    output_shape: tuple
+    threshold: float = 0.0
+
+    @property
+    def label_shape(self):
+        """As in `tfdcu.data.open_source`."""
+        *places, num = self.output_shape
+        if self.kind == "classes" or (places and num == 1):
+            return tuple(places)
+        return (*places, num)
+
+
+@dataclass
+class Predictions:
+    """What a model answers to images, and their labels.
+
+    Attributes:
+        choices: Int array (n, ...), see `tfdcu.graph.answers.choices`.
+        labels: Array of the same shape, or `None`.
+        scores: Float (n, labels) of several labels an image, else `None`.
+    """
+
+    choices: np.ndarray
+    labels: np.ndarray | None
+    scores: np.ndarray | None
+
+    def measures(self):
+        """Dict of what is measured beside the accuracy."""
+        if self.labels is None:
+            return {}
+        if self.scores is not None:
+            found = mean_average_precision(self.labels, self.scores)
+            return {"mean_average_precision": found}
+        if self.choices.ndim > 1:
+            return {"mean_iou": mean_iou(self.labels, self.choices)}
+        return {}
 
 
 def file_options(model):
@@ -96,29 +161,35 @@ def predict_classes(model, source, **options):
     Returns:
         Int arrays (n,): predicted classes, and labels or `None`.
     """
+    found = predict(model, source, **options)
+    return found.choices, found.labels
+
+
+def predict(model, source, **options):
+    """As `predict_classes`, but all `Predictions`."""
     return predictions(*open_both(model, source, options))
 
 
 def open_both(model, source, options):
-    """A model as a function from images to logits, and the opened source."""
-    return open_for(*as_function(model), source, options)
+    """An `Opened` model, and the opened source."""
+    return open_for(open_one(model), source, options)
 
 
-def open_for(function, image_shape, source, options):
-    """A function on the images of a source, and the source.
+def open_for(opened, source, options):
+    """An `Opened` model on the images of a source, and the source.
 
     Args:
-        function, image_shape: What `as_function` returned.
+        opened: What `open_one` returned.
         source, options: As in `open_both`.
     """
+    options = {"label_shape": opened.label_shape, **options}
     if isinstance(source, data.Source):
-        shape = (None, *image_shape)
-        return lambda images: function(resized(images, shape)), reopen(
-            source, **options
-        )
-    if None not in image_shape:
-        options = {"image_shape": image_shape, **options}
-    return function, data.open_source(source, **options)
+        shape, function = (None, *opened.image_shape), opened.function
+        opened.function = lambda images: function(resized(images, shape))
+        return opened, reopen(source, **options)
+    if None not in opened.image_shape:
+        options = {"image_shape": opened.image_shape, **options}
+    return opened, data.open_source(source, **options)
 
 
 def reopen(source, labeled=None, value_range=None, **options):
@@ -138,13 +209,31 @@ def reopen(source, labeled=None, value_range=None, **options):
     return data.open_source(source, labeled=labeled, **options)
 
 
-def as_function(model):
-    """Any model as (function from images to logits, input shape)."""
+def open_one(model):
+    """Any model as `Opened`."""
     if is_litert(model):
-        interpreter = export.LiteRTModel(model)
-        return interpreter, interpreter.input_shape
-    model = models.load(model)
-    return compiled(model), model.input_shape[1:]
+        file = export.LiteRTModel(model)
+        return Opened(
+            file,
+            file.input_shape,
+            file.kind,
+            file.output_shape,
+            0.5 if file.output == "probabilities" else 0.0,
+        )
+    model = models.load_any(model)
+    (kind,) = head_kinds(model)
+    if kind == "values":
+        raise ValueError(
+            "The model gives numbers of a regression. Expected: classes or "
+            "labels, for each image or each position. Received: "
+            f"{model.name!r}"
+        )
+    return Opened(
+        compiled(model),
+        model.input_shape[1:],
+        kind,
+        model.outputs[0].shape[1:],
+    )
 
 
 def is_litert(model):
@@ -153,32 +242,40 @@ def is_litert(model):
     return is_path and Path(model).suffix == ".tflite"
 
 
-def predictions(function, source, batch_size=256):
-    """Predicted classes and labels of all images of a `Source`, in order.
+def predictions(model, source, batch_size=256):
+    """What a model answers to all images of a `Source`, in order.
 
     Args:
-        function: From images (batch, height, width, channels) to logits.
+        model: An `Opened` model.
         source: A `tfdcu.data.Source`.
         batch_size: Int. Defaults to 256.
 
     Returns:
-        Int arrays (n,): predicted classes, and labels or `None`.
+        `Predictions`.
     """
-    predicted, labels = [], []
+    chosen, labels, scores = [], [], []
+    several = model.kind == "labels" and len(model.output_shape) == 1
     for batch in data.evaluation_batches(source, batch_size):
         images = batch[0] if source.labeled else batch
-        logits = np.asarray(function(images))  # (batch, classes)
-        check_outputs(logits)
-        predicted.append(logits.argmax(axis=-1))
+        outputs = np.asarray(model.function(images))  # (batch, ..., classes)
+        check_outputs(outputs)
+        chosen.append(choices(outputs, model.kind, model.threshold))
+        if several:
+            scores.append(outputs)
         if source.labeled:
-            labels.append(batch[1])
-            check_labels(source.name, labels[-1], logits.shape[-1])
-    return np.concatenate(predicted), np.concatenate(labels) if labels else None
+            labels.append(np.asarray(batch[1]))
+            highest = outputs.shape[-1] if model.kind == "classes" else 2
+            check_labels(source.name, labels[-1], highest)
+    return Predictions(
+        np.concatenate(chosen),
+        np.concatenate(labels) if labels else None,
+        np.concatenate(scores) if scores else None,
+    )
 
 
 def check_outputs(logits):
     """Raise if a model has a single output, which has no largest class."""
-    if logits.shape[-1] == 1:
+    if logits.ndim == 2 and logits.shape[-1] == 1:
         raise ValueError(
             "The model has a single output. Expected: one logit per class; "
             "`tfdcu.models.load` converts the single output of a Keras model "

@@ -126,6 +126,8 @@ def test_layers_inside_a_nested_backbone_are_aligned_and_trained():
     assert free.align_layers == ("base_norm",)
     own = tfdcu.AlignedDistiller(model, model, align_layers="base/first")
     assert own.align_layers == ("base_first",)
+    near = tfdcu.AlignedDistiller(model, model, feature_layers="base_second")
+    assert near.feature_layers == {"base_second": "base_second"}
     own.compile(keras.optimizers.SGD(0.1))
     before = [w.numpy() for w in model.weights]
     own.fit(batches(np.arange(24) % 2), verbose=0)
@@ -146,3 +148,112 @@ def test_a_fixed_number_of_images_is_refused_at_the_start():
         tfdcu.prune_channels(model, macs=0.5, images=images)
     with pytest.raises(ValueError, match="fixed number.*Input.*without"):
         tfdcu.AlignedDistiller(small, model)
+
+
+def unet(end="softmax", classes=3):
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((8, 8, 1))
+    x = layers.Conv2D(16, 3, padding="same", activation="relu")(inputs)
+    y = layers.Conv2D(16, 3, 2, padding="same", activation="relu")(x)
+    y = layers.Conv2DTranspose(16, 3, 2, padding="same")(y)
+    x = layers.concatenate([x, layers.ReLU()(y)])
+    return keras.Model(inputs, layers.Conv2D(classes, 1, activation=end)(x))
+
+
+def several(compiled=False):
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((8, 8, 1))
+    x = layers.Conv2D(16, 3, activation="relu")(inputs)
+    x = layers.Flatten()(layers.Conv2D(8, 3, activation="relu")(x))
+    outputs = {
+        "kind": layers.Dense(3, "softmax", name="kind")(x),
+        "tags": layers.Dense(4, "sigmoid", name="tags")(x),
+        "box": layers.Dense(4, name="box")(x),
+    }
+    model = keras.Model(inputs, outputs)
+    if compiled:
+        crossentropy = "sparse_categorical_crossentropy"
+        losses = {"kind": crossentropy, "tags": "binary_crossentropy"}
+        model.compile("sgd", {**losses, "box": "mse"})
+    return model
+
+
+X = np.random.default_rng(0).random((24, 8, 8, 1), dtype="float32")
+
+
+def pool_of(x):
+    return tf.data.Dataset.from_tensor_slices(x).batch(8).map(lambda u: (u,))
+
+
+@pytest.mark.parametrize(("end", "classes"), [("softmax", 3), ("sigmoid", 1)])
+def test_the_loss_of_a_map_is_the_mean_over_its_positions(end, classes):
+    teacher = unet(end, classes)
+    student = tfdcu.prune_channels(teacher, macs=0.5, round_to=1)
+    logs = distiller(student, teacher).fit(pool_of(X), verbose=0).history
+    p, q = np.asarray(teacher(X)), np.asarray(student(X))
+    if classes == 1:
+        p, q = (np.concatenate([v, 1 - v], -1) for v in (p, q))
+    soft = [v**0.25 / (v**0.25).sum(-1, keepdims=True) for v in (p, q)]
+    by_hand = 16 * (soft[0] * np.log(soft[0] / soft[1])).sum(-1).mean()
+    np.testing.assert_allclose(logs["mimic"], by_hand, rtol=1e-3)
+    y = (np.random.default_rng(1).random((24, 8, 8)) < 0.5).astype("int32")
+    model = distiller(student, teacher)
+    logs = model.fit(batches(y), verbose=0).history
+    chosen = q.argmax(-1) if classes > 1 else (q[..., 0] > 0.5)
+    np.testing.assert_allclose(logs["accuracy"], (chosen == y).mean(), 1e-5)
+    assert model.evaluate(X, y, verbose=0, return_dict=True)["accuracy"] > 0
+
+
+def test_the_terms_of_several_outputs_are_added():
+    teacher = several(compiled=True)
+    student = tfdcu.prune_channels(teacher, macs=0.5, round_to=1)
+    model = tfdcu.AlignedDistiller(student, teacher)
+    model.compile("sgd", metrics={"kind": ["accuracy"], "tags": ["accuracy"]})
+    assert dict(zip(model.heads.names, model.heads.kinds)) == {
+        "box": "values",
+        "kind": "classes",
+        "tags": "labels",
+    }
+    targets, logits = model.heads.teacher(X), model.student(X)
+    total = tf.reduce_mean(kl(targets["kind"], logits["kind"], 4.0))
+    total += tf.reduce_mean(binary_kl(targets["tags"], logits["tags"], 4.0))
+    total += tf.reduce_mean(tf.square(targets["box"] - logits["box"]))
+    np.testing.assert_allclose(
+        model.heads.mimic(targets, logits), total, rtol=1e-5
+    )
+    y = {
+        "kind": np.arange(24) % 3,
+        "tags": np.ones((24, 4), "float32"),
+        "box": np.zeros((24, 4), "float32"),
+    }
+    logs = model.fit(batches(y), epochs=2, verbose=0).history
+    assert logs["loss"][1] < logs["loss"][0]
+    assert {"kind_accuracy", "tags_accuracy"} <= set(logs)
+    saved = tfdcu.AlignedDistiller(model.student, teacher)
+    assert saved.heads.kinds == model.heads.kinds
+
+
+def test_a_linear_output_that_nothing_explains_is_refused():
+    teacher = several()
+    with pytest.raises(ValueError, match="Nothing tells.*'box'.*mimic=.*mse"):
+        tfdcu.AlignedDistiller(teacher, teacher)
+    model = tfdcu.AlignedDistiller(teacher, teacher, mimic={"box": "mse"})
+    assert model.heads.kinds == ["values", "classes", "labels"]
+    with pytest.raises(ValueError, match="no.*mimic|mimic.*not there"):
+        tfdcu.AlignedDistiller(teacher, teacher, mimic={"other": "mse"})
+    depth = unet(None, 1)
+    with pytest.raises(ValueError, match="Nothing tells what the output"):
+        tfdcu.AlignedDistiller(depth, depth)
+    depth.compile("sgd", "mse")
+    assert tfdcu.AlignedDistiller(depth, depth).heads.kinds == ["values"]
+
+
+def test_what_outputs_answer_is_in_a_file(tmp_path):
+    model = tfdcu.AlignedDistiller(*[several(compiled=True)] * 2)
+    model.student.save(tmp_path / "student.keras")
+    again = keras.models.load_model(tmp_path / "student.keras")
+    assert tfdcu.AlignedDistiller(again, None).heads.kinds == model.heads.kinds
+    logits = as_logits(classifier(5, "sigmoid"))
+    small = tfdcu.prune_channels(logits, macs=0.5, round_to=1)
+    small.save(tmp_path / "small.keras")
+    assert is_multi_label(keras.models.load_model(tmp_path / "small.keras"))

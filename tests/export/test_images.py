@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from tests.support import tiny
+from tfdcu.export.images import as_fit_takes
 from tfdcu.export.images import take_images
 
 SHAPE = (8, 8, 3)
@@ -105,3 +106,13 @@ def test_values_that_are_not_finite():
     images[0, 0, 0] = np.nan
     with pytest.raises(ValueError, match="3 NaN"):
         take_images(images, 4, SHAPE)
+
+
+def test_what_fit_takes_is_taken():
+    model = tiny.plain_net(channels=3)
+    dataset = tf.data.Dataset.from_tensor_slices({"image": IMAGES}).batch(6)
+    for given in (list(IMAGES), dataset, iter(IMAGES), {"image": IMAGES}):
+        taken = take_images(as_fit_takes(model, given), 99, SHAPE)
+        np.testing.assert_array_equal(taken, IMAGES)
+    with pytest.raises(ValueError, match="do not fit the model.*a dict with"):
+        as_fit_takes(model, {"picture": IMAGES})

@@ -70,6 +70,7 @@ def prepare(
     validation=None,
     test=None,
     seed=0,
+    label_shape=(),
     *,
     image_shape,
     labeled_split=None,
@@ -90,6 +91,8 @@ def prepare(
         labeled: Anything `open_source` takes, or `None` for no labels at all.
         unlabeled: Anything `open_source` takes.
         num_classes: The teacher's number of classes.
+        label_shape: As in `open_source`: `(num_classes,)` for a teacher of
+            several labels an image.
         image_shape: The networks' input shape, (height, width, channels).
         validation: A separate labeled source, instead of
             `validation_per_class`.
@@ -166,7 +169,11 @@ def prepare(
             return None
         with naming(name):
             source = open_source(
-                source, split=split, classes=classes, **options
+                source,
+                split=split,
+                classes=classes,
+                label_shape=label_shape,
+                **options,
             )
         _check_classes(source, num_classes)
         return source
@@ -275,7 +282,8 @@ def _check_classes(source, num_classes):
             "data.classes, of which the images may show some. Received: "
             f"{len(source.classes)}: {list(source.classes)}."
         )
-    check_label_range(source.name, source.labels(), num_classes)
+    if not source.label_shape:
+        check_label_range(source.name, source.labels(), num_classes)
 
 
 def _check_disjoint(first_key, first, second_key, second):

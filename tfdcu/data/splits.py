@@ -54,9 +54,12 @@ def few_labels(
         num_classes=num_classes,
         seed=seed,
     )
-    with naming("source"):
-        source = open_source(source)
+    if not hasattr(source, "labeled"):
+        with naming("source"):
+            source = open_source(source)
     source.check_order("it cannot be split")
+    if source.label_shape:
+        return _all_of(source, per_class, validation_per_class), None
     labels = source.labels()
     if num_classes is None:
         num_classes = len(source.classes or range(labels.max() + 1))
@@ -113,6 +116,19 @@ def hold_out(source, num, *, seed=0):
 def _part(source, indices):
     part = source.subset(indices)
     return part.in_memory() if part.fits_in_memory() else part
+
+
+def _all_of(source, per_class, validation_per_class):
+    """A source whose images have no one class by which to draw them."""
+    if per_class is not None or validation_per_class:
+        raise ValueError(
+            f"Images of {source.name} have several labels each and cannot be "
+            "drawn by class. Expected: labels_per_class=None and "
+            "validation_per_class=0, with few images as they are and a "
+            f"`validation` source. Received: {per_class} and "
+            f"{validation_per_class}."
+        )
+    return _part(source, np.arange(source.num_images))
 
 
 def _is_integer(num):

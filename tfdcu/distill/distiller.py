@@ -17,11 +17,7 @@ from tfdcu.distill.distributed import shared_batches
 from tfdcu.distill.feature_layers import default_pairs
 from tfdcu.distill.feature_layers import feature_pairs
 from tfdcu.distill.features import feature_term
-from tfdcu.distill.losses import check_labels
-from tfdcu.distill.losses import label_metrics
-from tfdcu.distill.losses import label_term
-from tfdcu.distill.losses import resolve_label
-from tfdcu.distill.losses import resolve_mimic
+from tfdcu.distill.heads import Heads
 from tfdcu.distill.teacher_outputs import check_classes
 from tfdcu.distill.teacher_outputs import different_size
 from tfdcu.distill.teacher_outputs import teacher_outputs
@@ -31,8 +27,7 @@ from tfdcu.distill.two_pools import split_pools
 from tfdcu.distill.validation import AgreementWarning
 from tfdcu.distill.validation import Validation
 from tfdcu.graph.fused import Forward
-from tfdcu.graph.logits import as_logits
-from tfdcu.graph.logits import is_multi_label
+from tfdcu.graph.parse import structure
 from tfdcu.graph.resize import resized
 from tfdcu.renamed import refuse_renamed
 from tfdcu.training.loss_scaling import loss_scaled
@@ -86,7 +81,9 @@ class AlignedDistiller(TwoPools):
             training. Its weights are trained in place. If it or the teacher
             ends in sigmoids of several labels, labels are multi-hot, the
             label and mimic terms are those of each label's yes and no, and
-            "accuracy" counts labels.
+            "accuracy" counts labels. It may also have several outputs, whose
+            terms are added, and outputs for each position, (batch, height,
+            width, classes), whose terms are averaged.
         teacher: A `keras.Model` on the same classes (any architecture; a
             final softmax is removed), or a function from float images to
             logits. Batches are resized to the input size of each model. Can
@@ -96,7 +93,9 @@ class AlignedDistiller(TwoPools):
             low-level layer chosen from the graph, available as the attribute
             `align_layers`.
         mimic: `"kl"`, `"mse"`, a function `(targets, logits) -> loss`, or a
-            `keras.distillation.DistillationLoss`. Defaults to `"kl"`.
+            `keras.distillation.DistillationLoss`; of several outputs also a
+            dict by name. `"kl"` is `"mse"` for outputs of a regression.
+            Defaults to `"kl"`.
         temperature: Float above 0 for `"kl"`. Defaults to 4.
         label_weight: Float, at least 0. Defaults to 1.
         mimic_weight: Float, at least 0. Defaults to 1.
@@ -187,17 +186,16 @@ class AlignedDistiller(TwoPools):
         )
         if freeze_batchnorm is None:
             freeze_batchnorm = any(map(has_averages, norms_of(student)))
-        self.multi_label = is_multi_label(teacher) or is_multi_label(student)
-        self.student = as_logits(student)
-        if isinstance(teacher, keras.Model):
-            teacher = as_logits(teacher)
+        self.heads = Heads(student, teacher, mimic, temperature)
+        self.student, teacher = self.heads.student, self.heads.teacher
         network = inside_of(self.student)
+        if isinstance(teacher, keras.Model):
+            teacher = inside_of(teacher)
         self.label_weight = label_weight
         self.mimic_weight = mimic_weight
         self.align_weight = align_weight
         self.feature_weight = feature_weight
-        classes = self.student.output_shape[-1]
-        self.mimic_loss = resolve_mimic(mimic, temperature, self.multi_label)
+        classes = self.student.outputs[0].shape[-1]
         self.align = resolve_align(align)
         self.freeze_batchnorm = freeze_batchnorm
         self.align_layers, pairs = (), []
@@ -216,9 +214,9 @@ class AlignedDistiller(TwoPools):
         self.resizes = different_size(teacher, self.student)
         aligned = [network.get_layer(n).output for n in self.align_layers]
         self.tap = keras.Model(
-            network.input,
+            structure(network, "input"),
             {
-                "logits": network.output,
+                "logits": structure(network, "output"),
                 "aligned": aligned,
                 "features": [pair.student_output for pair in pairs],
             },
@@ -239,7 +237,7 @@ class AlignedDistiller(TwoPools):
     def build_like(self, data):
         labeled, _, _ = split_pools(data)
         if labeled:
-            check_labels(self.loss, labeled[1], self.student.output)
+            self.heads.check(self.loss, labeled[1], self.student.outputs)
         super().build_like(data)
 
     def call(self, inputs, training=None):
@@ -254,8 +252,9 @@ class AlignedDistiller(TwoPools):
         Args:
             optimizer: As in Keras. Defaults to `"sgd"`.
             loss: A `keras.losses.Loss` on logits for the labeled images,
-                averaged over the batch; its `reduction` is ignored.
-                Defaults to `SparseCategoricalCrossentropy(from_logits=True)`.
+                averaged over the batch; its `reduction` is ignored. For
+                several outputs a dict or list of them. Defaults to
+                `SparseCategoricalCrossentropy(from_logits=True)`.
             metrics: As in Keras, on the labeled images.
             **kwargs: As in Keras.
 
@@ -263,9 +262,8 @@ class AlignedDistiller(TwoPools):
             ValueError: If `loss` is not a `Loss` instance or expects
                 probabilities, or the student has no trainable weights.
         """
-        loss = resolve_label(loss, self.multi_label)
-        if self.multi_label:
-            metrics = label_metrics(metrics)
+        loss = self.heads.label_loss(loss)
+        metrics = self.heads.metrics(metrics)
         if not self.weights_in_training(idle=self.domains):
             raise ValueError(
                 "The student has no trainable weights. Expected: at least "
@@ -327,9 +325,12 @@ class AlignedDistiller(TwoPools):
             with short_averages(self.tap, self.clock.steps.value):
                 forward = Forward(self.tap)
                 outputs = forward(images, training=not self.freeze_batchnorm)
-            logits = tf.cast(outputs["logits"], tf.float32)
-            label = label_term(self.loss, y, logits[:num_labeled], weight)
-            mimic = self.mimic_loss(targets, logits)
+            logits = keras.tree.map_structure(
+                lambda z: tf.cast(z, tf.float32), outputs["logits"]
+            )
+            own = keras.tree.map_structure(lambda z: z[:num_labeled], logits)
+            label = self.heads.label(self.loss, y, own, weight)
+            mimic = self.heads.mimic(targets, logits)
             features = self.feature_loss(teacher_features, outputs["features"])
             align, accuracy = self.align_loss(outputs["aligned"], num_labeled)
             extra = [tf.cast(term, tf.float32) for term in self.losses]
@@ -361,7 +362,7 @@ class AlignedDistiller(TwoPools):
             "align": align,
             "domain_accuracy": accuracy,
         }
-        labeled = None if x is None else (x, y, logits[:num_labeled], weight)
+        labeled = None if x is None else (x, y, own, weight)
         return self.logged(loss, terms, labeled)
 
     def weights_in_training(self, idle=()):

@@ -62,7 +62,7 @@ def binary_kl(targets, logits, temperature=1.0):
 MIMICS = {"kl": kl, "mse": mse}
 
 
-def resolve_mimic(mimic, temperature, multi_label=False):
+def resolve_mimic(mimic, temperature, kind="classes"):
     """Turn the `mimic` argument into `(targets, logits) -> scalar loss`.
 
     Args:
@@ -70,12 +70,12 @@ def resolve_mimic(mimic, temperature, multi_label=False):
             `(targets, logits) -> float (batch,) or scalar`; or a
             `keras.distillation.DistillationLoss` on outputs.
         temperature: Float above 0, used by `"kl"`.
-        multi_label: Whether labels are independent: "kl" is then that of
-            each label's yes and no. Defaults to `False`.
+        kind: What the output answers. "kl" is that of each label's yes and no
+            for "labels", and "mse" for "values". Defaults to "classes".
 
     Returns:
-        A function of teacher and student logits, float32 (batch, classes)
-        each, to a float scalar.
+        A function of teacher and student logits, float32 (batch, ...,
+        classes) each, to a float scalar, the mean over images and positions.
 
     Raises:
         ValueError: If the name is unknown, or the Keras loss expects
@@ -92,7 +92,9 @@ def resolve_mimic(mimic, temperature, multi_label=False):
             f"{sorted(MIMICS)}, a function of (targets, logits) or a "
             f"`keras.distillation.DistillationLoss`. Received: mimic={mimic!r}"
         )
-    loss = binary_kl if multi_label and mimic == "kl" else MIMICS[mimic]
+    loss = MIMICS[mimic]
+    if mimic == "kl":
+        loss = {"classes": kl, "labels": binary_kl, "values": mse}[kind]
     return lambda targets, logits: tf.reduce_mean(
         loss(targets, logits, temperature)
     )
@@ -130,14 +132,14 @@ def check_keras_loss(mimic):
             )
 
 
-def resolve_label(loss=None, multi_label=False):
+def resolve_label(loss=None, kind="classes"):
     """Validate the loss of the labeled images.
 
     Args:
         loss: A `keras.losses.Loss` on logits; `None` for
-            `SparseCategoricalCrossentropy(from_logits=True)`, or
-            `BinaryCrossentropy` with several labels an image.
-        multi_label: Whether labels are multi-hot. Defaults to `False`.
+            `SparseCategoricalCrossentropy(from_logits=True)`, of "labels"
+            `BinaryCrossentropy`, of "values" `MeanSquaredError`.
+        kind: What the output answers. Defaults to "classes".
 
     Returns:
         A `keras.losses.Loss`.
@@ -145,10 +147,12 @@ def resolve_label(loss=None, multi_label=False):
     Raises:
         ValueError: If it is not a `Loss` instance or expects probabilities.
     """
-    if loss is None and multi_label:
-        return keras.losses.BinaryCrossentropy(from_logits=True)
     if loss is None:
-        return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        return {
+            "classes": keras.losses.SparseCategoricalCrossentropy,
+            "labels": keras.losses.BinaryCrossentropy,
+            "values": keras.losses.MeanSquaredError,
+        }[kind](**({} if kind == "values" else {"from_logits": True}))
     if not isinstance(loss, keras.losses.Loss) or not getattr(
         loss, "from_logits", True
     ):
@@ -161,16 +165,19 @@ def resolve_label(loss=None, multi_label=False):
     return loss
 
 
-def label_metrics(metrics):
-    """Metrics of classifiers with several labels an image.
+def label_metrics(metrics, kind="labels"):
+    """Metrics of an output, as its answers are counted.
 
     Args:
         metrics: A list as in `keras.Model.compile`, or `None`.
+        kind: What the output answers. Defaults to "labels".
 
     Returns:
-        The same with "accuracy" as the share of right labels: Keras would
-        compare logits with 0.5.
+        The same, for "labels" with "accuracy" as the share of right labels:
+        Keras would compare logits with 0.5.
     """
+    if kind != "labels":
+        return metrics
     return metrics and [
         keras.metrics.BinaryAccuracy(name=metric, threshold=0.0)
         if metric in ("accuracy", "binary_accuracy")
@@ -227,7 +234,7 @@ def check_labels(loss, y, logits):
                 f"Received: labels of shape {tuple(y.shape)}"
             )
     if isinstance(loss, keras.losses.BinaryCrossentropy):
-        if not several:
+        if not several and len(logits.shape) == 2:
             raise ValueError(
                 "The labels do not fit the loss. Expected: 0 or 1 for each of "
                 f"the {logits.shape[-1]} labels, as the teacher ends in "

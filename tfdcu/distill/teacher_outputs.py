@@ -4,7 +4,8 @@ import keras
 import tensorflow as tf
 
 from tfdcu.graph.fused import Forward
-from tfdcu.graph.logits import as_logits
+from tfdcu.graph.heads import as_heads
+from tfdcu.graph.parse import structure
 from tfdcu.graph.resize import resized
 
 
@@ -28,14 +29,16 @@ def teacher_function(teacher):
         ValueError: If it is neither.
     """
     if isinstance(teacher, keras.Model):
-        teacher = as_logits(teacher)
-        return output_function(teacher, teacher.output)
+        teacher = as_heads(teacher)
+        return output_function(teacher, structure(teacher, "output"))
     if not callable(teacher):
         raise ValueError(
             "Invalid value for `teacher`. Expected: a `keras.Model` or a "
             f"function from images to logits. Received: {teacher!r}"
         )
-    return lambda images: tf.cast(teacher(images), tf.float32)
+    return lambda images: keras.tree.map_structure(
+        lambda value: tf.cast(value, tf.float32), teacher(images)
+    )
 
 
 def teacher_outputs(teacher, num_classes, layers=()):
@@ -61,12 +64,13 @@ def teacher_outputs(teacher, num_classes, layers=()):
     """
     compute_logits = None if teacher is None else teacher_function(teacher)
     if layers:
-        teacher = as_logits(teacher)
+        teacher = as_heads(teacher)
         features = [teacher.get_layer(name).output for name in layers]
         # Stops at the last feature layer.
         compute_features = output_function(teacher, {"features": features})
         compute_both = output_function(
-            teacher, {"logits": teacher.output, "features": features}
+            teacher,
+            {"logits": structure(teacher, "output"), "features": features},
         )
 
     def compute(images, stored):
@@ -83,7 +87,8 @@ def teacher_outputs(teacher, num_classes, layers=()):
                 "Received: teacher=None and batches without targets"
             )
         if not layers:
-            return tf.stop_gradient(compute_logits(images)), []
+            logits = compute_logits(images)
+            return keras.tree.map_structure(tf.stop_gradient, logits), []
         outputs = compute_both(images)
         return outputs["logits"], outputs["features"]
 
@@ -102,9 +107,8 @@ def output_function(teacher, outputs):
         A function from images to float32 tensors in the same structure.
     """
     # An unnamed model would change the automatic names of later models.
-    forward = Forward(
-        keras.Model(teacher.input, outputs, name="teacher_outputs")
-    )
+    given = structure(teacher, "input")
+    forward = Forward(keras.Model(given, outputs, name="teacher_outputs"))
 
     def compute(images):
         images = resized(images, teacher.input_shape)
@@ -132,7 +136,17 @@ def check_classes(teacher, student):
     """Raise if teacher and student differ in the number of classes."""
     if not isinstance(teacher, keras.Model):
         return
+    shapes = [
+        [tuple(output.shape[1:]) for output in model.outputs]
+        for model in (teacher, student)
+    ]
     expected, received = teacher.output_shape[-1], student.output_shape[-1]
+    if shapes[0] != shapes[1] and [len(s) for s in shapes[0]] != [1]:
+        raise ValueError(
+            "Teacher and student differ in their outputs. Expected: shapes "
+            f"{shapes[0]} without the batch, as the teacher has. Received: a "
+            f"student with {shapes[1]}"
+        )
     if expected != received:
         raise ValueError(
             "Teacher and student differ in the number of classes. Expected: "

@@ -68,9 +68,10 @@ class Validation(keras.callbacks.Callback):
             )  # (images, classes)
             targets = self.targets[name]
             if name == "pool":
-                loss = model.mimic_loss(targets, logits)
+                loss = model.heads.mimic(targets, logits)
                 logs["val_mimic"] = float(np.mean(loss))
-            same = logits.argmax(axis=-1) == targets.argmax(axis=-1)
+            (mine,), (theirs,) = map(model.heads.choices, (logits, targets))
+            same = mine == theirs
             logs[f"agreement_{name}"] = float(np.mean(same))
         return logs
 
@@ -140,26 +141,25 @@ class AgreementWarning(keras.callbacks.Callback):
             labeled, pool, targets = split_pools(batch)
             images = all_images(labeled, pool)
             logits, _ = teacher(images, targets)
-            checked.append((images, self.answers(logits)))
-            count += len(images)
+            checked.append((images, self.model.heads.choices(logits)))
+            count += len(keras.tree.flatten(images)[0])
             if count >= _NUM_CHECKED:
                 break
         return checked
-
-    def answers(self, logits):
-        """The class of each image, or yes and no for each of its labels."""
-        logits = np.asarray(logits)
-        if self.model.multi_label:
-            return logits > 0
-        return np.argmax(logits, axis=-1)
 
     def agreement(self, checked):
         """Share of the images on which student and teacher agree."""
         student = self.model.student
         run = compiled(student)
         same = [
-            self.answers(run(resized(images, student.input_shape))) == answers
-            for images, answers in checked
+            np.ravel(mine == theirs)
+            for images, choices in checked
+            for mine, theirs in zip(
+                self.model.heads.choices(
+                    run(resized(images, student.input_shape))
+                ),
+                choices,
+            )
         ]
         return float(np.mean(np.concatenate(same))) if same else 0.0
 

@@ -16,6 +16,7 @@ from tfdcu.export.clients import check_clients
 from tfdcu.export.convert import INTEGER
 from tfdcu.export.convert import convert
 from tfdcu.export.convert import crashed
+from tfdcu.export.images import as_fit_takes
 from tfdcu.export.images import take_images
 from tfdcu.export.interpreter import LiteRTModel
 from tfdcu.export.metadata import add_metadata
@@ -82,7 +83,8 @@ def export_litert(
 
     Args:
         model: A functional or Sequential `keras.Model`, input `(None, height,
-            width, channels)` of fixed size, output `(None, classes)`.
+            width, channels)` of fixed size, output `(None, classes)`, or
+            `(None, height, width, classes)` for maps.
         path: File to write, ending in `.tflite`. Folders are created.
         quantization: `None` (float32 weights), `"float16"` (half the size,
             computed in float32 on CPUs), `"dynamic"` (int8 weights, float
@@ -93,8 +95,9 @@ def export_litert(
             format, `"int8"` or `"int8_weight4"` (kernels of 4 bits), and needs
             no calibration.
         calibration: Unlabeled images for `"int8"`: an array `(n, height,
-            width, channels)` or a `tf.data.Dataset` of images or batches, in
-            `value_range`. At most `num_images` are used; use at least 100.
+            width, channels)`, a `tf.data.Dataset` of images or batches, or
+            what else `fit` takes, in `value_range`. At most `num_images` are
+            used; use at least 100.
         io: What a file of `"int8"` takes and gives: `"float32"`, which every
             app runs, `"uint8"` (with `value_range` `(0, 1)` or `(0, 255)`, the
             bytes of a photo as they are) or `"int8"`, for microcontrollers and
@@ -279,12 +282,15 @@ def _export(
     _check_arguments(wanted, calibration, trained)
     shape, num_outputs = check_model(model)
     _check_labels(classes, value_range, num_outputs)
+    _check_maps(model, wanted)
+    calibration = as_fit_takes(model, calibration)
     if calibration is not None:
         with naming("calibration"):
             calibration = take_images(
                 calibration, num_images, shape, value_range
             )
     float32 = as_float32(model)
+    images = as_fit_takes(model, images)
     with naming("images"):
         reference = keras_reference(
             model,
@@ -339,6 +345,7 @@ def _export(
                         classes,
                         value_range,
                         measured,
+                        reference["kind"],
                     )
                     text = json.dumps(facts, indent=2) + "\n"
                     json_file.write_text(text, "utf-8")
@@ -435,6 +442,20 @@ def _check_arguments(wanted, calibration, trained):
                 "Invalid name of a LiteRT file. Expected: a path that "
                 f"ends in .tflite. Received: '{path}'"
             )
+
+
+def _check_maps(model, wanted):
+    rank = len(model.outputs[0].shape)
+    ends = {recipe.output for recipe, _ in wanted.values()}
+    own = gives_probabilities(model)
+    if rank > 2 and (
+        set(wanted) & set(CLIENTS) or ("probabilities" in ends and not own)
+    ):
+        raise ValueError(
+            "Files of maps hold the model's own outputs. Expected: "
+            "output='logits' and no `targets`, or a model that ends in a "
+            f"softmax. Received: {sorted(wanted)} with {sorted(ends)}"
+        )
 
 
 def _check_labels(classes, value_range, num_outputs):

@@ -7,13 +7,14 @@ import numpy as np
 from tfdcu.export.flatbuffer import RANDOM
 from tfdcu.export.flatbuffer import inspect_litert
 from tfdcu.export.gpu import gpu_misfits
+from tfdcu.export.images import as_fit_takes
 from tfdcu.export.images import take_images
 from tfdcu.export.interpreter import LiteRTModel
 from tfdcu.export.saved_model import as_float32
 from tfdcu.export.saved_model import check_model
 from tfdcu.export.saved_model import gives_probabilities
+from tfdcu.graph.heads import head_kinds
 from tfdcu.graph.inference import compiled
-from tfdcu.graph.logits import is_multi_label
 
 # Smallest share of images for which the file and the Keras model must predict
 # the same class, of those that the model gives at least this probability: on
@@ -112,22 +113,29 @@ def keras_reference(model, images, *, value_range, num_images, seed):
 
     Returns:
         A dict: `images`, float32 `(n, height, width, channels)`; `logits`, the
-        model's outputs, and `probabilities` made of them, float32 `(n,
-        classes)`; `given`, whether the caller passed the images.
+        model's outputs, and `probabilities` made of them, float32 `(n, ...,
+        classes)`; `kind`, what they answer; `given`, whether the caller
+        passed the images.
     """
     shape, _ = check_model(model)
     given = images is not None
     if given:
+        images = as_fit_takes(model, images)
         images = take_images(images, num_images, shape, value_range)
     else:
         images = _noise(num_images, shape, value_range, seed)
     logits = keras_logits(as_float32(model), images)
+    (kind,) = head_kinds(model)
+    if logits.shape[1:] == (1,):
+        # One number of two classes.
+        kind = "classes"
     return {
         "images": images,
         "logits": logits,
         "probabilities": logits
         if gives_probabilities(model)
-        else probabilities_of(logits, is_multi_label(model)),
+        else probabilities_of(logits, kind == "labels"),
+        "kind": kind,
         "given": given,
     }
 
@@ -136,17 +144,17 @@ def probabilities_of(logits, multi_label=False):
     """The softmax of rows of logits; of a single logit its sigmoid.
 
     Args:
-        logits: Float (n, classes).
+        logits: Float (n, ..., classes).
         multi_label: Whether each label has a sigmoid of its own. Defaults to
             `False`.
 
     Returns:
-        Float (n, classes), of the same dtype.
+        Float (n, ..., classes), of the same dtype.
     """
-    if logits.shape[1] == 1 or multi_label:
+    if logits.shape[-1] == 1 or multi_label:
         return 1 / (1 + np.exp(-logits))
-    shares = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return shares / shares.sum(axis=1, keepdims=True)
+    shares = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return shares / shares.sum(axis=-1, keepdims=True)
 
 
 def compare(path, reference, min_agreement=None):
@@ -168,18 +176,18 @@ def compare(path, reference, min_agreement=None):
     operators = _check_operators(path)
     artifact = LiteRTModel(path)
     images, expected = reference["images"], reference[artifact.output]
-    ends = images.shape[1:], expected.shape[1]
-    if (artifact.input_shape, artifact.num_classes) != ends:
+    ends = images.shape[1:], expected.shape[1:]
+    if (artifact.input_shape, artifact.output_shape) != ends:
         raise ValueError(
             f"'{path}' is not a file of this model. Expected: input {ends[0]}, "
-            f"{ends[1]} outputs. Received: input {artifact.input_shape}, "
-            f"{artifact.num_classes} outputs"
+            f"output {ends[1]}. Received: input {artifact.input_shape}, "
+            f"output {artifact.output_shape}"
         )
-    received = artifact(images)
-    same = first_choices(received, expected) == first_choices(
-        expected, expected
+    received, kind = artifact(images), reference["kind"]
+    same = first_choices(received, expected, kind) == first_choices(
+        expected, expected, kind
     )
-    sure = are_sure(reference["probabilities"])
+    sure = are_sure(reference["probabilities"], kind)
     difference = np.abs(received - expected).max()
     scale = np.abs(expected).max()
     measured = {
@@ -202,36 +210,41 @@ def compare(path, reference, min_agreement=None):
     return measured
 
 
-def are_sure(probabilities):
+def are_sure(probabilities, kind="classes"):
     """Which images are clear to a model; all of them if none is.
 
     Args:
-        probabilities: Float (n, classes), or (n, 1) for two classes.
+        probabilities: Float (n, ..., classes), or (n, 1) for two classes.
+        kind: What they answer. Defaults to "classes".
 
     Returns:
-        Bool (n,).
+        Bool (n, ...); of labels (n, ..., labels).
     """
-    if probabilities.shape[1] == 1:
-        return np.ones(len(probabilities), bool)
-    sure = probabilities.max(axis=1) >= SURE
+    if kind in ("labels", "values"):
+        return np.ones(probabilities.shape, bool)
+    if probabilities.shape[-1] == 1:
+        return np.ones(probabilities.shape[:-1], bool)
+    sure = probabilities.max(axis=-1) >= SURE
     return sure if sure.any() else ~sure
 
 
-def first_choices(outputs, expected):
-    """Predicted classes: the argmax, or a threshold for a single output.
+def first_choices(outputs, expected, kind="classes"):
+    """Predicted classes: the argmax, or a threshold for labels or one output.
 
     Args:
-        outputs: Float (n, classes), or (n, 1) for two classes.
+        outputs: Float (n, ..., classes), or (n, 1) for two classes.
         expected: The Keras model's outputs. If all are in [0, 1], they are
             probabilities and the threshold is 0.5, otherwise 0.
+        kind: What they answer. Defaults to "classes".
 
     Returns:
-        Int or bool (n,).
+        Int or bool (n, ...); of labels bool (n, ..., labels).
     """
-    if expected.shape[1] > 1:
+    if expected.shape[-1] > 1 and kind != "labels":
         return outputs.argmax(-1)
     probabilities = expected.min() >= 0 and expected.max() <= 1
-    return outputs[:, 0] > (0.5 if probabilities else 0.0)
+    held = outputs > (0.5 if probabilities else 0.0)
+    return held if kind == "labels" else held[..., 0]
 
 
 def smallest_agreement(min_agreement, name):

@@ -2,6 +2,29 @@
 
 import numpy as np
 
+from tfdcu.graph.images import images_for
+
+
+def as_fit_takes(model, images):
+    """Images in any form that `fit` takes, as `take_images` takes them.
+
+    Args:
+        model: The `keras.Model` that takes them.
+        images: See `tfdcu.graph.images.images_for`, or `None`.
+
+    Returns:
+        An array or a `tf.data.Dataset`, or `None`.
+
+    Raises:
+        ValueError: If they do not fit the model.
+    """
+    spec = getattr(images, "element_spec", None)
+    if images is None or hasattr(images, "shape"):
+        return images
+    if spec is not None and not isinstance(spec, dict):
+        return images
+    return images_for(model, images)
+
 
 def take_images(images, num, shape, value_range=(0.0, 1.0)):
     """Takes at most `num` images as one array and checks them.

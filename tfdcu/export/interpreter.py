@@ -23,7 +23,7 @@ class LiteRTModel:
 
     Args:
         path: A `.tflite` file with one image input and one output
-            `(1, classes)`.
+            `(1, classes)`, or `(1, height, width, classes)` for maps.
         num_threads: Threads of the interpreter, at least 1. Defaults to `1`.
 
     Call arguments:
@@ -31,11 +31,14 @@ class LiteRTModel:
             model; `n` may be 0.
 
     Returns:
-        float32 outputs `(n, classes)`, see `output`.
+        float32 outputs `(n, ..., classes)`, see `output`.
 
     Attributes:
         input_shape: `(height, width, channels)`.
-        num_classes: Number of outputs.
+        output_shape: `(classes,)`, or `(height, width, classes)`.
+        num_classes: Number of classes or labels.
+        kind: `"labels"` if each has a sigmoid of its own, as the JSON file
+            says, else `"classes"`.
         classes: Names from the JSON file, or `None`.
         value_range: `(low, high)` from the JSON file, or `None`.
         format: As in `export_litert`.
@@ -79,13 +82,17 @@ class LiteRTModel:
         self._interpreter = _load(self.path, num_threads)
         self._input, self._output = _ends(self.path, self._interpreter)
         self.input_shape = tuple(int(n) for n in self._input["shape"][1:])
-        self.num_classes = int(self._output["shape"][-1])
+        self.output_shape = tuple(int(n) for n in self._output["shape"][1:])
+        self.num_classes = self.output_shape[-1]
         self.quantization = {
             "input": _parameters(self._input),
             "output": _parameters(self._output),
         }
         self.sidecar = _read_sidecar(self.path)
         self.classes = self.sidecar.get("classes")
+        single = len(self.output_shape) > 1 and self.num_classes == 1
+        kind = "labels" if single else "classes"
+        self.kind = self.sidecar.get("kind") or kind
         value_range = self.sidecar.get("value_range")
         _check_sidecar(self.path, self.classes, self.num_classes, value_range)
         self.value_range = value_range and tuple(value_range)
@@ -103,7 +110,7 @@ class LiteRTModel:
                 "The images have values that are not finite. Expected: finite "
                 "pixels. Received: NaN or infinity"
             )
-        logits = np.empty((len(images), self.num_classes), "float32")
+        logits = np.empty((len(images), *self.output_shape), "float32")
         for index in range(len(images)):
             self.set_image(images[index])
             self.invoke()
@@ -125,12 +132,12 @@ class LiteRTModel:
         self._interpreter.invoke()
 
     def get_logits(self):
-        """The outputs of the last run: float32 `(classes,)`."""
+        """The outputs of the last run: float32 `(..., classes)`."""
         tensor = self._interpreter.get_tensor(self._output["index"])
-        if tensor.shape != (1, self.num_classes):
+        if tensor.shape != (1, *self.output_shape):
             raise ValueError(
                 f"The output of '{self.path}' has a wrong shape. "
-                f"Expected: shape (1, {self.num_classes}). Received: "
+                f"Expected: shape {(1, *self.output_shape)}. Received: "
                 f"{tensor.shape}"
             )
         return dequantize(tensor, self.quantization["output"])[0]
@@ -160,10 +167,12 @@ def _ends(path, interpreter):
     inputs = interpreter.get_input_details()
     outputs = interpreter.get_output_details()
     shapes = [tuple(int(n) for n in end["shape"]) for end in inputs + outputs]
-    if [len(shape) for shape in shapes] != [4, 2] or shapes[0][0] != 1:
+    ranks = [len(shape) for shape in shapes]
+    if len(ranks) != 2 or ranks[0] != 4 or ranks[1] < 2 or shapes[0][0] != 1:
         raise ValueError(
             f"'{path}' is not an image classifier. Expected: one input (1, "
-            "height, width, channels) and one output (1, classes). Received: "
+            "height, width, channels) and one output (1, classes), or (1, "
+            "height, width, classes) for maps. Received: "
             f"inputs and outputs of shapes {shapes}"
         )
     for end in inputs + outputs:

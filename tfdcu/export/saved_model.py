@@ -62,19 +62,19 @@ def _float32_config(config):
 
 
 def check_model(model):
-    """Raises unless the model maps images of a fixed size to rows of outputs.
+    """Raises unless the model maps images of a fixed size to one output.
 
     Args:
         model: The model to check.
 
     Returns:
         `(input_shape, num_outputs)`: `(height, width, channels)` and the
-        number of outputs.
+        number of classes.
 
     Raises:
         ValueError: If it is not a built functional model with one image input
-            of fixed size and one output `(batch, classes)`, or if a weight is
-            not finite.
+            of fixed size and one output `(batch, ..., classes)`, or if a
+            weight is not finite.
     """
     if not isinstance(model, keras.Model) or not getattr(model, "inputs", None):
         raise ValueError(
@@ -83,16 +83,25 @@ def check_model(model):
         )
     inputs = [tuple(tensor.shape) for tensor in model.inputs]
     outputs = [tuple(tensor.shape) for tensor in model.outputs]
+    if inputs and inputs[0] and inputs[0][0] not in (None, 1):
+        raise ValueError(
+            "The model takes a fixed number of images at once. Expected: an "
+            "`Input` without `batch_size`, or of one image; build the model "
+            "again and copy the weights with `set_weights`. Received: an "
+            f"input of shape {inputs[0]}"
+        )
     if len(inputs) != 1 or len(inputs[0]) != 4 or None in inputs[0][1:]:
         raise ValueError(
             "Invalid input of the model. Expected: one image input "
             "(None, height, width, channels) of fixed size. Received: inputs "
             f"of shapes {inputs}"
         )
-    if len(outputs) != 1 or len(outputs[0]) != 2 or outputs[0][1] is None:
+    if len(outputs) != 1 or len(outputs[0]) < 2 or None in outputs[0][1:]:
         raise ValueError(
             "Invalid output of the model. Expected: one output (None, "
-            f"classes). Received: outputs of shapes {outputs}"
+            "classes), or (None, height, width, classes) for maps; of several "
+            "outputs, a file for each of keras.Model(model.input, "
+            f"model.outputs[0]). Received: outputs of shapes {outputs}"
         )
     for variable in model.weights:
         values = np.asarray(variable.numpy())
@@ -104,7 +113,7 @@ def check_model(model):
                 "The model has weights that are not finite. Expected: finite "
                 f"weights. Received: NaN or infinity in '{variable.path}'"
             )
-    return inputs[0][1:], outputs[0][1]
+    return inputs[0][1:], outputs[0][-1]
 
 
 def gives_probabilities(model):

@@ -8,7 +8,9 @@ from tfdcu.export.usage import python_program
 _PACKAGES = ("ai-edge-litert", "keras", "tensorflow", "tfdcu")
 
 
-def describe_artifact(path, content, artifact, classes, value_range, check):
+def describe_artifact(
+    path, content, artifact, classes, value_range, check, kind="classes"
+):
     """Everything a program needs to run a LiteRT file, as a JSON-ready dict.
 
     Args:
@@ -18,12 +20,13 @@ def describe_artifact(path, content, artifact, classes, value_range, check):
         classes: Class names in output order, or `None`.
         value_range: `(low, high)` of the pixels.
         check: The dict from `check_litert`.
+        kind: "classes", or "labels" if each has a sigmoid of its own.
 
     Returns:
         A dict: `file`, `format`, `sha256`, `bytes`, `classes`, `input_shape`
         (batch 1 first), `value_range`, `preprocessing`, `quantization`
-        (real = scale * (stored - zero_point)), `output`, `check`, `usage` (a
-        Python program), `versions`.
+        (real = scale * (stored - zero_point)), `output`, `kind`, `check`,
+        `usage` (a Python program), `versions`.
     """
     low, high = value_range
     height, width, channels = artifact.input_shape
@@ -47,9 +50,10 @@ def describe_artifact(path, content, artifact, classes, value_range, check):
         "quantization": artifact.quantization,
         "output": f"one of the {artifact.output} per class, in the order of "
         "`classes`",
+        "kind": kind,
         "check": check,
         "usage": python_program(
-            path, path.with_suffix(".json").name, artifact, value_range
+            path, path.with_suffix(".json").name, artifact, value_range, kind
         ),
         "versions": {name: _version(name) for name in _PACKAGES},
     }

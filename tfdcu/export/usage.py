@@ -1,5 +1,7 @@
 """Short programs that run one LiteRT file: Python, Kotlin, JavaScript."""
 
+import math
+
 _PYTHON = """\
 import json
 
@@ -17,7 +19,7 @@ try:
     outputs = model.create_output_buffers(0)
     inputs[0].write(values)
     model.run_by_index(0, inputs, outputs)
-    scores = outputs[0].read({num_classes}, np.{dtype})
+    scores = outputs[0].read({num_values}, np.{dtype}){reshaped}
 except (ImportError, RuntimeError):
     from ai_edge_litert.interpreter import Interpreter
 
@@ -28,9 +30,13 @@ except (ImportError, RuntimeError):
     interpreter.set_tensor(image_in["index"], values)
     interpreter.invoke()
     scores = interpreter.get_tensor(scores_out["index"])[0]
+"""
+_CLASS = """\
 index = int(scores.argmax())
 label = about["classes"][index] if about["classes"] else index
 """
+_MAP = "classes = scores.argmax(-1)  # of each position\n"
+_LABELS = "labels = scores > {threshold}  # of each label\n"
 
 _FLOATS = "values = np.float32(image[None])"
 _INTEGERS = """\
@@ -116,14 +122,15 @@ for found in result.classifications[0].categories:
 _GRAY = (0.299, 0.587, 0.114)
 
 
-def python_program(path, json_name, artifact, value_range):
-    """A Python program that turns `image` into `scores` and `label`.
+def python_program(path, json_name, artifact, value_range, kind="classes"):
+    """A Python program that turns `image` into `scores` and what they say.
 
     Args:
         path: Final path of the file.
         json_name: Name of the JSON file beside it.
         artifact: A `LiteRTModel` of it.
         value_range: `(low, high)` of the pixels.
+        kind: "classes", or "labels" if each has a sigmoid of its own.
 
     Returns:
         Its text.
@@ -137,16 +144,27 @@ def python_program(path, json_name, artifact, value_range):
         values = _INTEGERS.format(
             **taken, smallest=limits.min, largest=limits.max
         )
-    return _PYTHON.format(
+    end = _CLASS if len(artifact.output_shape) == 1 else _MAP
+    if kind == "labels":
+        # In the steps of the file, where it gives integers.
+        middle = 0.5 if artifact.output == "probabilities" else 0
+        middle = middle / (given["scale"] or 1) + given["zero_point"]
+        end = _LABELS.format(threshold=f"{middle:g}")
+    elif kind == "values":
+        end = ""
+    shape = artifact.output_shape
+    program = _PYTHON.format(
         json=json_name,
         name=path.name,
         shape=artifact.input_shape,
         low=value_range[0],
         high=value_range[1],
         values=values,
-        num_classes=artifact.num_classes,
+        num_values=math.prod(shape),
+        reshaped=f".reshape{shape}" if len(shape) > 1 else "",
         dtype=given["dtype"],
     )
+    return program + end
 
 
 def photo_program(artifact, value_range, example):

@@ -1,26 +1,18 @@
 """Makes a classifier output logits by removing its final softmax."""
 
-import weakref
-
 import keras
 import numpy as np
 from keras import ops
 
+from tfdcu.graph.ends import before_end
+from tfdcu.graph.ends import kinds_of
+from tfdcu.graph.ends import mark
+from tfdcu.graph.ends import trained_for
 from tfdcu.graph.keras_private import producer_of
-from tfdcu.graph.keras_private import share_variables
 from tfdcu.graph.open_model import open_model
 from tfdcu.graph.parse import is_model
 from tfdcu.graph.parse import parse_model
 from tfdcu.graph.parse import structure
-
-# What `as_logits` made of models that end in sigmoids of several labels.
-_MULTI_LABEL = weakref.WeakSet()
-_OF_REGRESSION = (
-    *("meansquared", "meanabsolute", "mse", "mae", "msle", "mape"),
-    *("huber", "logcosh", "poisson"),
-)
-# The last one is the name of `tf.nn.softmax`.
-_ENDS = ("softmax", "sigmoid", "softmax_v2")
 
 # Operations with fixed names: Keras would number its own, and the config of the
 # same model would differ each time.
@@ -47,8 +39,10 @@ def as_logits(model):
     of two classifiers, become log(max(p, 1e-7)), whose softmax is p. A
     classifier of two classes with one output z, whose sigmoid is the
     probability of the second class, outputs (-z/2, z/2), whose softmax is the
-    same. The result shares all weights with the argument, which is not
-    changed: training one trains the other.
+    same. Sigmoids of several labels leave a linear layer, "label_logits",
+    which tells them from classes, also in a file. The result shares all
+    weights with the argument, which is not changed: training one trains the
+    other.
 
     Args:
         model: A built `keras.Model` with one input and one output of shape
@@ -75,46 +69,41 @@ def as_logits(model):
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         raise ValueError(
             "The model cannot be used as a classifier. "
-            "Expected: one input (images) and one output (logits). "
+            "Expected: one input (images) and one output (logits); "
+            "`prune_channels` and `AlignedDistiller` take others. "
             f"Received: {len(model.inputs)} inputs and {len(model.outputs)} "
             f"outputs in model {model.name!r}."
         )
-    if model.inputs[0].shape[0] is not None:
-        raise ValueError(
-            "The model takes a fixed number of images at once. Expected: an "
-            "`Input` without `batch_size`; build the model again without it "
-            "and copy the weights with `set_weights`. "
-            f"Received: an input of shape {tuple(model.inputs[0].shape)} in "
-            f"model {model.name!r}."
-        )
+    check_batch_size(model)
     if len(model.outputs[0].shape) != 2:
         raise ValueError(
             "The model cannot be used as a classifier. "
-            "Expected: an output of shape (batch, classes). "
+            "Expected: an output of shape (batch, classes); maps are for "
+            "`prune_channels` and `AlignedDistiller` (docs/segmentation.md). "
             f"Received: shape {tuple(model.outputs[0].shape)} "
             f"in model {model.name!r}."
         )
     if not _is_plain(model):
         model = keras.Model(model.inputs[0], model.outputs[0], name=model.name)
-    logits = _before_end(model)
+    logits = before_end(model.outputs[0])
     is_binary = logits.shape[1] == 1
     if logits is model.outputs[0] and _gives_probabilities(model):
         logits = _apply(logits, (*_SHARE_OF_BOTH, *_LOG) if is_binary else _LOG)
     elif is_binary:
         logits = _apply(logits, _LOGIT_OF_BOTH)
-    elif logits is model.outputs[0]:
+    elif labels:
+        logits = mark(logits, "labels")
+    if logits is model.outputs[0]:
         return model
-    changed = keras.Model(model.inputs[0], logits, name=model.name)
-    if labels:
-        _MULTI_LABEL.add(changed)
-    return changed
+    return keras.Model(model.inputs[0], logits, name=model.name)
 
 
 def is_multi_label(model):
     """Whether a classifier answers yes or no for each label on its own.
 
-    It does if it ends in a sigmoid of several outputs; of what `as_logits`
-    made of such a model, this is remembered as long as it is in memory.
+    It does if it ends in a sigmoid of several outputs, if it was compiled with
+    a binary cross-entropy of several outputs, or if `as_logits` made it of
+    such a model.
 
     Args:
         model: A `keras.Model`, or anything else.
@@ -122,38 +111,50 @@ def is_multi_label(model):
     Returns:
         Bool.
     """
-    if not isinstance(model, keras.Model):
-        return False
     outputs = getattr(model, "outputs", None) or ()
-    if model in _MULTI_LABEL:
-        return True
-    if len(outputs) != 1 or len(outputs[0].shape) != 2:
+    if not isinstance(model, keras.Model) or len(outputs) != 1:
         return False
-    if outputs[0].shape[-1] == 1:
+    if len(outputs[0].shape) != 2 or outputs[0].shape[-1] == 1:
         return False
-    return _ends_in_sigmoid(model)
+    return kinds_of(model) == ["labels"]
 
 
-def _ends_in_sigmoid(model):
-    op = producer_of(model.outputs[0]).op
-    if is_model(op):
-        return len(op.outputs) == 1 and _ends_in_sigmoid(op)
-    activation = getattr(op, "activation", None)
-    names = type(op).__name__.lower(), getattr(activation, "__name__", "")
-    return "sigmoid" in names
+def with_labels(model):
+    """A classifier with logits whose outputs are labels, not classes.
+
+    Args:
+        model: A functional `keras.Model` that ends in logits.
+
+    Returns:
+        A functional `keras.Model` that shares all weights.
+    """
+    labels = mark(model.outputs[0], "labels")
+    if labels is model.outputs[0]:
+        return model
+    return keras.Model(model.inputs[0], labels, name=model.name)
+
+
+def check_batch_size(model):
+    """Raises for a model that takes a fixed number of images at once."""
+    for tensor in model.inputs:
+        if tensor.shape[0] is not None:
+            raise ValueError(
+                "The model takes a fixed number of images at once. Expected: "
+                "an `Input` without `batch_size`; build the model again "
+                "without it and copy the weights with `set_weights`. "
+                f"Received: an input of shape {tuple(tensor.shape)} in model "
+                f"{model.name!r}."
+            )
 
 
 def check_classifier(model):
     """Raises for a model that was trained to give numbers, not classes."""
-    loss = getattr(model, "loss", None) if model.compiled else None
-    name = getattr(loss, "name", loss) or getattr(loss, "__name__", "")
-    text = str(name).lower().replace("_", "")
-    if any(word in text for word in _OF_REGRESSION):
+    if "values" in trained_for(model):
         raise ValueError(
             "The model is not a classifier: it was compiled with a loss of "
             "regression. Expected: a classifier, with logits, a softmax or a "
             "sigmoid at its end; `prune_channels` takes models of any kind. "
-            f"Received: {model.name!r} with the loss {name!r}."
+            f"Received: {model.name!r} with the loss {model.loss!r}."
         )
 
 
@@ -169,35 +170,6 @@ def _apply(tensor, steps):
         tensor = function(tensor)
         producer_of(tensor).op.name = name
     return tensor
-
-
-def _before_end(model):
-    """The model's output tensor before softmax or sigmoid."""
-    output = model.outputs[0]
-    producer = producer_of(output)
-    op = producer.op
-    if is_model(op):
-        inner = _before_end(op) if len(op.outputs) == 1 else None
-        if inner is None or inner is op.outputs[0]:
-            return output
-        short = keras.Model(structure(op, "input"), inner, name=op.name)
-        return short(*producer.args, **producer.kwargs)
-    name = type(op).__name__.lower()
-    activation = getattr(op, "activation", None)
-    activation = getattr(activation, "__name__", "")
-    if name in _ENDS or (name == "activation" and activation in _ENDS):
-        return producer.args[0]
-    if activation in _ENDS and isinstance(op, keras.layers.Layer):
-        config = op.get_config()
-        config["activation"] = "linear"
-        config.pop("build_config", None)
-        layer = type(op).from_config(config)
-        output = layer(*producer.args, **producer.kwargs)
-        # For weights that a custom layer does not keep as attributes.
-        layer.set_weights(op.get_weights())
-        share_variables(layer, op)
-        return output
-    return output
 
 
 def _gives_probabilities(model):

@@ -6,6 +6,7 @@ from tfdcu.models.build import build
 from tfdcu.models.build import check_name
 from tfdcu.models.load import custom_layers
 from tfdcu.models.load import load
+from tfdcu.models.load import load_any
 from tfdcu.models.preprocess import with_preprocessing
 
 __all__ = [
@@ -15,5 +16,6 @@ __all__ = [
     "copy_of",
     "custom_layers",
     "load",
+    "load_any",
     "with_preprocessing",
 ]

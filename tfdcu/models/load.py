@@ -7,6 +7,7 @@ import zipfile
 
 import keras
 
+from tfdcu.graph.heads import as_heads
 from tfdcu.graph.keras_private import all_layers
 from tfdcu.graph.logits import as_logits
 from tfdcu.models.unpacked import MAX_RATIO
@@ -63,6 +64,30 @@ def load(source, *, custom_objects=None):
             f"{type(source).__name__}"
         )
     return _classifier(_read(pathlib.Path(source), custom_objects), source)
+
+
+def load_any(source):
+    """Loads a model with one image input and any one output.
+
+    As `load`, but the output may also be a map, with an answer for each
+    position.
+
+    Args:
+        source: As in `load`.
+
+    Returns:
+        A functional `keras.Model` with logits.
+
+    Raises:
+        ValueError: As in `load`, or if there are several outputs.
+    """
+    model = source
+    if isinstance(source, (str, os.PathLike)):
+        model = _read(pathlib.Path(source), None)
+    shapes = [x.shape for x in getattr(model, "outputs", None) or ()]
+    if len(shapes) == 1 and len(shapes[0]) > 2:
+        return as_heads(model)
+    return load(model)
 
 
 def custom_layers(model):

@@ -9,6 +9,7 @@ from tfdcu.data import sample_of
 from tfdcu.distill import channel_statistics
 from tfdcu.distill import default_align_layer
 from tfdcu.graph.logits import as_logits
+from tfdcu.graph.logits import is_multi_label
 from tfdcu.models import load
 from tfdcu.pool.domain_distance import proxy_a_distance
 from tfdcu.pool.outputs import check_layer
@@ -120,9 +121,12 @@ def diagnose(
     pool, labeled_outputs = collect_outputs(outputs_of, images), None
     if source is not None:
         labeled_outputs = collect_outputs(outputs_of, source)
-    pool_confidence = confidence(pool["logits"])
+    several = is_multi_label(teacher)
+    pool_confidence = confidence(pool["logits"], several)
     labeled_confidence = (
-        confidence(labeled_outputs["logits"]) if labeled_outputs else {}
+        confidence(labeled_outputs["logits"], several)
+        if labeled_outputs
+        else {}
     )
     num_classes = teacher.output_shape[-1]
     names = source and source.classes
@@ -164,7 +168,8 @@ def layer_of(teacher, layer):
 
 def accuracy(logits, labels):
     """Share of images whose predicted class is their label."""
-    return float(np.mean(logits.argmax(-1) == labels))
+    chosen = logits.argmax(-1) if labels.ndim == 1 else logits > 0
+    return float(np.mean(chosen == labels))
 
 
 def colors(outputs):
@@ -186,16 +191,20 @@ def distance(labeled_outputs, pool, seed):
     return proxy_a_distance(*sides, seed=seed)
 
 
-def confidence(logits):
+def confidence(logits, several=False):
     """Summary of the softmax confidences.
 
     Args:
         logits: Array (num, classes).
+        several: Whether an image has several labels: the yes and no of each
+            is then counted. Defaults to `False`.
 
     Returns:
         Dict of the mean and quartiles of the largest probability, and the mean
         entropy in nats.
     """
+    if several:
+        logits = np.stack([logits, np.zeros_like(logits)], -1).reshape(-1, 2)
     logs = np.asarray(tf.nn.log_softmax(logits.astype("float64")))
     largest = np.exp(logs.max(1))
     first, median, third = np.quantile(largest, [0.25, 0.5, 0.75])

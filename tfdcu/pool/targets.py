@@ -160,7 +160,7 @@ def teacher_targets(
         "teacher": opened.digest,
         "mirror": bool(mirror),
         "classes": opened.classes,
-        "top_k": checked_top_k(top_k, opened.classes),
+        "top_k": checked_top_k(top_k, opened.classes, opened.multi_label),
     }
     if shared:
         path = Path(path) / name_of(fingerprint, source)
@@ -226,10 +226,16 @@ def check_numbers(
     check("shard", shard, SHARD)
 
 
-def checked_top_k(top_k, classes):
+def checked_top_k(top_k, classes, multi_label=False):
     """Validate `top_k`; `None` if it is the number of classes."""
     if top_k is None or top_k == classes:
         return None
+    if multi_label:
+        raise ValueError(
+            "`top_k` is for classes that share a softmax. Expected: "
+            "top_k=None for a teacher of several labels an image. Received: "
+            f"top_k={top_k}"
+        )
     check_arguments(top_k=top_k)
     if top_k > classes:
         raise ValueError(

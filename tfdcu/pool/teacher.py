@@ -1,5 +1,6 @@
 """Any teacher as a function from images to logits, with a fingerprint."""
 
+import dataclasses
 import hashlib
 import os
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import tensorflow as tf
 
 from tfdcu.distill import teacher_function
 from tfdcu.export import LiteRTModel
+from tfdcu.graph.logits import is_multi_label
 from tfdcu.graph.resize import resized
 from tfdcu.models import load
 from tfdcu.workdir.fingerprint import fingerprint
@@ -31,11 +33,13 @@ class Teacher:
             to logits, an array (batch, classes).
         classes: Int, number of logits.
         digest: String that identifies the teacher.
+        multi_label: Whether an image has several labels.
     """
 
     logits: object
     classes: int
     digest: str
+    multi_label: bool = False
 
 
 def open_teacher(teacher, images):
@@ -64,7 +68,8 @@ def open_teacher(teacher, images):
         model = load(teacher)
         function = tf.function(teacher_function(model), autograph=False)
         digest = f"keras:{fingerprint(model)}"
-        return Teacher(function, model.output_shape[-1], digest)
+        several = is_multi_label(model)
+        return Teacher(function, model.output_shape[-1], digest, several)
     if not callable(teacher):
         raise ValueError(
             "Invalid value for `teacher`. Expected: a `keras.Model`, the path "
@@ -89,7 +94,7 @@ def mirrored(teacher):
         logits = np.asarray(teacher.logits(images))
         return (logits + np.asarray(teacher.logits(images[:, :, ::-1]))) / 2
 
-    return Teacher(mean_logits, teacher.classes, teacher.digest)
+    return dataclasses.replace(teacher, logits=mean_logits)
 
 
 def _litert(path):
@@ -129,6 +134,15 @@ def _saved_model(path):
 def _black_box(function, images, digest=None, step=0.0):
     outputs = _outputs(function, images)
     rows = outputs[:_NUM_PROBES]
+    if ((outputs >= 0) & (outputs <= 1)).all() and not _is_probabilities(
+        rows, step
+    ).any():
+        raise ValueError(
+            "The teacher gives numbers from 0 to 1 that do not sum to 1, "
+            "perhaps sigmoids of several labels. Expected: logits, "
+            "log(p / (1 - p)) of a label, or probabilities of classes, which "
+            f"sum to 1. Received: {rows[0].tolist()[:10]} for the first image"
+        )
     digest = digest or f"function:{hashlib.sha256(rows.tobytes()).hexdigest()}"
     if not _is_probabilities(rows, step).all():
         return Teacher(

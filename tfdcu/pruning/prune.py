@@ -3,6 +3,7 @@
 import numpy as np
 
 from tfdcu.graph.clone import check_clone
+from tfdcu.graph.images import images_for
 from tfdcu.pruning.budget import BUDGETS
 from tfdcu.pruning.budget import BudgetError
 from tfdcu.pruning.budget import budget_of
@@ -19,7 +20,6 @@ from tfdcu.pruning.groups import Groups
 from tfdcu.pruning.image_size import resized_images
 from tfdcu.pruning.image_size import start_at
 from tfdcu.pruning.image_size import with_size
-from tfdcu.pruning.images import images_for
 from tfdcu.pruning.importance.scores import PER_COST
 from tfdcu.pruning.importance.scores import CachedImportance
 from tfdcu.pruning.importance.scores import check_importance

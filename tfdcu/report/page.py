@@ -16,7 +16,7 @@ from tfdcu.report.rows import is_teacher
 from tfdcu.report.rows import title
 from tfdcu.report.samples import samples_figure
 from tfdcu.report.summary import headline
-from tfdcu.report.table import COLUMNS
+from tfdcu.report.table import columns_of
 from tfdcu.report.table import comparison
 from tfdcu.report.table import escape
 from tfdcu.report.table import markdown_table
@@ -129,7 +129,10 @@ def html(record, pictures):
         heading=HEADING,
         headline=headline(record["rows"]),
         advice=recommend(record["rows"]),
-        columns=["model", *(head for head, _ in COLUMNS.values())],
+        columns=[
+            "model",
+            *(head for head, _ in columns_of(record["rows"]).values()),
+        ],
         lines=lines,
         notes=record.get("notes", []),
         sections=_sections(record),
@@ -190,7 +193,7 @@ def _cells(row, rows):
     against = comparison(row, rows)
     return [
         {"value": show(row[key]), "against": against.get(key)}
-        for key, (_, show) in COLUMNS.items()
+        for key, (_, show) in columns_of(rows).items()
     ]
 
 

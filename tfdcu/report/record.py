@@ -38,6 +38,11 @@ SECTIONS = {
 }
 
 
+SHARES = ("accuracy", "agreement", "mean_average_precision")
+# Not in records of earlier versions.
+OPTIONAL = {"mean_average_precision"}
+
+
 @dataclasses.dataclass(kw_only=True)
 class Row:
     """A model or a file of a run; `None` if a value does not apply.
@@ -48,6 +53,7 @@ class Row:
         accuracy: Fraction of the images that are classified correctly.
         agreement: Fraction of the images for which a file and its Keras model
             predict the same class.
+        mean_average_precision: Of classifiers of several labels an image.
         params, macs: Number of parameters and multiply-accumulates.
         bytes, gzip_bytes: Size of the file, raw and gzipped.
         latency_ms: Median time of one inference in milliseconds.
@@ -71,6 +77,7 @@ class Row:
     bytes: int | None = None
     gzip_bytes: int | None = None
     latency_ms: float | None = None
+    mean_average_precision: float | None = None
 
     def __post_init__(self):
         (_, name), (_, kind), *others = vars(self).items()
@@ -80,7 +87,7 @@ class Row:
         kinds = FORMATS + TARGETS
         _check(kind in kinds, f"`format` {row}", f"one of {kinds}", kind)
         for key, value in others:
-            high = 1 if key in ("accuracy", "agreement") else math.inf
+            high = 1 if key in SHARES else math.inf
             number = isinstance(value, numbers.Real) and 0 <= value <= high
             expected = f"a number from 0 to {high}, or None"
             _check(value is None or number, f"`{key}` {row}", expected, value)
@@ -164,9 +171,9 @@ def check_record(record):
         _check(valid, f"`{key}` of a record", expected, value)
     keys = [field.name for field in dataclasses.fields(Row)]
     for row in rows:
-        valid = isinstance(row, dict) and set(row) == set(keys)
+        valid = isinstance(row, dict) and set(row) | OPTIONAL == set(keys)
         _check(valid, "a row", f"a dict with the keys {keys}", row)
-        Row(**row)
+        row.update(dataclasses.asdict(Row(**row)))
     pairs = [(row["name"], row["format"]) for row in rows]
     expected = "each pair of name and format once"
     _check(len(set(pairs)) == len(pairs), "the rows", expected, pairs)

@@ -100,6 +100,11 @@ def _draw_band(part, band, classes):
 def _name(label, classes):
     if isinstance(label, str):
         return "\n".join(map(_cut, label.split("\n")))
+    if np.ndim(label) == 1:
+        # Several labels an image: those that hold.
+        held = np.flatnonzero(label).tolist()
+        names = [str(classes[i]) if classes else str(i) for i in held]
+        return _cut(", ".join(names) or "none")
     label = int(label)
     known = 0 <= label < len(classes)
     return _cut(printable(str(classes[label])) if known else str(label))

@@ -12,12 +12,15 @@ WIDTH = 100
 COLUMNS = {
     "accuracy": ("accuracy", units.percent),
     "agreement": ("agreement", units.percent),
+    "mean_average_precision": ("precision", units.percent),
     "params": ("params", units.count),
     "macs": ("macs", units.count),
     "bytes": ("size", units.size),
     "gzip_bytes": ("gzipped", units.size),
     "latency_ms": ("latency", units.milliseconds),
 }
+# Shown if some row has it.
+OPTIONAL = ("mean_average_precision",)
 COMPARED = ("macs", "params", "bytes", "latency_ms")
 
 
@@ -83,10 +86,19 @@ def joined_cells(row, rows):
     """The cells of a row, with comparisons in parentheses."""
     against = comparison(row, rows)
     cells = []
-    for key, (_, show) in COLUMNS.items():
+    for key, (_, show) in columns_of(rows).items():
         cell = show(row[key])
         cells.append(f"{cell} ({against[key]})" if key in against else cell)
     return cells
+
+
+def columns_of(rows):
+    """The columns of a table: {key: (head, function to show a value)}."""
+    return {
+        key: column
+        for key, column in COLUMNS.items()
+        if key not in OPTIONAL or any(row.get(key) is not None for row in rows)
+    }
 
 
 def comparison(row, rows):
@@ -105,9 +117,10 @@ def escape(text):
 
 
 def _lines(rows):
-    header = ["model", *(head for head, _ in COLUMNS.values())]
+    columns = columns_of(rows)
+    header = ["model", *(head for head, _ in columns.values())]
     body = [
-        [title(row), *(show(row[key]) for key, (_, show) in COLUMNS.items())]
+        [title(row), *(show(row[key]) for key, (_, show) in columns.items())]
         for row in rows
     ]
     return [header, *body]

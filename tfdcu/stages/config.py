@@ -14,6 +14,7 @@ from tfdcu.export import check_formats
 from tfdcu.export import export_all
 from tfdcu.graph.clone import check_clone
 from tfdcu.graph.keras_private import all_layers
+from tfdcu.graph.logits import is_multi_label
 from tfdcu.models import custom_layers
 from tfdcu.pruning import check_channels
 from tfdcu.pruning import prune_channels
@@ -209,7 +210,7 @@ def check_values(config, splits, teacher, student=None):
         Sparsify(**config["sparsity"])
     check_training(**config["training"])
     check_quantization(**config["quantization"])
-    check_targets(config, teacher.output_shape[-1])
+    check_targets(config, teacher.output_shape[-1], is_multi_label(teacher))
     options = dict(config["export"])
     for name in ("min_agreement", "num_images"):
         options.pop(name, None)

@@ -5,6 +5,7 @@ from dataclasses import asdict
 import numpy as np
 
 from tfdcu.evaluate import agreement
+from tfdcu.evaluate import predict
 from tfdcu.evaluate import predict_classes
 from tfdcu.export import LiteRTModel
 from tfdcu.export import client_misfits
@@ -69,24 +70,28 @@ def measure_models(models, files, splits):
     for name, model in models.items():
         whole = profile(model)
         cost = {"params": whole["params"], "macs": whole["macs"]}
-        choices, labels = predict_classes(model, images)
+        found = predict(model, images)
+        choices, labels = found.choices, found.labels
         every |= {name: choices, "labels": labels}
         row = Row(
             name=NAMES[name],
             format="keras",
             accuracy=agreement(choices, labels),
+            **found.measures(),
             **cost,
         )
         rows.append(asdict(row))
         for (owner, kind), path in files.items():
             if owner != name:
                 continue
-            theirs, labels = predict_classes(path, images)
+            found = predict(path, images)
+            theirs = found.choices
             row = Row(
                 name=NAMES[name],
                 format=kind,
                 accuracy=agreement(theirs, labels),
                 agreement=agreement(theirs, choices),
+                **found.measures(),
                 latency_ms=milliseconds[owner, kind],
                 **cost,
                 **file_sizes(path),

@@ -30,6 +30,8 @@ def find_mistakes(teacher, student, labels, classes=()):
         `taken_for` and `images`, the most frequent first) and `examples`
         (dicts with `image`, its number, `class` and `taken_for`).
     """
+    if teacher.ndim > 1:
+        return of_labels(teacher, student, labels, classes)
     right = True if labels is None else teacher == labels
     (new,) = np.nonzero(right & (teacher != student))
     images = collections.defaultdict(list)
@@ -54,6 +56,34 @@ def find_mistakes(teacher, student, labels, classes=()):
             for index in images[pair][:MOST_OF_A_PAIR]
         ][:MOST_IMAGES],
     }
+
+
+def of_labels(teacher, student, labels, classes):
+    """As `find_mistakes`, where an image has several labels.
+
+    Args:
+        teacher, student: Int arrays (n, labels) of 0 and 1.
+        labels: The same, or `None`.
+        classes: Names of the labels.
+
+    Returns:
+        Dict as of `find_mistakes`, without pairs and examples; an accuracy is
+        the share of images for which the label is right.
+    """
+    right = True if labels is None else teacher == labels
+    rows = []
+    for index in range(0 if labels is None else labels.shape[1]):
+        mine = labels[:, index]
+        rows.append(
+            {
+                "class": str(classes[index]) if classes else str(index),
+                "images": int(mine.sum()),
+                "teacher": float((teacher[:, index] == mine).mean()),
+                "student": float((student[:, index] == mine).mean()),
+            }
+        )
+    new = int((right & (teacher != student)).any(axis=1).sum())
+    return {"by_class": rows, "new": new, "pairs": [], "examples": []}
 
 
 def by_class(teacher, student, labels, classes):

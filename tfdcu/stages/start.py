@@ -1,6 +1,8 @@
 """Start a run: open and check everything before work begins."""
 
 from tfdcu.data import prepare
+from tfdcu.graph.logits import is_multi_label
+from tfdcu.graph.logits import with_labels
 from tfdcu.models import at_size
 from tfdcu.models import custom_layers
 from tfdcu.models import load
@@ -157,6 +159,8 @@ def open_all(teacher, preprocess, student, sources, config, seed):
             student = load(student)
         if None in student.input_shape[1:]:
             student = at_size(student, shape)
+    if student is not None and is_multi_label(teacher):
+        student = with_labels(student)
     return teacher, student, open_splits(teacher, sources, config, shape, seed)
 
 
@@ -180,5 +184,6 @@ def open_splits(teacher, sources, config, image_shape, seed):
         sources["validation"],
         sources["test"],
         seed,
+        teacher.output_shape[1:] if is_multi_label(teacher) else (),
         **{**config["data"], "image_shape": image_shape},
     )

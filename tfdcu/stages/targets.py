@@ -79,7 +79,7 @@ def make_targets(
     return labeled, of(splits.unlabeled, number["views"])
 
 
-def check_targets(config, classes):
+def check_targets(config, classes, multi_label=False):
     """Raise if a field of `targets` is out of range."""
     fields = inspect.signature(make_targets).bind_partial(**config["targets"])
     fields.apply_defaults()
@@ -96,7 +96,7 @@ def check_targets(config, classes):
         return
     for number in view_counts(config).values():
         check_numbers(number, config["batches"].get("augment"))
-    checked_top_k(options["top_k"], classes)
+    checked_top_k(options["top_k"], classes, multi_label)
 
 
 def view_counts(config):

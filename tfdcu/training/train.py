@@ -5,6 +5,7 @@ from functools import partial
 
 import keras
 
+from tfdcu.graph.logits import is_multi_label
 from tfdcu.training.checkpoint import Checkpoint
 from tfdcu.training.checkpoint import EpochSeeds
 from tfdcu.training.checkpoint import StopOnNaN
@@ -106,10 +107,16 @@ def train(
         weight_decay=weight_decay or no_decay,
         clipnorm=clipnorm,
     )
+    several = is_multi_label(getattr(model, "student", model))
     model.compile(
         loss_scaled(instance, model),
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=["accuracy"],
+        loss=keras.losses.BinaryCrossentropy(from_logits=True)
+        if several
+        else keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        # Keras would compare the logits of labels with 0.5.
+        metrics=[keras.metrics.BinaryAccuracy("accuracy", threshold=0.0)]
+        if several
+        else ["accuracy"],
         jit_compile=jit_compile,
     )
     checkpoint = Checkpoint(folder)

@@ -22,6 +22,7 @@ def open_arrays(
     image_shape=None,
     value_range=(0.0, 1.0),
     classes=None,
+    label_shape=(),
     spans=None,
 ):
     """A source over an array of images and an optional array of labels.
@@ -30,10 +31,12 @@ def open_arrays(
         name: Name for messages.
         images: (num, height, width) or (num, height, width, channels); uint8,
             uint16, bool, integers from 0 to 255, or floats in `value_range`.
-        labels: Integers of shape (num,) or (num, 1), or `None`.
+        labels: Integers of shape (num, *label_shape) or (num, *label_shape,
+            1), or `None`.
         image_shape: (height, width, channels); `None` keeps the shape.
         value_range: (low, high) of the decoded pixels.
         classes: Class names in the order of the labels, or `None`.
+        label_shape: As in `open_source`.
         spans: See `Source`; defaults to the memory of the array.
 
     Returns:
@@ -50,7 +53,7 @@ def open_arrays(
     images = images[..., None] if images.ndim == 3 else images
     check_shape(name, images.shape)
     if labels is not None:
-        labels = check_labels(name, labels, len(images), classes)
+        labels = check_labels(name, labels, len(images), classes, label_shape)
     pixels.check_values(images, value_range, f"The images of {name}")
     if images.dtype not in (np.uint8, np.uint16, np.bool_):
         kept = np.uint8 if images.dtype.kind in "iu" else np.float32
@@ -75,17 +78,18 @@ def check_shape(name, shape):
         )
 
 
-def check_labels(name, labels, num_images, classes=None):
-    """Checks labels and converts them to int32 (num,).
+def check_labels(name, labels, num_images, classes=None, label_shape=()):
+    """Checks labels and converts them to int32 (num, *label_shape).
 
     Args:
         name: Name of the source for messages.
         labels: Array-like.
         num_images: Number of images.
         classes: Class names, to check the range of the labels, or `None`.
+        label_shape: As in `open_source`.
 
     Returns:
-        Int32 array of shape (num_images,).
+        Int32 array of shape (num_images, *label_shape).
 
     Raises:
         ValueError: If the shape is wrong, or labels are not whole numbers or
@@ -93,21 +97,36 @@ def check_labels(name, labels, num_images, classes=None):
     """
     labels = np.asarray(labels)
     received = f"Received: dtype {labels.dtype} and shape {labels.shape}."
-    if labels.ndim == 2 and labels.shape[1] == 1:
-        labels = labels[:, 0]
-    if labels.shape != (num_images,) or labels.dtype.kind not in "iuf":
+    shape = (num_images, *label_shape)
+    if labels.shape == (*shape, 1):
+        labels = labels[..., 0]
+    if labels.shape != shape or labels.dtype.kind not in "biuf":
         raise ValueError(
-            f"The labels of {name} do not fit its images. Expected: one class "
-            f"index per image, shape ({num_images},); take argmax of one-hot "
-            f"labels first. {received}"
+            f"The labels of {name} do not fit its images. Expected: "
+            f"{expected_labels(label_shape)}, shape {shape}. {received}"
         )
+    if labels.dtype.kind == "b":
+        labels = labels.astype("int32")
     if not np.array_equal(labels, np.floor(labels)):
         raise ValueError(
             f"The labels of {name} are not class indices. Expected: whole "
             f"numbers. {received}"
         )
-    check_label_range(name, labels, classes and len(classes))
+    highest = 2 if len(label_shape) == 1 else classes and len(classes)
+    check_label_range(name, labels, highest)
     return labels.astype("int32")
+
+
+def expected_labels(label_shape):
+    """What labels have to be, in words; see `open_source`."""
+    if not label_shape:
+        return (
+            "one class index per image; take argmax of one-hot labels first, "
+            "and for several labels an image a model that ends in sigmoids"
+        )
+    if len(label_shape) == 1:
+        return f"0 or 1 for each of the {label_shape[0]} labels of an image"
+    return "a map with one class index per position for each image"
 
 
 def check_label_range(name, labels, num_classes=None):

@@ -4,13 +4,16 @@ import numpy as np
 import tensorflow as tf
 
 from tfdcu.data.sources import pixels
+from tfdcu.data.sources.arrays import expected_labels
 from tfdcu.data.sources.source import Source
 
 # Number of images that are checked when a dataset is opened.
 _NUM_LOOKED_AT = 64
 
 
-def open_stream(name, dataset, *, labeled, image_shape, value_range):
+def open_stream(
+    name, dataset, *, labeled, image_shape, value_range, label_shape=()
+):
     """Opens a finite dataset, batched or not, as a source.
 
     Images of rank 4 are batches, of rank 3 single images. The first 64 images
@@ -27,6 +30,7 @@ def open_stream(name, dataset, *, labeled, image_shape, value_range):
         image_shape: (height, width, channels); `None` keeps the shape of the
             dataset, if it is fixed.
         value_range: (low, high) of the decoded pixels.
+        label_shape: As in `open_source`.
 
     Returns:
         A `Source` that streams; `fixed_order` is False if its first images
@@ -50,7 +54,7 @@ def open_stream(name, dataset, *, labeled, image_shape, value_range):
             f"elements {spec}."
         )
     if labeled:
-        _check_label(name, parts[1], rank - 3)
+        _check_label(name, parts[1], rank - 3, label_shape)
     place = f"dataset:{id(dataset)}"
     if rank == 4:
         dataset = dataset.unbatch()
@@ -71,10 +75,10 @@ def open_stream(name, dataset, *, labeled, image_shape, value_range):
         image = pixels.convert(image, image_shape, value_range)
         if not labeled:
             return image
-        label = tf.reshape(element[1], ())
+        label = tf.reshape(element[1], label_shape)
         if label.dtype.is_floating:
             is_integer = tf.debugging.Assert(
-                tf.equal(label, tf.round(label)),
+                tf.reduce_all(tf.equal(label, tf.round(label))),
                 [f"A label of {name} is not a whole number", label],
             )
             with tf.control_dependencies([is_integer]):
@@ -88,6 +92,7 @@ def open_stream(name, dataset, *, labeled, image_shape, value_range):
         image_shape=image_shape,
         value_range=tuple(value_range),
         labeled=labeled,
+        label_shape=label_shape if labeled else (),
         classes=tuple(classes) if labeled and classes else None,
         records=dataset.map(record, num_parallel_calls=tf.data.AUTOTUNE),
         # `record` converts images, since shuffling needs equal shapes.
@@ -100,18 +105,19 @@ def open_stream(name, dataset, *, labeled, image_shape, value_range):
     )
 
 
-def _check_label(name, spec, num_batch_axes):
-    """Raises unless each image has one number as its label."""
+def _check_label(name, spec, num_batch_axes, label_shape):
+    """Raises unless each image has labels of that shape."""
     shape = getattr(spec, "shape", tf.TensorShape(None))
     dtype = getattr(spec, "dtype", tf.variant)
     is_number = dtype.is_integer or dtype.is_floating or dtype.is_bool
-    is_scalar = shape.rank is None or shape[num_batch_axes:] in ([], [1])
-    if not (is_number and is_scalar):
+    fits = shape.rank is None or any(
+        shape[num_batch_axes:].is_compatible_with(one)
+        for one in (label_shape, (*label_shape, 1))
+    )
+    if not (is_number and fits):
         raise ValueError(
-            f"The labels of {name} do not fit its images. Expected: one class "
-            "index per image; take argmax of one-hot labels first, e.g. "
-            f"dataset.map(lambda x, y: (x, tf.argmax(y, -1))). Received: "
-            f"{spec}."
+            f"The labels of {name} do not fit its images. Expected: "
+            f"{expected_labels(label_shape)}. Received: {spec}."
         )
 
 

@@ -25,7 +25,16 @@ _DECODED = (
 )
 
 
-def open_npz(name, *, split, labeled, image_shape, value_range, classes):
+def open_npz(
+    name,
+    *,
+    split,
+    labeled,
+    image_shape,
+    value_range,
+    classes,
+    label_shape=(),
+):
     """Reads images, and optionally labels, from a NumPy archive.
 
     The key of the images is one of `images`, `image`, `x`, `arr_0`, that of
@@ -41,6 +50,7 @@ def open_npz(name, *, split, labeled, image_shape, value_range, classes):
         image_shape: (height, width, channels); `None` keeps the shape.
         value_range: (low, high) of the decoded pixels.
         classes: Class names, or `None`.
+        label_shape: As in `open_source`.
 
     Returns:
         A `Source`.
@@ -81,10 +91,13 @@ def open_npz(name, *, split, labeled, image_shape, value_range, classes):
             image_shape=image_shape,
             value_range=value_range,
             classes=classes,
+            label_shape=label_shape,
             spans=spans,
         )
     if labels is not None:
-        labels = arrays.check_labels(name, labels, len(images), classes)
+        labels = arrays.check_labels(
+            name, labels, len(images), classes, label_shape
+        )
     pixels.check_values(images, value_range, f"The images of {name}")
     streamed = _stream(
         name, path, images, shape[1:], labels, image_shape, value_range
@@ -205,6 +218,7 @@ def _stream(name, path, images, shape, labels, image_shape, value_range):
         image_shape=tuple(image_shape or shape),
         value_range=tuple(value_range),
         labeled=labels is not None,
+        label_shape=() if labels is None else labels.shape[1:],
         records=records,
         decode=decode,
         record_bytes=per_image,

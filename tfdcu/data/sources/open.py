@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from tfdcu.data.sources.arrays import expected_labels
 from tfdcu.data.sources.arrays import open_arrays
 from tfdcu.data.sources.dataset import open_stream
 from tfdcu.data.sources.digits import open_digits
@@ -25,7 +26,7 @@ SOURCES = {
     "printed": (open_printed, ("labeled", "seed")),
     "tfds": (open_tfds, ("split", "labeled", "data_dir")),
     "folder": (open_folder, ("labeled",)),
-    "npz": (open_npz, ("split", "labeled", "classes")),
+    "npz": (open_npz, ("split", "labeled", "classes", "label_shape")),
 }
 
 
@@ -38,6 +39,7 @@ def open_source(
     value_range=(0.0, 1.0),
     data_dir=None,
     classes=None,
+    label_shape=None,
     seed=0,
 ):
     """Opens images by name, from files, arrays or a dataset.
@@ -73,6 +75,10 @@ def open_source(
         classes: The teacher's class names. A source with class names must have
             the same ones, in any order: its labels are renumbered. The labels
             of other sources must be below `len(classes)`.
+        label_shape: What labels an image has, in arrays, `.npz` files and
+            datasets: `()`, the index of its class; `(labels,)`, 0 or 1 for
+            each of several labels; or `(height, width)`, a map of classes.
+            Default `None`: what a `Source` has, else `()`.
         seed: Seed of all random draws.
 
     Returns:
@@ -109,6 +115,7 @@ def open_source(
     if isinstance(source, Source):
         _check_split(split, source.name)
         opened = _check_source(source, labeled, image_shape)
+        _check_label_shape(opened, label_shape)
     else:
         opened = _open(
             source,
@@ -120,9 +127,11 @@ def open_source(
                 "labeled": labeled,
                 "data_dir": data_dir,
                 "classes": classes,
+                "label_shape": tuple(label_shape or ()),
                 "seed": seed,
             },
         )
+        _check_label_shape(opened, label_shape)
     return match_classes(opened, classes) if opened.labeled else opened
 
 
@@ -203,7 +212,13 @@ def _open(source, *, labeled, image_shape, value_range, options):
         return function(source, **common, **wanted)
     _check_split(options["split"], "arrays or datasets")
     if isinstance(source, tf.data.Dataset):
-        return open_stream("the dataset", source, labeled=labeled, **common)
+        return open_stream(
+            "the dataset",
+            source,
+            labeled=labeled,
+            label_shape=options["label_shape"],
+            **common,
+        )
     images, labels = source, None
     if isinstance(source, (tuple, list)) and len(source) == 2:
         images, labels = source
@@ -219,8 +234,21 @@ def _open(source, *, labeled, image_shape, value_range, options):
         np.asarray(images),
         labels if labeled else None,
         classes=options["classes"],
+        label_shape=options["label_shape"],
         **common,
     )
+
+
+def _check_label_shape(source, label_shape):
+    """Raises if the labels of a source are of another kind."""
+    if label_shape is None or not source.labeled:
+        return
+    if tuple(source.label_shape) != tuple(label_shape):
+        raise ValueError(
+            f"The labels of {source.name} do not fit. Expected: "
+            f"{expected_labels(label_shape)}. Received: labels of shape "
+            f"{tuple(source.label_shape)} for each image."
+        )
 
 
 def with_kind(source):

@@ -52,6 +52,9 @@ class Source:
         image_shape: (height, width, channels) of the decoded images.
         value_range: (low, high) of the decoded pixels.
         labeled: Whether the images have labels.
+        label_shape: Shape of the labels of an image: `()` for the index of
+            its class, `(labels,)` for 0 or 1 of each label, `(height, width)`
+            for a map of classes.
         classes: Tuple of class names in the order of the labels, or `None`.
         skipped: Tuple of `{"file", "reason"}` of files that were skipped.
         records: `tf.data.Dataset` of undecoded elements in a fixed order:
@@ -80,6 +83,7 @@ class Source:
     labeled: bool
     records: tf.data.Dataset = dataclasses.field(repr=False)
     decode: Callable = dataclasses.field(repr=False)
+    label_shape: tuple = ()
     classes: tuple | None = None
     skipped: tuple = dataclasses.field(default=(), repr=False)
     lookup: Callable | None = dataclasses.field(default=None, repr=False)
@@ -126,7 +130,10 @@ class Source:
         )
 
     def labels(self):
-        """All labels in order: int32 (num_images,). Decodes no image."""
+        """All labels in order: int32 (num_images, *label_shape).
+
+        Decodes no image.
+        """
 
         @as_written
         def label_of(item, label):
@@ -193,6 +200,7 @@ class Source:
         return dataclasses.replace(
             self,
             labeled=False,
+            label_shape=(),
             records=self.records.map(lambda item, label: item),
             lookup=lookup and (lambda index: lookup(index)[0]),
         )
@@ -201,7 +209,9 @@ class Source:
         """Decodes all images now and keeps them in memory."""
         per_batch = 256
         images = np.empty((self.num_images, *self.image_shape), "float32")
-        labels = np.empty(self.num_images, "int32") if self.labeled else None
+        labels = None
+        if self.labeled:
+            labels = np.empty((self.num_images, *self.label_shape), "int32")
         start = 0
         for batch in self.batches(per_batch).as_numpy_iterator():
             decoded = batch[0] if self.labeled else batch
@@ -321,7 +331,7 @@ def from_arrays(name, images, labels, image_shape, value_range):
     Args:
         name: Name for messages.
         images: Array (num, height, width, channels).
-        labels: Integer array (num,) or `None`.
+        labels: Integer array (num, *label_shape) or `None`.
         image_shape: (height, width, channels) to convert to.
         value_range: (low, high) of the decoded pixels.
 
@@ -348,6 +358,7 @@ def from_arrays(name, images, labels, image_shape, value_range):
         image_shape=tuple(image_shape),
         value_range=tuple(value_range),
         labeled=labels is not None,
+        label_shape=() if labels is None else np.shape(labels)[1:],
         records=tf.data.Dataset.range(len(images)),
         decode=decode,
         decodes_batches=True,

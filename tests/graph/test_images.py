@@ -7,8 +7,8 @@ import tensorflow as tf
 from keras import layers
 
 from tfdcu.graph.batches import batches
+from tfdcu.graph.images import images_for
 from tfdcu.pruning import prune_channels
-from tfdcu.pruning.images import images_for
 
 X = np.random.default_rng(0).random((40, 6, 6, 3), dtype="float32")
 Y = np.arange(40) % 4
