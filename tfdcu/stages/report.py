@@ -7,6 +7,7 @@ from tfdcu.report import recommend
 from tfdcu.report import render
 from tfdcu.report import table
 from tfdcu.report import write_report
+from tfdcu.report.tensorboard import log_mistakes
 from tfdcu.stages.measure import table_images
 from tfdcu.stages.mistakes import example_images
 
@@ -49,6 +50,7 @@ def report(run):
     )
     examples = example_images(run.mistakes, table_images(run.splits)[0])
     page = render(record, run.folder, samples(run.splits), examples)
+    log_mistakes(run.folder / "logs" / "mistakes", run.mistakes)
     run.workdir.record("report.json", "report.md", "report.html")
     print(f"\n{table(record['rows'])}\n\n{recommend(record['rows'])}")
     print(f"\nThe report with figures: {page}")
