@@ -42,4 +42,5 @@ def linked(docs, root):
 
 def on_page_markdown(markdown, page, config, files):
     """Links as the site has them: `docs/` is its root."""
-    return OUTSIDE.sub(r"](\1", markdown)
+    # Files at the root link to pages as `docs/`.
+    return OUTSIDE.sub(r"](\1", markdown).replace("](docs/", "](")

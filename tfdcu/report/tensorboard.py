@@ -1,8 +1,10 @@
-"""Sample images for TensorBoard, beside the losses of each epoch."""
+"""Images and mistakes for TensorBoard, beside the losses of each epoch."""
 
 from pathlib import Path
 
 import tensorflow as tf
+
+from tfdcu.report.classes_figure import classes_figure
 
 NUM_IMAGES = 16
 
@@ -23,3 +25,25 @@ def log_images(folder, images, value_range):
         for title, batch in images.items():
             shown = (batch[:NUM_IMAGES] - low) / (high - low)
             tf.summary.image(title, shown, max_outputs=NUM_IMAGES)
+
+
+def log_mistakes(folder, mistakes):
+    """Write the accuracy in each class and the confusions, unless it has some.
+
+    Args:
+        folder: Path, created if missing; `tensorboard --logdir` reads it.
+        mistakes: `by_class` and `pairs`, see `tfdcu.stages.mistakes`.
+    """
+    if any(Path(folder).glob("*tfevents*")):
+        return
+    figure = classes_figure(mistakes["by_class"])
+    rows = [
+        f"| {pair['class']} | {pair['taken_for']} | {pair['images']:,} |"
+        for pair in mistakes["pairs"]
+    ]
+    head = ["| class | student | images |", "|---|---|---|"]
+    with tf.summary.create_file_writer(str(folder)).as_default(step=0):
+        if figure is not None:
+            image = tf.io.decode_png(figure, channels=3)
+            tf.summary.image("accuracy by class", image[None])
+        tf.summary.text("new mistakes of the student", "\n".join(head + rows))

@@ -7,6 +7,7 @@ from tfdcu.report import recommend
 from tfdcu.report import render
 from tfdcu.report import table
 from tfdcu.report import write_report
+from tfdcu.report.tensorboard import log_mistakes
 from tfdcu.stages.measure import table_images
 from tfdcu.stages.mistakes import example_images
 
@@ -48,6 +49,7 @@ def report(run):
     )
     examples = example_images(run.mistakes, table_images(run.splits)[0])
     page = render(record, run.folder, samples(run.splits), examples)
+    log_mistakes(run.folder / "logs" / "mistakes", run.mistakes)
     figures = (f"figures/{path.name}" for path in page.parent.glob("figures/*"))
     run.workdir.record("report.json", "report.md", "report.html", *figures)
     print(f"\n{table(record['rows'])}\n\n{recommend(record['rows'])}")
