@@ -33,6 +33,7 @@ ROW = {
     "format",
     "accuracy",
     "agreement",
+    "mean_average_precision",
     "params",
     "macs",
     "bytes",

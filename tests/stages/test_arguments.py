@@ -33,7 +33,6 @@ OTHERS = [field for field in FIELDS if field[1] not in ARGUMENTS]
 # The odd values that these take.
 TAKES = {
     "batches.augment": "none",
-    "batches.cache": "true",
     "channels.exclude": "list",
     "channels.image_size": "none",
     "channels.importance": "none",
@@ -44,11 +43,11 @@ TAKES = {
     "quantization.weight_bits": "dict none",
     "sparsity.block_size": "",
     "sparsity.exclude": "list names text",
-    "sparsity.layers": "names text none",
     "sparsity.m_by_n": "none",
     "training.optimizer": "none",
     "transfer.align_layers": "none",
     "transfer.feature_layers": "none",
+    "transfer.mimic": "dict",
 }
 # As `check_values` and the stages check them.
 CHECKS = {

@@ -283,15 +283,15 @@ def _export(
     shape, num_outputs = check_model(model)
     _check_labels(classes, value_range, num_outputs)
     _check_maps(model, wanted)
-    calibration = as_fit_takes(model, calibration)
-    if calibration is not None:
-        with naming("calibration"):
+    with naming("calibration"):
+        calibration = as_fit_takes(model, calibration)
+        if calibration is not None:
             calibration = take_images(
                 calibration, num_images, shape, value_range
             )
     float32 = as_float32(model)
-    images = as_fit_takes(model, images)
     with naming("images"):
+        images = as_fit_takes(model, images)
         reference = keras_reference(
             model,
             calibration if images is None else images,

@@ -220,9 +220,9 @@ def are_sure(probabilities, kind="classes"):
     Returns:
         Bool (n, ...); of labels (n, ..., labels).
     """
-    if kind in ("labels", "values"):
+    if kind == "labels":
         return np.ones(probabilities.shape, bool)
-    if probabilities.shape[-1] == 1:
+    if kind == "values" or probabilities.shape[-1] == 1:
         return np.ones(probabilities.shape[:-1], bool)
     sure = probabilities.max(axis=-1) >= SURE
     return sure if sure.any() else ~sure

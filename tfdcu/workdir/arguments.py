@@ -60,6 +60,10 @@ def _are_sizes(value, count):
     return all(map(COUNT[1], value))
 
 
+def _is_shape(value):
+    return isinstance(value, (tuple, list)) and all(map(COUNT[1], value))
+
+
 def _are_images(value):
     if isinstance(value, (list, tuple)):
         return bool(value) and all(map(_are_images, value))
@@ -91,6 +95,7 @@ DICT = "a dict", lambda value: hasattr(value, "items")
 IMAGES = "images: an array, or a dataset or iterable of batches", _are_images
 IMAGE_SHAPE = "(height, width, channels)", lambda value: _are_sizes(value, 3)
 LAYERS = "a name, pattern or layer class, or a list of those", _are_names
+SHAPE = "a tuple of whole numbers above 0", _is_shape
 PAIR = "two whole numbers above 0", lambda value: _are_sizes(value, 2)
 RANGE = "(low, high) with low < high", _is_range
 SWITCH = "True or False", _is_bool

@@ -17,6 +17,8 @@ from tfdcu.data.sources.printed import open_printed
 from tfdcu.data.sources.source import Source
 from tfdcu.data.sources.source import with_lookup
 from tfdcu.data.sources.tfds import open_tfds
+from tfdcu.workdir.arguments import SHAPE
+from tfdcu.workdir.arguments import check
 from tfdcu.workdir.arguments import check_arguments
 
 # The function for each prefix of a source string, and the options of
@@ -106,6 +108,7 @@ def open_source(
         data_dir=data_dir,
         seed=seed,
     )
+    check("label_shape", label_shape, SHAPE, optional=True)
     # An empty string on the command line means no split.
     split = split or None
     if image_shape is not None:
