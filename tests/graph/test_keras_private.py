@@ -1,6 +1,7 @@
 """A test for each private name of Keras that tfdcu uses."""
 
 import ast
+import inspect
 import re
 from pathlib import Path
 
@@ -89,6 +90,9 @@ def test_the_stored_kernel_is_a_variable_although_lora_changes_it():
     ],
 )
 def test_projections_hold_all_weights_of_an_attention_layer(layer, gate):
+    known = inspect.signature(layers.MultiHeadAttention).parameters
+    if gate and "use_gate" not in known:
+        pytest.skip("This version of Keras has no gates.")
     attention = layer(use_gate=True) if gate else layer()
     attention.build((None, 4, 5), (None, 4, 5))
     found = private.projections(attention)
