@@ -35,6 +35,10 @@ def test_nothing_is_removed_where_smaller_images_are_enough(teacher):
     same = at_size(teacher, (4, 4, 1))
     images = tiny.images(5, size=4)
     np.testing.assert_array_equal(student(images), same(images))
+    # Nor is anything scored or reconstructed.
+    given = tiny.images(5)
+    seen = prune_channels(teacher, given, image_size=(4, 4), macs=0.5)
+    np.testing.assert_array_equal(seen(images), same(images))
 
 
 def test_images_are_resized_whatever_holds_them(teacher):

@@ -1,5 +1,6 @@
 """Files with random damage, the same for the same number."""
 
+import copy
 import functools
 import io
 import json
@@ -68,7 +69,7 @@ def damaged_json(content, generator):
         places = list(_places(value))
         if places:
             holder, key = generator.choice(places)
-            new = generator.choice(VALUES)
+            new = copy.deepcopy(generator.choice(VALUES))
             if isinstance(holder, dict) and generator.random() < 0.2:
                 del holder[key]
             else:

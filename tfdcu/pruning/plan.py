@@ -50,6 +50,11 @@ class ChannelPlan:
         return self.model is not self.original or bool(self._groups.closed)
 
     @property
+    def keeps_all(self):
+        """Whether no channel is removed."""
+        return bool(self._kept.all())
+
+    @property
     def keep(self):
         trace, label_kept = self._groups.trace, self._kept[self._groups.unit]
         keep = {}

@@ -209,9 +209,10 @@ def num_rounds(rounds, importance, reconstructed):
 def plan_round(model, original, part, *, measure=None, **options):
     """Plans one round of pruning on the way to the budget.
 
-    If no selection meets the budget of a round before the last, that round
-    removes nothing and the next one removes more. Where the widths allow
-    nothing near the last budget, the nearest below it is taken, with a warning.
+    A budget that is met already removes nothing. If no selection meets the
+    budget of a round before the last, that round removes nothing and the next
+    one removes more. Where the widths allow nothing near the last budget, the
+    nearest below it is taken, with a warning.
 
     Args:
         model: The model after the previous rounds.
@@ -226,7 +227,9 @@ def plan_round(model, original, part, *, measure=None, **options):
         ValueError: As in `plan_channels`.
     """
     budget = budget_of(model, original, options, part, measure)
-    ((name, _),) = budget.items()
+    (value,) = budget.values()
+    if value == 1 and not options.get("per_layer"):
+        return plan_of_all(model)
     try:
         plan = plan_channels(
             model, original=original, measure=measure, **options | budget
@@ -237,10 +240,15 @@ def plan_round(model, original, part, *, measure=None, **options):
     except (BudgetError, NothingToRemove) as error:
         first = model is original and isinstance(error, NothingToRemove)
         # Small groups may have met the last budget in an earlier round.
-        if first or (part == 1 and budget[name] != 1):
+        if first or (part == 1 and value != 1):
             raise
-        groups = Groups(model)
-        return ChannelPlan(groups, np.ones(groups.num_units, bool))
+        return plan_of_all(model)
+
+
+def plan_of_all(model):
+    """The `ChannelPlan` that keeps all channels."""
+    groups = Groups(model)
+    return ChannelPlan(groups, np.ones(groups.num_units, bool))
 
 
 def student_of(plan, images, reconstruct=None, seed=0):
@@ -255,7 +263,7 @@ def student_of(plan, images, reconstruct=None, seed=0):
     """
     smaller = plan.apply()
     check_smaller(smaller, plan)
-    if reconstructs(images, reconstruct):
+    if reconstructs(images, reconstruct) and not plan.keeps_all:
         reconstruct_kernels(smaller, plan, images, seed=seed)
     return smaller
 

@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 
-class Mask:
+class Mask(keras.constraints.Constraint):
     """A kernel constraint that keeps masked weights at zero.
 
     Keras optimizers call it after each update, inside the compiled step, and
