@@ -79,6 +79,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(
         ("bytes", -1),
         ("latency_ms", "fast"),
         ("macs", [1]),
+        ("params", 1e308),
     ],
 )
 def test_a_wrong_value_is_named(tmp_path, key, value):

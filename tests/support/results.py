@@ -6,6 +6,8 @@ import json
 import h5py
 import keras
 
+import tfdcu  # noqa: F401  (its layers are in saved models)
+
 # Written at every start, or of times alone.
 TIMED = {"log.txt", "seconds.json", "files.json", "USE.md", "front.md"}
 # Keys of records that a clock or the name of a layer decides.

@@ -39,6 +39,8 @@ SECTIONS = {
 
 
 SHARES = ("accuracy", "agreement", "mean_average_precision")
+# More than any model counts, weighs or takes.
+MOST = 10**18
 # Not in records of earlier versions.
 OPTIONAL = {"mean_average_precision"}
 
@@ -87,7 +89,7 @@ class Row:
         kinds = FORMATS + TARGETS
         _check(kind in kinds, f"`format` {row}", f"one of {kinds}", kind)
         for key, value in others:
-            high = 1 if key in SHARES else math.inf
+            high = 1 if key in SHARES else MOST
             number = isinstance(value, numbers.Real) and 0 <= value <= high
             expected = f"a number from 0 to {high}, or None"
             _check(value is None or number, f"`{key}` {row}", expected, value)

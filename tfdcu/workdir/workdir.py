@@ -66,6 +66,7 @@ class Workdir:
     def claim(self, config, versions):
         """Writes `config.json`, or compares `config` with the existing file."""
         file = self.path / "config.json"
+        remove_temporary(self.path)
         if not file.exists():
             self.refuse_foreign([r for r in RESULTS if self.holds(r)])
             self.write_json("config.json", {**config, "versions": versions})
@@ -82,7 +83,6 @@ class Workdir:
                 f"same config as in {file}, or another workdir. Received: "
                 + "; ".join(fields)
             )
-        remove_temporary(self.path)
         self.remade = drop_changed(self.path)
         return started_under
 
