@@ -116,6 +116,7 @@ def test_row_1_has_the_limit_and_both_ways_of_training(workload):
     assert row["images a step"] == 16
 
 
+@pytest.mark.slow
 def test_row_2_trains_both_on_the_pool_alone(workload):
     row = steps.keras_distiller(workload)
     check_ratio(row, "live teacher / Keras", "Keras' Distiller", "live teacher")

@@ -26,7 +26,7 @@ def tagger():
     return keras.Model(inputs, keras.layers.Dense(5, "sigmoid")(x))
 
 
-@pytest.mark.parametrize("views", [0, 1])
+@pytest.mark.parametrize("views", [pytest.param(0, marks=pytest.mark.slow), 1])
 def test_labels_are_mimicked_and_measured(tmp_path, views):
     record = tfdcu.compress(
         tagger(),
