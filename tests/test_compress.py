@@ -397,6 +397,7 @@ def test_killed_again_and_again_it_ends_bit_for_bit(unbroken, tmp_path):
     assert all("tfevents" in name for name in left)
 
 
+@pytest.mark.slow
 def test_pruned_in_rounds_it_ends_at_the_same_budget(tmp_path):
     options = {
         **QUICK,
@@ -418,6 +419,7 @@ def test_pruned_in_rounds_it_ends_at_the_same_budget(tmp_path):
     assert_equal(before, small_run.weights(tmp_path))
 
 
+@pytest.mark.slow
 def test_stored_targets_train_without_the_teacher(tmp_path, monkeypatch):
     options = {**QUICK, "targets": {"views": 2}}
     monkeypatch.setattr(distill, "AlignedDistiller", without_teacher)
@@ -435,6 +437,7 @@ class without_teacher(tfdcu.AlignedDistiller):
         super().__init__(student, teacher, *others, **options)
 
 
+@pytest.mark.slow
 def test_features_are_followed_over_rounds_and_a_kill(tmp_path, monkeypatch):
     options = {
         **QUICK,
@@ -574,6 +577,7 @@ def picture(path, seed, size=(12, 9)):
     Image.fromarray(pixels).save(path)
 
 
+@pytest.mark.slow
 def test_folders_with_files_that_cannot_be_read(tmp_path):
     for index in range(12):
         name = f"{'abcd'[index % 4]}/{index}.png"

@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 PROGRAM = """
 import keras
 import numpy as np
@@ -63,6 +65,7 @@ print("same student")
 """
 
 
+@pytest.mark.slow
 def test_mirrored_strategy_trains_the_same_student():
     run = subprocess.run(
         [sys.executable, "-c", PROGRAM], capture_output=True, text=True

@@ -127,6 +127,7 @@ def test_a_search_in_use_is_refused_before_its_first_trial(
         assert search(**arguments(), workdir=tmp_path) is None
 
 
+@pytest.mark.slow
 def test_a_search_that_was_killed_ends_the_same(found, tmp_path, monkeypatch):
     """The kill comes in the second trial; the first is not run again."""
     _, unbroken = found
