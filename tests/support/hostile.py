@@ -260,19 +260,10 @@ def npz_of_100000_members(folder):
 
 
 @functools.cache
-def keras_file():
-    """The bytes of a small model."""
+def model_file(suffix):
+    """The bytes of a small model, saved as ".keras" or ".h5"."""
     with tempfile.TemporaryDirectory() as folder:
-        path = pathlib.Path(folder) / "a.keras"
-        tiny.plain_net().save(path)
-        return path.read_bytes()
-
-
-@functools.cache
-def hdf5_file():
-    """The same as HDF5."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = pathlib.Path(folder) / "a.h5"
+        path = pathlib.Path(folder) / f"a{suffix}"
         tiny.plain_net().save(path)
         return path.read_bytes()
 
@@ -294,7 +285,7 @@ def archive_of(contents):
 
 def keras_with(folder, change=None, **more):
     """A model file whose config was changed, or that has other members."""
-    parts = members(keras_file())
+    parts = members(model_file(".keras"))
     if change:
         config = json.loads(parts["config.json"])
         change(config["config"]["layers"])
@@ -356,14 +347,14 @@ def keras_with_paths_out_of_its_archive(folder):
 
 @hostile("keras", "refused")
 def hdf5_that_is_cut_short(folder):
-    return files.write(folder / "a.h5", hdf5_file()[:-2000])
+    return files.write(folder / "a.h5", model_file(".h5")[:-2000])
 
 
 @hostile("keras", "refused")
 def hdf5_with_weights_in_another_file(folder):
     import h5py
 
-    path = files.write(folder / "a.h5", hdf5_file())
+    path = files.write(folder / "a.h5", model_file(".h5"))
     with h5py.File(path, "r+") as file:
         weights = file["model_weights"]
         del weights["conv1"]
@@ -375,7 +366,7 @@ def hdf5_with_weights_in_another_file(folder):
 def hdf5_with_weights_that_unpack_to_4_GB(folder):
     import h5py
 
-    path = files.write(folder / "a.h5", hdf5_file())
+    path = files.write(folder / "a.h5", model_file(".h5"))
     with h5py.File(path, "r+") as file:
         found = []
         file["model_weights/conv1"].visit(found.append)

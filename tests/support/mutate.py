@@ -144,9 +144,9 @@ def write_npz(folder, generator):
 
 def write_keras(folder, generator):
     if generator.random() < 0.3:
-        content = damaged(hostile.hdf5_file(), generator)
+        content = damaged(hostile.model_file(".h5"), generator)
         return files.write(folder / "a.h5", content)
-    content = damaged_archive(hostile.keras_file(), generator)
+    content = damaged_archive(hostile.model_file(".keras"), generator)
     return files.write(folder / "a.keras", content)
 
 

@@ -10,6 +10,7 @@ import tensorflow as tf
 from tfdcu.data.sources import source as source_lib
 from tfdcu.workdir.atomic import atomic_write
 from tfdcu.workdir.full_disk import save_array
+from tfdcu.workdir.json_file import read_json
 from tfdcu.workdir.own_files import checksum
 
 # Most files open at once; the default limit of a process is 1024.
@@ -39,7 +40,7 @@ def write_shard(folder, number, mark, parts):
 def is_whole(folder, number, mark):
     """Whether a shard with this `mark` exists, as it was written."""
     try:
-        record = json.loads(_record_file(folder, number).read_text("utf-8"))
+        record = read_json(_record_file(folder, number))
         return record["of"] == mark and all(
             checksum(_part_file(folder, number, name)) == sum_of
             for name, sum_of in record["sha256"].items()

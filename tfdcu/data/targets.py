@@ -15,6 +15,7 @@ from tfdcu.data.top_k import parts_of
 from tfdcu.data.top_k import unpacked
 from tfdcu.workdir.arguments import check_arguments
 from tfdcu.workdir.atomic import atomic_write
+from tfdcu.workdir.json_file import read_json
 from tfdcu.workdir.workdir import diff
 
 _FORMAT = 1
@@ -50,8 +51,7 @@ class Targets:
         check_arguments(path=path)
         self.path = Path(path)
         try:
-            text = (self.path / "targets.json").read_text("utf-8")
-            self.fingerprint = json.loads(text)
+            self.fingerprint = read_json(self.path / "targets.json")
             self.num_images = self.fingerprint["images"]["num_images"]
             self.views = self.fingerprint["view"]["views"]
             self.mirror = self.fingerprint["mirror"]

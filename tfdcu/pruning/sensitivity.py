@@ -15,6 +15,7 @@ from tfdcu.pruning.importance.scores import default_importance
 from tfdcu.pruning.importance.scores import score_groups
 from tfdcu.pruning.masked import masked
 from tfdcu.workdir.atomic import atomic_write
+from tfdcu.workdir.json_file import read_json
 
 
 def sensitivity(
@@ -134,7 +135,7 @@ def _divergence(groups, kept, stack, expected):
 def _resume(record, path, names):
     if path is None or not Path(path).exists():
         return record
-    saved = json.loads(Path(path).read_text("utf-8"))
+    saved = read_json(path)
     differing = [
         k for k in record if k != "groups" and saved.get(k) != record[k]
     ]

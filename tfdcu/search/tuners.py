@@ -13,6 +13,7 @@ import keras_tuner
 from tfdcu.search import oracles
 from tfdcu.search.space import check_names
 from tfdcu.workdir.atomic import atomic_write
+from tfdcu.workdir.json_file import read_json
 
 # Seconds between two signs of life of a worker.
 BEAT = 5.0
@@ -101,7 +102,7 @@ class Tuner(keras_tuner.Tuner, oracles.AtomicState):
         """The outcome of this trial, or of one with the same values."""
         mine = self.outcome_file(trial.trial_id)
         if mine.exists():
-            return json.loads(mine.read_text("utf-8"))
+            return read_json(mine)
         values = json.loads(
             json.dumps(self.hypermodel.trials.values(trial.hyperparameters))
         )
@@ -214,8 +215,7 @@ def tuner_values(trial):
 def read_outcomes(folder):
     """The outcomes of all trials in a project folder, in order."""
     found = [
-        json.loads(file.read_text("utf-8"))
-        for file in Path(folder).glob("trial_*/outcome.json")
+        read_json(file) for file in Path(folder).glob("trial_*/outcome.json")
     ]
     return sorted(found, key=lambda outcome: int(outcome["trial"]))
 

@@ -82,6 +82,7 @@ def train(
         FloatingPointError: If the loss or a weight becomes NaN or infinite.
             The model is then restored to the last checkpoint.
     """
+    check_arguments(jit_compile=jit_compile)
     check_training(
         epochs,
         optimizer,

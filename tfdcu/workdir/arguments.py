@@ -146,7 +146,6 @@ ARGUMENTS = {
     "path": PATH,
     "pool_share": SHARE,
     "pool_validation": WEIGHT,
-    "rate": POSITIVE,
     "reconstruct": SWITCH,
     "freeze_batchnorm": SWITCH,
     "renew": SWITCH,
