@@ -203,3 +203,26 @@ def test_positional_arguments_and_kwargs_are_no_options(key):
 def test_a_section_that_is_no_dict_is_refused():
     with pytest.raises(ValueError, match="not a dict.*`pruned`.*: 0.5"):
         check_options("channels", 0.5, pruned)
+
+
+class Block(keras.layers.Layer):
+    """A convolution of one's own."""
+
+    def __init__(self, width, **options):
+        super().__init__(**options)
+        self.width = width
+        self.conv = keras.layers.Conv2D(width, 3, padding="same")
+
+    def call(self, x):
+        return keras.ops.relu(self.conv(x))
+
+    def get_config(self):
+        return {**super().get_config(), "width": self.width}
+
+
+def test_layers_inside_of_custom_ones_may_be_aligned(splits):
+    inputs = keras.Input((8, 8, 1))
+    x = Block(16)(Block(16)(inputs))
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    teacher = keras.Model(inputs, keras.layers.Dense(4)(x))
+    check_values(config(), splits, teacher)

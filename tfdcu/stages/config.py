@@ -15,6 +15,7 @@ from tfdcu.export import export_all
 from tfdcu.graph.clone import check_clone
 from tfdcu.graph.keras_private import all_layers
 from tfdcu.graph.logits import is_multi_label
+from tfdcu.graph.open_model import open_model
 from tfdcu.models import custom_layers
 from tfdcu.pruning import check_channels
 from tfdcu.pruning import prune_channels
@@ -202,7 +203,8 @@ def check_values(config, splits, teacher, student=None):
     pool = splits.unlabeled.subset([0])
     training_batches(few, pool, range(1), **config["batches"])
     AlignedDistiller(
-        student or teacher,
+        # A pruned teacher has its custom layers opened.
+        student or open_model(teacher).model,
         teacher,
         **config["transfer"],
     )
