@@ -28,9 +28,9 @@ def evaluate(model, source, *, against=None, **options):
         model: A `keras.Model`, or the path of a model. Of a model with
             several outputs, evaluate each: `keras.Model(model.input,
             model.output["mask"])`.
-        source: Anything `tfdcu.data.open_source` takes. Without labels,
-            only the agreement is measured. For a model that ends in sigmoids
-            the labels are 0 or 1 for each, (images, labels); for maps they
+        source: Anything `tfdcu.data.open_source` takes, images or not.
+            Without labels, only the agreement is measured. For a model that
+            ends in sigmoids the labels are 0 or 1 for each, (images, labels); for maps they
             are classes, (images, height, width).
         against: Second model to compare with, like `model`. Defaults to
             `None`.
@@ -86,7 +86,8 @@ class Opened:
 
     Attributes:
         function: From images to outputs.
-        image_shape: (height, width, channels), sizes may be `None`.
+        image_shape: (height, width, channels), sizes may be `None`; or the
+            shape of another input.
         kind: "classes" or "labels".
         output_shape: Shape of the output for one image.
         threshold: Float, above which a label holds.

@@ -164,8 +164,11 @@ def test_other_models_are_refused():
         load(keras.Model([left, right], scores))
     with pytest.raises(ValueError, match="1 inputs and 2 outputs"):
         load(keras.Model(left, [classifier()(left), classifier()(left)]))
-    with pytest.raises(ValueError, match=r"not a batch of images.*\(None, 5\)"):
-        load(keras.Sequential([keras.Input((5,)), layers.Dense(3)]))
+    words = keras.Input((), dtype="string")
+    ids = layers.TextVectorization(10, vocabulary=["a"])(words)
+    scores = layers.Dense(3)(layers.Embedding(10, 4)(ids)[:, 0])
+    with pytest.raises(ValueError, match="and token ids.*string of shape"):
+        load(keras.Model(words, scores))
     with pytest.raises(ValueError, match=r"\(batch, classes\).*6, 6, 4"):
         load(keras.Sequential([keras.Input((8, 8, 1)), layers.Conv2D(4, 3)]))
 

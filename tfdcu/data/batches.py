@@ -86,7 +86,8 @@ def training_batches(
         cache: Whether images are decoded once and kept in memory. `"auto"`
             does so up to `source.MEMORY_LIMIT` bytes of each source.
         image_shape: (height, width, channels); `None` for the shape of the
-            labeled images, or of the pool.
+            labeled images, or of the pool. Other inputs than images need
+            theirs, see `open_source`; they are not augmented.
         value_range: (low, high) of the pixels, for sources opened here.
         data_dir: Where TFDS finds prepared data sets.
         seed: Integer from 0 to 2**30 - 1.

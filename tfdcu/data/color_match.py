@@ -51,6 +51,11 @@ def match_colors(source, other):
     """
     source, other = _opened("source", source), _opened("other", other)
     check_ranges({"source": source, "other": other})
+    if source.value_range is None:
+        raise ValueError(
+            "Only images have colors. Expected: match_colors=False for other "
+            f"inputs. Received: inputs of shape {source.image_shape}."
+        )
     if source.image_shape[-1] != other.image_shape[-1]:
         raise ValueError(
             f"{source.name} and {other.name} have different channels. "

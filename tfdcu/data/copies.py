@@ -22,7 +22,7 @@ class Looks:
     Attributes:
         sums: Int64 array (n,), a checksum of the pixels.
         thumbnails: Float32 array (n, pixels) of mean 0 and norm 1; zeros for
-            an image of one color.
+            an image of one color, and for other inputs than images.
     """
 
     sums: np.ndarray
@@ -31,9 +31,11 @@ class Looks:
 
 def looks_of(source):
     """Yields the `Looks` of each batch of a source, in order."""
-    low, high = source.value_range
+    low, high = source.value_range or (0.0, 1.0)
 
     def looks(images):
+        if source.value_range is None:
+            return checksums(images), tf.zeros((len(images), 1))
         pixels = tf.round((images - low) * (255 / (high - low)))
         side = [min(THUMBNAIL, size) for size in images.shape[1:3]]
         small = tf.reduce_mean(pixels, -1, keepdims=True)

@@ -25,8 +25,8 @@ def checksums(images):
     costs one pass over the pixels and runs inside a `tf.data` pipeline.
 
     Args:
-        images: Float32 tensor (batch, height, width, channels); only the
-            batch size may be unknown.
+        images: Float32 tensor (batch, height, width, channels), or one of 32
+            bits of another shape; only the batch size may be unknown.
 
     Returns:
         Int64 tensor (batch,).

@@ -16,12 +16,21 @@ def junk_measures(images, value_range):
 
     Args:
         images: Float32 array (batch, height, width, channels).
-        value_range: (low, high) of the pixels.
+        value_range: (low, high) of the pixels; `None` for other inputs than
+            images, which may be duplicates only.
 
     Returns:
         Dict of arrays (batch,): `spread` and `correlation` (see the functions
-        of these names) and `checksum`, equal for equal images.
+        of these names; NaN for other inputs than images) and `checksum`, equal
+        for equal images.
     """
+    if value_range is None:
+        unknown = np.full(len(images), np.nan)
+        return {
+            "spread": unknown,
+            "correlation": unknown,
+            "checksum": checksums(tf.constant(images)).numpy(),
+        }
     return {
         "spread": spread(images, value_range),
         "correlation": correlation(images),

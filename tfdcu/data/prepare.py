@@ -93,7 +93,8 @@ def prepare(
         num_classes: The teacher's number of classes.
         label_shape: As in `open_source`: `(num_classes,)` for a teacher of
             several labels an image.
-        image_shape: The networks' input shape, (height, width, channels).
+        image_shape: The networks' input shape, (height, width, channels); for
+            other inputs than images, such as signals, see `open_source`.
         validation: A separate labeled source, instead of
             `validation_per_class`.
         test: A labeled source, or `None`.

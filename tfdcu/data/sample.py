@@ -17,7 +17,7 @@ def images_of(source, num=None, *, seed=None):
         seed: `None` for evenly spaced images, an integer for random ones.
 
     Returns:
-        Float32 array (num, height, width, channels), in the source's order.
+        Array (num, *image_shape) of the source's dtype, in its order.
     """
     check("source", source, SOURCE)
     images = sample_of(source.without_labels(), num, seed=seed).batches(256)

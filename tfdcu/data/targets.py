@@ -234,7 +234,7 @@ def describe_images(source):
     return {
         "num_images": source.num_images,
         "image_shape": list(source.image_shape),
-        "value_range": list(source.value_range),
+        "value_range": source.value_range and list(source.value_range),
     }
 
 

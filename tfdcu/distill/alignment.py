@@ -194,9 +194,10 @@ def inside_of(student):
 def default_align_layer(model, share=0.25):
     """The default low-level layer to align.
 
-    Among the layers that no shortcut bypasses: the last one whose output is
-    computed within `share` of the model's multiply-accumulates, or the first
-    one if even that costs more.
+    Among the layers that no shortcut bypasses, and from the first on that
+    learns (a spectrogram does not): the last one whose output is computed
+    within `share` of the model's multiply-accumulates, or the first one if even
+    that costs more.
 
     Args:
         model: A functional `keras.Model`.
@@ -217,15 +218,16 @@ def default_align_layer(model, share=0.25):
         for index, node in enumerate(nodes)
         for tensor in node.inputs
     }
-    chosen, spent, open_until = None, 0, 0
+    chosen, spent, open_until, learned = None, 0, 0, False
     for index, node in enumerate(nodes[:-1]):
         spent += macs.get(node.path, 0)
+        learned |= bool(spent and getattr(node.op, "weights", None))
         if chosen and spent > budget:
             break
         past = open_until
         for tensor in node.outputs:
             open_until = max(open_until, last_use.get(id(tensor), 0))
-        if past <= index and tappable(model, node) and spent:
+        if past <= index and tappable(model, node) and learned:
             chosen = node.path
     if chosen is None:
         raise ValueError(

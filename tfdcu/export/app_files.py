@@ -11,6 +11,7 @@ from tfdcu.export.clients import client_misfits
 from tfdcu.export.interpreter import LiteRTModel
 from tfdcu.export.metadata import LABELS
 from tfdcu.export.metadata import labels_text
+from tfdcu.graph.images import are_images
 from tfdcu.workdir.atomic import atomic_write
 
 EXAMPLE = "example.jpg"
@@ -36,7 +37,8 @@ def write_app_files(files, images):
         A list of the paths that were written.
 
     Raises:
-        ValueError: If there is no file or no JSON file beside one.
+        ValueError: If there is no file or no JSON file beside one, or the
+            network does not take images.
         OSError: If the disk fills up.
 
     Example:
@@ -51,6 +53,12 @@ def write_app_files(files, images):
             f"with their JSON files. Received: {list(map(str, files.values()))}"
         )
     first = next(iter(models.values()))
+    if not are_images(first.input_shape):
+        raise ValueError(
+            "The files of an app are made for photos. Expected: a network that "
+            "takes images; for other inputs the JSON file beside each file has "
+            f"a program. Received: inputs of shape {first.input_shape}"
+        )
     contents = {}
     if first.classes:
         contents[LABELS] = labels_text(first.classes).encode()

@@ -24,11 +24,13 @@ from tfdcu.export.probabilities import append_softmax
 from tfdcu.export.quiet import quiet
 from tfdcu.export.saved_model import as_float32
 from tfdcu.export.saved_model import check_model
+from tfdcu.export.saved_model import dtype_of
 from tfdcu.export.saved_model import gives_probabilities
 from tfdcu.export.saved_model import save_single_image
 from tfdcu.export.sidecar import describe_artifact
 from tfdcu.export.trained_ranges import check_trained
 from tfdcu.export.trained_ranges import trained_format
+from tfdcu.graph.images import are_images
 from tfdcu.graph.logits import is_multi_label
 from tfdcu.renamed import explain_renamed
 from tfdcu.workdir.arguments import RANGE
@@ -84,7 +86,9 @@ def export_litert(
     Args:
         model: A functional or Sequential `keras.Model`, input `(None, height,
             width, channels)` of fixed size, output `(None, classes)`, or
-            `(None, height, width, classes)` for maps.
+            `(None, height, width, classes)` for maps. Other inputs than images
+            (signals, feature vectors, integer token ids) are taken as they
+            are: without `value_range`, and without metadata in the file.
         path: File to write, ending in `.tflite`. Folders are created.
         quantization: `None` (float32 weights), `"float16"` (half the size,
             computed in float32 on CPUs), `"dynamic"` (int8 weights, float
@@ -221,7 +225,7 @@ def export_all(
     recipes = {kind: recipe_of(kind, io, output) for kind in formats}
     recipes |= {target: CLIENTS[target].recipe for target in targets}
     bits = 4 if trained_format(model) == "int8_weight4" else 8
-    check_clients(targets, check_model(model)[0][-1], bits)
+    check_clients(targets, check_model(model)[0], bits)
     wanted = {
         kind: (recipe, Path(folder) / f"{name}_{kind}.tflite")
         for kind, recipe in recipes.items()
@@ -282,12 +286,18 @@ def _export(
     _check_arguments(wanted, calibration, trained)
     shape, num_outputs = check_model(model)
     _check_labels(classes, value_range, num_outputs)
+    if not are_images(shape):
+        value_range = None
     _check_maps(model, wanted)
     with naming("calibration"):
         calibration = as_fit_takes(model, calibration)
         if calibration is not None:
             calibration = take_images(
-                calibration, num_images, shape, value_range
+                calibration,
+                num_images,
+                shape,
+                value_range,
+                dtype_of(model.inputs[0]),
             )
     float32 = as_float32(model)
     with naming("images"):
@@ -327,7 +337,7 @@ def _export(
                     )
                     if recipe.output == "probabilities" and not ready:
                         content = append_softmax(content, is_multi_label(model))
-                    if recipe.metadata:
+                    if recipe.metadata and value_range:
                         content = add_metadata(
                             content,
                             path.stem,
@@ -459,7 +469,7 @@ def _check_maps(model, wanted):
 
 
 def _check_labels(classes, value_range, num_outputs):
-    check("value_range", value_range, RANGE)
+    check("value_range", value_range, RANGE, optional=True)
     names = isinstance(classes, (tuple, list, np.ndarray))
     if classes is not None and (not names or len(classes) != num_outputs):
         raise ValueError(

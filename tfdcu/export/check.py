@@ -12,8 +12,10 @@ from tfdcu.export.images import take_images
 from tfdcu.export.interpreter import LiteRTModel
 from tfdcu.export.saved_model import as_float32
 from tfdcu.export.saved_model import check_model
+from tfdcu.export.saved_model import dtype_of
 from tfdcu.export.saved_model import gives_probabilities
 from tfdcu.graph.heads import head_kinds
+from tfdcu.graph.images import are_images
 from tfdcu.graph.inference import compiled
 
 # Smallest share of images for which the file and the Keras model must predict
@@ -121,9 +123,10 @@ def keras_reference(model, images, *, value_range, num_images, seed):
     given = images is not None
     if given:
         images = as_fit_takes(model, images)
-        images = take_images(images, num_images, shape, value_range)
+        dtype = dtype_of(model.inputs[0])
+        images = take_images(images, num_images, shape, value_range, dtype)
     else:
-        images = _noise(num_images, shape, value_range, seed)
+        images = _noise(model, num_images, value_range, seed)
     logits = keras_logits(as_float32(model), images)
     (kind,) = head_kinds(model)
     if logits.shape[1:] == (1,):
@@ -275,15 +278,35 @@ def keras_logits(model, images):
     return np.asarray(compiled(model)(images), "float32")
 
 
-def _noise(num, shape, value_range, seed):
+def _noise(model, num, value_range, seed):
     warnings.warn(
         "No images were given, so the LiteRT file is only checked on random "
         "noise: agreement on real images is unknown. Pass `images`.",
         stacklevel=4,
     )
-    low, high = value_range
+    return noise_for(model, num, value_range, seed)
+
+
+def noise_for(model, num, value_range=(0.0, 1.0), seed=0):
+    """Random inputs of a model: pixels, normal numbers, or the ids 0 and 1.
+
+    Args:
+        model: A `keras.Model` with one input.
+        num: Number of them.
+        value_range: `(low, high)` of pixels.
+        seed: Int.
+
+    Returns:
+        Array (num, ...), float32 or of the model's integers.
+    """
+    (given,) = model.inputs
     generator = np.random.default_rng(seed)
-    return generator.uniform(low, high, (num, *shape)).astype("float32")
+    size = (num, *given.shape[1:])
+    if dtype_of(given) != "float32":
+        return generator.integers(0, 2, size).astype(dtype_of(given))
+    if not are_images(given.shape[1:]):
+        return generator.normal(size=size).astype("float32")
+    return generator.uniform(*value_range, size).astype("float32")
 
 
 def _check_operators(path):

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from tfdcu.export.flatbuffer import inspect_litert
 from tfdcu.export.metadata import NAME as METADATA
+from tfdcu.graph.images import are_images
 from tfdcu.workdir.arguments import TEXTS
 
 
@@ -177,12 +178,13 @@ def client_misfits(path):
     }
 
 
-def check_clients(targets, channels=None, weight_bits=8):
+def check_clients(targets, input_shape=None, weight_bits=8):
     """Raises if a target is unknown or cannot be served by a model.
 
     Args:
         targets: Names of targets.
-        channels: Number of channels of the model's image; `None`: not known.
+        input_shape: (height, width, channels) of the model's image, or the
+            shape of another input; `None`: not known.
         weight_bits: Smallest number of bits of a weight. Defaults to 8.
 
     Raises:
@@ -206,7 +208,16 @@ def check_clients(targets, channels=None, weight_bits=8):
                 f"another target. Received: {weight_bits:g} bits"
             )
         client = CLIENTS[target]
-        if client.channels and channels not in (None, client.channels):
+        if not client.channels or input_shape is None:
+            continue
+        if not are_images(input_shape):
+            raise ValueError(
+                f"No file of this model can be made for the target '{target}': "
+                f"{client.title} hands over photos. Expected: another target. "
+                f"Received: a model with inputs of shape {tuple(input_shape)}"
+            )
+        channels = input_shape[-1]
+        if channels != client.channels:
             raise ValueError(
                 f"No file of this model can be made for the target '{target}': "
                 f"{client.title} hands over {client.channels} channels. "

@@ -30,7 +30,7 @@ def convert(saved_model, name, sparse, calibration, value_range, io="float32"):
         sparse: Whether to use the sparse encoding.
         calibration: float32 `(n, height, width, channels)` for `"int8"`;
             `None` for a model that holds its ranges.
-        value_range: `(low, high)` of the pixels.
+        value_range: `(low, high)` of the pixels, or `None` of other inputs.
         io: Input and output of the int8 format, see `export_litert`.
 
     Returns:
@@ -110,6 +110,8 @@ def _calibration_batches(calibration, value_range):
             f"least {FEW_IMAGES} for reliable ranges.",
             stacklevel=6,
         )
+    if value_range is None:
+        return [values[None] for values in calibration]
     low, high = value_range
     # Beyond the range there are no pixels: uint8 then takes photos as they are.
     calibration = np.clip(calibration, low, high)

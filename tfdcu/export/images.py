@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from tfdcu.graph.images import are_images
 from tfdcu.graph.images import images_for
 
 
@@ -26,7 +27,7 @@ def as_fit_takes(model, images):
     return images_for(model, images)
 
 
-def take_images(images, num, shape, value_range=(0.0, 1.0)):
+def take_images(images, num, shape, value_range=(0.0, 1.0), dtype="float32"):
     """Takes at most `num` images as one array and checks them.
 
     Args:
@@ -36,13 +37,15 @@ def take_images(images, num, shape, value_range=(0.0, 1.0)):
             images are taken, so shuffle it if it is sorted. At most one batch
             more than `num` is in memory.
         num: Largest number of images.
-        shape: Expected `(height, width, channels)`.
+        shape: Expected `(height, width, channels)`, or that of other inputs.
         value_range: `(low, high)` of the pixels. Values outside by more than a
             tenth of the range are an error; smaller deviations are allowed,
-            since cubic interpolation causes them.
+            since cubic interpolation causes them. Of other inputs than images
+            any value is taken.
+        dtype: That of the result. Defaults to `"float32"`.
 
     Returns:
-        float32 images `(at most num, height, width, channels)`.
+        Images `(at most num, height, width, channels)`.
 
     Raises:
         ValueError: If there are no images, or an image has a wrong type, shape
@@ -58,9 +61,9 @@ def take_images(images, num, shape, value_range=(0.0, 1.0)):
 
     shape = tuple(shape)
     if isinstance(images, tf.data.Dataset):
-        taken = _from_dataset(images, num, shape)
+        taken = _from_dataset(images, num, shape, dtype)
     elif hasattr(images, "shape"):
-        taken = _from_array(images, num, shape)
+        taken = _from_array(images, num, shape, dtype)
     else:
         raise ValueError(
             "Invalid type of images. Expected: an array (n, height, width, "
@@ -72,29 +75,29 @@ def take_images(images, num, shape, value_range=(0.0, 1.0)):
             f"There are no images. Expected: at least one of shape {shape}. "
             "Received: an empty array or dataset"
         )
-    _check_values(taken, value_range)
+    _check_values(taken, value_range if are_images(shape) else None)
     return taken
 
 
-def _from_array(images, num, shape):
-    if len(images.shape) != 4 or tuple(images.shape[1:]) != shape:
+def _from_array(images, num, shape, dtype):
+    if tuple(images.shape[1:]) != shape:
         raise _wrong_shape(shape, tuple(images.shape))
     count = len(images)
     index = np.linspace(0, count - 1, min(num, count)).astype(int)
     if not isinstance(images, np.ndarray):
         images = np.asarray(images)
-    return np.asarray(images[index], dtype="float32")
+    return np.asarray(images[index], dtype=dtype)
 
 
-def _from_dataset(images, num, shape):
+def _from_dataset(images, num, shape, dtype):
     taken, count = [], 0
     for element in images:
         while isinstance(element, (tuple, list)):
             element = element[0]
-        batch = np.asarray(element, dtype="float32")
-        if batch.ndim == 3:
+        batch = np.asarray(element, dtype=dtype)
+        if batch.ndim == len(shape):
             batch = batch[None]
-        if batch.ndim != 4 or batch.shape[1:] != shape:
+        if batch.shape[1:] != shape:
             raise _wrong_shape(shape, batch.shape)
         taken.append(batch[: num - count])
         count += len(taken[-1])
@@ -105,20 +108,22 @@ def _from_dataset(images, num, shape):
 
 def _wrong_shape(shape, received):
     return ValueError(
-        "The images do not fit the model. Expected: shape (n, height, width, "
-        f"channels) = (n, {', '.join(map(str, shape))}). Received: {received}"
+        f"The {'images' if are_images(shape) else 'inputs'} do not fit the "
+        "model. Expected: shape "
+        f"{'(n, height, width, channels) = ' if are_images(shape) else ''}"
+        f"(n, {', '.join(map(str, shape))}). Received: {received}"
     )
 
 
 def _check_values(images, value_range):
-    low, high = value_range
-    slack = 0.1 * (high - low)
+    low, high = value_range or (-np.inf, np.inf)
     if not np.isfinite(images).all():
         raise ValueError(
             "The images have values that are not finite. Expected: pixels in "
             f"[{low}, {high}]. Received: "
             f"{np.count_nonzero(~np.isfinite(images))} NaN or infinite values"
         )
+    slack = 0.1 * (high - low)
     if images.min() < low - slack or images.max() > high + slack:
         raise ValueError(
             "The images have pixels out of range. Expected: pixels in "

@@ -22,25 +22,27 @@ class LiteRTModel:
     one for this file.
 
     Args:
-        path: A `.tflite` file with one image input and one output
-            `(1, classes)`, or `(1, height, width, classes)` for maps.
+        path: A `.tflite` file with one input, of an image or of other values,
+            and one output `(1, classes)`, or `(1, height, width, classes)` for
+            maps.
         num_threads: Threads of the interpreter, at least 1. Defaults to `1`.
 
     Call arguments:
         images: `(n, height, width, channels)`, in the value range of the Keras
-            model; `n` may be 0.
+            model, or other inputs `(n, *input_shape)`; `n` may be 0.
 
     Returns:
         float32 outputs `(n, ..., classes)`, see `output`.
 
     Attributes:
-        input_shape: `(height, width, channels)`.
+        input_shape: `(height, width, channels)`, or that of other inputs.
         output_shape: `(classes,)`, or `(height, width, classes)`.
         num_classes: Number of classes or labels.
         kind: `"labels"` if each has a sigmoid of its own, as the JSON file
             says, else `"classes"`.
         classes: Names from the JSON file, or `None`.
-        value_range: `(low, high)` from the JSON file, or `None`.
+        value_range: `(low, high)` from the JSON file, or `None`, as for other
+            inputs than images.
         format: As in `export_litert`.
         output: `"probabilities"` if the file's signature calls its output so,
             else `"logits"`.
@@ -52,7 +54,7 @@ class LiteRTModel:
 
     Raises:
         ValueError: If the file is missing, not a LiteRT file, cannot be run
-            by the interpreter or is not an image classifier; in a call, if the
+            by the interpreter or is not a classifier; in a call, if the
             shape of the images is wrong or a pixel is not finite.
 
     Example:
@@ -99,7 +101,7 @@ class LiteRTModel:
 
     def __call__(self, images):
         images = np.asarray(images)
-        if images.ndim != 4 or images.shape[1:] != self.input_shape:
+        if images.shape[1:] != self.input_shape:
             raise ValueError(
                 f"The images do not fit '{self.path}'. Expected: shape (n, "
                 f"{', '.join(map(str, self.input_shape))}). Received: "
@@ -121,7 +123,7 @@ class LiteRTModel:
         """Sets the input of the interpreter, quantized if it takes integers.
 
         Args:
-            image: `(height, width, channels)`.
+            image: `(height, width, channels)`, or another input.
         """
         image = np.asarray(image)[None]  # (1, h, w, c)
         tensor = quantize(image, self.quantization["input"])
@@ -168,14 +170,17 @@ def _ends(path, interpreter):
     outputs = interpreter.get_output_details()
     shapes = [tuple(int(n) for n in end["shape"]) for end in inputs + outputs]
     ranks = [len(shape) for shape in shapes]
-    if len(ranks) != 2 or ranks[0] != 4 or ranks[1] < 2 or shapes[0][0] != 1:
+    if len(ranks) != 2 or min(ranks) < 2 or shapes[0][0] != 1:
         raise ValueError(
-            f"'{path}' is not an image classifier. Expected: one input (1, "
-            "height, width, channels) and one output (1, classes), or (1, "
-            "height, width, classes) for maps. Received: "
+            f"'{path}' is not a classifier. Expected: one input (1, height, "
+            "width, channels), or (1, ...) of other values, and one output "
+            "(1, classes), or (1, height, width, classes) for maps. Received: "
             f"inputs and outputs of shapes {shapes}"
         )
     for end in inputs + outputs:
+        if end is inputs[0] and end["dtype"] in (np.int32, np.int64):
+            # Token ids.
+            continue
         if np.dtype(end["dtype"]).kind in "iu" and not end["quantization"][0]:
             raise ValueError(
                 f"'{path}' has an integer input or output without a scale. "
@@ -205,7 +210,7 @@ def quantize(values, parameters):
         An array of the same shape and the file's dtype.
     """
     dtype = np.dtype(parameters["dtype"])
-    if dtype.kind == "f":
+    if dtype.kind == "f" or not parameters["scale"]:
         return values.astype(dtype)
     limits = np.iinfo(dtype)
     steps = np.round(values / parameters["scale"]) + parameters["zero_point"]

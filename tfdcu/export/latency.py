@@ -7,6 +7,7 @@ import numpy as np
 
 from tfdcu.export.images import take_images
 from tfdcu.export.interpreter import LiteRTModel
+from tfdcu.graph.images import are_images
 from tfdcu.workdir.arguments import check_arguments
 
 NUM_WARM_UP = 20
@@ -55,8 +56,9 @@ def latency_runs(models, *, runs=200, num_threads=1, images=None):
         runs: Timed runs per model, at least 1. Defaults to `200`.
         num_threads: Threads of each interpreter. Defaults to `1`.
         images: Images `(n, height, width, channels)` or a dataset, suitable
-            for every model; the first image is used. Defaults to a gray image:
-            the time of dense arithmetic does not depend on the pixels.
+            for every model; the first image is used. Defaults to a gray image,
+            or to zeros for other inputs: the time of dense arithmetic does not
+            depend on the pixels.
 
     Returns:
         A dict from name to a float64 array `(runs,)`; quartiles are
@@ -100,6 +102,7 @@ def latency_runs(models, *, runs=200, num_threads=1, images=None):
 
 def _image(model, images):
     low, high = model.value_range or (0.0, 1.0)
-    if images is None:
-        return np.full(model.input_shape, (low + high) / 2, "float32")
-    return take_images(images, 1, model.input_shape, (low, high))[0]
+    if images is not None:
+        return take_images(images, 1, model.input_shape, (low, high))[0]
+    gray = (low + high) / 2 if are_images(model.input_shape) else 0.0
+    return np.full(model.input_shape, gray, "float32")

@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-import numpy as np
-
 from tfdcu.export.artifact import export_litert
+from tfdcu.export.check import noise_for
 from tfdcu.export.latency import latency
 from tfdcu.export.saved_model import check_model
 from tfdcu.workdir.arguments import check_arguments
@@ -43,9 +42,8 @@ def litert_latency(
     ... )
     """
     check_arguments(model=model, runs=runs, num_threads=num_threads, seed=seed)
-    generator = np.random.default_rng(seed)
-    image_shape, _ = check_model(model)
-    noise = generator.random((NUM_IMAGES, *image_shape), "float32")
+    check_model(model)
+    noise = noise_for(model, NUM_IMAGES, seed=seed)
     with temporary_folder() as folder:
         file = export_litert(
             model,

@@ -62,17 +62,17 @@ def _float32_config(config):
 
 
 def check_model(model):
-    """Raises unless the model maps images of a fixed size to one output.
+    """Raises unless the model maps inputs of a fixed size to one output.
 
     Args:
         model: The model to check.
 
     Returns:
-        `(input_shape, num_outputs)`: `(height, width, channels)` and the
-        number of classes.
+        `(input_shape, num_outputs)`: `(height, width, channels)`, or the shape
+        of another input, and the number of classes.
 
     Raises:
-        ValueError: If it is not a built functional model with one image input
+        ValueError: If it is not a built functional model with one input
             of fixed size and one output `(batch, ..., classes)`, or if a
             weight is not finite.
     """
@@ -90,11 +90,11 @@ def check_model(model):
             "again and copy the weights with `set_weights`. Received: an "
             f"input of shape {inputs[0]}"
         )
-    if len(inputs) != 1 or len(inputs[0]) != 4 or None in inputs[0][1:]:
+    if len(inputs) != 1 or len(inputs[0]) < 2 or None in inputs[0][1:]:
         raise ValueError(
-            "Invalid input of the model. Expected: one image input "
-            "(None, height, width, channels) of fixed size. Received: inputs "
-            f"of shapes {inputs}"
+            "Invalid input of the model. Expected: one input of fixed size, "
+            "such as (None, height, width, channels). Received: inputs of "
+            f"shapes {inputs}"
         )
     if len(outputs) != 1 or len(outputs[0]) < 2 or None in outputs[0][1:]:
         raise ValueError(
@@ -114,6 +114,11 @@ def check_model(model):
                 f"weights. Received: NaN or infinity in '{variable.path}'"
             )
     return inputs[0][1:], outputs[0][-1]
+
+
+def dtype_of(tensor):
+    """The dtype in which a file takes an input: float32, or that of ids."""
+    return tensor.dtype if tensor.dtype.startswith("int") else "float32"
 
 
 def gives_probabilities(model):
@@ -143,13 +148,14 @@ def save_single_image(model, folder):
     `probabilities` where the model ends in them. The model is not changed.
 
     Args:
-        model: A float32 functional `keras.Model` with one image input.
+        model: A float32 functional `keras.Model` with one input.
         folder: Folder of the SavedModel.
     """
     import tensorflow as tf
 
     name = "probabilities" if gives_probabilities(model) else "logits"
-    spec = tf.TensorSpec((1, *model.inputs[0].shape[1:]), tf.float32, "image")
+    (given,) = model.inputs
+    spec = tf.TensorSpec((1, *given.shape[1:]), dtype_of(given), "image")
 
     def serve(image):
         return {name: model(image, training=False)}

@@ -9,7 +9,7 @@ import numpy as np
 
 about = json.load(open("{json}"))
 
-# image: float32 {shape}, pixels in [{low:g}, {high:g}]
+{expected}
 {values}
 try:
     from ai_edge_litert.compiled_model import CompiledModel
@@ -38,6 +38,8 @@ label = about["classes"][index] if about["classes"] else index
 _MAP = "classes = scores.argmax(-1)  # of each position\n"
 _LABELS = "labels = scores > {threshold}  # of each label\n"
 
+_IMAGE = "# image: float32 {shape}, pixels in [{low:g}, {high:g}]"
+_VALUES = "# given: {dtype} {shape}, values as in training"
 _FLOATS = "values = np.float32(image[None])"
 _INTEGERS = """\
 values = np.round(image[None] / {scale!r}) + {zero_point}
@@ -129,7 +131,8 @@ def python_program(path, json_name, artifact, value_range, kind="classes"):
         path: Final path of the file.
         json_name: Name of the JSON file beside it.
         artifact: A `LiteRTModel` of it.
-        value_range: `(low, high)` of the pixels.
+        value_range: `(low, high)` of the pixels, or `None`: the program then
+            begins with `given`, another input.
         kind: "classes", or "labels" if each has a sigmoid of its own.
 
     Returns:
@@ -138,7 +141,7 @@ def python_program(path, json_name, artifact, value_range, kind="classes"):
     import numpy as np
 
     taken, given = (artifact.quantization[side] for side in ("input", "output"))
-    values = _FLOATS
+    values = _FLOATS.replace("float32", taken["dtype"])
     if taken["scale"]:
         limits = np.iinfo(taken["dtype"])
         values = _INTEGERS.format(
@@ -152,13 +155,18 @@ def python_program(path, json_name, artifact, value_range, kind="classes"):
         end = _LABELS.format(threshold=f"{middle:g}")
     elif kind == "values":
         end = ""
+    if value_range is None:
+        dtype = "float32" if taken["scale"] else taken["dtype"]
+        expected = _VALUES.format(dtype=dtype, shape=artifact.input_shape)
+        values = values.replace("image[None]", "given[None]")
+    else:
+        low, high = value_range
+        expected = _IMAGE.format(shape=artifact.input_shape, low=low, high=high)
     shape = artifact.output_shape
     program = _PYTHON.format(
         json=json_name,
         name=path.name,
-        shape=artifact.input_shape,
-        low=value_range[0],
-        high=value_range[1],
+        expected=expected,
         values=values,
         num_values=math.prod(shape),
         reshaped=f".reshape{shape}" if len(shape) > 1 else "",

@@ -53,6 +53,10 @@ class Forward(keras.layers.Layer):
     def call(self, images, training=False):
         if self.graph is None:
             return self.model(images, training=training)
+        given = self.model.inputs[0]
+        if len(self.model.inputs) == 1 and given.dtype.startswith("int"):
+            # Token ids, which come as floats with others.
+            images = tf.cast(images, given.dtype)
         run = self.in_training if training else self.at_inference
 
         def call(node, args, kwargs):

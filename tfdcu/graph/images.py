@@ -10,6 +10,21 @@ _BATCH = 32
 _FROM_GENERATOR = 4096
 
 
+def are_images(shape):
+    """Whether a network's inputs are images: the one place that decides.
+
+    All else (signals, token ids, feature vectors, stacks of many channels)
+    has no pixels: values are taken as they are, and `value_range` is `None`.
+
+    Args:
+        shape: Shape of one input; sizes may be `None`.
+
+    Returns:
+        A bool: whether it is (height, width, channels) of 1 to 4 channels.
+    """
+    return len(shape) == 3 and shape[-1] in (1, 2, 3, 4)
+
+
 def images_for(model, images):
     """Brings unlabeled images into a form that can be read again and again.
 

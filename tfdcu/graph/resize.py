@@ -6,7 +6,7 @@ import tensorflow as tf
 from tfdcu.graph.clone import clone_layer
 from tfdcu.graph.clone import copy_state
 from tfdcu.graph.parse import is_model
-from tfdcu.workdir.arguments import IMAGE_SHAPE
+from tfdcu.workdir.arguments import SHAPE
 from tfdcu.workdir.arguments import check
 from tfdcu.workdir.arguments import check_arguments
 
@@ -17,8 +17,9 @@ def at_size(model, image_shape):
     Macs, LiteRT files and pruned channels are those of one size.
 
     Args:
-        model: A functional `keras.Model` with one image input.
-        image_shape: (height, width, channels) of the images.
+        model: A functional `keras.Model` with one input.
+        image_shape: (height, width, channels) of the images; of other inputs
+            the shape of one, such as (time, channels).
 
     Returns:
         The model itself if it has that size, else a copy that has it, with
@@ -28,7 +29,7 @@ def at_size(model, image_shape):
         ValueError: If its weights only fit its own size.
     """
     check_arguments(model=model)
-    check("image_shape", image_shape, IMAGE_SHAPE)
+    check("image_shape", image_shape, SHAPE)
     own = tuple(model.inputs[0].shape[1:])
     if own == tuple(image_shape):
         return model
@@ -47,7 +48,7 @@ def copy_of(model, image_shape=None):
     """An uncompiled copy of a model that does not share its weights.
 
     Args:
-        model: A functional `keras.Model` with one image input.
+        model: A functional `keras.Model` with one input.
         image_shape: Input shape of the copy; defaults to the model's.
 
     Returns:

@@ -39,13 +39,13 @@ def load(source, *, custom_objects=None):
         custom_objects: Dict from name to class or function, for custom layers.
 
     Returns:
-        A functional `keras.Model` with one image input,
-        `(batch, height, width, channels)`, and logits `(batch, num_classes)`.
+        A functional `keras.Model` with one input, `(batch, height, width,
+        channels)` for images, and logits `(batch, num_classes)`.
 
     Raises:
         ValueError: If the file is missing, is not a complete Keras model, or
             has Python code or unknown layers; if the model is subclassed, has
-            several inputs or outputs, an input that is not images or an output
+            several inputs or outputs, an input of text or an output
             that is not `(batch, num_classes)`.
 
     Example:
@@ -67,7 +67,7 @@ def load(source, *, custom_objects=None):
 
 
 def load_any(source):
-    """Loads a model with one image input and any one output.
+    """Loads a model with one input and any one output.
 
     As `load`, but the output may also be a map, with an answer for each
     position.
@@ -109,12 +109,15 @@ def custom_layers(model):
 
 def _classifier(model, source):
     if len(getattr(model, "inputs", None) or ()) == 1:
-        shape = tuple(model.inputs[0].shape)
-        if len(shape) != 4:
+        (given,) = model.inputs
+        shape = tuple(given.shape)
+        if len(shape) < 2 or given.dtype == "string":
             raise ValueError(
-                f"The input of {source} is not a batch of images. Expected: "
-                "shape (batch, height, width, channels). "
-                f"Received: shape {shape}"
+                f"The input of {source} cannot be used. Expected: numbers of "
+                "shape (batch, height, width, channels), or (batch, ...) of "
+                "other inputs than images; for text the model after its "
+                "TextVectorization, and token ids. "
+                f"Received: {given.dtype} of shape {shape}"
             )
     model = as_logits(model)
     if isinstance(model, keras.Sequential):

@@ -82,8 +82,9 @@ def diagnose(
         `layer` and `a_distance`, in [0, 2]: `None` with fewer than 10 images
         on a side or without a suitable layer;
         `pixel_mean` and `pixel_deviation` of each channel; the same with the
-        prefix `labeled_`, or `None`;
-        `flat`, `noise`, `duplicates`: counts; `junk_share`, in [0, 1].
+        prefix `labeled_`, or `None`, as for other inputs than images;
+        `flat`, `noise`, `duplicates`: counts; `junk_share`, in [0, 1]; of
+        other inputs than images only duplicates are junk.
 
     Raises:
         ValueError: If an argument is invalid or the teacher's logits are not
@@ -175,7 +176,7 @@ def accuracy(logits, labels):
 def colors(outputs):
     """Mean and standard deviation of each channel; `None` without images."""
     names = "pixel_mean", "pixel_deviation"
-    if outputs is None:
+    if outputs is None or "level" not in outputs:
         return dict.fromkeys(names)
     levels = mean_and_deviation(outputs["level"], outputs["power"])
     return {name: list(values) for name, values in zip(names, levels)}

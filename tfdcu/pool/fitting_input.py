@@ -31,9 +31,10 @@ def better_input(teacher, labeled, preprocess=None, seed=0):
         seed: Int, for drawing the images. Defaults to 0.
 
     Returns:
-        A sentence with the setting to write instead, or `None`.
+        A sentence with the setting to write instead, or `None`, as for other
+        inputs than images.
     """
-    if labeled is None:
+    if labeled is None or labeled.value_range is None:
         return None
     sample = sample_of(labeled, NUM_IMAGES, seed=seed)
     labels = sample.labels()

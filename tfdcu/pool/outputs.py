@@ -74,6 +74,8 @@ def output_function(teacher, **taps):
 def collect_outputs(function, source, counter=None):
     """Teacher outputs, junk measures and color statistics of each image.
 
+    Other inputs than images have no colors.
+
     Args:
         function: As returned by `output_function`.
         source: A `tfdcu.data.Source`.
@@ -90,10 +92,9 @@ def collect_outputs(function, source, counter=None):
     for batch in source.batches(_BATCH_SIZE):
         images, *labels = batch if source.labeled else (batch,)
         pixels = images.numpy()
-        statistics = {
-            **junk_measures(pixels, source.value_range),
-            **color_levels(pixels),
-        }
+        statistics = junk_measures(pixels, source.value_range)
+        if source.value_range is not None:
+            statistics |= color_levels(pixels)
         extra = {"labels": labels[0].numpy()} if labels else {}
         parts.append({**function(images), **statistics, **extra})
         if counter is not None:

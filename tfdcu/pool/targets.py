@@ -154,6 +154,12 @@ def teacher_targets(
     if not isinstance(teacher, Teacher):
         with naming("teacher"):
             opened = open_teacher(teacher, next(iter(source.batches(size))))
+    if mirror and source.value_range is None:
+        raise ValueError(
+            "Only images have mirror images. Expected: mirror=False for other "
+            f"inputs. Received: mirror=True for inputs of shape "
+            f"{source.image_shape}"
+        )
     if mirror:
         opened = mirrored(opened)
     fingerprint |= {

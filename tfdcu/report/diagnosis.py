@@ -80,11 +80,13 @@ def wrong(found):
         return None
     if accuracy >= RIGHT * found["labeled_confidence_mean"]:
         return None
+    range_of = "its pixel range (data.value_range), "
+    if found["pixel_mean"] is None:
+        range_of = ""
     return (
         f"The teacher's accuracy on the labeled images is only "
         f"{percent(accuracy, 1)}. Check the order of its classes "
-        "(data.classes), its pixel range (data.value_range), and that it was "
-        "trained for this task."
+        f"(data.classes), {range_of}and that it was trained for this task."
     )
 
 
@@ -118,7 +120,7 @@ def scarce(found):
 
 def colors(found):
     """Advice if the colors of the pool differ from the labeled images'."""
-    if found["num_labeled"] < FEWEST_LABELED:
+    if found["num_labeled"] < FEWEST_LABELED or found["pixel_mean"] is None:
         return None
     pool = found["pixel_mean"], found["pixel_deviation"]
     labeled = found["labeled_pixel_mean"], found["labeled_pixel_deviation"]

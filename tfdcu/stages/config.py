@@ -29,7 +29,7 @@ from tfdcu.stages.targets import make_targets
 from tfdcu.training.train import check_training
 from tfdcu.training.train import train
 from tfdcu.workdir.arguments import ARGUMENTS
-from tfdcu.workdir.arguments import IMAGE_SHAPE
+from tfdcu.workdir.arguments import SHAPE
 from tfdcu.workdir.arguments import check
 from tfdcu.workdir.arguments import check_arguments
 
@@ -138,12 +138,13 @@ def check_needs(config, labeled, baseline):
 def image_shape_of(teacher, data):
     """The shape of all images: `data.image_shape`, else the teacher's."""
     shape = data.get("image_shape")
-    check("data.image_shape", shape, IMAGE_SHAPE, optional=True)
+    check("data.image_shape", shape, SHAPE, optional=True)
     shape = shape or teacher.input_shape[1:]
     if None in shape:
         raise ValueError(
             "The teacher takes images of any size. Expected: "
-            "data.image_shape, the (height, width, channels) to use. "
+            "data.image_shape, the (height, width, channels) to use, or the "
+            "shape of another input. "
             f"Received: a teacher with the input shape {teacher.input_shape}"
         )
     return tuple(shape)
@@ -220,7 +221,7 @@ def check_values(config, splits, teacher, student=None):
     bits = config["quantization"].get("weight_bits") or 8
     check_clients(
         options.get("targets", ()),
-        (student or teacher).input_shape[-1],
+        (student or teacher).input_shape[1:],
         min(bits.values(), default=8) if isinstance(bits, dict) else bits,
     )
 

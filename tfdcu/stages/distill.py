@@ -65,6 +65,8 @@ def validation_of(run):
 def log_samples(run):
     """Write some labeled and some pool images for TensorBoard."""
     splits = run.splits
+    if splits.unlabeled.value_range is None:
+        return
     images = {"pool": images_of(splits.unlabeled, NUM_IMAGES, seed=run.seed)}
     if splits.labeled is not None:
         images["labeled"] = images_of(splits.labeled, NUM_IMAGES, seed=run.seed)

@@ -22,7 +22,7 @@ def export(run):
 
     A file that cannot be converted or fails its check is left out, with its
     reason in the notes. Labels, an example and `USE.md` are written beside the
-    student's files.
+    student's files of images.
 
     Args:
         run: A `Run`; its `files`, `failed` and `notes` are extended.
@@ -40,7 +40,7 @@ def export(run):
         for name, reason in run.failed.items()
     )
     student = {k: p for (who, k), p in run.files.items() if who == "student"}
-    if student:
+    if student and run.splits.unlabeled.value_range is not None:
         written = write_app_files(student, example_images(run))
         run.workdir.record(*(path.name for path in written))
 

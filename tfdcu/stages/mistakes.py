@@ -111,10 +111,10 @@ def example_images(mistakes, source):
 
     Returns:
         (float32 array, list of strings such as "cat\\n→ dog"); without
-        examples an empty tuple.
+        examples, or of other inputs than images, an empty tuple.
     """
     examples = mistakes.get("examples")
-    if not examples:
+    if not examples or source.value_range is None:
         return ()
     numbers = [example["image"] for example in examples]
     order = np.argsort(numbers)

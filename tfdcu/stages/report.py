@@ -76,7 +76,9 @@ def by_source(skipped):
 
 
 def samples(splits, num=24):
-    """A few images of each kind, with labels, for the report."""
+    """A few images of each kind, with labels; none of other inputs."""
+    if splits.unlabeled.value_range is None:
+        return {}
     shown = {"unlabeled": images_of(splits.unlabeled, num)}
     if splits.labeled is not None:
         labels = splits.labeled.labels()

@@ -1,6 +1,7 @@
 """Start a run: open and check everything before work begins."""
 
 from tfdcu.data import prepare
+from tfdcu.graph.images import are_images
 from tfdcu.graph.logits import is_multi_label
 from tfdcu.graph.logits import with_labels
 from tfdcu.models import at_size
@@ -151,6 +152,8 @@ def open_all(teacher, preprocess, student, sources, config, seed):
         teacher = load(teacher)
     shape = image_shape_of(teacher, config["data"])
     teacher = at_size(teacher, shape)
+    if not are_images(shape):
+        check_without_images(shape, preprocess, config)
     if preprocess is not None:
         check_range(preprocess, config["data"])
         teacher = with_preprocessing(teacher, preprocess)
@@ -159,9 +162,34 @@ def open_all(teacher, preprocess, student, sources, config, seed):
             student = load(student)
         if None in student.input_shape[1:]:
             student = at_size(student, shape)
+        if not are_images(shape) and student.input_shape[1:] != shape:
+            raise ValueError(
+                "The student takes other inputs than the teacher; only images "
+                f"are resized. Expected: inputs of shape {shape}. Received: a "
+                f"student of inputs {student.input_shape[1:]}"
+            )
     if student is not None and is_multi_label(teacher):
         student = with_labels(student)
     return teacher, student, open_splits(teacher, sources, config, shape, seed)
+
+
+def check_without_images(shape, preprocess, config):
+    """Raise for what only images have; the rest `open_source` refuses."""
+    images_only = {
+        "preprocess": preprocess,
+        "data.match_colors": config["data"].get("match_colors"),
+        "batches.augment": config["batches"].get("augment"),
+        "channels.image_size": config["channels"].get("image_size"),
+        "targets.mirror": config["targets"].get("mirror"),
+        "quantization.weight_bits": config["quantization"].get("weight_bits"),
+    }
+    given = [f"{n}={value!r}" for n, value in images_only.items() if value]
+    if given:
+        raise ValueError(
+            "The teacher does not take images (height, width, channels) of 1 "
+            f"to 4 channels, but inputs of shape {shape}. Expected: none of "
+            f"{', '.join(images_only)}. Received: {', '.join(given)}"
+        )
 
 
 def check_range(preprocess, data):

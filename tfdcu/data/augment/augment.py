@@ -57,16 +57,23 @@ def resolve(augment, value_range=(0.0, 1.0)):
             (image, seed) -> image for one image and its `view_seeds`; or a
             tuple of names and callables, applied in order, each with its own
             `stream` of seeds.
-        value_range: (low, high) of the pixels.
+        value_range: (low, high) of the pixels; `None` for other inputs than
+            images.
 
     Returns:
         The function, or `None`.
 
     Raises:
-        ValueError: If the augmentation is unknown.
+        ValueError: If the augmentation is unknown, or these are no images.
     """
     if augment is None:
         return None
+    if value_range is None:
+        raise ValueError(
+            "Only images are augmented. Expected: augment=None; put layers "
+            "such as keras.layers.GaussianNoise into the network instead. "
+            f"Received: augment={augment!r}."
+        )
     if callable(augment):
         return _each(augment)
     if isinstance(augment, (tuple, list)) and len(augment):

@@ -27,6 +27,9 @@ def open_arrays(
 ):
     """A source over an array of images and an optional array of labels.
 
+    With the `value_range` `None` these are other inputs than images: arrays
+    (num, *image_shape) of any numbers.
+
     Args:
         name: Name for messages.
         images: (num, height, width) or (num, height, width, channels); uint8,
@@ -50,12 +53,15 @@ def open_arrays(
     if not images.dtype.isnative:
         images = images.astype(images.dtype.newbyteorder("="))
     spans = memory_spans(images) if spans is None else spans
-    images = images[..., None] if images.ndim == 3 else images
-    check_shape(name, images.shape)
+    if value_range is not None and images.ndim == 3:
+        images = images[..., None]
+    check_shape(name, images.shape, value_range, image_shape)
     if labels is not None:
         labels = check_labels(name, labels, len(images), classes, label_shape)
     pixels.check_values(images, value_range, f"The images of {name}")
-    if images.dtype not in (np.uint8, np.uint16, np.bool_):
+    if value_range is None:
+        images = images.astype(pixels.dtype_of(images.dtype, None))
+    elif images.dtype not in (np.uint8, np.uint16, np.bool_):
         kept = np.uint8 if images.dtype.kind in "iu" else np.float32
         images = images.astype(kept)
     source = from_arrays(
@@ -64,12 +70,24 @@ def open_arrays(
     return dataclasses.replace(source, classes=classes, spans=spans)
 
 
-def check_shape(name, shape):
-    """Raises unless the shape is (num, height, width, channels)."""
-    if len(shape) != 4 or not 1 <= shape[3] <= 4 or 0 in shape[1:3]:
+def check_shape(name, shape, value_range=(0.0, 1.0), image_shape=None):
+    """Raises unless the shape is (num, height, width, channels).
+
+    Of other inputs than images, whose `value_range` is `None`: (num,
+    *image_shape).
+    """
+    if value_range is None:
+        if tuple(shape[1:]) != tuple(image_shape):
+            raise ValueError(
+                f"Invalid shape of the inputs in {name}. Expected: (num, "
+                f"{', '.join(map(str, image_shape))}), as the network takes "
+                f"them. Received: shape {tuple(shape)}."
+            )
+    elif len(shape) != 4 or not 1 <= shape[3] <= 4 or 0 in shape[1:3]:
         raise ValueError(
             f"Invalid shape of the images of {name}. Expected: (num, height, "
-            f"width) or (num, height, width, channels) with 1 to 4 channels. "
+            f"width) or (num, height, width, channels) with 1 to 4 channels; "
+            "of other inputs pass the shape of one as `image_shape`. "
             f"Received: shape {tuple(shape)}."
         )
     if shape[0] == 0:

@@ -16,10 +16,11 @@ def open_stream(
 ):
     """Opens a finite dataset, batched or not, as a source.
 
-    Images of rank 4 are batches, of rank 3 single images. The first 64 images
-    are read and checked here, and all of the dataset is read once if its
-    cardinality is unknown. Other images are checked for NaN and infinity when
-    they are read.
+    Images of rank 4 are batches, of rank 3 single images; other inputs, whose
+    `value_range` is `None`, are single if their rank is that of `image_shape`.
+    The first 64 are read and checked here, and all of the dataset is read once
+    if its cardinality is unknown. The others are checked for NaN and infinity
+    when they are read.
 
     Args:
         name: Name for messages.
@@ -46,20 +47,26 @@ def open_stream(
     parts = spec if isinstance(spec, tuple) else (spec,)
     image_spec = parts[0]
     rank = getattr(getattr(image_spec, "shape", None), "rank", None)
-    if rank not in (3, 4) or (labeled and len(parts) < 2):
+    single = 3 if value_range is not None else len(image_shape)
+    fits = rank in (single, single + 1)
+    own_shape = image_spec.shape[-single:] if fits else None
+    if value_range is None:
+        fits = fits and own_shape.is_compatible_with(image_shape)
+    if not fits or (labeled and len(parts) < 2):
+        wanted = "images (height, width, channels)"
+        if value_range is None:
+            wanted = f"inputs of shape {image_shape}"
         raise ValueError(
             f"Invalid elements of {name}. Expected: "
             f"{'(image, label)' if labeled else 'image or (image, ...)'} with "
-            f"images (height, width, channels), or batches of them. Received: "
-            f"elements {spec}."
+            f"{wanted}, or batches of them. Received: elements {spec}."
         )
     if labeled:
-        _check_label(name, parts[1], rank - 3, label_shape)
+        _check_label(name, parts[1], rank - single, label_shape)
     place = f"dataset:{id(dataset)}"
-    if rank == 4:
+    if rank == single + 1:
         dataset = dataset.unbatch()
     num_images = _count(name, dataset)
-    own_shape = image_spec.shape[-3:]
     if image_shape is None and not own_shape.is_fully_defined():
         raise ValueError(
             f"The images of {name} have no fixed size. Expected: an "
@@ -90,7 +97,8 @@ def open_stream(
         name=name,
         num_images=num_images,
         image_shape=image_shape,
-        value_range=tuple(value_range),
+        value_range=value_range and tuple(value_range),
+        dtype=pixels.dtype_of(image_spec.dtype.as_numpy_dtype, value_range),
         labeled=labeled,
         label_shape=label_shape if labeled else (),
         classes=tuple(classes) if labeled and classes else None,

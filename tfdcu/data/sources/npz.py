@@ -80,8 +80,10 @@ def open_npz(
         labels = _read(name, archive, label_key) if labeled else None
         mapped = _map(path, image_key)
         images = _read(name, archive, image_key) if mapped is None else mapped
-    shape = images.shape + (1,) * (images.ndim == 3)
-    arrays.check_shape(name, shape)
+    shape = images.shape
+    if value_range is not None:
+        shape += (1,) * (images.ndim == 3)
+    arrays.check_shape(name, shape, value_range, image_shape)
     spans = ((f"npz:{path.resolve()}:{image_key}", 0, len(images)),)
     if mapped is None:
         return arrays.open_arrays(
@@ -216,7 +218,8 @@ def _stream(name, path, images, shape, labels, image_shape, value_range):
         name=name,
         num_images=len(images),
         image_shape=tuple(image_shape or shape),
-        value_range=tuple(value_range),
+        value_range=value_range and tuple(value_range),
+        dtype=pixels.dtype_of(images.dtype, value_range),
         labeled=labels is not None,
         label_shape=() if labels is None else labels.shape[1:],
         records=records,

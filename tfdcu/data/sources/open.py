@@ -17,6 +17,7 @@ from tfdcu.data.sources.printed import open_printed
 from tfdcu.data.sources.source import Source
 from tfdcu.data.sources.source import with_lookup
 from tfdcu.data.sources.tfds import open_tfds
+from tfdcu.graph.images import are_images
 from tfdcu.workdir.arguments import SHAPE
 from tfdcu.workdir.arguments import check
 from tfdcu.workdir.arguments import check_arguments
@@ -53,6 +54,11 @@ def open_source(
     cropped at the center; channels are repeated or averaged, alpha is blended
     with white.
 
+    Other inputs than images (signals, token ids, feature vectors) are read
+    from arrays, `.npz` files and datasets: with their shape as `image_shape`,
+    such as `(time, channels)`, their values are taken as they are, as float32,
+    and integers as int32.
+
     Args:
         source: One of
             `"digits"`: scikit-learn's 8x8 scans, split train, test or all;
@@ -71,7 +77,8 @@ def open_source(
         split: Split of a source that has splits: `"digits"`, `"tfds:..."`,
             `"npz:..."`. Default: the source's default.
         labeled: Whether labels are required; if False, labels are dropped.
-        image_shape: (height, width, channels). `None` keeps the shape.
+        image_shape: (height, width, channels). `None` keeps the shape. Of
+            other inputs than images the shape of one, without the batch.
         value_range: (low, high) of the pixels. Float images must be within it.
         data_dir: Where TFDS finds prepared data sets.
         classes: The teacher's class names. A source with class names must have
@@ -114,6 +121,9 @@ def open_source(
     if image_shape is not None:
         image_shape = _shape(image_shape)
     value_range = _range(value_range)
+    if image_shape is not None and not are_images(image_shape):
+        value_range = _no_range(value_range, image_shape)
+        _check_has_no_images(source, image_shape)
     classes = names_of(classes)
     if isinstance(source, Source):
         _check_split(split, source.name)
@@ -225,6 +235,8 @@ def _open(source, *, labeled, image_shape, value_range, options):
     images, labels = source, None
     if isinstance(source, (tuple, list)) and len(source) == 2:
         images, labels = source
+    if isinstance(images, list) and value_range is None:
+        images = np.asarray(images)
     if labeled and labels is None or not hasattr(images, "shape"):
         raise ValueError(
             f"These are not {'labeled ' if labeled else ''}images. Expected: a "
@@ -293,6 +305,29 @@ def _check_source(source, labeled, image_shape):
     return source if labeled else source.without_labels()
 
 
+def _no_range(value_range, image_shape):
+    """`None`, for inputs that are no images; raises for a range of pixels."""
+    if value_range != (0.0, 1.0):
+        raise ValueError(
+            "Inputs that are no images have no pixels: their values are taken "
+            "as they are. Expected: no `value_range`. Received: "
+            f"value_range={value_range} for inputs of shape {image_shape}."
+        )
+
+
+def _check_has_no_images(source, image_shape):
+    """Raises if a source holds images but the network takes something else."""
+    named = isinstance(source, (str, os.PathLike))
+    source = with_kind(os.fspath(source)) if named else source
+    if named and not source.startswith("npz:"):
+        raise ValueError(
+            "The network does not take images (height, width, channels) of 1 "
+            "to 4 channels. Expected: arrays, such as (x, y), an .npz file or "
+            f"a tf.data.Dataset with inputs of shape {image_shape}. Received: "
+            f"{source!r}, which holds images."
+        )
+
+
 def _shape(image_shape):
     try:
         shape = tuple(int(size) for size in image_shape)
@@ -300,10 +335,11 @@ def _shape(image_shape):
             shape = ()
     except (TypeError, ValueError, OverflowError):
         shape = ()
-    if len(shape) != 3 or min(shape) < 1:
+    if not shape or min(shape) < 1:
         raise ValueError(
             f"Invalid value for `image_shape`. Expected: (height, width, "
-            f"channels). Received: {image_shape}."
+            f"channels), or the shape of another input. Received: "
+            f"{image_shape}."
         )
     return shape
 

@@ -1,4 +1,7 @@
-"""Convert images to float32 of a fixed shape and value range."""
+"""Convert images to float32 of a fixed shape and value range.
+
+Inputs that are no images have the `value_range` `None` and keep their values.
+"""
 
 import functools
 
@@ -32,16 +35,36 @@ def convert(image, image_shape, value_range=(0.0, 1.0)):
             known number of channels.
         image_shape: Target (height, width, channels); channels is 1 or 3, or
             the number of channels of the image.
-        value_range: (low, high) of the result.
+        value_range: (low, high) of the result; `None` for other inputs than
+            images, whose values and shape are kept.
 
     Returns:
-        Float32 tensor of shape `image_shape`, or a batch of these.
+        Float32 tensor of shape `image_shape`, or a batch of these; of other
+        inputs one of `dtype_of`.
     """
+    if value_range is None:
+        image = tf.cast(image, dtype_of(image.dtype.as_numpy_dtype, None))
+        num_axes = len(image.shape) - len(image_shape)
+        return tf.ensure_shape(image, (*image.shape[:num_axes], *image_shape))
     height, width, channels = image_shape
     image = _scale(image, value_range)
     image = _with_channels(image, channels, value_range)
     image = _cover(image, height, width)
     return tf.ensure_shape(image, (*image.shape[:-3], *image_shape))
+
+
+def dtype_of(dtype, value_range):
+    """The dtype that values of another one are read in.
+
+    Args:
+        dtype: That of an array.
+        value_range: See `convert`.
+
+    Returns:
+        `"float32"`; `"int32"` for integers that are no pixels.
+    """
+    whole = value_range is None and np.dtype(dtype).kind in "iu"
+    return "int32" if whole else "float32"
 
 
 def check_values(images, value_range, what="The images"):
@@ -50,7 +73,8 @@ def check_values(images, value_range, what="The images"):
     Args:
         images: NumPy array or memory map of any shape. Float arrays are
             checked against `value_range`, int32 and int64 against 0 to 255.
-        value_range: (low, high), both included.
+        value_range: (low, high), both included; `None` for other inputs than
+            images: finite numbers.
         what: Name of the images for messages.
 
     Raises:
@@ -58,6 +82,17 @@ def check_values(images, value_range, what="The images"):
             of range.
     """
     kind = np.dtype(images.dtype)
+    if value_range is None and kind.kind in "biu":
+        if kind.itemsize < 4 or not images.size:
+            return
+        limits = np.iinfo("int32")
+        if limits.min <= images.min() and images.max() <= limits.max:
+            return
+        raise ValueError(
+            f"{what} have integers that are too large. Expected: integers of "
+            "32 bits, or floats. Received: values from "
+            f"{images.min()} to {images.max()}."
+        )
     if kind in (np.uint8, np.uint16, np.bool_):
         return
     if kind.kind not in "iuf":
@@ -65,8 +100,11 @@ def check_values(images, value_range, what="The images"):
             f"{what} have an invalid dtype. Expected: uint8, uint16, bool, "
             f"float, or integers from 0 to 255. Received: dtype {kind}."
         )
-    low, high = value_range if kind.kind == "f" else (0, 255)
-    slack = 1e-4 * (high - low) if kind.kind == "f" else 0
+    low, high = value_range or (-np.inf, np.inf)
+    if kind.kind != "f":
+        low, high = 0, 255
+    inside = f" in [{low}, {high}]" if value_range else ""
+    slack = 1e-4 * (high - low) if kind.kind == "f" and value_range else 0
     # In pieces, so that a memory-mapped file is not loaded at once.
     per_piece = max(1, 2**24 // max(1, int(np.prod(images.shape[1:]))))
     for start in range(0, len(images), per_piece):
@@ -75,7 +113,7 @@ def check_values(images, value_range, what="The images"):
             bad = ~np.isfinite(piece.reshape(len(piece), -1)).all(axis=1)
             raise ValueError(
                 f"{what} have pixels that are NaN or infinite. Expected: "
-                f"finite values in [{low}, {high}]. Received: such pixels in "
+                f"finite values{inside}. Received: such pixels in "
                 f"{int(bad.sum())} images, the first at index "
                 f"{start + int(bad.argmax())}."
             )
@@ -84,7 +122,9 @@ def check_values(images, value_range, what="The images"):
             raise ValueError(
                 f"{what} have pixels out of range. Expected: values in "
                 f"[{low}, {high}] (`value_range` for floats, 0 to 255 for "
-                f"integers); scale the images, or pass their `value_range`. "
+                f"integers); scale the images, or pass their `value_range`; "
+                "if these are no images, pass the `image_shape` that the "
+                "network takes. "
                 f"Received: values from {smallest} to {largest}."
             )
 

@@ -49,8 +49,12 @@ class Source:
     Attributes:
         name: Name for messages, e.g. `"folder:photos"`.
         num_images: Number of images.
-        image_shape: (height, width, channels) of the decoded images.
-        value_range: (low, high) of the decoded pixels.
+        image_shape: (height, width, channels) of the decoded images; of other
+            inputs the shape of one, such as (time, channels).
+        value_range: (low, high) of the decoded pixels; `None` where these are
+            no images, and values are taken as they are.
+        dtype: `"float32"`, or `"int32"` of other inputs than images, such as
+            token ids.
         labeled: Whether the images have labels.
         label_shape: Shape of the labels of an image: `()` for the index of
             its class, `(labels,)` for 0 or 1 of each label, `(height, width)`
@@ -59,8 +63,8 @@ class Source:
         skipped: Tuple of `{"file", "reason"}` of files that were skipped.
         records: `tf.data.Dataset` of undecoded elements in a fixed order:
             `item`, or `(item, label)` with an int32 label if labeled.
-        decode: Pure function from an `item` (tensors) to one image, a float32
-            tensor of shape `image_shape`.
+        decode: Pure function from an `item` (tensors) to one image, a tensor
+            of shape `image_shape` and of this dtype.
         lookup: For sources with random access, pure function from an int64
             index to its record, or from a vector of indices to a batch of
             records; else `None`.
@@ -79,7 +83,7 @@ class Source:
     name: str
     num_images: int
     image_shape: tuple
-    value_range: tuple
+    value_range: tuple | None
     labeled: bool
     records: tf.data.Dataset = dataclasses.field(repr=False)
     decode: Callable = dataclasses.field(repr=False)
@@ -93,6 +97,7 @@ class Source:
     fixed_order: bool = True
     lasting: bool = True
     spans: tuple = dataclasses.field(default=(), repr=False)
+    dtype: str = "float32"
 
     @property
     def dataset(self):
@@ -126,7 +131,7 @@ class Source:
         return tf.map_fn(
             self.decode,
             items,
-            fn_output_signature=tf.TensorSpec(self.image_shape, tf.float32),
+            fn_output_signature=tf.TensorSpec(self.image_shape, self.dtype),
         )
 
     def labels(self):
@@ -208,7 +213,7 @@ class Source:
     def in_memory(self):
         """Decodes all images now and keeps them in memory."""
         per_batch = 256
-        images = np.empty((self.num_images, *self.image_shape), "float32")
+        images = np.empty((self.num_images, *self.image_shape), self.dtype)
         labels = None
         if self.labeled:
             labels = np.empty((self.num_images, *self.label_shape), "int32")
@@ -302,6 +307,9 @@ def _spans_of(source, indices):
 def check_ranges(sources):
     """Raises if sources that are used together differ in `value_range`.
 
+    And so if some are of integers and others of floats, where these are no
+    images.
+
     Args:
         sources: Dict from a name for messages to `Source` or `None`.
 
@@ -313,6 +321,13 @@ def check_ranges(sources):
         raise ValueError(
             "The sources have pixels of different ranges. Expected: one "
             f"`value_range` for all of them. Received: {ranges}."
+        )
+    dtypes = {n: s.dtype for n, s in sources.items() if s is not None}
+    if len(set(dtypes.values())) > 1:
+        raise ValueError(
+            "The sources have values of different types. Expected: floats in "
+            "all of them, `x.astype('float32')`, or integers in all of them. "
+            f"Received: {dtypes}."
         )
 
 
@@ -326,14 +341,15 @@ def with_lookup(source, lookup, **changes):
 
 
 def from_arrays(name, images, labels, image_shape, value_range):
-    """A source over arrays, converted to float32 when images are read.
+    """A source over arrays, whose images are converted when they are read.
 
     Args:
         name: Name for messages.
         images: Array (num, height, width, channels).
         labels: Integer array (num, *label_shape) or `None`.
         image_shape: (height, width, channels) to convert to.
-        value_range: (low, high) of the decoded pixels.
+        value_range: (low, high) of the decoded pixels, or `None`, see
+            `Source`.
 
     Returns:
         A `Source` with random access.
@@ -356,7 +372,8 @@ def from_arrays(name, images, labels, image_shape, value_range):
         name=name,
         num_images=len(images),
         image_shape=tuple(image_shape),
-        value_range=tuple(value_range),
+        value_range=value_range and tuple(value_range),
+        dtype=pixels.dtype_of(images.dtype, value_range),
         labeled=labels is not None,
         label_shape=() if labels is None else np.shape(labels)[1:],
         records=tf.data.Dataset.range(len(images)),
