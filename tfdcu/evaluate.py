@@ -30,8 +30,8 @@ def evaluate(model, source, *, against=None, **options):
             model.output["mask"])`.
         source: Anything `tfdcu.data.open_source` takes, images or not.
             Without labels, only the agreement is measured. For a model that
-            ends in sigmoids the labels are 0 or 1 for each, (images, labels); for maps they
-            are classes, (images, height, width).
+            ends in sigmoids the labels are 0 or 1 for each, (images, labels);
+            for maps they are classes, (images, height, width).
         against: Second model to compare with, like `model`. Defaults to
             `None`.
         **options: Passed to `tfdcu.data.open_source`: `split`, `data_dir`,

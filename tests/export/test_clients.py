@@ -94,7 +94,9 @@ def test_targets_that_no_file_can_serve_are_refused_before_work(tmp_path):
     x = keras.layers.Flatten()(keras.layers.Add()(two))
     pair = keras.Model(two, keras.layers.Dense(2)(x))
     for target in CLIENTS:
-        with pytest.raises(ValueError, match="Expected: one input of fixed size"):
+        with pytest.raises(
+            ValueError, match="Expected: one input of fixed size"
+        ):
             export_all(pair, tmp_path, images, targets=(target,))
     assert not list(tmp_path.iterdir())
 

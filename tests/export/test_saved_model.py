@@ -63,7 +63,7 @@ def test_models_that_are_not_built(model):
 
 
 @pytest.mark.parametrize(
-    "shapes", [[(8,)], [(None, 8, 3)], [(8, 8, 3), (8, 8, 3)]]
+    "shapes", [[()], [(None, 8, 3)], [(8, 8, 3), (8, 8, 3)]]
 )
 def test_invalid_inputs(shapes):
     inputs = [keras.Input(shape) for shape in shapes]

@@ -90,6 +90,7 @@ def sound_net():
     x = layers.Permute((2, 1))(x)
     x = layers.BatchNormalization(momentum=0.5)(x)
     x = layers.Conv1D(32, 3, activation="relu")(x)
+    x = layers.Conv1D(48, 3, activation="relu")(x)
     x = layers.GlobalAveragePooling1D()(x)
     return keras.Model(inputs, layers.Dense(CLASSES)(x))
 

@@ -221,7 +221,9 @@ def default_align_layer(model, share=0.25):
     chosen, spent, open_until, learned = None, 0, 0, False
     for index, node in enumerate(nodes[:-1]):
         spent += macs.get(node.path, 0)
-        learned |= bool(spent and getattr(node.op, "weights", None))
+        learned |= bool(spent) and any(
+            len(weight.shape) > 1 for weight in getattr(node.op, "weights", ())
+        )
         if chosen and spent > budget:
             break
         past = open_until

@@ -80,8 +80,8 @@ def check_shape(name, shape, value_range=(0.0, 1.0), image_shape=None):
         if tuple(shape[1:]) != tuple(image_shape):
             raise ValueError(
                 f"Invalid shape of the inputs in {name}. Expected: (num, "
-                f"{', '.join(map(str, image_shape))}), as the network takes "
-                f"them. Received: shape {tuple(shape)}."
+                f"{', '.join(map(str, image_shape))}), with `image_shape` as "
+                f"the network takes it. Received: shape {tuple(shape)}."
             )
     elif len(shape) != 4 or not 1 <= shape[3] <= 4 or 0 in shape[1:3]:
         raise ValueError(

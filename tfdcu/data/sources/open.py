@@ -19,6 +19,7 @@ from tfdcu.data.sources.source import with_lookup
 from tfdcu.data.sources.tfds import open_tfds
 from tfdcu.graph.images import are_images
 from tfdcu.workdir.arguments import SHAPE
+from tfdcu.workdir.arguments import TEXTS
 from tfdcu.workdir.arguments import check
 from tfdcu.workdir.arguments import check_arguments
 
@@ -321,17 +322,19 @@ def _check_has_no_images(source, image_shape):
     source = with_kind(os.fspath(source)) if named else source
     if named and not source.startswith("npz:"):
         raise ValueError(
-            "The network does not take images (height, width, channels) of 1 "
-            "to 4 channels. Expected: arrays, such as (x, y), an .npz file or "
-            f"a tf.data.Dataset with inputs of shape {image_shape}. Received: "
-            f"{source!r}, which holds images."
+            "Images do not fit a network of other inputs. Expected: arrays, "
+            "such as (x, y), an .npz file or a tf.data.Dataset with inputs of "
+            f"shape {image_shape}; for images a value for `image_shape` of "
+            "(height, width, channels), with 1 to 4 channels. Received: "
+            f"image_shape={image_shape} with {source!r}."
         )
 
 
 def _shape(image_shape):
     try:
         shape = tuple(int(size) for size in image_shape)
-        if any(float(size) != int(size) for size in image_shape):
+        whole = all(float(size) == int(size) for size in image_shape)
+        if isinstance(image_shape, TEXTS) or not whole:
             shape = ()
     except (TypeError, ValueError, OverflowError):
         shape = ()
