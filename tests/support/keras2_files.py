@@ -301,7 +301,9 @@ def classifier():
     inputs = keras.Input((8, 8, 1))
     stack = [layers.SeparableConv2D(6, 3), layers.ReLU(6.0)]
     x = layers.Reshape((6, 36))(keras.Sequential(stack)(inputs) * 2.0)
-    x = layers.LSTM(5, recurrent_activation="hard_sigmoid")(x)
+    x = layers.LSTM(5, recurrent_activation="hard_sigmoid", name="a/b")(x)
+    # Names that Keras 3 may choose for the product above.
+    x = layers.multiply([x, layers.Dense(5, name="multiply_1")(x)])
     return keras.Model(inputs, layers.Dense(3, activation="softmax")(x))
 
 

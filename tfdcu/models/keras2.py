@@ -10,6 +10,7 @@ import h5py
 import keras
 from keras import tree
 
+from tfdcu.graph.keras_private import producer_of
 from tfdcu.models.keras2_config import CannotRead
 from tfdcu.models.keras2_config import arguments_of
 from tfdcu.models.keras2_ops import operation
@@ -48,13 +49,14 @@ def load_keras_2(path, custom_objects=None):
     with h5py.File(path, "r") as file:
         config = json.loads(_text(file.attrs["model_config"]))
         with keras.saving.custom_object_scope(custom_objects or {}):
-            model = _Maker(custom_objects or {}).make(config)
+            maker = _Maker(custom_objects or {})
+            model = maker.make(config)
         if not model.built:
             raise CannotRead(
                 "it does not tell the shape of its input. Expected: a model "
                 f"that was built before it was saved. Received: {model.name!r}"
             )
-        set_weights(model, file["model_weights"])
+        set_weights(model, file["model_weights"], maker.names)
     return model
 
 
@@ -67,6 +69,9 @@ class _Maker:
 
     def __init__(self, custom_objects):
         self.custom_objects = custom_objects
+        # Names of layers in the file, by identity.
+        self.names = {}
+        self.alive = []
 
     def make(self, described):
         """The layer, model or function of tensors that a config describes."""
@@ -81,9 +86,10 @@ class _Maker:
             return custom.from_config(config)
         if kind in ("TFOpLambda", "SlicingOpLambda"):
             return operation(config)
-        made = replacement(kind, config)
+        config, given = self._named(config)
+        made = replacement(name, config)
         if made is not None:
-            return made
+            return self._note(made, given)
         if kind == "Lambda":
             raise ValueError(f"Lambda layer {config['name']!r}")
         inner = {
@@ -95,7 +101,19 @@ class _Maker:
         }
         cls, arguments = arguments_of(kind, config)
         layer = cls(**{**arguments, **inner})
-        return _frozen(layer, config)
+        return self._note(_frozen(layer, config), given)
+
+    def _named(self, config):
+        """The config with a name that Keras 3 takes, and the name itself."""
+        name = config.get("name")
+        if not name or "/" not in name:
+            return config, name
+        return {**config, "name": name.replace("/", "_")}, name
+
+    def _note(self, layer, name):
+        self.names[id(layer)] = name
+        self.alive.append(layer)
+        return layer
 
     def _sequential(self, config):
         if isinstance(config, list):
@@ -139,7 +157,10 @@ class _Maker:
             later = []
             for key, made, node in waiting:
                 if all((n, c) in values for n, c, _ in _refs(node)):
-                    values[key] = tree.flatten(_call(made, node, values))
+                    outputs = tree.flatten(_call(made, node, values))
+                    if not isinstance(made, keras.layers.Layer):
+                        _name(outputs, values, _plain_name(*key))
+                    values[key] = outputs
                 else:
                     later.append((key, made, node))
             if len(later) == len(waiting):
@@ -165,6 +186,27 @@ class _Maker:
             name=config.get("name"),
         )
         return _frozen(model, config)
+
+
+def _plain_name(name, call):
+    name = name.replace("/", "_").replace(".", "_")
+    return f"{name}_call{call}" if call else name
+
+
+def _name(outputs, values, name):
+    """Names new operations by the file: Keras may choose a layer's name."""
+    known = {id(tensor) for made in values.values() for tensor in made}
+    waiting, count = list(outputs), 0
+    while waiting:
+        tensor = waiting.pop()
+        if id(tensor) in known:
+            continue
+        known.add(id(tensor))
+        made_by = producer_of(tensor)
+        made_by.op.name = f"{name}_part{count}" if count else name
+        count += 1
+        given = tree.flatten((made_by.args, made_by.kwargs))
+        waiting += [x for x in given if isinstance(x, keras.KerasTensor)]
 
 
 def _is_layer(key, value):

@@ -7,6 +7,13 @@ from keras import ops
 
 from tfdcu.models.keras2_config import CannotRead
 
+# Layers of `keras.applications`, by the file of Keras 3 that has them.
+_APPLICATIONS = {
+    "CustomScaleLayer": "inception_resnet_v2",
+    "LayerScale": "convnext",
+    "StochasticDepth": "convnext",
+}
+
 
 def replacement(name, config):
     """What computes the same as a layer that Keras 3 no longer has.
@@ -18,6 +25,15 @@ def replacement(name, config):
     Returns:
         A layer, a function of a tensor, or `None` for other layers.
     """
+    if name in _APPLICATIONS:
+        return keras.saving.deserialize_keras_object(
+            {
+                "module": f"keras.src.applications.{_APPLICATIONS[name]}",
+                "class_name": name,
+                "registered_name": name,
+                "config": config,
+            }
+        )
     if name == "ThresholdedReLU":
         theta = float(config["theta"])
         return lambda x: x * ops.cast(x > theta, x.dtype)

@@ -10,12 +10,14 @@ from tfdcu.models.keras2_config import CannotRead
 _NAMES = {"sn_u": "vector_u"}
 
 
-def set_weights(model, group):
+def set_weights(model, group, names):
     """Gives a model the weights of a file.
 
     Args:
         model: A built `keras.Model`.
         group: The file's group "model_weights".
+        names: Dict from the identity of a layer to its name in the file,
+            where it is not its own.
 
     Raises:
         CannotRead: If weights are missing, too many or of another shape.
@@ -23,10 +25,14 @@ def set_weights(model, group):
     for layer in model.layers:
         if not layer.weights:
             continue
-        found = _weights_in(group, layer.name)
+        found = _weights_in(group, names.get(id(layer)) or layer.name)
         leaves = _leaves(layer)
         parts = [
-            [(name, value) for name, value in found if _is_of(leaf, name)]
+            [
+                (name, value)
+                for name, value in found
+                if name.startswith(f"{names.get(id(leaf)) or leaf.name}/")
+            ]
             for leaf in leaves
         ]
         counts = [len(leaf.weights) for leaf in leaves]
@@ -49,10 +55,6 @@ def _leaves(layer):
     if not isinstance(layer, keras.Model):
         return [layer] if layer.weights else []
     return [leaf for inner in layer.layers for leaf in _leaves(inner)]
-
-
-def _is_of(leaf, name):
-    return name.startswith(f"{leaf.name}/")
 
 
 def _by_name(weights, found):
