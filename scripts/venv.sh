@@ -10,9 +10,9 @@ missing() {
 
 python=${PYTHON:-python3}
 command -v "$python" >/dev/null ||
-  missing "$python" "Python 3.10 to 3.13" "python3 python3-venv"
-"$python" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' ||
-  missing "A suitable Python" "3.10 to 3.13, not $("$python" -V 2>&1)" python3.11
+  missing "$python" "Python 3.11 to 3.13" "python3 python3-venv"
+"$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' ||
+  missing "A suitable Python" "3.11 to 3.13, not $("$python" -V 2>&1)" python3.11
 "$python" -c 'import ensurepip, venv' 2>/dev/null ||
   missing "The venv module" "python3 with venv and pip" python3-venv
 

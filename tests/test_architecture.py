@@ -42,7 +42,7 @@ QUARANTINE = {
         "benchmarks/",
         "tests/",
     ),
-    "tf_keras": (),
+    "tf_keras": ("tests/support/keras2_files.py",),
     "pickle": ("tests/",),
     "tests": ("tests/",),
 }

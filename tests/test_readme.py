@@ -5,6 +5,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 
 import numpy as np
 from PIL import Image
@@ -41,6 +42,19 @@ run(%r)
 with open("given.json", "w") as file:
     json.dump(given, file)
 """
+
+
+def test_every_place_names_the_same_pythons():
+    text = (ROOT / "pyproject.toml").read_text("utf-8")
+    project = tomllib.loads(text)["project"]
+    named = re.findall(r"Python :: (3\.\d+)", " ".join(project["classifiers"]))
+    low, high = named[0], named[-1]
+    after = f"3.{int(high.split('.')[1]) + 1}"
+    assert project["requires-python"] == f">={low},<{after}"
+    for name in ("README.md", "docs/start.md", "scripts/venv.sh"):
+        assert f"Python {low} to {high}" in (ROOT / name).read_text("utf-8")
+    workflow = (ROOT / ".github/workflows/check.yml").read_text("utf-8")
+    assert f'python: ["{low}", "{high}"]' in workflow
 
 
 def a_model_and_photos(folder):

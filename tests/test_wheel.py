@@ -1,13 +1,14 @@
 """The wheel alone, installed where there is no clone, does the whole job.
 
-Installing takes some minutes and 3 GB, so all of it is slow.
+On each Python that is allowed and found here, and with the oldest TensorFlow
+and Keras that are. Installing takes some minutes and 3 GB each time, so all of
+it is slow.
 """
 
 import json
 import os
 import shutil
 import sys
-import venv
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,14 @@ from tests.support.processes import timed
 
 ROOT = Path(__file__).parents[1]
 LARGEST = 1_000_000
+OLDEST = "tensorflow==2.20.*", "tf_keras==2.20.*", "keras==3.13.*"
+# The Python of the tests, and others with the packages that are pinned there.
+ENVIRONMENTS = {
+    "here": (None, ()),
+    "3.11, oldest": ("3.11", OLDEST),
+    "3.12": ("3.12", ()),
+    "3.13": ("3.13", ()),
+}
 pytestmark = pytest.mark.slow
 
 
@@ -53,13 +62,23 @@ def wheel(tmp_path_factory):
     return made
 
 
-@pytest.fixture(scope="module")
-def tfdcu(wheel, tmp_path_factory):
+def python_of(version):
+    """The Python of a version, of this process for `None`."""
+    found = shutil.which(f"python{version}") if version else sys.executable
+    # What a manager of versions puts there need not run.
+    if not found or call(found, "--version", cwd=ROOT)[0].returncode:
+        pytest.skip(f"There is no python{version} here.")
+    return found
+
+
+@pytest.fixture(scope="module", params=ENVIRONMENTS)
+def tfdcu(request, wheel, tmp_path_factory):
     """The command of an environment with the wheel and what it needs."""
+    version, pins = ENVIRONMENTS[request.param]
     folder = tmp_path_factory.mktemp("environment")
-    venv.create(folder, with_pip=True)
+    done(python_of(version), "-m", "venv", folder, cwd=folder)
     pip = (folder / "bin" / "python", "-m", "pip", "install", "-q")
-    done(*pip, wheel, cwd=folder)
+    done(*pip, wheel, *pins, cwd=folder)
     yield folder / "bin" / "tfdcu"
     shutil.rmtree(folder)
 
@@ -120,6 +139,7 @@ def test_the_demo_ends_with_a_student(tfdcu, tmp_path):
 
 
 def test_a_folder_of_photos_is_compressed(tfdcu, photos):
+    shutil.rmtree(photos / "runs", ignore_errors=True)
     said = done(
         tfdcu,
         "compress",

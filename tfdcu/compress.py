@@ -61,8 +61,9 @@ def compress(
     with the rounding of its integer file (`quantize_aware`); export, check and
     time LiteRT files; write the report. A run that was killed continues from
     its last finished epoch or stage when it is called again with the same
-    arguments; a finished run returns its report at once. The caller's models
-    and data are not changed; Keras' global random seed is set.
+    arguments; a finished run returns its report at once. With another
+    `quantization` or `export` the trained student is used again. The caller's
+    models and data are not changed; Keras' global random seed is set.
 
     Args:
         teacher: A `keras.Model` or the path of one.

@@ -43,8 +43,8 @@ def main(argv):
             if (name, seed) in [(row["row"], row["seed"]) for row in rows]:
                 continue
             config = config_of(name, seed, runs)
-            folder = runs / f"{name.replace(' ', '_')}_{seed}"
-            rows.append({"row": name, "seed": seed} | measured(config, folder))
+            found = measured(config, folder_of(name, seed, runs))
+            rows.append({"row": name, "seed": seed} | found)
             with atomic_write(file, TABLE.with_suffix(".md")) as (data, text):
                 data.write_text(json.dumps(rows, indent=2) + "\n", "utf-8")
                 text.write_text(as_table(rows) + "\n", "utf-8")
@@ -68,6 +68,11 @@ def config_of(name, seed, runs):
     config["channels"] |= {"macs": macs, "image_size": size}
     config["export"]["formats"] = ("float32", "int8")
     return config
+
+
+def folder_of(name, seed, runs):
+    """The workdir of a row."""
+    return runs / f"{name.replace(' ', '_')}_{seed}"
 
 
 def pool_of(folder, runs):

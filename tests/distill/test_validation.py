@@ -48,9 +48,13 @@ def test_val_mimic_is_of_the_last_weights_and_changes_none(mirror):
 
 
 def test_overfitting_is_warned_of():
-    (sentence,) = overfit_warning({"mimic": [1, 0.071], "val_mimic": [1, 0.13]})
+    history = {"mimic": [1, 0.071], "val_mimic": [1, 0.13]}
+    (sentence,) = overfit_warning(history, views=2)
+    assert "overfits the stored views" in sentence
     assert "0.071 in training and 0.13 on" in sentence
     assert "`targets.views`" in sentence
+    (sentence,) = overfit_warning(history)
+    assert "overfits the pool" in sentence and "views" not in sentence
     assert not overfit_warning({"mimic": [0.1], "val_mimic": [0.15]})
     assert not overfit_warning({"mimic": [0.1]})
 

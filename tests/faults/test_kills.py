@@ -17,8 +17,10 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def mortals():
-    server = Mortals()
+def mortals(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("temporary")
+    server = Mortals(TMPDIR=str(folder))
+    server.temporary = folder
     yield server
     server.close()
 
@@ -78,6 +80,7 @@ def test_killed_at_random_moments(
             told = mortals.run(name, folder)
         assert (told["end"], told["error"]) == ("done", ""), moments
         assert_the_same(folder, expected)
+        assert not list(mortals.temporary.glob("tfdcu-*")), moments
         print(f"{name}: killed after {moments} s of {span:.1f} s", flush=True)
         if not moments:
             # The machine is less busy than it was.
@@ -110,4 +113,5 @@ def test_killed_at_every_rename(name, mortals, undisturbed, tmp_path, request):
         told = mortals.run(name, folder)
         assert (told["end"], told["error"]) == ("done", ""), (when, number)
         assert_the_same(folder, expected)
+        assert not list(mortals.temporary.glob("tfdcu-*")), (when, number)
     print(f"{name}: {len(chosen)} kills")

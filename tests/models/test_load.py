@@ -1,9 +1,5 @@
 """Loaded models are functional and have logits."""
 
-import subprocess
-import sys
-import textwrap
-
 import keras
 import numpy as np
 import pytest
@@ -171,42 +167,3 @@ def test_other_models_are_refused():
         load(keras.Model(words, scores))
     with pytest.raises(ValueError, match=r"\(batch, classes\).*6, 6, 4"):
         load(keras.Sequential([keras.Input((8, 8, 1)), layers.Conv2D(4, 3)]))
-
-
-def test_files_of_keras_2(tmp_path):
-    code = f"""
-    import os
-    os.environ["TF_USE_LEGACY_KERAS"] = "1"
-    import numpy as np
-    import tf_keras
-    from tf_keras import layers
-    inputs = tf_keras.Input((8, 8, 1))
-    x = layers.Conv2D(4, 3, use_bias=False)(inputs)
-    x = layers.BatchNormalization()(x)
-    x = layers.ReLU(6.0)(x)
-    x = layers.DepthwiseConv2D(3, padding="same")(x)
-    x = layers.SeparableConv2D(6, 3, activation="relu")(x)
-    x = layers.GlobalAveragePooling2D()(x)
-    outputs = layers.Dense(3, activation="softmax")(x)
-    model = tf_keras.Model(inputs, outputs)
-    model.save("{tmp_path}/old.h5")
-    model.save("{tmp_path}/old.keras")
-    images = np.load("{tmp_path}/images.npy")
-    np.save("{tmp_path}/scores.npy", model(images))
-    """
-    np.save(tmp_path / "images.npy", IMAGES)
-    subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code)],
-        check=True,
-        capture_output=True,
-    )
-    loaded = load(tmp_path / "old.h5")
-    np.testing.assert_allclose(
-        keras.ops.softmax(loaded(IMAGES)),
-        np.load(tmp_path / "scores.npy"),
-        rtol=1e-5,
-    )
-    loaded.save(tmp_path / "new.keras")
-    tiny.assert_same_function(loaded, load(tmp_path / "new.keras"), IMAGES)
-    with pytest.raises(ValueError, match="Keras 2, which Keras 3 does not"):
-        load(tmp_path / "old.keras")

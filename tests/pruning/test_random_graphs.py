@@ -70,6 +70,7 @@ class Grower:
                 self.arithmetic,
                 self.shuffle,
                 self.tokens,
+                self.recurrent,
                 self.transposed,
             ]
         )
@@ -212,6 +213,30 @@ class Grower:
             scores = ops.softmax(ops.einsum("bic,bjc->bij", q, k))
             y = ops.matmul(scores, y)
         return ops.reshape(y, (-1, 4, 4, y.shape[-1]))
+
+    def recurrent(self, x, tensors):
+        """Rows as steps, perhaps with the states of another layer."""
+        y = ops.reshape(x, (-1, 4, 4 * x.shape[-1]))
+        kind = self.pick([layers.LSTM, layers.GRU, layers.SimpleRNN])
+        form = self.pick(["plain", "both", "states", "stack", "conv"])
+        if form == "conv":
+            y = layers.Reshape((4, 4, 1, x.shape[-1]))(x)
+            y = layers.ConvLSTM2D(4, 1, return_sequences=True)(y)
+            return layers.Reshape((4, 4, 4))(y)
+        if form == "stack":
+            cells = [layers.GRUCell(self.width()), layers.LSTMCell(8)]
+            y = layers.RNN(cells, return_sequences=True)(y)
+        elif form == "states":
+            _, *states = kind(8, return_state=True)(y)
+            y = kind(8, return_sequences=True)(y, initial_state=states)
+        elif form == "both":
+            mode = self.pick(["concat", "sum", "mul", "ave"])
+            inner = kind(8, return_sequences=True)
+            y = layers.Bidirectional(inner, merge_mode=mode)(y)
+        else:
+            y = kind(8, return_sequences=True)(y)
+        y = layers.TimeDistributed(layers.Dense(4 * self.width()))(y)
+        return ops.reshape(y, (-1, 4, 4, y.shape[-1] // 4))
 
     def transposed(self, x, tensors):
         y = layers.Conv2DTranspose(self.width(), 2, 2)(x)

@@ -1,18 +1,40 @@
 from tests.support import tiny
 from tfdcu.report import headline
+from tfdcu.report import recommend
 
 
-def test_the_smallest_file_is_described():
-    assert headline(tiny.report_record()["rows"]) == (
-        "The student's int8 file keeps 75.0 % of the teacher's accuracy "
-        "(60.0 % of 80.0 %) and is 8.0x smaller and 1.5x slower than the "
+def test_without_times_the_smallest_file_is_described():
+    rows = tiny.report_record()["rows"]
+    assert headline(rows) == (
+        "The student's float32 file keeps 75.0 % of the teacher's accuracy "
+        "(60.0 % of 80.0 %) and is 2.0x smaller and 2.0x faster than the "
         "teacher's float32 file. For comparison, labels-only baseline: 40.0 %."
     )
+    for row in rows:
+        row["latency_ms"] = None
+    assert headline(rows) == (
+        "The student's int8 file keeps 75.0 % of the teacher's accuracy "
+        "(60.0 % of 80.0 %) and is 8.0x smaller than the teacher's float32 "
+        "file. For comparison, labels-only baseline: 40.0 %."
+    )
+
+
+def test_the_file_that_is_recommended_is_described():
+    rows = tiny.report_record()["rows"]
+    float32 = tiny.report_row(
+        format="float32", accuracy=0.7, bytes=40, latency_ms=1.0, agreement=1.0
+    )
+    int8 = float32 | {"format": "int8", "latency_ms": 0.5, "bytes": 10}
+    for agreement, kind in (1.0, "int8"), (0.9, "float32"):
+        int8["agreement"] = agreement
+        said = [*rows[:2], float32, int8]
+        assert f"student_{kind}.tflite" in recommend(said)
+        assert headline(said).startswith(f"The student's {kind} file")
 
 
 def test_the_file_is_not_chosen_by_its_accuracy():
     rows = tiny.report_record()["rows"]
-    rows[-1]["accuracy"] = 0.1
+    rows[-2]["accuracy"] = 0.1
     assert "keeps 12.5 %" in headline(rows)
 
 

@@ -222,3 +222,34 @@ def test_a_finished_search_continues_with_more_trials_or_winners(
     monkeypatch.setattr(tuners.Tuner, "search", None)
     with pytest.raises(TypeError, match="not callable"):
         search(**arguments(**more), workdir=folder)
+
+
+def test_bits_are_searched_and_counted_by_file(tmp_path):
+    space = {"quantization": {"weight_bits": [None, 8, 4]}}
+    changes = {
+        "teacher": tiny.plain_net(norm=False, width=32),
+        "space": space,
+        "limits": None,
+        "cost": "bytes",
+        "tradeoff": 0.0,
+        "max_winners": 3,
+    }
+    record = search(**arguments(**changes), workdir=tmp_path)
+    trials = {
+        one["values"]["quantization.weight_bits"]: one["metrics"]
+        for one in record["trials"]
+    }
+    sizes = [trials[bits]["bytes"] for bits in (4, 8, None)]
+    assert sizes == sorted(sizes) and len(set(sizes)) == 3
+    # The network is the same; only its file is another.
+    assert len({one["macs"] for one in trials.values()}) == 1
+    assert len({one["params"] for one in trials.values()}) == 1
+    formats = {None: "float32", 8: "int8", 4: "int8_weight4"}
+    assert record["students"]
+    for one in record["students"]:
+        bits = one["values"]["quantization.weight_bits"]
+        assert one["format"] == formats[bits] and one["reason"] is None
+        file = tmp_path / one["folder"] / f"student_{formats[bits]}.tflite"
+        assert file.stat().st_size == one["bytes"]
+        # Names in the file differ by some bytes.
+        assert one["bytes"] == pytest.approx(trials[bits]["bytes"], rel=0.01)

@@ -10,6 +10,7 @@ from tests.support import small_run
 from tests.support import tiny
 from tests.support.runs import run_of
 from tfdcu.quantization import quantize_aware
+from tfdcu.stages import distill as stage
 from tfdcu.stages.export import students
 from tfdcu.stages.quantize import with_short_training
 
@@ -73,18 +74,46 @@ def test_integers_come_from_the_model_that_learned_them(quantized):
 
 
 def test_a_run_ends_with_files_of_4_bits_and_its_zeros(tmp_path):
-    record = small_run.run(
-        tmp_path,
-        quantization={"weight_bits": 4},
-        training={"epochs": 1},
-        baseline=False,
-    )
+    options = {
+        "quantization": {"weight_bits": 4},
+        "training": {"epochs": 1},
+        "baseline": False,
+    }
+    record = small_run.run(tmp_path, **options)
     kinds = [row["format"] for row in record["rows"]]
     assert kinds.count("int8_weight4") == 1
     model = keras.models.load_model(tmp_path / "run" / "quantized.keras")
     zeros = np.mean(model.get_layer("conv2").kernel.numpy() == 0)
     assert zeros == pytest.approx(0.5, abs=0.01)
-    history = json.loads(
-        (tmp_path / "run" / "training" / "quantized.json").read_text("utf-8")
-    )
-    assert len(history["loss"]) == 1
+    history = tmp_path / "run" / "training" / "quantized.json"
+    before = history.read_bytes()
+    assert len(json.loads(before)["loss"]) == 1
+    # What is lost is made again, and is the same.
+    trained = small_run.weights(tmp_path, "quantized")
+    history.unlink()
+    small_run.run(tmp_path, **options)
+    assert history.read_bytes() == before
+    again = small_run.weights(tmp_path, "quantized")
+    assert all(map(np.array_equal, trained, again))
+
+
+def test_other_bits_are_trained_from_the_same_student(tmp_path, monkeypatch):
+    options = {"training": {"epochs": 1}, "baseline": False}
+    small_run.run(tmp_path, **options)
+    folder = tmp_path / "run"
+    student = (folder / "student.keras").read_bytes()
+
+    def stopped(run):
+        raise AssertionError("trained once more")
+
+    monkeypatch.setattr(stage, "trained_student", stopped)
+    for bits, kind in (4, "int8_weight4"), (8, "int8"), (None, None):
+        record = small_run.run(
+            tmp_path, quantization={"weight_bits": bits}, **options
+        )
+        kinds = [row["format"] for row in record["rows"]]
+        assert kinds == ["keras", "float32"] * 2 + [kind] * (kind is not None)
+        assert (folder / "quantized.keras").exists() == (bits is not None)
+        four = folder / "student_int8_weight4.tflite"
+        assert four.exists() == (bits == 4)
+        assert (folder / "student.keras").read_bytes() == student

@@ -13,7 +13,7 @@ from tfdcu.workdir.full_disk import DiskFull
 from tfdcu.workdir.full_disk import MemoryFile
 from tfdcu.workdir.full_disk import is_full
 from tfdcu.workdir.full_disk import save_array
-from tfdcu.workdir.full_disk import temporary_folder
+from tfdcu.workdir.temporary import temporary_folder
 
 
 @pytest.mark.parametrize("ending", [".keras", ".weights.h5"])

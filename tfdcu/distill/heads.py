@@ -9,7 +9,6 @@ import keras
 import tensorflow as tf
 
 from tfdcu.distill.losses import check_labels
-from tfdcu.distill.losses import label_metrics
 from tfdcu.distill.losses import label_term
 from tfdcu.distill.losses import resolve_label
 from tfdcu.distill.losses import resolve_mimic
@@ -17,6 +16,7 @@ from tfdcu.graph.ends import output_names
 from tfdcu.graph.heads import as_heads
 from tfdcu.graph.heads import functional
 from tfdcu.graph.heads import head_kinds
+from tfdcu.training.labels import label_metrics
 
 
 class Heads:

@@ -3,6 +3,8 @@
 import keras
 import tensorflow as tf
 
+from tfdcu.training.labels import label_loss
+
 
 def kl(targets, logits, temperature=1.0):
     """`T^2 * KL(softmax(targets / T) || softmax(logits / T))`, per image.
@@ -136,9 +138,8 @@ def resolve_label(loss=None, kind="classes"):
     """Validate the loss of the labeled images.
 
     Args:
-        loss: A `keras.losses.Loss` on logits; `None` for
-            `SparseCategoricalCrossentropy(from_logits=True)`, of "labels"
-            `BinaryCrossentropy`, of "values" `MeanSquaredError`.
+        loss: A `keras.losses.Loss` on logits; `None` for that of
+            `label_loss`.
         kind: What the output answers. Defaults to "classes".
 
     Returns:
@@ -148,11 +149,7 @@ def resolve_label(loss=None, kind="classes"):
         ValueError: If it is not a `Loss` instance or expects probabilities.
     """
     if loss is None:
-        return {
-            "classes": keras.losses.SparseCategoricalCrossentropy,
-            "labels": keras.losses.BinaryCrossentropy,
-            "values": keras.losses.MeanSquaredError,
-        }[kind](**({} if kind == "values" else {"from_logits": True}))
+        return label_loss(kind)
     if not isinstance(loss, keras.losses.Loss) or not getattr(
         loss, "from_logits", True
     ):
@@ -163,27 +160,6 @@ def resolve_label(loss=None, kind="classes"):
             f"Received: loss={loss!r}"
         )
     return loss
-
-
-def label_metrics(metrics, kind="labels"):
-    """Metrics of an output, as its answers are counted.
-
-    Args:
-        metrics: A list as in `keras.Model.compile`, or `None`.
-        kind: What the output answers. Defaults to "labels".
-
-    Returns:
-        The same, for "labels" with "accuracy" as the share of right labels:
-        Keras would compare logits with 0.5.
-    """
-    if kind != "labels":
-        return metrics
-    return metrics and [
-        keras.metrics.BinaryAccuracy(name=metric, threshold=0.0)
-        if metric in ("accuracy", "binary_accuracy")
-        else metric
-        for metric in metrics
-    ]
 
 
 def label_term(loss, y, logits, weight=None):

@@ -245,11 +245,13 @@ def training_harmed(start, end):
     ]
 
 
-def overfit_warning(history):
+def overfit_warning(history, views=0):
     """A warning if the student overfits the images it was trained on.
 
     Args:
         history: Dict from metrics to lists with one value per epoch.
+        views: Int, the stored views of each image; 0 if each step makes a new
+            one. Defaults to 0.
 
     Returns:
         List of at most one sentence.
@@ -259,9 +261,15 @@ def overfit_warning(history):
     training, held_out = history["mimic"][-1], history["val_mimic"][-1]
     if not held_out > OVERFIT_RATIO * training:
         return []
+    what, way = "pool", "Augment more (`batches.augment`)"
+    if views:
+        what = "stored views"
+        way = (
+            "Store more views of each image (`targets.views`, ideally one per "
+            "epoch, or 0 for new ones), augment more"
+        )
     return [
-        "The student overfits the stored views: its mimic loss is "
-        f"{training:.3g} in training and {held_out:.3g} on held-out images of "
-        "the pool. Store more views of each image (`targets.views`, ideally "
-        "one per epoch, or 0 for new ones), augment more, or add images."
+        f"The student overfits the {what}: its mimic loss is {training:.3g} in "
+        f"training and {held_out:.3g} on held-out images of the pool. {way}, "
+        "train for fewer epochs, or add images."
     ]

@@ -39,7 +39,7 @@ from tfdcu.workdir.arguments import check
 from tfdcu.workdir.arguments import check_arguments
 from tfdcu.workdir.arguments import naming
 from tfdcu.workdir.atomic import atomic_write
-from tfdcu.workdir.full_disk import temporary_folder
+from tfdcu.workdir.temporary import temporary_folder
 
 FORMATS = ("float32", "float16", "dynamic", "int8")
 # Those that are made only if they are asked for, too.

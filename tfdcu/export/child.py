@@ -19,7 +19,7 @@ import numpy as np
 
 from tfdcu.workdir.full_disk import is_full
 from tfdcu.workdir.full_disk import save_array
-from tfdcu.workdir.full_disk import temporary_folder
+from tfdcu.workdir.temporary import temporary_folder
 
 _child = None
 

@@ -7,7 +7,7 @@ from tfdcu.export.check import noise_for
 from tfdcu.export.latency import latency
 from tfdcu.export.saved_model import check_model
 from tfdcu.workdir.arguments import check_arguments
-from tfdcu.workdir.full_disk import temporary_folder
+from tfdcu.workdir.temporary import temporary_folder
 
 NUM_IMAGES = 100
 

@@ -32,7 +32,7 @@ def clone_layer(op, config, clone_inner):
         live = {"function": op.function, "mask": op.mask}
         live["output_shape"] = lambda_output_shape(op)
         return kind(**{**config, **live})
-    if kind is layers.TimeDistributed:
+    if kind in (layers.TimeDistributed, layers.SpectralNormalization):
         return kind(**{**config, "layer": clone_inner(op.layer)})
     # The config holds only the name of a function that Keras does not know.
     live = {

@@ -1,5 +1,6 @@
 """Runs a flattened model operation by operation."""
 
+import keras
 from keras import ops
 from keras import tree
 from keras.layers import Layer
@@ -7,7 +8,6 @@ from keras.layers import Layer
 from tfdcu.graph.graph import Tensor
 from tfdcu.graph.keras_private import mask_of
 from tfdcu.graph.keras_private import set_mask
-from tfdcu.graph.keras_private import takes_training
 
 
 def call_node(node, args, kwargs):
@@ -21,9 +21,11 @@ def infer_node(node, args, kwargs):
     Keras' random layers and `Resizing` would train, and a layer passes that
     on to those inside it.
     """
-    if isinstance(node.op, Layer):
-        kwargs = {**kwargs, "training": False}
-    return call_node(node, args, kwargs)
+    if not isinstance(node.op, Layer):
+        return call_node(node, args, kwargs)
+    # Recurrent layers draw dropout masks that they do not use.
+    with keras.StatelessScope():
+        return call_node(node, args, {**kwargs, "training": False})
 
 
 def execute(graph, inputs, call, before=None):
@@ -145,16 +147,11 @@ def with_scaled_weights(layer, scales, args, kwargs):
         vector = ops.reshape(ops.cast(vector, variable.dtype), view)
         factors[id(variable)] = factors.get(id(variable), 1.0) * vector
 
-    def scaled(variables):
-        return [
-            v.value * factors[id(v)] if id(v) in factors else v.value
-            for v in variables
-        ]
-
-    # A variable may be frozen although its layer is not.
-    trainable = scaled(layer.trainable_variables)
-    others = scaled(layer.non_trainable_variables)
-    if takes_training(layer):
-        kwargs = {**kwargs, "training": False}
-    outputs, _ = layer.stateless_call(trainable, others, *args, **kwargs)
-    return tree.flatten(outputs)
+    scaled = [
+        (variable, variable.value * factors[id(variable)])
+        for variable in layer.variables
+        if id(variable) in factors
+    ]
+    # Not `stateless_call`, which loses the masks of inputs and outputs.
+    with keras.StatelessScope(scaled):
+        return tree.flatten(layer(*args, **{**kwargs, "training": False}))

@@ -65,11 +65,6 @@ def producer_of(tensor):
     )
 
 
-def takes_training(layer):
-    """Whether the `call` of a layer has the argument `training`."""
-    return layer._call_has_training_arg
-
-
 def function_in(graph, name):
     """The `FuncGraph` of a function that is called in a TensorFlow graph."""
     return graph._get_function(name).graph

@@ -1,6 +1,5 @@
 """Load trained classifiers as functional models with logits."""
 
-import inspect
 import os
 import pathlib
 import zipfile
@@ -10,6 +9,9 @@ import keras
 from tfdcu.graph.heads import as_heads
 from tfdcu.graph.keras_private import all_layers
 from tfdcu.graph.logits import as_logits
+from tfdcu.models.keras2 import is_of_keras_2
+from tfdcu.models.keras2 import load_keras_2
+from tfdcu.models.keras2_config import CannotRead
 from tfdcu.models.unpacked import MAX_RATIO
 from tfdcu.models.unpacked import is_bomb
 from tfdcu.models.unpacked import unpacked_bytes
@@ -17,10 +19,6 @@ from tfdcu.workdir.arguments import DICT
 from tfdcu.workdir.arguments import check
 
 SUFFIXES = (".keras", ".h5", ".hdf5")
-_CONVOLUTIONS = (
-    *("DepthwiseConv1D", "DepthwiseConv2D"),
-    *("SeparableConv1D", "SeparableConv2D"),
-)
 
 
 def load(source, *, custom_objects=None):
@@ -35,7 +33,8 @@ def load(source, *, custom_objects=None):
         source: Path of a `.keras`, `.h5` or `.hdf5` file with a complete
             model; or a `keras.Model`, which is not changed and shares its
             layers and weights with the result. `.h5` files of Keras 2
-            (`tf_keras`) can be read if Keras 3 has all their layers.
+            (`tf_keras`) can be read if Keras 3 has all their layers; common
+            TensorFlow operations in the graph become those of `keras.ops`.
         custom_objects: Dict from name to class or function, for custom layers.
 
     Returns:
@@ -144,17 +143,17 @@ def _read(path, custom_objects):
             "with model.save('model.keras'). Received: a .weights.h5 file"
         )
     _check_unpacked(path)
-    # Keras 2 wrote all keys of a convolution into these, such as `groups`.
-    kinds = [getattr(keras.layers, name) for name in _CONVOLUTIONS]
-    known = {kind.__name__: _OfKeras2(kind) for kind in kinds}
-    known = known if _is_hdf5(path) else {}
     try:
+        if _is_hdf5(path) and is_of_keras_2(path):
+            return load_keras_2(path, custom_objects)
         return keras.models.load_model(
             path,
-            custom_objects={**known, **(custom_objects or {})},
+            custom_objects=custom_objects,
             compile=False,
             safe_mode=True,
         )
+    except CannotRead as error:
+        raise ValueError(f"{path} cannot be read: {error}") from error
     except Exception as error:
         raise ValueError(_reason(path, str(error))) from error
 
@@ -174,19 +173,6 @@ def _check_unpacked(path):
 
 def _is_hdf5(path):
     return path.suffix.lower() != ".keras"
-
-
-class _OfKeras2:
-    """Reads configs of Keras 2 without the keys that Keras 3 rejects."""
-
-    def __init__(self, kind):
-        self.kind = kind
-
-    def from_config(self, config):
-        taken = inspect.signature(self.kind.__init__).parameters
-        known = {*taken, "name", "trainable", "dtype"}
-        config = {key: config[key] for key in config if key in known}
-        return self.kind.from_config(config)
 
 
 def _reason(path, message):

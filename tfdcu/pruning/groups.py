@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
+from keras.layers import Layer
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
+from tfdcu.graph.keras_private import all_layers
 from tfdcu.graph.open_model import is_plain
 from tfdcu.graph.open_model import open_model
 from tfdcu.pruning.rules import attention  # noqa: F401
@@ -16,9 +18,10 @@ from tfdcu.pruning.rules import matmul  # noqa: F401
 from tfdcu.pruning.rules import normalization  # noqa: F401
 from tfdcu.pruning.rules import parameter  # noqa: F401
 from tfdcu.pruning.rules import pooling  # noqa: F401
+from tfdcu.pruning.rules import recurrent  # noqa: F401
 from tfdcu.pruning.rules import reduction  # noqa: F401
 from tfdcu.pruning.rules import shape  # noqa: F401
-from tfdcu.pruning.rules import time_distributed  # noqa: F401
+from tfdcu.pruning.rules import wrappers  # noqa: F401
 from tfdcu.pruning.rules.registry import find_rule
 from tfdcu.pruning.rules.registry import has_rule
 from tfdcu.pruning.trace import Trace
@@ -107,6 +110,13 @@ class Groups:
         for axes in self.trace.axes.values():
             arrays += [labels for labels in axes if labels is not None]
         return list({id(labels): labels for labels in arrays}.values())
+
+    def sides_in(self, op):
+        """The `Side`s of an operation and of the layers inside it."""
+        inside = all_layers(op) if isinstance(op, Layer) else [op]
+        inside = {id(layer) for layer in inside}
+        sides = self.trace.sides.values()
+        return [side for side in sides if id(side.op) in inside]
 
     def _groups(self):
         trace, unit = self.trace, self.unit

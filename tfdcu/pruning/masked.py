@@ -15,6 +15,7 @@ from keras import tree
 from tfdcu.graph.execute import execute
 from tfdcu.graph.execute import infer_node
 from tfdcu.graph.execute import with_scaled_weights
+from tfdcu.pruning.trace import INSIDE
 
 
 def masked(groups, kept):
@@ -57,8 +58,7 @@ def masked(groups, kept):
 
 
 def _inner_sides(groups, op):
-    sides = groups.trace.sides.values()
-    return [s for s in sides if s.op is op and s.role == "inner"]
+    return [side for side in groups.sides_in(op) if side.role in INSIDE]
 
 
 def _masks(groups, node, label_kept):

@@ -104,8 +104,7 @@ class _Builder:
 
     def _smaller(self, op):
         if id(op) not in self.made:
-            config = op.get_config()
-            config.pop("build_config", None)
+            config = _unbuilt(op.get_config())
             for change in self.edits.get(id(op), ()):
                 change(config, self.count)
             self.made[id(op)] = op, clone_layer(op, config, self._smaller)
@@ -138,6 +137,19 @@ class _Builder:
                 f"Received: {tuple(value.shape)}."
             )
         new.assign(value)
+
+
+def _unbuilt(config):
+    """A config without the shapes that its layers were built for."""
+    if isinstance(config, dict):
+        return {
+            key: _unbuilt(value)
+            for key, value in config.items()
+            if key != "build_config"
+        }
+    if type(config) in (list, tuple):
+        return type(config)(_unbuilt(item) for item in config)
+    return config
 
 
 def _compile_like(smaller, model):

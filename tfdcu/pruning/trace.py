@@ -16,6 +16,9 @@ from tfdcu.graph.graph import Tensor
 from tfdcu.graph.graph import read_graph
 from tfdcu.graph.keras_private import all_layers
 
+# Roles of weights that consume channels which never leave their layer.
+INSIDE = "inner", "state"
+
 
 @dataclass(frozen=True, eq=False)
 class Side:
@@ -29,7 +32,8 @@ class Side:
         labels: int array, one label per position.
         role: "out" if the weight produces the channels, "in" if it
             consumes them, "scale" for the scale of a normalization, "inner"
-            for channels inside the layer, "along" for the rest.
+            for channels inside the layer, "state" if it consumes states of
+            cells of its own layer, "along" for the rest.
     """
 
     op: object

@@ -30,31 +30,56 @@ def recommend(rows):
     >>> recommend(read_report("runs/digits")["rows"])
     'Ship student_int8.tflite (0.0027 ms here, 11.1 kB): it is the fastest ...'
     """
-    files = [row for row in rows if is_student(row) and row["latency_ms"]]
-    sentences = [_general([r for r in files if r["format"] not in TARGETS])]
     places = [
         f"{row['format']}: {_file(row)}"
-        for row in files
-        if row["format"] in TARGETS
+        for row in rows
+        if is_student(row) and row["latency_ms"] and row["format"] in TARGETS
     ]
+    sentences = [_general(rows)]
     if places:
         sentences.append(f"Made for one place each: {', '.join(places)}.")
     return " ".join(filter(None, sentences))
 
 
-def _general(files):
-    if not files:
-        return ""
-    best = max(row["agreement"] or 0 for row in files)
-    true = [r for r in files if (r["agreement"] or 0) >= best - AGREEMENT]
-    fastest = min(row["latency_ms"] for row in true)
-    quick = [
-        row for row in true if row["latency_ms"] <= (1 + AS_FAST) * fastest
+def file_to_ship(rows):
+    """The row of the file that `recommend` names, or `None`."""
+    quick = _quick(_true(_timed(rows)))
+    return min(quick, key=lambda row: row["bytes"], default=None)
+
+
+def _timed(rows):
+    """The student's timed files that are not made for one place."""
+    return [
+        row
+        for row in rows
+        if is_student(row)
+        and row["latency_ms"]
+        and row["format"] not in (*TARGETS, "keras")
     ]
-    chosen = min(quick, key=lambda row: row["bytes"])
-    why = "the fastest"
-    if len(quick) > 1:
-        why = "the smallest of the fastest"
+
+
+def _true(files):
+    """Those that agree with the Keras student about as well as the best."""
+    best = max((row["agreement"] or 0 for row in files), default=0)
+    return [r for r in files if (r["agreement"] or 0) >= best - AGREEMENT]
+
+
+def _quick(files):
+    """Those that are about as fast as the fastest."""
+    fastest = min((row["latency_ms"] for row in files), default=0)
+    return [r for r in files if r["latency_ms"] <= (1 + AS_FAST) * fastest]
+
+
+def _general(rows):
+    chosen, files = file_to_ship(rows), _timed(rows)
+    if chosen is None:
+        return ""
+    true = _true(files)
+    why = (
+        "the smallest of the fastest"
+        if len(_quick(true)) > 1
+        else "the fastest"
+    )
     time, size = chosen["latency_ms"], chosen["bytes"]
     said = (
         f"Ship {_file(chosen)} ({units.milliseconds(time)} here, "

@@ -1,6 +1,7 @@
 """The result of a run in one or two sentences."""
 
 from tfdcu.report import units
+from tfdcu.report.recommend import file_to_ship
 from tfdcu.report.rows import is_student
 from tfdcu.report.rows import is_teacher
 from tfdcu.report.rows import ratio
@@ -10,9 +11,10 @@ from tfdcu.report.rows import teacher_row
 def headline(rows):
     """The accuracy and the savings of the student in one or two sentences.
 
-    All numbers are of the student's smallest file, which is not chosen by its
-    test accuracy; without a file, of the Keras student. Size and latency are
-    compared with the teacher's float32 file. A second sentence gives the
+    All numbers are of the file worth shipping, see `recommend`, which is not
+    chosen by its test accuracy; of the smallest file if none was timed, and of
+    the Keras student if there is none. Size and latency are compared with the
+    teacher's float32 file. A second sentence gives the
     accuracy of the labels-only baseline, if there is one.
 
     Args:
@@ -32,7 +34,9 @@ def headline(rows):
     files = [
         row for row in students if row["bytes"] and row["format"] != "keras"
     ]
-    student = min(files, key=lambda row: row["bytes"]) if files else students[0]
+    student = file_to_ship(rows) or min(
+        files, key=lambda row: row["bytes"], default=students[0]
+    )
     kind = student["format"]
     subject = "The student" + ("" if kind == "keras" else f"'s {kind} file")
     clauses = [*_accuracy(student, rows), *_savings(student, rows)]

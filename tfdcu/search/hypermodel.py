@@ -11,8 +11,9 @@ from tfdcu.search.trials import Trials
 from tfdcu.stages.distill import build_distiller
 from tfdcu.stages.distill import fit_epochs
 from tfdcu.stages.prune import prune
+from tfdcu.stages.quantize import quantize_trial
 from tfdcu.training.checkpoint import Checkpoint
-from tfdcu.workdir.full_disk import temporary_folder
+from tfdcu.workdir.temporary import temporary_folder
 
 
 class StudentHyperModel(keras_tuner.HyperModel):
@@ -23,7 +24,8 @@ class StudentHyperModel(keras_tuner.HyperModel):
     `score` (see `tradeoff`), `val_accuracy` or `val_agreement` (see
     `quality`), `macs`, `params`, `train_seconds` and, if `cost` or `limits`
     name them, `bytes` and `latency_ms`; any of these can be the objective of
-    the tuner. `tuner.get_best_models()[0].student` is the trained student.
+    the tuner. `tuner.get_best_models()[0].student` is the trained student,
+    before `quantization`.
 
     Args:
         teacher: A `keras.Model` or the path of one.
@@ -125,8 +127,10 @@ class StudentHyperModel(keras_tuner.HyperModel):
         if epochs is not None:
             config["training"] = {**config["training"], "epochs": epochs}
         run = trials.run(config)
+        run.models["student"] = model.student
         splits, export = run.splits, config["export"]
-        before = objective.before(model.student, splits, export)
+        network = objective.arithmetic(model.student)
+        before = network | objective.before(quantize_trial(run), splits, export)
         # A sparse file shrinks during training, as weights become zero.
         unknown = ("bytes",) if export.get("sparse") else ()
         refuse("Refused", objective.refusal(before, unknown))
@@ -134,8 +138,9 @@ class StudentHyperModel(keras_tuner.HyperModel):
         with temporary_folder() as temporary:
             folder = Path(folder or temporary)
             train_from(run, model, folder, initial_epoch, callbacks)
+            made = quantize_trial(run, folder / "quantized")
         seconds = time.monotonic() - start
-        after = before | objective.after(model.student, splits, export)
+        after = before | objective.after(made, splits, export)
         refuse("Over a limit after training", objective.refusal(after))
         quality = after.pop("quality")
         return {

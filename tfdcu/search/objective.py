@@ -6,6 +6,7 @@ from tfdcu.evaluate import agreement
 from tfdcu.evaluate import predict_classes
 from tfdcu.export import file_sizes
 from tfdcu.export import latency
+from tfdcu.export import trained_format
 from tfdcu.graph.profile import profile
 from tfdcu.search.space import check_names
 from tfdcu.stages.export import export_model
@@ -14,7 +15,7 @@ from tfdcu.workdir.arguments import WEIGHT
 from tfdcu.workdir.arguments import check
 from tfdcu.workdir.arguments import check_arguments
 from tfdcu.workdir.arguments import naming
-from tfdcu.workdir.full_disk import temporary_folder
+from tfdcu.workdir.temporary import temporary_folder
 
 COSTS = ("macs", "params", "bytes", "latency_ms")
 # Costs of LiteRT files only.
@@ -82,9 +83,9 @@ class Objective:
             export: Options of `export_all`; the first of `formats` is used.
 
         Returns:
-            Dict from cost to number.
+            Dict from cost to number: those of the file.
         """
-        found = self.arithmetic(model)
+        found = {}
         if not self.files:
             return found
         # The weights are not trained yet, so agreement is not required.
@@ -103,16 +104,14 @@ class Objective:
             model, splits, export: As in `before`.
 
         Returns:
-            Dict with `quality` and costs.
+            Dict with `quality` and the costs of the file.
         """
-        found = self.arithmetic(model)
         if not self.files:
-            return {"quality": self.quality_of(model, splits), **found}
+            return {"quality": self.quality_of(model, splits)}
         with temporary_folder() as folder:
             file = litert(model, splits, export, folder)
             quality = self.quality_of(file, splits)
-            found["bytes"] = file_sizes(file)["bytes"]
-        return {"quality": quality, **found}
+            return {"quality": quality, "bytes": file_sizes(file)["bytes"]}
 
     def arithmetic(self, model):
         """Parameters and multiply-accumulates."""
@@ -145,8 +144,11 @@ class Objective:
     def teacher_row(self, splits):
         """The teacher's quality and costs, measured once."""
         if self.reference is None:
-            costs = self.before(self.teacher, splits, {})
-            self.reference = costs | self.after(self.teacher, splits, {})
+            self.reference = {
+                **self.arithmetic(self.teacher),
+                **self.before(self.teacher, splits, {}),
+                **self.after(self.teacher, splits, {}),
+            }
         return self.reference
 
 
@@ -163,10 +165,15 @@ def check_objective(quality, cost, limits):
 
 
 def litert(model, splits, export, folder):
-    """The LiteRT file of a model in the first format, in `folder`."""
+    """The LiteRT file of a model in the first format, in `folder`.
+
+    What was trained in integers has a format of its own.
+    """
     options = {k: v for k, v in export.items() if k != "targets"}
     formats = options.pop("formats", None)
-    kind = (formats or ("float32",))[0]
-    if kind != "int8":
+    kind = trained_format(model) or (formats or ("float32",))[0]
+    if not kind.startswith("int8"):
         options.pop("io", None)
+    if trained_format(model):
+        options.pop("sparse", None)
     return export_model(model, splits, folder, formats=(kind,), **options)[kind]

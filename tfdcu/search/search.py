@@ -85,8 +85,9 @@ def search(
             `"GridSearch"`. Defaults to `"BayesianOptimization"`.
         cost: `"macs"`, `"params"`, `"bytes"` or `"latency_ms"`. The last two
             are measured on the LiteRT file in the first of `export.formats`
-            (by default float32), and quality then is too. Defaults to
-            `"macs"`.
+            (by default float32), and quality then is too; with
+            `quantization.weight_bits`, given or searched, on the integer file
+            that was trained. Defaults to `"macs"`.
         quality: `"accuracy"` on the validation images, or `"agreement"` with
             the teacher on held-out pool images, which needs no labels.
             Defaults to `None`: accuracy if there are validation images.
@@ -107,7 +108,7 @@ def search(
         **options: Any other argument of `tfdcu.compress` but `baseline`:
             `student`, `validation`, `test`, `data`, `batches`,
             `channels`, `targets`, `sparsity`, `transfer`, `training`,
-            `export`. `pool_share` is of the training pool.
+            `quantization`, `export`. `pool_share` is of the training pool.
 
     Returns:
         The record that is also in `workdir/front.json`: `teacher`, `trials`,

@@ -116,8 +116,10 @@ class Trials:
         has_labels = validation is not None or (labeled is not None and drawn)
         if quality is None:
             quality = "accuracy" if has_labels else "agreement"
+        integers = config["quantization"].get("weight_bits") is not None
+        files = integers or not {"export", "quantization"}.isdisjoint(searched)
         self.objective = Objective(
-            self.teacher, quality, cost, limits, tradeoff, "export" in searched
+            self.teacher, quality, cost, limits, tradeoff, files
         )
         if quality == "accuracy" and not has_labels:
             raise ValueError(

@@ -74,7 +74,10 @@ def retrain(run, trials, outcome):
     }
     kinds = [kind for kind in rows if kind != "keras"]
     objective, splits = trials.objective, trials.splits(config)
-    counts = (config["export"].get("formats") or kinds)[0]
+    counts = format_of(config, kinds)
+    if counts not in kinds:
+        reason = f"No {counts} file: see the notes in {folder / 'report.md'}"
+        return {**found, "reason": reason}
     judged = f"student_{counts}.tflite" if objective.files else "student.keras"
     quality = objective.quality_of(folder / judged, splits)
     row = rows[counts if objective.files else "keras"]
@@ -91,6 +94,21 @@ def retrain(run, trials, outcome):
         "folder": f"front/{trial}",
         "files": ["student.keras", *names],
     }
+
+
+def format_of(config, kinds):
+    """The format of the file that a student is measured by.
+
+    Args:
+        config: Dict of sections.
+        kinds: The formats of the student's files.
+
+    Returns:
+        That which training quantized; else the first of `export.formats`.
+    """
+    if config["quantization"].get("weight_bits") is not None:
+        return "int8_weight4" if "int8_weight4" in kinds else "int8"
+    return (config["export"].get("formats") or kinds or ["float32"])[0]
 
 
 def with_front(objective, students):

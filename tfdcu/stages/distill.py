@@ -37,7 +37,8 @@ def distill(run):
 
     run.models["student"] = run.cached_model("student", make)
     history = run.workdir.read_json("training/student.json")
-    run.notes += harm(run) or overfit_warning(history)
+    views = run.config["targets"].get("views", 0)
+    run.notes += harm(run) or overfit_warning(history, views)
 
 
 def trained_student(run):

@@ -9,6 +9,7 @@ from tfdcu.graph.resize import resized
 from tfdcu.quantization import check_weight_bits
 from tfdcu.quantization import quantize_aware
 from tfdcu.stages.distill import build_distiller
+from tfdcu.stages.distill import fit_epochs
 from tfdcu.stages.distill import run_training
 from tfdcu.stages.distill import validation_of
 from tfdcu.stages.export import images_for_export
@@ -18,6 +19,18 @@ from tfdcu.workdir.arguments import check_arguments
 
 # Shares of the epochs and of the learning rate of the training before it.
 EPOCHS, RATE = 1 / 6, 0.1
+# What the stage and the files made of it leave in the workdir.
+RESULTS = [
+    "report.html",
+    "quantized.keras",
+    "quantized_start.keras",
+    "training/quantized",
+    "training/quantized.json",
+    "training/quantized_start.json",
+    "logs/quantized",
+    "student_int8_weight4.tflite",
+    "student_int8_weight4.json",
+]
 
 
 def quantize(run):
@@ -63,6 +76,28 @@ def trained_quantized(run, *, weight_bits=None, epochs=None):
     )
     trained = run_training(own, "quantized", model, [validation])
     return fresh() if harm(run) else trained
+
+
+def quantize_trial(run, folder=None):
+    """The student of a search's trial with fake quantization, if asked for.
+
+    Args:
+        run: A `Run` whose `models["student"]` is the trial's.
+        folder: Path of the checkpoint to train it in, or from which a killed
+            training goes on. Defaults to `None`: it is not trained.
+
+    Returns:
+        A model of `quantize_aware`; without `quantization.weight_bits` the
+        student itself.
+    """
+    options = run.config["quantization"]
+    if options.get("weight_bits") is None:
+        return run.models["student"]
+    start = untrained(run, options["weight_bits"])
+    if folder is not None:
+        own = with_short_training(run, start, options.get("epochs"))
+        fit_epochs(own, build_distiller(own, start), folder)
+    return start
 
 
 def untrained(run, weight_bits):

@@ -14,6 +14,7 @@ from tfdcu.stages.config import check_needs
 from tfdcu.stages.config import check_values
 from tfdcu.stages.config import image_shape_of
 from tfdcu.stages.config import without_defaults
+from tfdcu.stages.quantize import RESULTS as QUANTIZED
 from tfdcu.stages.run import Run
 from tfdcu.workdir.arguments import check_arguments
 from tfdcu.workdir.arguments import naming
@@ -22,6 +23,10 @@ from tfdcu.workdir.fingerprint import fingerprint_of
 from tfdcu.workdir.fingerprint import versions
 from tfdcu.workdir.own_files import lock_folder
 from tfdcu.workdir.workdir import Workdir
+
+# Sections that may change when a run is called again, since they come after
+# the training, and what was made with their former options.
+RESULTS = {"quantization": QUANTIZED, "export": ["report.html"]}
 
 
 def start_run(
@@ -66,11 +71,10 @@ def start_run(
             "teacher": fingerprint(teacher),
             "student": student and fingerprint(student),
             **sources,
-            # The same student may be exported again with other options.
             **{
                 name: without_defaults(name, config[name])
                 for name in SECTIONS
-                if name != "export"
+                if name not in RESULTS
             },
             "preprocess": preprocess,
             "baseline": baseline,
@@ -84,8 +88,9 @@ def start_run(
     lock = lock_folder(workdir)
     try:
         workdir = Workdir(workdir, identity, versions(), custom)
-        options = without_defaults("export", config["export"])
-        workdir.renew("export.json", options, ["report.html"])
+        for name, results in RESULTS.items():
+            options = without_defaults(name, config[name])
+            workdir.renew(f"{name}.json", options, results)
     except BaseException:
         lock.release()
         raise

@@ -9,6 +9,8 @@ from tfdcu.graph.logits import is_multi_label
 from tfdcu.training.checkpoint import Checkpoint
 from tfdcu.training.checkpoint import EpochSeeds
 from tfdcu.training.checkpoint import StopOnNaN
+from tfdcu.training.labels import label_loss
+from tfdcu.training.labels import label_metrics
 from tfdcu.training.loss_scaling import loss_scaled
 from tfdcu.training.moving_average import fit_with_short_averages
 from tfdcu.training.moving_average import has_averages
@@ -109,15 +111,11 @@ def train(
         clipnorm=clipnorm,
     )
     several = is_multi_label(getattr(model, "student", model))
+    kind = "labels" if several else "classes"
     model.compile(
         loss_scaled(instance, model),
-        loss=keras.losses.BinaryCrossentropy(from_logits=True)
-        if several
-        else keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        # Keras would compare the logits of labels with 0.5.
-        metrics=[keras.metrics.BinaryAccuracy("accuracy", threshold=0.0)]
-        if several
-        else ["accuracy"],
+        loss=label_loss(kind),
+        metrics=label_metrics(["accuracy"], kind),
         jit_compile=jit_compile,
     )
     checkpoint = Checkpoint(folder)

@@ -87,14 +87,15 @@ def remove_temporary(folder):
 def _may_be_written(path, machine, process):
     # Only on POSIX does signal 0 do nothing.
     if machine == MACHINE and os.name == "posix":
-        return process != os.getpid() and _is_running(process)
+        return process != os.getpid() and is_running(process)
     try:
         return time.time() - path.stat().st_mtime < PATIENCE
     except FileNotFoundError:
         return False
 
 
-def _is_running(process):
+def is_running(process):
+    """Whether a process of this machine exists. Not on Windows."""
     try:
         os.kill(process, 0)
     except ProcessLookupError:

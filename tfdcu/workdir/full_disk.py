@@ -1,9 +1,7 @@
 """What a full disk must not do: crash, or end a run without a word."""
 
-import contextlib
 import errno
 import io
-import tempfile
 
 import numpy as np
 
@@ -55,33 +53,3 @@ def is_full(error):
     if isinstance(error, OSError):
         return error.errno in _FULL
     return "No space left on device" in str(error)
-
-
-@contextlib.contextmanager
-def temporary_folder():
-    """A temporary folder, deleted at the end of the block.
-
-    Yields:
-        Its path, a string.
-
-    Raises:
-        DiskFull: If an error in the block says that a disk is full.
-    """
-    place = "none"
-    try:
-        place = tempfile.gettempdir()
-        with tempfile.TemporaryDirectory() as folder:
-            yield folder
-    except DiskFull:
-        raise
-    except Exception as error:
-        # No candidate for temporary files could be written.
-        nowhere = isinstance(error, FileNotFoundError) and place == "none"
-        if not is_full(error) and not nowhere:
-            raise
-        raise DiskFull(
-            errno.ENOSPC,
-            "The folder for temporary files is full. Expected: enough free "
-            f"space in '{place}', or another folder in the environment "
-            f"variable TMPDIR. Received: {str(error)[:200]}",
-        ) from error

@@ -22,6 +22,7 @@ PATIENCE = 5
 TOGETHER = {
     "channels/*.json": ("pruned*.keras", "channels/*.json"),
     "training/student*.json": ("student.keras",),
+    "training/quantized*.json": ("quantized.keras",),
     "training/baseline.json": ("baseline.keras",),
 }
 

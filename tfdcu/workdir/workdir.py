@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import shutil
 import time
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from tfdcu.workdir.full_disk import MemoryFile
 from tfdcu.workdir.json_file import read_json
 from tfdcu.workdir.own_files import drop_changed
 from tfdcu.workdir.own_files import record_files
+from tfdcu.workdir.temporary import remove_temporary_folders
 
 # Results that a resumed run reuses.
 RESULTS = (
@@ -67,6 +69,7 @@ class Workdir:
         """Writes `config.json`, or compares `config` with the existing file."""
         file = self.path / "config.json"
         remove_temporary(self.path)
+        remove_temporary_folders()
         if not file.exists():
             self.refuse_foreign([r for r in RESULTS if self.holds(r)])
             self.write_json("config.json", {**config, "versions": versions})
@@ -124,7 +127,8 @@ class Workdir:
         Args:
             name: Name of the file.
             value: What it holds.
-            results: Names of files that were made with the former value.
+            results: Names of files and folders that were made with the former
+                value.
         """
         value = json.loads(json.dumps(value, default=str))
         try:
@@ -134,6 +138,8 @@ class Workdir:
             # Damaged, so unlike any value.
             pass
         for result in results:
+            if (self.path / result).is_dir():
+                shutil.rmtree(self.path / result)
             (self.path / result).unlink(missing_ok=True)
         self.record(*results)
         self.write_json(name, value)

@@ -37,7 +37,7 @@ def reconstruction(groups, chosen, images, seed, limit=256, samples=2048):
     consumers = {
         id(node): node
         for node in groups.trace.graph.nodes
-        if isinstance(node.op, _CONSUMERS)
+        if isinstance(node.op, (*_CONSUMERS, *_RECURRENT))
         and getattr(node.op, "groups", 1) == 1
     }
     sizes = [len(tree.flatten(b)[0]) for b in batches(images, 32, limit)]
@@ -62,6 +62,8 @@ def reconstruction(groups, chosen, images, seed, limit=256, samples=2048):
 
 
 _CONSUMERS = layers.Conv1D, layers.Conv2D, layers.Conv3D, layers.Dense
+# They multiply each step with the kernel of their cell, as a dense layer.
+_RECURRENT = layers.LSTM, layers.GRU, layers.SimpleRNN
 
 
 def _first(op):
@@ -71,8 +73,9 @@ def _first(op):
 def _contributions(op, x, count, generator):
     """Contributions to sampled outputs, of shape (count, input channels)."""
     x = np.asarray(x, "float32")
-    kernel = np.asarray(op.kernel, "float32")
-    if isinstance(op, layers.Dense):
+    by_step = isinstance(op, _RECURRENT)
+    kernel = np.asarray((op.cell if by_step else op).kernel, "float32")
+    if by_step or isinstance(op, layers.Dense):
         rows = x.reshape(-1, x.shape[-1])
         rows = rows[generator.integers(len(rows), size=count)]
         columns = generator.integers(kernel.shape[1], size=count)

@@ -8,6 +8,7 @@ from tfdcu.graph.batches import batches
 from tfdcu.graph.execute import execute
 from tfdcu.graph.execute import infer_node
 from tfdcu.graph.execute import with_scaled_weights
+from tfdcu.pruning.trace import INSIDE
 
 
 def taylor(groups, chosen, images, seed, limit=512):
@@ -134,11 +135,16 @@ class _Gated:
         sides = _gated_sides(self.groups, node.op)
         if not sides:
             return infer_node(node, args, kwargs)
-        # Weights inside a layer take one gate for the whole batch.
+        # Weights inside a layer take one gate for the whole batch. Images are
+        # independent: the square of the sum over a batch, divided by its size,
+        # is expected to be the mean of the squares.
         mean = tf.reduce_mean(gates, 0)
+        root = tf.sqrt(tf.cast(tf.shape(gates)[0], gates.dtype))
+        of_role = {"inner": mean, "state": 1 + (mean - 1) * root}
         unit = self.groups.unit
         scales = [
-            (s.variable, s.axis, tf.gather(mean, unit[s.labels])) for s in sides
+            (s.variable, s.axis, tf.gather(of_role[s.role], unit[s.labels]))
+            for s in sides
         ]
         return with_scaled_weights(node.op, scales, args, kwargs)
 
@@ -169,12 +175,9 @@ def _consumed(groups):
 
 def _gated_sides(groups, op):
     """For each inner label array, its last kernel and that kernel's bias."""
-    sides = [
-        side
-        for side in groups.trace.sides.values()
-        if side.op is op and side.role == "inner"
-    ]
-    chosen = []
+    sides = [side for side in groups.sides_in(op) if side.role in INSIDE]
+    chosen = [side for side in sides if side.role == "state"]
+    sides = [side for side in sides if side.role == "inner"]
     for labels in {id(side.labels): side.labels for side in sides}.values():
         mine = [side for side in sides if side.labels is labels]
         last = max(i for i, s in enumerate(mine) if len(s.variable.shape) > 2)

@@ -8,7 +8,7 @@ def _sums(group, power):
     total = np.zeros(group.size)
     for member in group.members:
         side = member.side
-        if side.role == "in" or len(side.variable.shape) < 2:
+        if side.role in ("in", "state") or len(side.variable.shape) < 2:
             continue
         value = np.abs(np.asarray(side.variable, "float32"))
         axes = tuple(d for d in range(value.ndim) if d != side.axis)

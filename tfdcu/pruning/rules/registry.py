@@ -83,11 +83,16 @@ def has_rule(op):
     return kind in RULES or f"{kind.__module__}.{kind.__name__}" in RULES
 
 
-def unprunable(step):
-    """Keeps all channels that the layer receives or produces."""
+def unprunable(step, reason=None):
+    """Keeps all channels that the layer receives or produces.
+
+    Args:
+        step: The `Step`.
+        reason: Why, as text. Defaults to `None`: why it was not opened.
+    """
     why = f"no rule for {type(step.op).__name__} {step.path!r}"
-    closed = step.trace.closed.get(step.op.name)
-    why = f"{why}: {closed}" if closed else why
+    reason = reason or step.trace.closed.get(step.op.name)
+    why = f"{why}: {reason}" if reason else why
     step.trace.unruled[step.path] = why
     for tensor in step.inputs:
         for labels in step.axes(tensor):

@@ -1,0 +1,138 @@
+"""What one would do without tfdcu, on the same photos and for as many epochs.
+
+    python -m benchmarks.photos.otherwise --photos=../shared/photos \\
+        --teacher=../shared/models/clothes_lite0_192.keras --seeds=1
+
+Beside the row "0.5 of the macs at 160 px" of `benchmarks.photos.clothes`, whose
+runs must be in `--runs`: its cut network trained on the 200 labels alone, and a
+new MobileNetV2 of width 0.35, with fewer macs than the cut, that mimics the
+teacher on labeled and unlabeled photos. Accuracy is of the test photos after
+the last epoch. Writes otherwise.json after each run and otherwise.md from it;
+continues after a kill.
+"""
+
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+from absl import app
+from absl import flags
+
+import tfdcu
+from benchmarks import options
+from benchmarks.photos.clothes import config_of
+from benchmarks.photos.clothes import folder_of
+from tfdcu.stages.config import SECTIONS
+from tfdcu.stages.distill import distill
+from tfdcu.stages.distill import train_baseline
+from tfdcu.stages.prune import prune
+from tfdcu.stages.start import start_run
+from tfdcu.workdir.atomic import atomic_write
+
+TABLE = Path(__file__).parent / "otherwise"
+ROW = "0.5 of the macs at 160 px"
+
+
+def labels_alone(config, like, folder):
+    """The cut network of a run, trained on the labels."""
+    run = open_run(config, like / "pruned.keras", folder, baseline=True)
+    prune(run)
+    train_baseline(run)
+    run.lock.release()
+    return run.models["baseline"]
+
+
+def another_network(config, like, folder):
+    """A small network from scratch, by distillation."""
+    del like
+    keras.utils.set_random_seed(config["seed"])
+    size = config["channels"]["image_size"]
+    net = keras.applications.MobileNetV2(
+        (size, size, 3), alpha=0.35, weights=None, classes=10
+    )
+    run = open_run(config, net, folder, baseline=False)
+    prune(run)
+    distill(run)
+    run.lock.release()
+    return run.models["student"]
+
+
+ROWS = {
+    "its cut, trained on the labels alone": labels_alone,
+    "MobileNetV2 0.35 from scratch, distilled": another_network,
+}
+
+
+def main(argv):
+    del argv
+    runs, file = Path(options.RUNS.value), TABLE.with_suffix(".json")
+    rows = json.loads(file.read_text("utf-8")) if file.exists() else []
+    for seed in range(options.SEEDS.value):
+        config, like = config_of(ROW, seed, runs), folder_of(ROW, seed, runs)
+        if not (like / "report.json").exists():
+            raise SystemExit(
+                "Stopped: there is nothing to compare with. Expected: the run "
+                f"of benchmarks.photos.clothes. Received: {like}"
+            )
+        for name in options.ROWS.value or ROWS:
+            if (name, seed) in [(row["row"], row["seed"]) for row in rows]:
+                continue
+            folder = folder_of(name.replace(",", ""), seed, runs)
+            model = ROWS[name](config, like, folder)
+            found = tfdcu.evaluate(model, config["test"])["accuracy"]
+            cost = tfdcu.profile(model)["macs"]
+            rows.append(
+                {"row": name, "seed": seed, "accuracy": found, "macs": cost}
+            )
+            with atomic_write(file, TABLE.with_suffix(".md")) as (data, text):
+                data.write_text(json.dumps(rows, indent=2) + "\n", "utf-8")
+                text.write_text(as_table(rows) + "\n", "utf-8")
+    print(as_table(rows))
+
+
+def open_run(config, student, folder, baseline):
+    """A `Run` with a given student."""
+    sections = {name: config[name] for name in SECTIONS} | {"channels": None}
+    sources = ("labeled", "unlabeled", "validation", "test")
+    return start_run(
+        config["teacher"],
+        config["preprocess"],
+        student,
+        {name: config[name] for name in sources},
+        sections,
+        folder,
+        baseline,
+        config["seed"],
+    )
+
+
+def as_table(rows):
+    """The means over seeds as Markdown."""
+    lines = [
+        "# Clothes: what one would do otherwise",
+        "",
+        "Written by `python -m benchmarks.photos.otherwise`. Test accuracy in "
+        "percent after the last epoch, mean over the seeds (lowest to "
+        "highest). clothes.md has the student of tfdcu.",
+        "",
+        "| | seeds | accuracy | macs (M) |",
+        "|---|---|---|---|",
+    ]
+    for name in dict.fromkeys(row["row"] for row in rows):
+        mine = [row for row in rows if row["row"] == name]
+        percent = [100 * row["accuracy"] for row in mine]
+        low, high = min(percent), max(percent)
+        spread = f" ({low:.1f} to {high:.1f})" if high > low else ""
+        lines.append(
+            f"| {name} | {len(mine)} | {np.mean(percent):.1f}{spread} | "
+            f"{mine[0]['macs'] / 1e6:.0f} |"
+        )
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    flags.mark_flags_as_required(["photos", "teacher"])
+    flags.set_default(options.RUNS, "runs/photos")
+    flags.set_default(options.SEEDS, 1)
+    app.run(main)

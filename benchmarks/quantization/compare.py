@@ -1,0 +1,151 @@
+"""Integer files calibrated after training against those that are trained for.
+
+Shared by the tables of one task each. A seed is one float student of
+`tfdcu.compress`; each number of bits is trained from it. "After training" is
+`quantize_aware` without training, with the same images.
+"""
+
+import json
+
+import numpy as np
+
+import tfdcu
+from benchmarks import options
+from tfdcu.data import images_of
+from tfdcu.export import inspect_litert
+from tfdcu.workdir.atomic import atomic_write
+
+# Bits of the weights, and whether there are labeled images.
+ROWS = {
+    "8 bits": (8, True),
+    "4 bits": (4, True),
+    "6 bits": (6, True),
+    "8 bits without labels": (8, False),
+    "4 bits without labels": (4, False),
+}
+# Shown as percent, with their range over the seeds.
+SHARES = ("float", "after training", "trained")
+
+
+def compare(table, chosen, config_of, test, program=None):
+    """Measures what a table lacks and writes it after each run.
+
+    Args:
+        table: `Path` of the table without its suffix.
+        chosen: Names in `ROWS`.
+        config_of: Function of (labels, seed), a bool and an int, that returns
+            a dict of arguments of `compress`.
+        test: Source of the test images.
+        program: Name of the module that writes it. Defaults to `None`, that of
+            the table.
+    """
+    program = program or f"benchmarks.quantization.{table.name}"
+    file = table.with_suffix(".json")
+    rows = json.loads(file.read_text("utf-8")) if file.exists() else []
+    for seed in range(options.SEEDS.value):
+        for name in chosen:
+            if (name, seed) in [(row["row"], row["seed"]) for row in rows]:
+                continue
+            bits, labels = ROWS[name]
+            found = measured(config_of(labels, seed), bits, test)
+            rows.append({"row": name, "seed": seed} | found)
+            with atomic_write(file, table.with_suffix(".md")) as (data, text):
+                data.write_text(json.dumps(rows, indent=2) + "\n", "utf-8")
+                text.write_text(
+                    as_table(rows, table.name, program) + "\n", "utf-8"
+                )
+    print(as_table(rows, table.name, program))
+
+
+def measured(config, bits, test):
+    """What a run gives with a number of bits, as flat numbers.
+
+    Args:
+        config: Dict of arguments of `compress`, with its `workdir`.
+        bits: `quantization.weight_bits`.
+        test: Source of the test images.
+
+    Returns:
+        Dict of floats.
+    """
+    folder = config["workdir"]
+    spent = seconds_of(folder, "quantize")
+    report = tfdcu.compress(**config | {"quantization": {"weight_bits": bits}})
+    spent = seconds_of(folder, "quantize") - spent
+    images = images_of(test, 500)
+    file = folder / "student_int8_weight4.tflite"
+    if not file.exists():
+        file = folder / "student_int8.tflite"
+    steps = {
+        name: json.loads((folder / f"training/{name}.json").read_text("utf-8"))
+        for name in ("student", "quantized_start", "quantized")
+    }
+    rows = {
+        row["format"]: row for row in report["rows"] if row["name"] == "student"
+    }
+    quantized = tfdcu.models.load(folder / "quantized.keras")
+    runs = tfdcu.LiteRTModel(file)
+    difference = np.abs(quantized.predict(images, verbose=0) - runs(images))
+    own = rows[inspect_litert(file)["format"]]
+    before = tfdcu.models.load(folder / "quantized_start.keras")
+    return {
+        "float": rows["float32"]["accuracy"],
+        "after training": tfdcu.evaluate(before, test)["accuracy"],
+        "trained": own["accuracy"],
+        "pool float": steps["student"]["agreement_pool"][-1],
+        "pool after training": steps["quantized_start"]["agreement_pool"],
+        "pool trained": steps["quantized"]["agreement_pool"][-1],
+        "largest difference": float(difference.max() / runs.output_step),
+        "bytes": own["bytes"],
+        "gzip": own["gzip_bytes"],
+        "latency": own["latency_ms"] / rows["float32"]["latency_ms"],
+        "seconds": spent / seconds_of(folder, "distill"),
+    }
+
+
+def seconds_of(folder, stage):
+    """Seconds that a run has spent in a stage, over all its starts."""
+    file = folder / "seconds.json"
+    if not file.exists():
+        return 0.0
+    return json.loads(file.read_text("utf-8")).get(stage, 0.0)
+
+
+def as_table(rows, name, program):
+    """The means over seeds as Markdown, accuracies with their range."""
+    lines = [
+        f"# {name.capitalize()}: integers, calibrated or trained",
+        "",
+        f"Written by `python -m {program}`. Test accuracy in percent, and "
+        "agreement with the teacher on held-out pool images in parentheses, "
+        "means over the seeds; the largest difference of the file "
+        "from the Keras model in steps of its outputs; latency of one thread "
+        "as a share of the student's float32 file; seconds of the stage as a "
+        "share of those of the float training.",
+        "",
+        "| weights | seeds | float | after training | trained | difference | "
+        "bytes | gzipped | latency | time |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for row in dict.fromkeys(row["row"] for row in rows):
+        mine = [one for one in rows if one["row"] == row]
+
+        def mean(key, mine=mine):
+            return np.mean([one[key] for one in mine])
+
+        cells = [row, str(len(mine))]
+        for key in SHARES:
+            percent = [100 * one[key] for one in mine]
+            low, high = min(percent), max(percent)
+            spread = f", {low:.1f} to {high:.1f}" if high > low else ""
+            pool = 100 * mean(f"pool {key}")
+            cells.append(f"{np.mean(percent):.1f}{spread} ({pool:.1f})")
+        cells += [
+            f"{max(one['largest difference'] for one in mine):.1f}",
+            f"{mean('bytes'):,.0f}",
+            f"{mean('gzip'):,.0f}",
+            f"{mean('latency'):.2f}",
+            f"{mean('seconds'):.2f}",
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
