@@ -469,7 +469,7 @@ def _check_maps(model, wanted):
 
 
 def _check_labels(classes, value_range, num_outputs):
-    check("value_range", value_range, RANGE, optional=True)
+    check("value_range", value_range, RANGE)
     names = isinstance(classes, (tuple, list, np.ndarray))
     if classes is not None and (not names or len(classes) != num_outputs):
         raise ValueError(

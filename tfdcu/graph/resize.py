@@ -6,7 +6,7 @@ import tensorflow as tf
 from tfdcu.graph.clone import clone_layer
 from tfdcu.graph.clone import copy_state
 from tfdcu.graph.parse import is_model
-from tfdcu.workdir.arguments import SHAPE
+from tfdcu.workdir.arguments import INPUT_SHAPE
 from tfdcu.workdir.arguments import check
 from tfdcu.workdir.arguments import check_arguments
 
@@ -29,7 +29,7 @@ def at_size(model, image_shape):
         ValueError: If its weights only fit its own size.
     """
     check_arguments(model=model)
-    check("image_shape", image_shape, SHAPE)
+    check("image_shape", image_shape, INPUT_SHAPE)
     own = tuple(model.inputs[0].shape[1:])
     if own == tuple(image_shape):
         return model

@@ -29,7 +29,7 @@ from tfdcu.stages.targets import make_targets
 from tfdcu.training.train import check_training
 from tfdcu.training.train import train
 from tfdcu.workdir.arguments import ARGUMENTS
-from tfdcu.workdir.arguments import SHAPE
+from tfdcu.workdir.arguments import INPUT_SHAPE
 from tfdcu.workdir.arguments import check
 from tfdcu.workdir.arguments import check_arguments
 
@@ -138,7 +138,7 @@ def check_needs(config, labeled, baseline):
 def image_shape_of(teacher, data):
     """The shape of all images: `data.image_shape`, else the teacher's."""
     shape = data.get("image_shape")
-    check("data.image_shape", shape, SHAPE, optional=True)
+    check("data.image_shape", shape, INPUT_SHAPE, optional=True)
     shape = shape or teacher.input_shape[1:]
     if None in shape:
         raise ValueError(

@@ -125,7 +125,8 @@ def export_model(model, splits, folder, name="student", failed=None, **export):
         calibration,
         images,
         splits.classes,
-        splits.unlabeled.value_range,
+        # The default, which counts for nothing where there are no pixels.
+        splits.unlabeled.value_range or (0.0, 1.0),
         name,
         failed=failed,
         **export,

@@ -94,6 +94,10 @@ FUNCTION = "a function", callable
 DICT = "a dict", lambda value: hasattr(value, "items")
 IMAGES = "images: an array, or a dataset or iterable of batches", _are_images
 IMAGE_SHAPE = "(height, width, channels)", lambda value: _are_sizes(value, 3)
+INPUT_SHAPE = (
+    "(height, width, channels), or the shape of another input",
+    lambda value: _is_shape(value) and len(value) > 0,
+)
 LAYERS = "a name, pattern or layer class, or a list of those", _are_names
 SHAPE = "a tuple of whole numbers above 0", _is_shape
 PAIR = "two whole numbers above 0", lambda value: _are_sizes(value, 2)
