@@ -19,7 +19,6 @@ from absl import flags
 from benchmarks import options
 from benchmarks.quantization.compare import compare
 from configs import cifar10_resnet56
-from tfdcu.data import open_source
 
 TABLE = Path(__file__).parent / "cifar10"
 ROWS = "8 bits", "4 bits"
@@ -48,10 +47,7 @@ def main(argv):
             / f"cifar10_{'labels' if labels else 'pool'}_{seed}",
         }
 
-    test = open_source(
-        config["test"], split="test", data_dir=options.DATA_DIR.value
-    )
-    compare(TABLE, options.ROWS.value or ROWS, config_of, test)
+    compare(TABLE, options.ROWS.value or ROWS, config_of)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,6 @@ from benchmarks import options
 from benchmarks.photos.clothes import config_of
 from benchmarks.photos.clothes import folder_of
 from benchmarks.quantization.compare import compare
-from tfdcu.data import open_source
 
 TABLE = Path(__file__).parent / "clothes"
 ROWS = "8 bits", "4 bits", "4 bits without labels"
@@ -36,8 +35,7 @@ def main(argv):
             "workdir": folder_of(row, seed, runs)
         }
 
-    test = open_source(f"folder:{options.PHOTOS.value}/clothes/test")
-    compare(TABLE, options.ROWS.value or ROWS, config_for, test)
+    compare(TABLE, options.ROWS.value or ROWS, config_for)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import numpy as np
 import tfdcu
 from benchmarks import options
 from tfdcu.data import images_of
+from tfdcu.data import open_source
 from tfdcu.export import inspect_litert
 from tfdcu.workdir.atomic import atomic_write
 
@@ -27,7 +28,7 @@ ROWS = {
 SHARES = ("float", "after training", "trained")
 
 
-def compare(table, chosen, config_of, test, program=None):
+def compare(table, chosen, config_of, program=None):
     """Measures what a table lacks and writes it after each run.
 
     Args:
@@ -35,7 +36,6 @@ def compare(table, chosen, config_of, test, program=None):
         chosen: Names in `ROWS`.
         config_of: Function of (labels, seed), a bool and an int, that returns
             a dict of arguments of `compress`.
-        test: Source of the test images.
         program: Name of the module that writes it. Defaults to `None`, that of
             the table.
     """
@@ -47,7 +47,7 @@ def compare(table, chosen, config_of, test, program=None):
             if (name, seed) in [(row["row"], row["seed"]) for row in rows]:
                 continue
             bits, labels = ROWS[name]
-            found = measured(config_of(labels, seed), bits, test)
+            found = measured(config_of(labels, seed), bits)
             rows.append({"row": name, "seed": seed} | found)
             with atomic_write(file, table.with_suffix(".md")) as (data, text):
                 data.write_text(json.dumps(rows, indent=2) + "\n", "utf-8")
@@ -57,13 +57,12 @@ def compare(table, chosen, config_of, test, program=None):
     print(as_table(rows, table.name, program))
 
 
-def measured(config, bits, test):
+def measured(config, bits):
     """What a run gives with a number of bits, as flat numbers.
 
     Args:
         config: Dict of arguments of `compress`, with its `workdir`.
         bits: `quantization.weight_bits`.
-        test: Source of the test images.
 
     Returns:
         Dict of floats.
@@ -72,7 +71,6 @@ def measured(config, bits, test):
     spent = seconds_of(folder, "quantize")
     report = tfdcu.compress(**config | {"quantization": {"weight_bits": bits}})
     spent = seconds_of(folder, "quantize") - spent
-    images = images_of(test, 500)
     file = folder / "student_int8_weight4.tflite"
     if not file.exists():
         file = folder / "student_int8.tflite"
@@ -84,6 +82,8 @@ def measured(config, bits, test):
         row["format"]: row for row in report["rows"] if row["name"] == "student"
     }
     quantized = tfdcu.models.load(folder / "quantized.keras")
+    test = test_of(config, quantized.input_shape[1:])
+    images = images_of(test, 500)
     runs = tfdcu.LiteRTModel(file)
     difference = np.abs(quantized.predict(images, verbose=0) - runs(images))
     own = rows[inspect_litert(file)["format"]]
@@ -101,6 +101,18 @@ def measured(config, bits, test):
         "latency": own["latency_ms"] / rows["float32"]["latency_ms"],
         "seconds": spent / seconds_of(folder, "distill"),
     }
+
+
+def test_of(config, shape):
+    """The source of a config's test images, at a size."""
+    data = config["data"]
+    return open_source(
+        config["test"],
+        split=data.get("test_split"),
+        data_dir=data.get("data_dir"),
+        value_range=data.get("value_range", (0.0, 1.0)),
+        image_shape=shape,
+    )
 
 
 def seconds_of(folder, stage):

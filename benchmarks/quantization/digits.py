@@ -18,7 +18,6 @@ from benchmarks import options
 from benchmarks.quantization.compare import ROWS
 from benchmarks.quantization.compare import compare
 from configs import digits
-from tfdcu.data import open_source
 
 TABLE = Path(__file__).parent / "digits"
 
@@ -41,8 +40,7 @@ def main(argv):
             "workdir": runs / f"{'labels' if labels else 'pool'}_{seed}",
         }
 
-    test = open_source("digits", split="test")
-    compare(TABLE, options.ROWS.value or ROWS, config_of, test)
+    compare(TABLE, options.ROWS.value or ROWS, config_of)
 
 
 if __name__ == "__main__":

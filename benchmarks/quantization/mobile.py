@@ -21,7 +21,6 @@ from absl import flags
 
 from benchmarks import options
 from benchmarks.quantization.compare import compare
-from tfdcu.data import open_source
 from tfdcu.workdir.workdir import save_model
 
 HERE = Path(__file__).parent
@@ -73,7 +72,6 @@ def main(argv):
             HERE / name,
             ROWS,
             config_of,
-            open_source(test, value_range=(0.0, 255.0)),
             "benchmarks.quantization.mobile",
         )
 

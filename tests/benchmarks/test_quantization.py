@@ -7,7 +7,6 @@ import pytest
 from benchmarks import options
 from benchmarks.quantization.compare import compare
 from tests.support import tiny
-from tfdcu.data import open_source
 
 
 @pytest.fixture
@@ -25,7 +24,6 @@ def test_each_row_is_quantized_from_one_float_student(tmp_path, seeds):
     tiny.plain_net(width=32).save(teacher)
     few = tiny.images(12), tiny.labels(12)
     test = tiny.images(16, seed=5), tiny.labels(16)
-    source = open_source(test)
 
     def config_of(labels, seed):
         return {
@@ -40,7 +38,7 @@ def test_each_row_is_quantized_from_one_float_student(tmp_path, seeds):
             "workdir": tmp_path / "run",
         }
 
-    compare(tmp_path / "tiny", ("8 bits", "4 bits"), config_of, source)
+    compare(tmp_path / "tiny", ("8 bits", "4 bits"), config_of)
     rows = json.loads((tmp_path / "tiny.json").read_text("utf-8"))
     assert [row["row"] for row in rows] == ["8 bits", "4 bits"]
     eight, four = rows
@@ -52,4 +50,4 @@ def test_each_row_is_quantized_from_one_float_student(tmp_path, seeds):
     assert "| 4 bits | 1 |" in table
     # What is measured is not measured again.
     (tmp_path / "run").rename(tmp_path / "away")
-    compare(tmp_path / "tiny", ("8 bits",), config_of, source)
+    compare(tmp_path / "tiny", ("8 bits",), config_of)
