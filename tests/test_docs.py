@@ -28,6 +28,7 @@ SLOW = [
     "labels",
     "segmentation",
     "vit",
+    "signals",
 ]
 WHY_NOT = "<!-- not executed: "
 LINK = re.compile(r"\]\(([^)\s]+)\)")
