@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.support import tiny
 from tests.support.processes import timed
 
 ROOT = Path(__file__).parents[1]
@@ -28,6 +27,18 @@ ENVIRONMENTS = {
     "3.12": ("3.12", ()),
     "3.13": ("3.13", ()),
 }
+# Saved by the Keras of the environment, as a user's model is.
+MODEL = """
+import keras
+from keras import layers
+keras.Sequential([
+    keras.Input((8, 8, 3)),
+    layers.Conv2D(32, 3, activation="relu"),
+    layers.Conv2D(32, 3, activation="relu"),
+    layers.GlobalAveragePooling2D(),
+    layers.Dense(2),
+]).save("my_model.keras")
+"""
 pytestmark = pytest.mark.slow
 
 
@@ -85,11 +96,8 @@ def tfdcu(request, wheel, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory):
-    """A folder of photos as a user has it, with a model of two classes."""
+    """A folder of photos as a user has it."""
     folder = tmp_path_factory.mktemp("photos")
-    tiny.plain_net(width=32, channels=3, num_classes=2).save(
-        folder / "my_model.keras"
-    )
     generator = np.random.default_rng(0)
     for name, num in (
         ("labeled/cat", 4),
@@ -140,6 +148,7 @@ def test_the_demo_ends_with_a_student(tfdcu, tmp_path):
 
 def test_a_folder_of_photos_is_compressed(tfdcu, photos):
     shutil.rmtree(photos / "runs", ignore_errors=True)
+    done(tfdcu.with_name("python"), "-c", MODEL, cwd=photos)
     said = done(
         tfdcu,
         "compress",

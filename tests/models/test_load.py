@@ -1,5 +1,8 @@
 """Loaded models are functional and have logits."""
 
+import json
+import zipfile
+
 import keras
 import numpy as np
 import pytest
@@ -145,6 +148,23 @@ def test_truncated_file_is_refused(tmp_path, suffix):
     path.write_bytes(path.read_bytes()[:-500])
     with pytest.raises(ValueError, match="damaged or incomplete"):
         load(path)
+
+
+def test_a_file_of_a_newer_keras_is_told_from_others(tmp_path):
+    path, changed = tmp_path / "new.keras", tmp_path / "changed.keras"
+    tiny.plain_net().save(path)
+    for version, told in ("99.1.0", "by Keras 99.1.0"), (None, "not be read"):
+        with zipfile.ZipFile(path) as old, zipfile.ZipFile(changed, "w") as new:
+            for name in old.namelist():
+                content = old.read(name)
+                if name == "config.json":
+                    content = content.replace(b'"filters"', b'"filtres"', 1)
+                if name == "metadata.json" and version:
+                    content = json.dumps({"keras_version": version}).encode()
+                new.writestr(name, content)
+        with pytest.raises(ValueError, match=told) as error:
+            load(changed)
+        assert "Expected: " in str(error.value)
 
 
 def test_other_models_are_refused():

@@ -1,5 +1,6 @@
 """Load trained classifiers as functional models with logits."""
 
+import json
 import os
 import pathlib
 import zipfile
@@ -175,6 +176,24 @@ def _is_hdf5(path):
     return path.suffix.lower() != ".keras"
 
 
+def _newer_keras(path):
+    """The version that a `.keras` file was saved by, if newer than this one."""
+    if _is_hdf5(path):
+        return None
+    try:
+        with zipfile.ZipFile(path) as archive:
+            written = json.loads(archive.read("metadata.json"))
+        version = str(written["keras_version"])
+        numbers, here = (
+            [int(part) for part in text.split(".")[:3]]
+            for text in (version, keras.__version__)
+        )
+    except Exception:
+        # A damaged file has another reason.
+        return None
+    return version if numbers > here else None
+
+
 def _reason(path, message):
     # Keras prints the whole config first; the error is at the end.
     message = message.rpartition("Exception encountered: ")[2]
@@ -200,6 +219,14 @@ def _reason(path, message):
             f"{path} is a .keras file of Keras 2, which Keras 3 does not "
             "read. Expected: a .keras file of Keras 3, or the same model saved "
             f"as .h5 by Keras 2. Received: {short}"
+        )
+    version = _newer_keras(path)
+    if version:
+        return (
+            f"{path} was saved by Keras {version}, which is newer than the "
+            f"{keras.__version__} here and writes what that cannot read. "
+            f"Expected: Keras {version} or later (pip install -U keras), or a "
+            f"model saved by this one. Received: {short}"
         )
     if "unexpected keyword argument" in message:
         return (
