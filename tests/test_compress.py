@@ -172,6 +172,7 @@ def test_the_workdir_holds_what_was_promised_and_nothing_half_written(unbroken):
 UNWATCHED = (
     ".lock*",
     "export.json",
+    "quantization.json",
     "log.txt",
     "logs/*",
     "seconds.json",
@@ -220,6 +221,7 @@ def test_damaged_files_are_made_again(unbroken, tmp_path, capsys):
         "example.jpg",
         "seconds.json",
         "export.json",
+        "quantization.json",
     )
     for name in damaged:
         DAMAGE["replaced"](copy / "run" / name)
@@ -563,6 +565,7 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path, monkeypatch):
         "fitting_input.json",
         "log.txt",
         "pruned.keras",
+        "quantization.json",
         "seconds.json",
         "skipped.json",
         "training/student_start.json",
