@@ -21,6 +21,7 @@ from absl import flags
 
 import tfdcu
 from benchmarks import options
+from benchmarks.spread import percent
 from configs import photos
 from tfdcu.workdir.atomic import atomic_write
 
@@ -127,10 +128,7 @@ def as_table(rows):
         mine = [row for row in rows if row["row"] == name]
         cells = [name, str(len(mine))]
         for key in accuracies:
-            percent = [100 * row[key] for row in mine]
-            low, high = min(percent), max(percent)
-            spread = f" ({low:.1f} to {high:.1f})" if high > low else ""
-            cells.append(f"{np.mean(percent):.1f}{spread}")
+            cells.append(percent([row[key] for row in mine]))
         for key in ("float32 time", "int8 time"):
             cells.append(f"{np.mean([row[key] for row in mine]):.2f}")
         cells.append(f"{np.mean([row['seconds'] for row in mine]) / 60:.0f}")

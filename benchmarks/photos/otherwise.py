@@ -15,7 +15,6 @@ import json
 from pathlib import Path
 
 import keras
-import numpy as np
 from absl import app
 from absl import flags
 
@@ -23,6 +22,7 @@ import tfdcu
 from benchmarks import options
 from benchmarks.photos.clothes import config_of
 from benchmarks.photos.clothes import folder_of
+from benchmarks.spread import percent
 from tfdcu.stages.config import SECTIONS
 from tfdcu.stages.distill import distill
 from tfdcu.stages.distill import train_baseline
@@ -121,13 +121,9 @@ def as_table(rows):
     ]
     for name in dict.fromkeys(row["row"] for row in rows):
         mine = [row for row in rows if row["row"] == name]
-        percent = [100 * row["accuracy"] for row in mine]
-        low, high = min(percent), max(percent)
-        spread = f" ({low:.1f} to {high:.1f})" if high > low else ""
-        lines.append(
-            f"| {name} | {len(mine)} | {np.mean(percent):.1f}{spread} | "
-            f"{mine[0]['macs'] / 1e6:.0f} |"
-        )
+        accuracy = percent([row["accuracy"] for row in mine])
+        macs = f"{mine[0]['macs'] / 1e6:.0f}"
+        lines.append(f"| {name} | {len(mine)} | {accuracy} | {macs} |")
     return "\n".join(lines)
 
 

@@ -14,8 +14,8 @@ def headline(rows):
     All numbers are of the file worth shipping, see `recommend`, which is not
     chosen by its test accuracy; of the smallest file if none was timed, and of
     the Keras student if there is none. Size and latency are compared with the
-    teacher's float32 file. A second sentence gives the
-    accuracy of the labels-only baseline, if there is one.
+    teacher's float32 file. A second sentence gives the accuracy of the
+    labels-only baseline, if there is one.
 
     Args:
         rows: The `rows` of a record, see `write_report`.

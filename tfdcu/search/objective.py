@@ -85,9 +85,9 @@ class Objective:
         Returns:
             Dict from cost to number: those of the file.
         """
-        found = {}
         if not self.files:
-            return found
+            return {}
+        found = {}
         # The weights are not trained yet, so agreement is not required.
         lenient = {"min_agreement": 0.0}
         with temporary_folder() as folder:
