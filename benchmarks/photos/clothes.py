@@ -11,7 +11,6 @@ pruned and reconstructed network) and after the last epoch. Writes clothes.json
 after each run and clothes.md from it; continues after a kill.
 """
 
-import json
 import shutil
 from pathlib import Path
 
@@ -21,9 +20,10 @@ from absl import flags
 
 import tfdcu
 from benchmarks import options
+from benchmarks.resumable import by_seed
+from benchmarks.resumable import fill
 from benchmarks.spread import percent
 from configs import photos
-from tfdcu.workdir.atomic import atomic_write
 
 TABLE = Path(__file__).parent / "clothes"
 # Share of the macs, size of the student's photos, and labels a class.
@@ -37,19 +37,14 @@ ROWS = {
 
 def main(argv):
     del argv
-    runs, file = Path(options.RUNS.value), TABLE.with_suffix(".json")
-    rows = json.loads(file.read_text("utf-8")) if file.exists() else []
-    for seed in range(options.SEEDS.value):
-        for name in options.ROWS.value or ROWS:
-            if (name, seed) in [(row["row"], row["seed"]) for row in rows]:
-                continue
-            config = config_of(name, seed, runs)
-            found = measured(config, folder_of(name, seed, runs))
-            rows.append({"row": name, "seed": seed} | found)
-            with atomic_write(file, TABLE.with_suffix(".md")) as (data, text):
-                data.write_text(json.dumps(rows, indent=2) + "\n", "utf-8")
-                text.write_text(as_table(rows) + "\n", "utf-8")
-    print(as_table(rows))
+    runs = Path(options.RUNS.value)
+
+    def run(name, seed):
+        config = config_of(name, seed, runs)
+        return measured(config, folder_of(name, seed, runs))
+
+    wanted = by_seed(options.ROWS.value or ROWS, options.SEEDS.value)
+    fill(TABLE, wanted, run, as_table)
 
 
 def config_of(name, seed, runs):

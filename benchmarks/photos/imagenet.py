@@ -11,7 +11,6 @@ agreement with the teacher stands beside accuracy. Writes imagenet.json after
 each row and imagenet.md from it; continues after a kill.
 """
 
-import json
 import resource
 import time
 from pathlib import Path
@@ -23,9 +22,9 @@ from absl import flags
 
 import tfdcu
 from benchmarks import options
+from benchmarks.resumable import fill
 from tfdcu.graph.profile import profile
 from tfdcu.graph.resize import resized
-from tfdcu.workdir.atomic import atomic_write
 
 TABLE = Path(__file__).parent / "imagenet"
 # Share of the macs at 192 px, and size of the student's photos.
@@ -40,20 +39,16 @@ ROWS = {
 
 def main(argv):
     del argv
-    file = TABLE.with_suffix(".json")
-    rows = json.loads(file.read_text("utf-8")) if file.exists() else []
     teacher = keras.models.load_model(options.TEACHER.value)
     labeled, pool = photos_of(
         Path(options.PHOTOS.value), teacher.input_shape[1:]
     )
-    for name in options.ROWS.value or ROWS:
-        if name in [row["row"] for row in rows]:
-            continue
-        rows.append({"row": name} | measured(teacher, labeled, pool, name))
-        with atomic_write(file, TABLE.with_suffix(".md")) as (data, text):
-            data.write_text(json.dumps(rows, indent=2) + "\n", "utf-8")
-            text.write_text(as_table(rows) + "\n", "utf-8")
-    print(as_table(rows))
+    fill(
+        TABLE,
+        [{"row": name} for name in options.ROWS.value or ROWS],
+        lambda name: measured(teacher, labeled, pool, name),
+        as_table,
+    )
 
 
 def photos_of(folder, image_shape):

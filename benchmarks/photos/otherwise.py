@@ -11,7 +11,6 @@ the last epoch. Writes otherwise.json after each run and otherwise.md from it;
 continues after a kill.
 """
 
-import json
 from pathlib import Path
 
 import keras
@@ -22,13 +21,14 @@ import tfdcu
 from benchmarks import options
 from benchmarks.photos.clothes import config_of
 from benchmarks.photos.clothes import folder_of
+from benchmarks.resumable import by_seed
+from benchmarks.resumable import fill
 from benchmarks.spread import percent
 from tfdcu.stages.config import SECTIONS
 from tfdcu.stages.distill import distill
 from tfdcu.stages.distill import train_baseline
 from tfdcu.stages.prune import prune
 from tfdcu.stages.start import start_run
-from tfdcu.workdir.atomic import atomic_write
 
 TABLE = Path(__file__).parent / "otherwise"
 ROW = "0.5 of the macs at 160 px"
@@ -66,29 +66,25 @@ ROWS = {
 
 def main(argv):
     del argv
-    runs, file = Path(options.RUNS.value), TABLE.with_suffix(".json")
-    rows = json.loads(file.read_text("utf-8")) if file.exists() else []
-    for seed in range(options.SEEDS.value):
-        config, like = config_of(ROW, seed, runs), folder_of(ROW, seed, runs)
-        if not (like / "report.json").exists():
-            raise SystemExit(
-                "Stopped: there is nothing to compare with. Expected: the run "
-                f"of benchmarks.photos.clothes. Received: {like}"
-            )
-        for name in options.ROWS.value or ROWS:
-            if (name, seed) in [(row["row"], row["seed"]) for row in rows]:
-                continue
-            folder = folder_of(name.replace(",", ""), seed, runs)
-            model = ROWS[name](config, like, folder)
-            found = tfdcu.evaluate(model, config["test"])["accuracy"]
-            cost = tfdcu.profile(model)["macs"]
-            rows.append(
-                {"row": name, "seed": seed, "accuracy": found, "macs": cost}
-            )
-            with atomic_write(file, TABLE.with_suffix(".md")) as (data, text):
-                data.write_text(json.dumps(rows, indent=2) + "\n", "utf-8")
-                text.write_text(as_table(rows) + "\n", "utf-8")
-    print(as_table(rows))
+    wanted = by_seed(options.ROWS.value or ROWS, options.SEEDS.value)
+    fill(TABLE, wanted, measured, as_table)
+
+
+def measured(name, seed):
+    """What a row gives: accuracy and macs."""
+    runs = Path(options.RUNS.value)
+    config, like = config_of(ROW, seed, runs), folder_of(ROW, seed, runs)
+    if not (like / "report.json").exists():
+        raise SystemExit(
+            "Stopped: there is nothing to compare with. Expected: the run of "
+            f"benchmarks.photos.clothes. Received: {like}"
+        )
+    folder = folder_of(name.replace(",", ""), seed, runs)
+    model = ROWS[name](config, like, folder)
+    return {
+        "accuracy": tfdcu.evaluate(model, config["test"])["accuracy"],
+        "macs": tfdcu.profile(model)["macs"],
+    }
 
 
 def open_run(config, student, folder, baseline):

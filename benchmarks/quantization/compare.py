@@ -11,10 +11,11 @@ import numpy as np
 
 import tfdcu
 from benchmarks import options
+from benchmarks.resumable import by_seed
+from benchmarks.resumable import fill
 from tfdcu.data import images_of
 from tfdcu.data import open_source
 from tfdcu.export import inspect_litert
-from tfdcu.workdir.atomic import atomic_write
 
 # Bits of the weights, and whether there are labeled images.
 ROWS = {
@@ -40,21 +41,17 @@ def compare(table, chosen, config_of, program=None):
             the table.
     """
     program = program or f"benchmarks.quantization.{table.name}"
-    file = table.with_suffix(".json")
-    rows = json.loads(file.read_text("utf-8")) if file.exists() else []
-    for seed in range(options.SEEDS.value):
-        for name in chosen:
-            if (name, seed) in [(row["row"], row["seed"]) for row in rows]:
-                continue
-            bits, labels = ROWS[name]
-            found = measured(config_of(labels, seed), bits)
-            rows.append({"row": name, "seed": seed} | found)
-            with atomic_write(file, table.with_suffix(".md")) as (data, text):
-                data.write_text(json.dumps(rows, indent=2) + "\n", "utf-8")
-                text.write_text(
-                    as_table(rows, table.name, program) + "\n", "utf-8"
-                )
-    print(as_table(rows, table.name, program))
+
+    def run(name, seed):
+        bits, labels = ROWS[name]
+        return measured(config_of(labels, seed), bits)
+
+    fill(
+        table,
+        by_seed(chosen, options.SEEDS.value),
+        run,
+        lambda rows: as_table(rows, table.name, program),
+    )
 
 
 def measured(config, bits):

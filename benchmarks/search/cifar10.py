@@ -17,6 +17,7 @@ from absl import app
 from absl import flags
 
 from benchmarks import options
+from benchmarks.resumable import fill
 from benchmarks.search import digits
 from tfdcu_cli.configs import cifar10_search
 
@@ -29,7 +30,12 @@ def main(argv):
     config["teacher"] = options.TEACHER.value
     config["data"]["data_dir"] = options.DATA_DIR.value
     runs = Path(options.RUNS.value)
-    digits.add_row(HERE / "cifar10", config, runs)
+    fill(
+        HERE / "cifar10",
+        [{"seed": config["seed"]}],
+        lambda seed: digits.compared(config, runs),
+        digits.as_table,
+    )
     front = runs / "search/front.png"
     # A row that is there already is not run again.
     if front.exists():

@@ -11,7 +11,6 @@ Writes digits.json after each seed and digits.md from it; continues after a
 kill.
 """
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -20,9 +19,9 @@ from absl import flags
 
 import tfdcu
 from benchmarks import options
+from benchmarks.resumable import fill
 from tfdcu.search import search
 from tfdcu.search.trials import Trials
-from tfdcu.workdir.atomic import atomic_write
 from tfdcu_cli.configs import digits_search
 
 HERE = Path(__file__).parent
@@ -30,25 +29,15 @@ HERE = Path(__file__).parent
 
 def main(argv):
     del argv
-    for seed in range(options.SEEDS.value):
+    wanted = [{"seed": seed} for seed in range(options.SEEDS.value)]
+
+    def run(seed):
         config = digits_search.get_config().to_dict()
         config |= {"teacher": options.TEACHER.value, "seed": seed}
         config["export"]["formats"] = ("float32", "int8")
-        add_row(HERE / "digits", config, Path(options.RUNS.value) / str(seed))
+        return compared(config, Path(options.RUNS.value) / str(seed))
 
-
-def add_row(path, config, runs):
-    """Add a seed to `<path>.json` and `<path>.md`, unless it is there."""
-    file = path.with_suffix(".json")
-    rows = json.loads(file.read_text("utf-8")) if file.exists() else []
-    if config["seed"] not in [row["seed"] for row in rows]:
-        rows.append(compared(config, runs))
-        rows.sort(key=lambda row: row["seed"])
-        table = path.with_suffix(".md")
-        with atomic_write(file, table) as (data, text):
-            data.write_text(json.dumps(rows, indent=2) + "\n", "utf-8")
-            text.write_text(as_table(rows) + "\n", "utf-8")
-    print(as_table(rows))
+    fill(HERE / "digits", wanted, run, as_table)
 
 
 def compared(config, runs):
@@ -59,7 +48,7 @@ def compared(config, runs):
         runs: Folder for both runs.
 
     Returns:
-        Dict that can be written as JSON.
+        Dict that can be written as JSON, without the seed.
     """
     config = dict(config)
     searching = config.pop("search")
@@ -76,7 +65,6 @@ def compared(config, runs):
     within = [one for one in front if one["macs"] <= default["macs"]]
     best = max(within, key=lambda one: one["val_agreement"], default=None)
     return {
-        "seed": config["seed"],
         "default": {
             "macs": default["macs"],
             "agreement": agreement(runs / "default/student.keras", config),
