@@ -92,6 +92,28 @@ def _hgnet():
     )
 
 
+def _siglip():
+    import keras_hub
+
+    return keras_hub.models.SigLIPVisionEncoder(
+        patch_size=16,
+        hidden_dim=64,
+        num_layers=2,
+        num_heads=4,
+        intermediate_dim=128,
+        image_shape=(SIZE, SIZE, 3),
+    )
+
+
+def _segformer():
+    import keras_hub
+
+    encoder = MODELS["MiT"]()
+    return keras_hub.models.SegFormerBackbone(
+        image_encoder=encoder, projection_filters=32
+    )
+
+
 _WIDE = {"max_sequence_length": 32}
 MODELS = {
     "BERT": _text("Bert", **_WIDE),
@@ -176,6 +198,7 @@ MODELS = {
         image_shape=(SIZE, SIZE, 3),
         position_embedding_shape=(SIZE, SIZE),
     ),
+    "SigLIP": _siglip,
     "MiT": _hub(
         "MiT",
         layerwise_num_heads=[1, 2],
@@ -197,13 +220,14 @@ MODELS = {
         num_heads=(2, 4),
         window_size=4,
     ),
+    "SegFormer": _segformer,
     "HGNetV2": _hgnet,
     "ResNet": _hub(
         "ResNet",
-        input_conv_filters=[16],
+        input_conv_filters=[64],
         input_conv_kernel_sizes=[7],
-        stackwise_num_filters=[16, 32],
-        stackwise_num_blocks=[1, 1],
+        stackwise_num_filters=[64, 128],
+        stackwise_num_blocks=[2, 2],
         stackwise_num_strides=[1, 2],
         block_type="basic_block",
         image_shape=(SIZE, SIZE, 3),
@@ -230,6 +254,7 @@ MODELS = {
         stackwise_depth=[1, 1],
         stackwise_strides=2,
         block_type="dark_block",
+        stage_type="dark",
         image_shape=(SIZE, SIZE, 3),
     ),
     "Xception": _hub(
@@ -295,9 +320,13 @@ def measure(name):
     except Exception as error:
         row["reason"] = f"{type(error).__name__}: {error}"[:600]
     try:
-        row["file_macs"] = file_macs(model)
+        row["file_macs"] = file_macs(converted(model))
         if "difference" in row:
-            row["small_file_macs"] = file_macs(smaller)
+            file = converted(smaller)
+            row["small_file_macs"] = file_macs(file)
+            row["float32"] = file_difference(file, smaller, given)
+            file = converted(smaller, given)
+            row["int8"] = file_difference(file, smaller, given)
     except Exception as error:
         row["file_reason"] = f"{type(error).__name__}: {error}"[-300:]
     return row
@@ -337,12 +366,13 @@ def inputs_for(model, generator):
     return keras.tree.map_structure(make, model.input)
 
 
-def file_macs(model):
-    """Macs of the operators of the converted file, for one input."""
+def converted(model, images=None):
+    """The LiteRT file for one input, as bytes; int8 if calibrated on inputs."""
     import keras
     import tensorflow as tf
-
-    from tfdcu.export.flatbuffer import inspect_litert
+    from tensorflow.python.framework.convert_to_constants import (
+        convert_variables_to_constants_v2,
+    )
 
     specs = [tf.TensorSpec([1, *t.shape[1:]], t.dtype) for t in model.inputs]
 
@@ -352,7 +382,9 @@ def file_macs(model):
         return keras.tree.flatten(model(given, training=False))
 
     # With one image: of free sizes the file does not know all shapes.
-    function = run.get_concrete_function(*specs)
+    function = convert_variables_to_constants_v2(
+        run.get_concrete_function(*specs)
+    )
     converter = tf.lite.TFLiteConverter.from_concrete_functions(
         [function], model
     )
@@ -360,10 +392,43 @@ def file_macs(model):
         tf.lite.OpsSet.TFLITE_BUILTINS,
         tf.lite.OpsSet.SELECT_TF_OPS,
     ]
+    if images is not None:
+        images = keras.tree.flatten(images)
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.representative_dataset = lambda: (
+            [value[row : row + 1] for value in images]
+            for row in range(len(images[0]))
+        )
+    return converter.convert()
+
+
+def file_macs(file):
+    """Macs of the operators of a file."""
+    from tfdcu.export.flatbuffer import inspect_litert
+
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.tflite"
-        path.write_bytes(converter.convert())
+        path.write_bytes(file)
         return sum(inspect_litert(path)["macs"].values())
+
+
+def file_difference(file, model, images):
+    """Largest difference of a file's outputs, over the largest output."""
+    import keras
+    import numpy as np
+    import tensorflow as tf
+
+    expected = keras.ops.convert_to_numpy(model(images, training=False))[:1]
+    interpreter = tf.lite.Interpreter(model_content=file)
+    interpreter.allocate_tensors()
+    values = keras.tree.flatten(images)
+    for detail, value in zip(
+        interpreter.get_input_details(), values, strict=True
+    ):
+        interpreter.set_tensor(detail["index"], value[:1])
+    interpreter.invoke()
+    found = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+    return float(np.abs(found - expected).max() / np.abs(expected).max())
 
 
 def render(rows):
@@ -376,16 +441,18 @@ def render(rows):
         "operators over those counted. `difference` is the largest difference "
         "of the outputs to those of the masked original, over the largest "
         "output; `effect` that to the original; `loaded` that of the saved "
-        "and loaded model.",
+        "and loaded model; `float32` and `int8` those of its LiteRT files, "
+        "int8 calibrated on the two random inputs.",
         "",
         "| model | macs (M) | file | macs left | difference | effect | loaded "
-        "| plan s | not opened, or why not cut |",
-        "|---|" + "---:|" * 7 + "---|",
+        "| float32 | int8 | plan s | not opened, or why not cut |",
+        "|---|" + "---:|" * 9 + "---|",
     ]
     for row in rows:
         file = row.get("file_macs")
         ratio = f"{file / row['macs']:.3f}" if file and row["macs"] else "–"
         why = row.get("reason") or "; ".join(row.get("closed", ()))
+        why += row.get("file_reason", "")
         why = row.get("error", why).replace("\n", " ").replace("|", "/")[-300:]
         cells = [
             row["name"],
@@ -398,6 +465,8 @@ def render(rows):
                     ("difference", ".1e"),
                     ("effect", ".1e"),
                     ("loaded", ".1e"),
+                    ("float32", ".1e"),
+                    ("int8", ".1e"),
                     ("seconds", ".1f"),
                 )
             ),

@@ -113,6 +113,28 @@ def test_what_cannot_be_traced_stays_closed_with_its_reason():
     np.testing.assert_array_equal(opened.model(images()), model(images()))
 
 
+class Extras(layers.Layer):
+    """Returns a constant beside what it computes, through an `Identity`."""
+
+    def __init__(self):
+        super().__init__(dtype=keras.DTypePolicy("float32"))
+        self.skip = layers.Identity(dtype=self.dtype_policy)
+
+    def call(self, x):
+        return self.skip(x) * 2, ops.zeros((0, 3)), ops.arange(3.0)
+
+
+def test_constants_may_be_returned(tmp_path):
+    inputs = keras.Input((16, 16, 3))
+    doubled, _, colors = Extras()(inputs)
+    model = keras.Model(inputs, doubled + colors)
+    opened = open_model(model)
+    assert not opened.closed
+    opened.model.save(tmp_path / "opened.keras")
+    loaded = keras.models.load_model(tmp_path / "opened.keras")
+    np.testing.assert_array_equal(loaded(images()), model(images()))
+
+
 def test_a_subclassed_model_that_cannot_be_traced_is_refused():
     class Choice(keras.Model):
         def call(self, x):

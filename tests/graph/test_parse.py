@@ -20,6 +20,26 @@ class Hidden(keras.Model):
         return self.dense(inputs)
 
 
+class Broken(layers.Layer):
+    """Its `get_config` names what it does not have, and nothing traces it."""
+
+    def call(self, x):
+        return layers.Dense(2)(x) if self.training else -x
+
+    def compute_output_shape(self, shape):
+        return shape
+
+    def get_config(self):
+        return {**super().get_config(), "units": self.units}
+
+
+def test_a_layer_whose_config_fails_is_named():
+    inputs = keras.Input((4,))
+    model = keras.Model(inputs, Broken(name="odd")(inputs))
+    with pytest.raises(ValueError, match=r"Broken layer 'odd' \(Attri.*units"):
+        parse_model(model)
+
+
 def test_a_call_comes_after_its_inputs():
     inputs, twice = keras.Input((4,)), layers.Dense(4, name="twice")
     between = layers.ReLU(name="between")

@@ -209,6 +209,9 @@ class _Opener:
         return self.replay(model.outputs, known, f"{prefix}{model.name}_")
 
     def _layer(self, op, args, kwargs, prefix):
+        if prefix and type(op) is keras.layers.Identity:
+            # With a `dtype` policy Keras cannot tell its config.
+            return tree.flatten(args)
         if not self.keep(op):
             try:
                 outputs = self.open(op, args, kwargs, f"{prefix}{op.name}_")
@@ -407,8 +410,11 @@ class _Opener:
                 self.paths.update(_paths(layer, prefix))
                 # What a layer does not compute it may return as `None`.
                 flat = [x for x in tree.flatten(outputs) if x is not None]
-                if not all(isinstance(x, keras.KerasTensor) for x in flat):
-                    raise CannotOpen("it returns what is not a tensor")
+                for x in flat:
+                    if keras.ops.is_tensor(x):
+                        known[id(x)] = self._stored(x, prefix, given[0])
+                    elif not isinstance(x, keras.KerasTensor):
+                        raise CannotOpen("it returns what is not a tensor")
                 values = self.replay(flat, known, prefix, batch)
         except Exception as error:
             self.closed, self.names = closed, names

@@ -74,13 +74,16 @@ def parse_model(model):
     plain = keras.Model(structure(model, "input"), structure(model, "output"))
     try:
         config = plain.get_config()
-    except NotImplementedError as error:
+    except Exception as error:
+        # Code of custom layers runs here.
+        named = list(_without_config(plain))
+        if not named:
+            raise
         raise ValueError(
             "The model cannot be taken apart: a layer cannot be serialized. "
             "Expected: a `get_config` method on every custom layer and "
             "subclassed model, which returns all arguments of its `__init__`. "
-            f"Received: model {model.name!r} with "
-            f"{', '.join(_without_config(plain))}"
+            f"Received: model {model.name!r} with {', '.join(named)}"
         ) from error
     ops = {op.name: op for op in plain.operations}
     level = ParsedModel(model)
@@ -104,12 +107,15 @@ def parse_model(model):
 
 
 def _without_config(model):
-    """Class and name of each layer whose config cannot be had."""
+    """Class and name of each layer whose config cannot be had, and why."""
     for op in model.operations:
+        layer = f"the {type(op).__name__} layer {op.name!r}"
         try:
             op.get_config()
         except NotImplementedError:
-            yield f"the {type(op).__name__} layer {op.name!r}"
+            yield layer
+        except Exception as error:
+            yield f"{layer} ({type(error).__name__}: {error})"
 
 
 def structure(model, side):

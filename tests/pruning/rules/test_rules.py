@@ -420,6 +420,15 @@ def slices():
 
 
 @net
+def takes():
+    inputs, x = image(filters=12)
+    y = ops.take(layers.Conv2D(5, 1)(x), [3, 0, 0, 1], axis=1)
+    z = layers.Conv2D(5, 1)(ops.take(x, [[0, 5], [7, 7]], axis=-1)[..., 1])
+    y = ops.mean(y, axis=(1, 2), keepdims=True)
+    return keras.Model(inputs, ends(y + z))
+
+
+@net
 def reductions():
     inputs, x = image()
     a = ops.mean(x, axis=(1, 2))

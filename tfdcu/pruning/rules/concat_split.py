@@ -128,6 +128,20 @@ def get_item(step):
     return result
 
 
+@register_rule("ops.Take")
+def take(step):
+    """Chooses places along an axis, whose channels are kept."""
+    values, places = [*step.node.args, *step.node.kwargs.values()]
+    if step.op.axis is None:
+        return unprunable(step)
+    axes = step.axes(values)
+    axis = step.op.axis % len(axes)
+    axes = fix_axes(step, axes, [axis])
+    chosen = step.axes(places)
+    fix_axes(step, chosen, range(len(chosen)))
+    return axes[:axis] + [None] * len(chosen) + axes[axis + 1 :]
+
+
 def _follow_slices(step, key, parts):
     axis_of, axis = [], 0
     for k in key:
