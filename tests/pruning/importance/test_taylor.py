@@ -62,3 +62,32 @@ def test_scores_are_the_fisher_information_of_the_gates():
     slopes = seen[:, :, None] * (kernel - (p @ kernel.T)[:, :, None])
     expected = (p[:, None] * slopes**2).sum(-1).mean(0)
     np.testing.assert_allclose(received, expected, rtol=0.15)
+
+
+def test_heads_count_as_much_as_other_channels():
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((4, 6))
+    heads, width = 3, 2
+    attention = layers.MultiHeadAttention(heads, width, name="attention")
+    x = layers.GlobalAveragePooling1D()(attention(inputs, inputs))
+    head = layers.Dense(3)
+    model = keras.Model(inputs, head(x))
+    head.kernel.assign(2 * head.kernel)
+    images = np.random.default_rng(0).normal(size=(8192, 4, 6)).astype("f4")
+    # The same attention, its heads side by side.
+    beside = layers.MultiHeadAttention(heads, width, output_shape=heads * width)
+    seen = layers.GlobalAveragePooling1D()(beside(inputs, inputs))
+    one = np.eye(heads * width).reshape(heads, width, -1)
+    kernels = attention.get_weights()
+    beside.set_weights([*kernels[:6], one, np.zeros(heads * width)])
+    seen = np.asarray(keras.Model(inputs, seen)(images), "float64")
+    kernel = kernels[6].reshape(heads * width, -1) @ head.kernel.numpy()
+    p = np.asarray(keras.ops.softmax(model(images)), "float64")
+    slopes = seen[:, :, None] * (kernel - (p @ kernel.T)[:, :, None])
+    slopes = slopes.reshape(-1, heads, width, 3).sum(2)
+    expected = (p[:, None] * slopes**2).sum(-1).mean(0)
+    groups = Groups(model)
+    group = groups.all[0]
+    assert len(group.units) == heads
+    received = taylor(groups, [group], images, 0, limit=8192)(None, group)
+    np.testing.assert_allclose(received, expected, rtol=0.15)

@@ -111,39 +111,37 @@ class _Gated:
     def __call__(self, inputs, gates):
         unit = self.groups.unit
         batch = self.groups.trace.graph.inputs[0].shape[0]
+        # What all images share takes one gate for the whole batch. Images are
+        # independent: the square of the sum over a batch is expected to be the
+        # sum of the squares, which the root makes of the mean.
+        root = tf.sqrt(tf.cast(tf.shape(gates)[0], gates.dtype))
+        shared = 1 + (tf.reduce_mean(gates, 0) - 1) * root
 
         def before(node, tensor, value):
             for axis in self.consumed.get((id(node), id(tensor)), ()):
                 labels = self.groups.trace.axes[id(tensor)][axis]
-                factor = tf.gather(gates, unit[labels], axis=1)
                 view = [1] * len(value.shape)
                 view[axis] = len(labels)
                 if tensor.shape[0] == batch:
+                    factor = tf.gather(gates, unit[labels], axis=1)
                     view[0] = -1
                 else:
-                    # A weight: one gate for the whole batch.
-                    factor = tf.reduce_mean(factor, 0)
+                    factor = tf.gather(shared, unit[labels])
                 value = value * tf.cast(tf.reshape(factor, view), value.dtype)
             return value
 
         def call(node, args, kwargs):
-            return self._call(node, args, kwargs, gates)
+            return self._call(node, args, kwargs, shared)
 
         return execute(self.groups.trace.graph, inputs, call, before)
 
-    def _call(self, node, args, kwargs, gates):
+    def _call(self, node, args, kwargs, shared):
         sides = _gated_sides(self.groups, node.op)
         if not sides:
             return infer_node(node, args, kwargs)
-        # Weights inside a layer take one gate for the whole batch. Images are
-        # independent: the square of the sum over a batch, divided by its size,
-        # is expected to be the mean of the squares.
-        mean = tf.reduce_mean(gates, 0)
-        root = tf.sqrt(tf.cast(tf.shape(gates)[0], gates.dtype))
-        of_role = {"inner": mean, "state": 1 + (mean - 1) * root}
         unit = self.groups.unit
         scales = [
-            (s.variable, s.axis, tf.gather(of_role[s.role], unit[s.labels]))
+            (s.variable, s.axis, tf.gather(shared, unit[s.labels]))
             for s in sides
         ]
         return with_scaled_weights(node.op, scales, args, kwargs)
