@@ -190,7 +190,7 @@ def test_each_file_of_the_student_is_explained_beside_the_teachers(
 
     def explained(row, teacher, path):
         asked.append((row["name"], row["format"], teacher, path))
-        return [f"About {row['format']}."]
+        return [f"About {row['format']}.", "True of each."]
 
     monkeypatch.setattr("tfdcu.stages.measure.explain", explained)
     rows, notes, _ = measure_models(models, files, splits)
@@ -204,6 +204,7 @@ def test_each_file_of_the_student_is_explained_beside_the_teachers(
         for kind in ("float32", "float16")
     ]
     assert {"About float32.", "About float16."} < set(notes)
+    assert notes.count("True of each.") == 1
 
 
 def test_accuracy_is_of_the_test_images_where_there_are_both(run):

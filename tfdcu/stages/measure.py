@@ -100,7 +100,9 @@ def measure_models(models, files, splits):
             if name == "student":
                 # Without a file of the teacher only the format is known.
                 other = teacher_row(rows, rows[-1]) or rows[0]
-                notes += explain(rows[-1], other, path)
+                why = explain(rows[-1], other, path)
+                # Said once, of the first file that it is true of.
+                notes += [one for one in why if one not in notes]
                 notes += slow_dynamic(rows)
     notes = [measured_on, pool_agreement(models, splits), *notes]
     return rows, notes, every
