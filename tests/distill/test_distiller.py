@@ -9,6 +9,8 @@ import tensorflow as tf
 
 from tests.support import tiny
 from tfdcu import AlignedDistiller
+from tfdcu.graph import fused
+from tfdcu.graph.graph import read_graph
 
 LABELED = tiny.images(12, seed=1), tiny.labels(12)
 POOL = 0.4 * tiny.images(16, seed=2)
@@ -372,6 +374,25 @@ def test_a_step_is_traced_once(data, monkeypatch):
     monkeypatch.setattr(AlignedDistiller, "train_step", noted)
     trained(data=data)
     assert len(traces) == 1
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_a_step_fuses_the_normalization_of_the_student(frozen, monkeypatch):
+    # What cannot be taken apart runs in Keras, without a word.
+    taken = []
+
+    def noted(model):
+        graph = read_graph(model)
+        taken.append(model)
+        return graph
+
+    monkeypatch.setattr(fused, "read_graph", noted)
+    model = AlignedDistiller(
+        tiny.plain_net(), teacher(), freeze_batchnorm=frozen
+    )
+    model.compile(keras.optimizers.SGD(0.1))
+    model.fit(batches(), verbose=0)
+    assert any(one is model.tap for one in taken)
 
 
 def test_losses_of_layers_may_be_of_two_kinds():

@@ -321,9 +321,10 @@ class AlignedDistiller(TwoPools):
         images = all_images(labeled, pool)
         targets, teacher_features = self.teacher_outputs(images, targets)
         images = resized(images, self.student.input_shape)
+        # Before the momenta become tensors, which no config can hold.
+        forward = Forward(self.tap)
         with tf.GradientTape() as tape:
             with short_averages(self.tap, self.clock.steps.value):
-                forward = Forward(self.tap)
                 outputs = forward(images, training=not self.freeze_batchnorm)
             logits = keras.tree.map_structure(
                 lambda z: tf.cast(z, tf.float32), outputs["logits"]

@@ -75,10 +75,9 @@ def parse_model(model):
     try:
         config = plain.get_config()
     except Exception as error:
-        # Code of custom layers runs here.
-        named = list(_without_config(plain))
-        if not named:
-            raise
+        # Code of custom layers runs here, and what their calls were given is
+        # written as text.
+        named = list(_without_config(plain)) or [str(error)]
         raise ValueError(
             "The model cannot be taken apart: a layer cannot be serialized. "
             "Expected: a `get_config` method on every custom layer and "
