@@ -119,6 +119,20 @@ def test_attention_of_ops_by_hand():
     assert total_macs(keras.Model([query, key], x)) == 2 * 5 * 7 * 2 * 4
 
 
+def test_windows_in_the_batch_are_all_counted():
+    inputs = keras.Input((4, 6, 5))
+    x = ops.reshape(inputs, (-1, 2, 2, 2, 3, 5))
+    x = ops.transpose(x, (0, 1, 3, 2, 4, 5))
+    windows = ops.reshape(x, (-1, 6, 5))  # four of each image
+    x = layers.Dense(7)(windows)
+    x = ops.matmul(x, ops.transpose(x, (0, 2, 1)))
+    x = ops.split(ops.concatenate([x, x], axis=0), 2, axis=0)[0]
+    x = layers.Dense(3)(ops.repeat(x, 2, axis=0))
+    model = keras.Model(inputs, ops.reshape(x, (-1, 8 * 6 * 3)))
+    by_hand = 4 * 6 * 5 * 7 + 4 * 6 * 7 * 6 + 8 * 6 * 6 * 3
+    assert total_macs(model) == by_hand
+
+
 def test_a_layer_named_like_an_operation_counts_nothing():
     class Einsum(layers.Layer):
         def call(self, inputs):

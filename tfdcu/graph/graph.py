@@ -9,6 +9,7 @@ from tfdcu.graph.parse import ParsedModel
 from tfdcu.graph.parse import Ref
 from tfdcu.graph.parse import parse_model
 from tfdcu.graph.parse import refs_in
+from tfdcu.graph.rows_per_image import rows_per_image
 
 
 @dataclass(eq=False)
@@ -18,10 +19,12 @@ class Tensor:
     Attributes:
         shape: Tuple of sizes, `None` for unknown sizes.
         dtype: Name of the element type.
+        rows: Rows of the first axis that belong to one image.
     """
 
     shape: tuple
     dtype: str = "float32"
+    rows: int = 1
 
 
 @dataclass(eq=False)
@@ -107,6 +110,9 @@ def read_graph(model):
     def call(op, args, kwargs, path, made):
         refs = made.refs
         outputs = [Tensor(*made.level.shapes.get(ref, (None,))) for ref in refs]
+        rows = rows_per_image(op, tensors_in((args, kwargs)), outputs)
+        for tensor in outputs:
+            tensor.rows = rows
         nodes.append(Node(op, path, args, kwargs, outputs, made.call))
         return outputs
 

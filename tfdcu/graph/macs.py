@@ -96,6 +96,12 @@ def terms(node):
     Raises:
         CannotCount: If the operation cannot be counted.
     """
+    rows = max((tensor.rows for tensor in node.inputs), default=1)
+    found = _terms_of_a_row(node)
+    return [replace(term, times=rows * term.times) for term in found]
+
+
+def _terms_of_a_row(node):
     kind = type(node.op)
     if is_of_keras_ops(kind):
         if kind.__name__ in _OPS:
@@ -209,7 +215,7 @@ def _within(node, layer):
     """The terms of a layer or model inside another layer."""
     if is_model(layer):
         return [t for inner in read_graph(layer).nodes for t in terms(inner)]
-    return terms(replace(node, op=layer))
+    return _terms_of_a_row(replace(node, op=layer))
 
 
 def _time_distributed(node):
