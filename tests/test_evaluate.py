@@ -138,6 +138,19 @@ def test_options_that_do_not_fit_an_opened_source_are_refused(
     assert tfdcu.evaluate(files["live"], opened)["accuracy"] is None
 
 
+def test_pixels_up_to_1_are_refused_where_integers_are_taken():
+    inputs = keras.Input((8, 8, 1), dtype="uint8")
+    x = keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(inputs))
+    model = keras.Model(inputs, keras.layers.Dense(4)(x))
+    images, labels = tiny.images(8), tiny.labels(8)
+    with pytest.raises(ValueError, match=r"whole numbers.*=\(0, 255\).*uint8"):
+        tfdcu.evaluate(model, (images, labels))
+    found = tfdcu.evaluate(model, (255 * images, labels), value_range=(0, 255))
+    assert found["num_images"] == 8
+    with pytest.raises(ValueError, match="whole.*data.value_range=.0, 255"):
+        tfdcu.compress(model, None, "digits", workdir="not_made")
+
+
 def test_evaluation_changes_nothing(files):
     before = tiny.weights(files["live"])
     tfdcu.evaluate(files["live"], (IMAGES, LABELS))

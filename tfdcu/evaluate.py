@@ -13,6 +13,7 @@ from tfdcu.graph.answers import choices
 from tfdcu.graph.answers import mean_average_precision
 from tfdcu.graph.answers import mean_iou
 from tfdcu.graph.heads import head_kinds
+from tfdcu.graph.images import check_whole_numbers
 from tfdcu.graph.inference import compiled
 from tfdcu.graph.resize import resized
 from tfdcu.workdir.arguments import naming
@@ -91,6 +92,7 @@ class Opened:
         kind: "classes" or "labels".
         output_shape: Shape of the output for one image.
         threshold: Float, above which a label holds.
+        dtype: Name of the element type of the input.
     """
 
     function: object
@@ -98,6 +100,7 @@ class Opened:
     kind: str
     output_shape: tuple
     threshold: float = 0.0
+    dtype: str = "float32"
 
     @property
     def label_shape(self):
@@ -187,10 +190,13 @@ def open_for(opened, source, options):
     if isinstance(source, data.Source):
         shape, function = (None, *opened.image_shape), opened.function
         opened.function = lambda images: function(resized(images, shape))
-        return opened, reopen(source, **options)
-    if None not in opened.image_shape:
-        options = {"image_shape": opened.image_shape, **options}
-    return opened, data.open_source(source, **options)
+        images = reopen(source, **options)
+    else:
+        if None not in opened.image_shape:
+            options = {"image_shape": opened.image_shape, **options}
+        images = data.open_source(source, **options)
+    check_whole_numbers(opened.dtype, images.value_range)
+    return opened, images
 
 
 def reopen(source, labeled=None, value_range=None, **options):
@@ -234,6 +240,7 @@ def open_one(model):
         model.input_shape[1:],
         kind,
         model.outputs[0].shape[1:],
+        dtype=model.inputs[0].dtype,
     )
 
 

@@ -100,6 +100,19 @@ def test_of_ridges_that_miss_nothing_the_strongest_is_taken():
     np.testing.assert_allclose(solved["kernel"], kernel, atol=1e-3)
 
 
+def test_rows_that_are_all_alike_leave_the_kernel():
+    inputs, outputs, kernel = make_rows(200)
+    inputs[:], outputs[:] = inputs[:, :1], outputs[:, :1]
+    inputs[1], outputs[1] = 0.0, 0.0
+    old = 0.5 * kernel
+    half = sums_of(inputs[:, :100], outputs[:, :100])
+    found = solve(half, half, old, True)
+    assert np.isfinite(found["kernel"]).all()
+    np.testing.assert_allclose(found["kernel"], old, atol=0.05)
+    constant = inputs[:, :1] @ found["kernel"] + found["shift"][:, None]
+    np.testing.assert_allclose(constant, outputs[:, :1], atol=1e-4)
+
+
 def test_no_held_out_rows_mean_the_strongest_ridge():
     inputs, outputs, kernel = make_rows(3)
     solved = solve(sums_of(inputs, outputs), Sums(), kernel, True)

@@ -25,6 +25,23 @@ def are_images(shape):
     return len(shape) == 3 and shape[-1] in (1, 2, 3, 4)
 
 
+def check_whole_numbers(dtype, value_range, name="value_range"):
+    """Raise if pixels up to 1 would all become 0 in an input of integers.
+
+    Args:
+        dtype: Name of the element type of a model's input.
+        value_range: (low, high) of the pixels, or `None`.
+        name: What the range is called in the message.
+    """
+    low, high = value_range or (0.0, 255.0)
+    if "int" in dtype and high - low <= 1:
+        raise ValueError(
+            "The model takes whole numbers as pixels. Expected: "
+            f"{name}=(0, 255). Received: an input of {dtype!r} and "
+            f"{name}=({low}, {high})"
+        )
+
+
 def images_for(model, images):
     """Brings unlabeled images into a form that can be read again and again.
 

@@ -64,6 +64,7 @@ def images_at_once(model, image_shape):
     """
     largest = max(
         4
+        * tensor.rows
         * int(np.prod([size or max(image_shape) for size in tensor.shape[1:]]))
         for node in read_graph(model).nodes
         for tensor in node.outputs

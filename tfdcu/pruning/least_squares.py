@@ -115,7 +115,10 @@ def solve(fitted, held, kernel, shifts):
             for sums in (fitted, held)
         )
         ridge = choose_ridge(of_fitted, of_held, kernel)
-    new = kernel + _step(moments, kernel, ridge)
+    step = _step(moments, kernel, ridge)
+    # Rows that are all alike say nothing; rounding may leave no solution.
+    solved = np.isfinite(step).all((1, 2), keepdims=True)
+    new = kernel + np.where(solved, step, 0.0)
     total = max(moments[2].sum(), 1e-30)
     before, after = (_missed(moments, k).sum() / total for k in (kernel, new))
     shift = middle - (mean[:, None, :] @ new)[:, 0]

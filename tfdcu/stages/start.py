@@ -2,6 +2,7 @@
 
 from tfdcu.data import prepare
 from tfdcu.graph.images import are_images
+from tfdcu.graph.images import check_whole_numbers
 from tfdcu.graph.logits import is_multi_label
 from tfdcu.graph.logits import with_labels
 from tfdcu.models import at_size
@@ -159,6 +160,11 @@ def open_all(teacher, preprocess, student, sources, config, seed):
     teacher = at_size(teacher, shape)
     if not are_images(shape):
         check_without_images(shape, preprocess, config)
+    else:
+        value_range = config["data"].get("value_range", (0.0, 1.0))
+        check_whole_numbers(
+            teacher.inputs[0].dtype, value_range, "data.value_range"
+        )
     if preprocess is not None:
         check_range(preprocess, config["data"])
         teacher = with_preprocessing(teacher, preprocess)
