@@ -1,6 +1,7 @@
 """Laws of the stage: short, after the training, and what files are made of."""
 
 import json
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -12,6 +13,7 @@ from tests.support.runs import run_of
 from tfdcu.quantization import quantize_aware
 from tfdcu.stages import distill as stage
 from tfdcu.stages.export import students
+from tfdcu.stages.quantize import default_epochs
 from tfdcu.stages.quantize import with_short_training
 
 
@@ -22,18 +24,40 @@ def quantized():
     )
 
 
-def test_training_is_a_sixth_as_long_at_a_tenth_of_the_rate(quantized):
+@pytest.mark.parametrize(
+    ("bits", "num_images", "expected"),
+    # 600 steps of 16 images are 9,600.
+    [
+        (8, 100, 4),
+        (4, 9600, 4),
+        (4, 2400, 4),
+        (5, 1920, 5),
+        (4, 480, 20),
+        (4, 100, 24),
+        (4, 3, 24),
+    ],
+)
+def test_training_is_a_sixth_as_long_or_600_steps(bits, num_images, expected):
+    run = run_of(
+        None,
+        SimpleNamespace(unlabeled=SimpleNamespace(num_images=num_images)),
+        training={"epochs": 24},
+        batches={"batch_size": 16},
+        quantization={"weight_bits": bits},
+    )
+    assert default_epochs(run) == expected
+
+
+def test_training_is_at_a_tenth_of_the_rate(quantized):
     training = {"epochs": 24, "learning_rate": 0.5, "weight_decay": 0.0}
     run = run_of(None, None, training=training)
-    own = with_short_training(run, quantized, None).config["training"]
+    own = with_short_training(run, quantized, 4).config["training"]
     assert own == {
         "epochs": 4,
         "learning_rate": 0.05,
         "weight_decay": 0.0,
         "optimizer": "adam",
     }
-    own = with_short_training(run, quantized, 7).config["training"]
-    assert (own["epochs"], own["learning_rate"]) == (7, 0.05)
     assert run.config["training"] == training
 
 
@@ -43,7 +67,7 @@ def test_training_is_a_sixth_as_long_at_a_tenth_of_the_rate(quantized):
 )
 def test_layers_that_were_folded_are_not_named(quantized, given, left):
     run = run_of(None, None, transfer={"align_layers": given, "mimic": "kl"})
-    own = with_short_training(run, quantized, None).config["transfer"]
+    own = with_short_training(run, quantized, 1).config["transfer"]
     assert own["mimic"] == "kl"
     assert ("align_layers" in own) == left
 
