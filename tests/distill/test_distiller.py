@@ -99,6 +99,27 @@ def test_alignment_grows_over_the_run(monkeypatch):
     assert 1e-5 < some < all_of_it
 
 
+def grown(width, seed):
+    """A network by `add`, which calls all layers each time."""
+    keras.utils.set_random_seed(seed)
+    model = keras.Sequential(name="grown")
+    model.add(keras.Input((8, 8, 1)))
+    model.add(keras.layers.Conv2D(width, 3, activation="relu", name="first"))
+    model.add(keras.layers.Conv2D(width, 3, activation="relu", name="second"))
+    model.add(keras.layers.GlobalAveragePooling2D())
+    model.add(keras.layers.Dense(4))
+    return model
+
+
+def test_models_whose_layers_were_called_elsewhere_are_aligned():
+    student, options = grown(8, 0), {"feature_layers": "second"}
+    model = AlignedDistiller(student, grown(8, 1), **options)
+    assert model.align_layers == ("first",)
+    model.compile(keras.optimizers.SGD(0.1))
+    history = model.fit(batches(), verbose=0).history
+    assert history["align"][0] > 0 and history["features"][0] > 0
+
+
 def test_labels_alone_equal_plain_fit_on_the_labeled_images():
     distilled, history = trained(
         tiny.plain_net(norm=False), mimic_weight=0.0, align_weight=0.0

@@ -50,6 +50,21 @@ def test_the_producer_of_a_tensor_is_its_last_call():
     assert private.num_calls(dense) == 2
 
 
+def test_the_output_of_a_layer_is_that_of_its_call_within_the_model():
+    shared = layers.Dense(3, name="shared")
+    first, second = keras.Input((3,)), keras.Input((3,))
+    elsewhere = shared(first)
+    here = shared(second)
+    model = keras.Model(second, layers.ReLU()(here))
+    assert private.output_within(model, "shared") is here
+    other = keras.Model(first, elsewhere)
+    assert private.output_within(other, "shared") is elsewhere
+    grown = keras.Sequential([keras.Input((3,))])
+    grown.add(layers.Dense(2, name="first"))
+    grown.add(layers.Dense(2, name="last"))
+    assert private.output_within(grown, "last") is grown.outputs[0]
+
+
 def test_operations_of_keras_ops_are_told_from_layers():
     images = keras.Input((3,))
     assert private.is_of_keras_ops(

@@ -5,7 +5,6 @@ import tensorflow as tf
 from keras import layers
 
 from tfdcu.graph.graph import read_graph
-from tfdcu.graph.keras_private import num_calls
 from tfdcu.graph.macs import layer_macs
 from tfdcu.graph.open_model import open_model
 from tfdcu.training.moving_average import clock_variable
@@ -229,7 +228,7 @@ def default_align_layer(model, share=0.25):
         past = open_until
         for tensor in node.outputs:
             open_until = max(open_until, last_use.get(id(tensor), 0))
-        if past <= index and tappable(model, node) and learned:
+        if past <= index and tappable(node, nodes) and learned:
             chosen = node.path
     if chosen is None:
         raise ValueError(
@@ -241,14 +240,14 @@ def default_align_layer(model, share=0.25):
     return chosen
 
 
-def tappable(model, node):
-    """Whether the node is a layer called once, with one output."""
+def tappable(node, nodes):
+    """Whether the node is a layer with one output, called once in `nodes`."""
     return (
         isinstance(node.op, layers.Layer)
         and "/" not in node.path
         and len(node.outputs) == 1
         and len(node.outputs[0].shape) >= 2
-        and num_calls(node.op) == 1
+        and sum(other.op is node.op for other in nodes) == 1
     )
 
 

@@ -27,6 +27,7 @@ from tfdcu.distill.two_pools import split_pools
 from tfdcu.distill.validation import AgreementWarning
 from tfdcu.distill.validation import Validation
 from tfdcu.graph.fused import Forward
+from tfdcu.graph.keras_private import output_within
 from tfdcu.graph.parse import structure
 from tfdcu.graph.resize import resized
 from tfdcu.renamed import refuse_renamed
@@ -212,7 +213,7 @@ class AlignedDistiller(TwoPools):
         )
         check_classes(teacher, self.student)
         self.resizes = different_size(teacher, self.student)
-        aligned = [network.get_layer(n).output for n in self.align_layers]
+        aligned = [output_within(network, n) for n in self.align_layers]
         self.tap = keras.Model(
             structure(network, "input"),
             {

@@ -8,6 +8,7 @@ import numpy as np
 
 from tfdcu.distill.alignment import tappable
 from tfdcu.graph.graph import read_graph
+from tfdcu.graph.keras_private import output_within
 
 
 @dataclass(frozen=True)
@@ -90,9 +91,8 @@ def feature_pairs(student, teacher, feature_layers=None, kept=None):
         (student, "student", feature_layers),
         (teacher, "teacher", feature_layers.values()),
     ):
-        available = [
-            n.path for n in read_graph(model).nodes if tappable(model, n)
-        ]
+        nodes = read_graph(model).nodes
+        available = [node.path for node in nodes if tappable(node, nodes)]
         if not names or any(name not in available for name in names):
             raise ValueError(
                 f"A layer in `feature_layers` is not in the {which}. Expected: "
@@ -102,9 +102,9 @@ def feature_pairs(student, teacher, feature_layers=None, kept=None):
             )
     pairs = []
     for name, teacher_name in feature_layers.items():
-        output = teacher.get_layer(teacher_name).output
+        output = output_within(teacher, teacher_name)
         channels = kept_channels(teacher_name, output.shape[-1], kept or {})
-        own = student.get_layer(name).output
+        own = output_within(student, name)
         pairs.append(Pair(name, teacher_name, own, output, channels))
         check_shapes(pairs[-1])
     return pairs
@@ -127,10 +127,11 @@ def default_feature_layer(model):
         ValueError: If no layer outputs (batch, height, width, channels) or
             (batch, tokens, channels).
     """
+    nodes = read_graph(model).nodes
     maps = [
         node
-        for node in read_graph(model).nodes
-        if tappable(model, node) and len(node.outputs[0].shape) in (3, 4)
+        for node in nodes
+        if tappable(node, nodes) and len(node.outputs[0].shape) in (3, 4)
     ]
     wide = [n for n in maps if {*n.outputs[0].shape[1:-1]} != {1}]
     if not maps:

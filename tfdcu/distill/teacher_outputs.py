@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from tfdcu.graph.fused import Forward
 from tfdcu.graph.heads import as_heads
+from tfdcu.graph.keras_private import output_within
 from tfdcu.graph.parse import structure
 from tfdcu.graph.resize import resized
 
@@ -65,7 +66,7 @@ def teacher_outputs(teacher, num_classes, layers=()):
     compute_logits = None if teacher is None else teacher_function(teacher)
     if layers:
         teacher = as_heads(teacher)
-        features = [teacher.get_layer(name).output for name in layers]
+        features = [output_within(teacher, name) for name in layers]
         # Stops at the last feature layer.
         compute_features = output_function(teacher, {"features": features})
         compute_both = output_function(

@@ -72,7 +72,8 @@ def output_names(model):
     if isinstance(given, dict):
         pairs = keras.tree.flatten_with_path(given)
         return ["/".join(map(str, path)) for path, _ in pairs]
-    return list(model.output_names)
+    # A `Sequential` model has no `output_names`.
+    return [producer_of(tensor).op.name for tensor in model.outputs]
 
 
 def _kind_of_loss(loss):

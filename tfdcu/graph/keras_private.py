@@ -75,6 +75,25 @@ def num_calls(op):
     return len(op._inbound_nodes)
 
 
+def output_within(model, name):
+    """The output of a layer within a model, a symbolic tensor.
+
+    Unlike `layer.output` also where the layer was called elsewhere, as by
+    `Sequential.add`.
+
+    Args:
+        model: A functional or sequential `keras.Model`.
+        name: Name of one of its layers, which it calls once and which has
+            one output.
+    """
+    function = getattr(model, "_functional", None) or model
+    depths = function._nodes_by_depth.values()
+    within = {id(node) for nodes in depths for node in nodes}
+    calls = model.get_layer(name)._inbound_nodes
+    (call,) = [node for node in calls if id(node) in within]
+    return call.output_tensors[0]
+
+
 @contextmanager
 def calls_forgotten(layer):
     """Layers are as before afterwards: symbolic calls within are forgotten.

@@ -8,6 +8,7 @@ from tfdcu.data import mean_and_deviation
 from tfdcu.data import sample_of
 from tfdcu.distill import channel_statistics
 from tfdcu.distill import default_align_layer
+from tfdcu.graph.keras_private import output_within
 from tfdcu.graph.logits import as_logits
 from tfdcu.graph.logits import is_multi_label
 from tfdcu.models import load
@@ -101,7 +102,7 @@ def diagnose(
     layer = layer_of(teacher, layer)
     taps = {}
     if layer is not None:
-        output = teacher.get_layer(layer).output
+        output = output_within(teacher, layer)
         taps["statistics"] = output, channel_statistics
     outputs_of = output_function(teacher, **taps)
     options = {
