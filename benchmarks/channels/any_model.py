@@ -13,12 +13,13 @@ kimm`).
 """
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+from benchmarks.channels.applications import write
 
 TABLE = Path(__file__).parent / "any_model.json"
 SIZE = 64
@@ -51,6 +52,24 @@ def _hub(kind, **options):
         import keras_hub
 
         return getattr(keras_hub.models, f"{kind}Backbone")(**options)
+
+    return build
+
+
+def _patches(kind, **options):
+    """A vision transformer of keras-hub, by the name of its class."""
+
+    def build():
+        import keras_hub
+
+        return getattr(keras_hub.models, kind)(
+            image_shape=(SIZE, SIZE, 3),
+            patch_size=16,
+            num_layers=2,
+            num_heads=4,
+            hidden_dim=64,
+            **options,
+        )
 
     return build
 
@@ -88,19 +107,6 @@ def _hgnet():
         ],
         apply_downsample=[False, True, True],
         use_lightweight_conv_block=[False, False, True],
-        image_shape=(SIZE, SIZE, 3),
-    )
-
-
-def _siglip():
-    import keras_hub
-
-    return keras_hub.models.SigLIPVisionEncoder(
-        patch_size=16,
-        hidden_dim=64,
-        num_layers=2,
-        num_heads=4,
-        intermediate_dim=128,
         image_shape=(SIZE, SIZE, 3),
     )
 
@@ -170,35 +176,14 @@ MODELS = {
         max_encoder_sequence_length=64,
         max_decoder_sequence_length=32,
     ),
-    "ViT": _hub(
-        "ViT",
-        image_shape=(SIZE, SIZE, 3),
-        patch_size=16,
-        num_layers=2,
-        num_heads=4,
-        hidden_dim=64,
-        mlp_dim=128,
-    ),
-    "DeiT": _hub(
-        "DeiT",
-        image_shape=(SIZE, SIZE, 3),
-        patch_size=16,
-        num_layers=2,
-        num_heads=4,
-        hidden_dim=64,
+    "ViT": _patches("ViTBackbone", mlp_dim=128),
+    "DeiT": _patches("DeiTBackbone", intermediate_dim=128),
+    "DINOv2": _patches(
+        "DINOV2Backbone",
         intermediate_dim=128,
-    ),
-    "DINOv2": _hub(
-        "DINOV2",
-        patch_size=16,
-        num_layers=2,
-        hidden_dim=64,
-        num_heads=4,
-        intermediate_dim=128,
-        image_shape=(SIZE, SIZE, 3),
         position_embedding_shape=(SIZE, SIZE),
     ),
-    "SigLIP": _siglip,
+    "SigLIP": _patches("SigLIPVisionEncoder", intermediate_dim=128),
     "MiT": _hub(
         "MiT",
         layerwise_num_heads=[1, 2],
@@ -454,8 +439,8 @@ def render(rows):
     for row in rows:
         file = row.get("file_macs")
         ratio = f"{file / row['macs']:.3f}" if file and row["macs"] else "–"
-        why = row.get("reason") or "; ".join(row.get("closed", ()))
-        why += row.get("file_reason", "")
+        reasons = [row["reason"]] if "reason" in row else row.get("closed", ())
+        why = "; ".join([*reasons, *filter(None, [row.get("file_reason")])])
         why = row.get("error", why).replace("\n", " ").replace("|", "/")[-300:]
         cells = [
             row["name"],
@@ -482,12 +467,6 @@ def render(rows):
         f"{len(exact)} of {len(rows)} are cut and exact to 1e-5.",
     ]
     return "\n".join(lines) + "\n"
-
-
-def write(path, text):
-    beside = path.with_suffix(".part")
-    beside.write_text(text)
-    os.replace(beside, path)
 
 
 def main(chosen):

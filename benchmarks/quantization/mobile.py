@@ -62,7 +62,6 @@ def main(argv):
                     "labels_per_class": 50 if labels else None,
                 },
                 "training": {"epochs": 2},
-                "quantization": {"epochs": 2},
                 "export": EXPORT,
                 "seed": seed,
                 "workdir": runs / f"{name}_{seed}",

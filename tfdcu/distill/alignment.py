@@ -1,5 +1,7 @@
 """Domain-adversarial alignment: gradient reversal and domain classifier."""
 
+from collections import Counter
+
 import keras
 import tensorflow as tf
 from keras import layers
@@ -217,6 +219,7 @@ def default_align_layer(model, share=0.25):
         for index, node in enumerate(nodes)
         for tensor in node.inputs
     }
+    free = set(map(id, called_once(nodes)))
     chosen, spent, open_until, learned = None, 0, 0, False
     for index, node in enumerate(nodes[:-1]):
         spent += macs.get(node.path, 0)
@@ -228,7 +231,7 @@ def default_align_layer(model, share=0.25):
         past = open_until
         for tensor in node.outputs:
             open_until = max(open_until, last_use.get(id(tensor), 0))
-        if past <= index and tappable(node, nodes) and learned:
+        if past <= index and id(node) in free and learned:
             chosen = node.path
     if chosen is None:
         raise ValueError(
@@ -240,15 +243,18 @@ def default_align_layer(model, share=0.25):
     return chosen
 
 
-def tappable(node, nodes):
-    """Whether the node is a layer with one output, called once in `nodes`."""
-    return (
-        isinstance(node.op, layers.Layer)
+def called_once(nodes):
+    """The nodes of a graph's own layers with one output and one call."""
+    calls = Counter(id(node.op) for node in nodes)
+    return [
+        node
+        for node in nodes
+        if isinstance(node.op, layers.Layer)
         and "/" not in node.path
         and len(node.outputs) == 1
         and len(node.outputs[0].shape) >= 2
-        and sum(other.op is node.op for other in nodes) == 1
-    )
+        and calls[id(node.op)] == 1
+    ]
 
 
 def layers_to_align(student, align_layers=None):

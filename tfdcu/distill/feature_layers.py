@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from tfdcu.distill.alignment import tappable
+from tfdcu.distill.alignment import called_once
 from tfdcu.graph.graph import read_graph
 from tfdcu.graph.keras_private import output_within
 
@@ -91,8 +91,7 @@ def feature_pairs(student, teacher, feature_layers=None, kept=None):
         (student, "student", feature_layers),
         (teacher, "teacher", feature_layers.values()),
     ):
-        nodes = read_graph(model).nodes
-        available = [node.path for node in nodes if tappable(node, nodes)]
+        available = [n.path for n in called_once(read_graph(model).nodes)]
         if not names or any(name not in available for name in names):
             raise ValueError(
                 f"A layer in `feature_layers` is not in the {which}. Expected: "
@@ -127,11 +126,10 @@ def default_feature_layer(model):
         ValueError: If no layer outputs (batch, height, width, channels) or
             (batch, tokens, channels).
     """
-    nodes = read_graph(model).nodes
     maps = [
         node
-        for node in nodes
-        if tappable(node, nodes) and len(node.outputs[0].shape) in (3, 4)
+        for node in called_once(read_graph(model).nodes)
+        if len(node.outputs[0].shape) in (3, 4)
     ]
     wide = [n for n in maps if {*n.outputs[0].shape[1:-1]} != {1}]
     if not maps:

@@ -21,7 +21,7 @@ from tfdcu.workdir.arguments import check_arguments
 # Shares of the epochs and of the learning rate of the training before it.
 EPOCHS, RATE = 1 / 6, 0.1
 # Fewest steps with less than 8 bits: a student of photos lost 3.5 points with
-# 120 steps and 1.1 with 600 (docs/quantization.md).
+# 112 steps and 1.1 with 560 (docs/quantization.md).
 STEPS = 600
 # What the stage and the files made of it leave in the workdir.
 RESULTS = [
@@ -71,7 +71,7 @@ def trained_quantized(run, *, weight_bits=None, epochs=None):
         )
 
     start = fresh()
-    own = with_short_training(run, start, epochs or default_epochs(run))
+    own = with_short_training(run, start, epochs)
     model = build_distiller(own, start)
     validation = validation_of(run)
     run.cached_json(
@@ -98,8 +98,7 @@ def quantize_trial(run, folder=None):
         return run.models["student"]
     start = untrained(run, options["weight_bits"])
     if folder is not None:
-        epochs = options.get("epochs") or default_epochs(run)
-        own = with_short_training(run, start, epochs)
+        own = with_short_training(run, start, options.get("epochs"))
         fit_epochs(own, build_distiller(own, start), folder)
     return start
 
@@ -140,7 +139,7 @@ def with_short_training(run, model, epochs):
     optimizer = training.get("optimizer") or default_optimizer(model)
     peak = training.get("learning_rate") or default_rate(model, optimizer)
     training |= {
-        "epochs": epochs,
+        "epochs": epochs or default_epochs(run),
         "optimizer": optimizer,
         "learning_rate": RATE * peak,
     }
