@@ -78,6 +78,16 @@ def test_what_does_not_fit_is_an_error_before_work_starts(images, why):
     assert "Expected" in str(error.value)
 
 
+def test_pixels_up_to_1_are_refused_where_integers_are_taken():
+    inputs = keras.Input((6, 6, 3), dtype="uint8")
+    x = layers.Conv2D(16, 3)(layers.Rescaling(1 / 255)(inputs))
+    net = keras.Model(inputs, layers.Dense(4)(layers.Flatten()(x)))
+    with pytest.raises(ValueError, match="up to 255.*up to 0.99.*'uint8'"):
+        prune_channels(net, macs=0.5, images=X)
+    for images in 255 * X, np.ones((8, 6, 6, 3)):
+        assert images_for(net, images) is not None
+
+
 def several(named):
     inputs = {n: keras.Input(s, name=n) for n, s in (("b", (3,)), ("a", (5,)))}
     x = layers.Concatenate()([inputs["a"], inputs["b"]])

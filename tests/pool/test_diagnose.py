@@ -212,6 +212,23 @@ def test_invalid_arguments_are_refused(options, message):
         tfdcu.diagnose(**arguments)
 
 
+def test_pixels_up_to_1_are_refused_where_integers_are_taken():
+    inputs = keras.Input((8, 8, 1), dtype="uint8")
+    x = keras.layers.Conv2D(8, 3)(keras.layers.Rescaling(1 / 255)(inputs))
+    net = keras.Model(inputs, keras.layers.Dense(4)(keras.layers.Flatten()(x)))
+    with pytest.raises(ValueError, match=r"whole numbers.*=\(0, 255\).*uint8"):
+        tfdcu.diagnose(net, few(), smooth(20))
+
+
+def test_a_layer_that_is_called_twice_is_refused_by_name():
+    inputs = keras.Input((8, 8, 1))
+    again = keras.layers.Conv2D(1, 3, padding="same", name="again")
+    x = keras.layers.Flatten()(again(again(inputs)))
+    net = keras.Model(inputs, keras.layers.Dense(4)(x))
+    with pytest.raises(ValueError, match="calls once.*'again'.*2 times"):
+        tfdcu.diagnose(net, few(), smooth(20), layer="again")
+
+
 def test_labeled_images_may_come_in_any_order():
     net, pool = tiny.plain_net(), smooth(40, seed=1)
     images, labels = few(64)

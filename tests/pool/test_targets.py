@@ -261,6 +261,14 @@ def test_the_student_of_stored_targets_is_that_of_the_live_teacher(
         assert np.abs(received[path] - value).max() < 0.01 * way, path
 
 
+def test_pixels_up_to_1_are_refused_where_integers_are_taken(tmp_path):
+    inputs = keras.Input((8, 8, 1), dtype="uint8")
+    x = keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(inputs))
+    net = keras.Model(inputs, keras.layers.Dense(4)(x))
+    with pytest.raises(ValueError, match=r"whole numbers.*=\(0, 255\).*uint8"):
+        tfdcu.teacher_targets(net, tiny.images(8), tmp_path / "targets")
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

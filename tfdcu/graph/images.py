@@ -98,13 +98,22 @@ def _arrays(model, images):
     for array, tensor in zip(arrays, model.inputs):
         if not _fits(array.shape, tensor.shape):
             raise _wrong(model, f"shape {array.shape}")
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
+        if array.dtype.kind != "f":
+            continue
+        if not np.isfinite(array).all():
             raise ValueError(
                 "The images have values that are not finite. Expected: "
                 "finite pixels. Received: "
                 f"{np.count_nonzero(~np.isfinite(array))} NaN or infinite "
                 "values."
             )
+        if "int" in tensor.dtype and array.size and array.max() <= 1:
+            if (array % 1).any():
+                raise ValueError(
+                    "The model takes whole numbers: these images would be "
+                    "all 0. Expected: pixels up to 255. Received: values up "
+                    f"to {array.max():.6g} for an input of {tensor.dtype!r}"
+                )
     if not len(arrays[0]):
         raise _wrong(model, "no images")
     return arrays[0] if len(arrays) == 1 else arrays

@@ -85,13 +85,22 @@ def output_within(model, name):
         model: A functional or sequential `keras.Model`.
         name: Name of one of its layers, which it calls once and which has
             one output.
+
+    Raises:
+        ValueError: If the model calls it several times or not at all.
     """
     function = getattr(model, "_functional", None) or model
     depths = function._nodes_by_depth.values()
     within = {id(node) for nodes in depths for node in nodes}
     calls = model.get_layer(name)._inbound_nodes
-    (call,) = [node for node in calls if id(node) in within]
-    return call.output_tensors[0]
+    calls = [node for node in calls if id(node) in within]
+    if len(calls) != 1:
+        raise ValueError(
+            "The layer has no single output. Expected: a layer that the model "
+            f"calls once. Received: {name!r}, which it calls {len(calls)} "
+            "times"
+        )
+    return calls[0].output_tensors[0]
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from tfdcu.data import Source
 from tfdcu.data import color_levels
 from tfdcu.data import junk_measures
 from tfdcu.data import open_source
+from tfdcu.graph.images import check_whole_numbers
 from tfdcu.graph.inference import compiled
 from tfdcu.graph.resize import resized
 
@@ -31,7 +32,9 @@ def opened(images, teacher, *, image_shape=None, **options):
     if image_shape is None and not isinstance(images, Source):
         shape = teacher.input_shape[1:]
         image_shape = None if None in shape else shape
-    return open_source(images, image_shape=image_shape, **options)
+    source = open_source(images, image_shape=image_shape, **options)
+    check_whole_numbers(teacher.inputs[0].dtype, source.value_range)
+    return source
 
 
 def check_layer(teacher, layer):

@@ -11,6 +11,7 @@ from tfdcu.data import describe_images
 from tfdcu.data import describe_views
 from tfdcu.data import name_of
 from tfdcu.data import open_source
+from tfdcu.graph.images import check_whole_numbers
 from tfdcu.pool.teacher import Teacher
 from tfdcu.pool.teacher import mirrored
 from tfdcu.pool.teacher import open_teacher
@@ -154,6 +155,7 @@ def teacher_targets(
     if not isinstance(teacher, Teacher):
         with naming("teacher"):
             opened = open_teacher(teacher, next(iter(source.batches(size))))
+    check_whole_numbers(opened.dtype, source.value_range)
     if mirror and source.value_range is None:
         raise ValueError(
             "Only images have mirror images. Expected: mirror=False for other "

@@ -34,12 +34,14 @@ class Teacher:
         classes: Int, number of logits.
         digest: String that identifies the teacher.
         multi_label: Whether an image has several labels.
+        dtype: Name of the element type of its input.
     """
 
     logits: object
     classes: int
     digest: str
     multi_label: bool = False
+    dtype: str = "float32"
 
 
 def open_teacher(teacher, images):
@@ -68,8 +70,13 @@ def open_teacher(teacher, images):
         model = load(teacher)
         function = tf.function(teacher_function(model), autograph=False)
         digest = f"keras:{fingerprint(model)}"
-        several = is_multi_label(model)
-        return Teacher(function, model.output_shape[-1], digest, several)
+        return Teacher(
+            function,
+            model.output_shape[-1],
+            digest,
+            is_multi_label(model),
+            model.inputs[0].dtype,
+        )
     if not callable(teacher):
         raise ValueError(
             "Invalid value for `teacher`. Expected: a `keras.Model`, the path "
