@@ -10,9 +10,11 @@ from tfdcu import data
 from tfdcu import export
 from tfdcu import models
 from tfdcu.graph.answers import choices
+from tfdcu.graph.answers import label_shape
 from tfdcu.graph.answers import mean_average_precision
 from tfdcu.graph.answers import mean_iou
-from tfdcu.graph.heads import head_kinds
+from tfdcu.graph.answers import most_images
+from tfdcu.graph.heads import answer_kind
 from tfdcu.graph.images import check_whole_numbers
 from tfdcu.graph.inference import compiled
 from tfdcu.graph.resize import resized
@@ -105,10 +107,7 @@ class Opened:
     @property
     def label_shape(self):
         """As in `tfdcu.data.open_source`."""
-        *places, num = self.output_shape
-        if self.kind == "classes" or (places and num == 1):
-            return tuple(places)
-        return (*places, num)
+        return label_shape(self.kind, self.output_shape)
 
 
 @dataclass
@@ -228,17 +227,10 @@ def open_one(model):
             0.5 if file.output == "probabilities" else 0.0,
         )
     model = models.load_any(model)
-    (kind,) = head_kinds(model)
-    if kind == "values":
-        raise ValueError(
-            "The model gives numbers of a regression. Expected: classes or "
-            "labels, for each image or each position. Received: "
-            f"{model.name!r}"
-        )
     return Opened(
         compiled(model),
         model.input_shape[1:],
-        kind,
+        answer_kind(model),
         model.outputs[0].shape[1:],
         dtype=model.inputs[0].dtype,
     )
@@ -250,20 +242,20 @@ def is_litert(model):
     return is_path and Path(model).suffix == ".tflite"
 
 
-def predictions(model, source, batch_size=256):
+def predictions(model, source):
     """What a model answers to all images of a `Source`, in order.
 
     Args:
         model: An `Opened` model.
         source: A `tfdcu.data.Source`.
-        batch_size: Int. Defaults to 256.
 
     Returns:
         `Predictions`.
     """
     chosen, labels, scores = [], [], []
     several = model.kind == "labels" and len(model.output_shape) == 1
-    for batch in data.evaluation_batches(source, batch_size):
+    size = most_images(model.output_shape, 256)
+    for batch in data.evaluation_batches(source, size):
         images = batch[0] if source.labeled else batch
         outputs = np.asarray(model.function(images))  # (batch, ..., classes)
         check_outputs(outputs)

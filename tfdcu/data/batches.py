@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from tfdcu.data.augment.augment import viewing
+from tfdcu.data.augment.augment import viewing_maps
 from tfdcu.data.augment.geometry import mirrored
 from tfdcu.data.fingerprint import describe_views
 from tfdcu.data.shuffle import epoch_batches
@@ -67,7 +68,9 @@ def training_batches(
         augment: `None`, `"flip_crop"`, `"shift"`, `"zoom"`, `"color"` or a
             callable from (image (height, width, channels), seed (2,)) to an
             image of that shape that uses TensorFlow's stateless operations;
-            or a tuple of these, applied in order.
+            or a tuple of these, applied in order. Labeled maps follow
+            `"flip_crop"`, and `"color"` leaves them as they are; the others
+            are refused for them.
         views: Number of views of each image, used in turn, one per pass; 0
             for a new view in every pass.
         labeled_views: Number of views of each labeled image. Labeled images
@@ -95,7 +98,8 @@ def training_batches(
     Returns:
         A `tf.data.Dataset` of known cardinality, prefetched. Elements are
         `((image, label), unlabeled)` with float32 images (batch, height,
-        width, channels) and int32 labels (batch,); with `labeled=None` the
+        width, channels) and int32 labels (batch,), or (batch, height, width)
+        of a source opened with such a `label_shape`; with `labeled=None` the
         1-tuple `(unlabeled,)`. With `targets` there is a third part with the
         teacher's float32 logits (batch, classes): `((image, label), unlabeled,
         (labeled_logits, logits))`, or `((), unlabeled, (logits,))`.
@@ -153,6 +157,10 @@ def training_batches(
 
     def stream(source, size, tag, targets, views):
         view = viewing(augment, source.value_range, seed)
+        view_labels = None
+        if source.labeled and len(source.label_shape) > 1:
+            shapes = source.label_shape, source.image_shape
+            view_labels = viewing_maps(augment, *shapes, seed)
         recall, both, turns = None, False, views
         if targets is not None:
             shape = source.image_shape, source.value_range
@@ -173,6 +181,8 @@ def training_batches(
             numbers = passes % turns if turns else passes
             logits = [] if recall is None else [recall(ids, numbers, images)]
             images = view(images, ids, numbers)
+            if view_labels:
+                labels = [view_labels(one, ids, numbers) for one in labels]
             if both:
                 images = mirrored(images, passes // turns % 2 == 1)
             parts = (images, *labels, *logits)

@@ -122,8 +122,8 @@ def _all_of(source, per_class, validation_per_class):
     """A source whose images have no one class by which to draw them."""
     if per_class is not None or validation_per_class:
         raise ValueError(
-            f"Images of {source.name} have several labels each and cannot be "
-            "drawn by class. Expected: labels_per_class=None and "
+            f"Images of {source.name} have several labels or a map each and "
+            "cannot be drawn by class. Expected: labels_per_class=None and "
             "validation_per_class=0, with few images as they are and a "
             f"`validation` source. Received: {per_class} and "
             f"{validation_per_class}."

@@ -9,8 +9,9 @@ import tensorflow as tf
 from tfdcu.data import sample_of
 from tfdcu.distill.two_pools import all_images
 from tfdcu.distill.two_pools import split_pools
+from tfdcu.graph.answers import most_images
+from tfdcu.graph.heads import as_heads
 from tfdcu.graph.inference import compiled
-from tfdcu.graph.logits import as_logits
 from tfdcu.graph.resize import resized
 
 # Ratio of `val_mimic` to `mimic` above which the student counts as overfitting.
@@ -44,8 +45,12 @@ class Validation(keras.callbacks.Callback):
 
     def __init__(self, sources, teacher, mirror=False):
         super().__init__()
+        shape = teacher.output_shape[1:]
         self.sources = {
-            name: source.without_labels() for name, source in sources.items()
+            name: sample_of(
+                source.without_labels(), most_images(shape, source.num_images)
+            )
+            for name, source in sources.items()
         }
         self.teacher, self.mirror = teacher, mirror
         self.targets = self.student = None
@@ -77,7 +82,7 @@ class Validation(keras.callbacks.Callback):
 
     def teacher_logits(self):
         """Dict from names of sources to arrays (images, classes)."""
-        compute = compiled(as_logits(self.teacher))
+        compute = compiled(as_heads(self.teacher))
 
         def logits(images):
             images = resized(images, self.teacher.input_shape)

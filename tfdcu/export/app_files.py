@@ -38,7 +38,7 @@ def write_app_files(files, images):
 
     Raises:
         ValueError: If there is no file or no JSON file beside one, or the
-            network does not take images.
+            network does not classify images.
         OSError: If the disk fills up.
 
     Example:
@@ -53,11 +53,12 @@ def write_app_files(files, images):
             f"with their JSON files. Received: {list(map(str, files.values()))}"
         )
     first = next(iter(models.values()))
-    if not are_images(first.input_shape):
+    if not are_images(first.input_shape) or len(first.output_shape) > 1:
         raise ValueError(
-            "The files of an app are made for photos. Expected: a network that "
-            "takes images; for other inputs the JSON file beside each file has "
-            f"a program. Received: inputs of shape {first.input_shape}"
+            "The files of an app are made for classes of photos. Expected: a "
+            "network that takes images and gives one row of scores; for others "
+            "the JSON file beside each file has a program. Received: inputs of "
+            f"shape {first.input_shape}, outputs of {first.output_shape}"
         )
     contents = {}
     if first.classes:

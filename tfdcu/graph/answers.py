@@ -1,6 +1,47 @@
 """What is chosen from outputs, and how good the choices are."""
 
+import math
+
 import numpy as np
+
+# Bytes of the float32 outputs that are held at once.
+_OUTPUT_BYTES = 2**28
+
+
+def label_shape(kind, output_shape):
+    """Shape of the labels of one image.
+
+    Args:
+        kind: "classes" or "labels", see `tfdcu/graph/ends.py`.
+        output_shape: Shape of the output for one image, (..., classes).
+
+    Returns:
+        A tuple, as in `tfdcu.data.open_source`.
+    """
+    *places, num = output_shape
+    if kind == "classes" or (places and num == 1):
+        return tuple(places)
+    return (*places, num)
+
+
+def num_classes(output_shape):
+    """How many classes labels may have: two where maps have one channel."""
+    *places, num = output_shape
+    return 2 if places and num == 1 else num
+
+
+def most_images(output_shape, num):
+    """`num`, or fewer if the outputs would not fit 256 MiB; at least 1.
+
+    Args:
+        output_shape: Shape of the output for one image; sizes may be `None`.
+        num: Int.
+
+    Returns:
+        Int from 1 to `num`.
+    """
+    values = math.prod(size or 256 for size in output_shape)
+    return max(1, min(num, _OUTPUT_BYTES // (4 * values)))
 
 
 def choices(outputs, kind, threshold=0.0):
@@ -18,7 +59,7 @@ def choices(outputs, kind, threshold=0.0):
     """
     outputs = np.asarray(outputs)
     if kind == "classes":
-        return outputs.argmax(axis=-1)
+        return outputs.argmax(axis=-1).astype("int32")
     chosen = (outputs > threshold).astype("int32")
     if outputs.ndim > 2 and outputs.shape[-1] == 1:
         return chosen[..., 0]

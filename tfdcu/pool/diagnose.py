@@ -8,10 +8,12 @@ from tfdcu.data import mean_and_deviation
 from tfdcu.data import sample_of
 from tfdcu.distill import channel_statistics
 from tfdcu.distill import default_align_layer
+from tfdcu.graph.answers import label_shape
+from tfdcu.graph.answers import most_images
+from tfdcu.graph.answers import num_classes
+from tfdcu.graph.heads import answer_kind
 from tfdcu.graph.keras_private import output_within
-from tfdcu.graph.logits import as_logits
-from tfdcu.graph.logits import is_multi_label
-from tfdcu.models import load
+from tfdcu.models import load_any
 from tfdcu.pool.domain_distance import proxy_a_distance
 from tfdcu.pool.outputs import check_layer
 from tfdcu.pool.outputs import collect_outputs
@@ -98,7 +100,12 @@ def diagnose(
     """
     check_arguments(num_images=num_images, seed=seed)
     with naming("teacher"):
-        teacher = as_logits(load(teacher))
+        teacher = load_any(teacher)
+        kind = answer_kind(teacher)
+    shape = teacher.output_shape[1:]
+    of_labels = label_shape(kind, shape)
+    # Labels of their own, for which an answer is a yes or a no.
+    num_own = len(of_labels) - len(shape[:-1])
     layer = layer_of(teacher, layer)
     taps = {}
     if layer is not None:
@@ -107,6 +114,7 @@ def diagnose(
     outputs_of = output_function(teacher, **taps)
     options = {
         "image_shape": image_shape,
+        "label_shape": of_labels,
         "value_range": value_range,
         "data_dir": data_dir,
         "seed": seed,
@@ -117,33 +125,37 @@ def diagnose(
             source = opened(images, teacher, labeled=labeled, **options)
         return sample_of(source, num_images, seed=seed)
 
+    def outputs_for(source):
+        size = most_images(shape, 128)
+        return collect_outputs(outputs_of, source, num_own, size)
+
     images, source = sampled("unlabeled", unlabeled, False), None
     if labeled is not None:
         source = sampled("labeled", labeled, True)
-    pool, labeled_outputs = collect_outputs(outputs_of, images), None
+    pool, labeled_outputs = outputs_for(images), None
     if source is not None:
-        labeled_outputs = collect_outputs(outputs_of, source)
-    several = is_multi_label(teacher)
-    pool_confidence = confidence(pool["logits"], several)
+        labeled_outputs = outputs_for(source)
+    pool_confidence = confidence(pool["logits"], num_own)
     labeled_confidence = (
-        confidence(labeled_outputs["logits"], several)
+        confidence(labeled_outputs["logits"], num_own)
         if labeled_outputs
         else {}
     )
-    num_classes = teacher.output_shape[-1]
-    names = source and source.classes
+    names, count = source and source.classes, num_classes(shape)
     results = {
         "num_images": len(pool["logits"]),
         "num_labeled": len(labeled_outputs["logits"]) if labeled_outputs else 0,
-        "num_classes": num_classes,
-        "classes": list(names) if len(names or ()) == num_classes else None,
+        "num_classes": count,
+        "classes": list(names) if len(names or ()) == count else None,
         **pool_confidence,
         **{
             f"labeled_{name}": labeled_confidence.get(name)
             for name in pool_confidence
         },
         "labeled_accuracy": labeled_outputs
-        and accuracy(labeled_outputs["logits"], labeled_outputs["labels"]),
+        and accuracy(
+            labeled_outputs["logits"], labeled_outputs["labels"], num_own
+        ),
         **coverage(pool["logits"]),
         "layer": layer,
         "a_distance": distance(labeled_outputs, pool, seed),
@@ -168,9 +180,9 @@ def layer_of(teacher, layer):
     return layer
 
 
-def accuracy(logits, labels):
-    """Share of images whose predicted class is their label."""
-    chosen = logits.argmax(-1) if labels.ndim == 1 else logits > 0
+def accuracy(logits, labels, several=False):
+    """Share of images, or of labels or places, whose answer is right."""
+    chosen = logits > 0 if several else logits.argmax(-1)
     return float(np.mean(chosen == labels))
 
 
@@ -197,7 +209,7 @@ def confidence(logits, several=False):
     """Summary of the softmax confidences.
 
     Args:
-        logits: Array (num, classes).
+        logits: Array (..., classes).
         several: Whether an image has several labels: the yes and no of each
             is then counted. Defaults to `False`.
 
@@ -206,7 +218,8 @@ def confidence(logits, several=False):
         entropy in nats.
     """
     if several:
-        logits = np.stack([logits, np.zeros_like(logits)], -1).reshape(-1, 2)
+        logits = np.stack([logits, np.zeros_like(logits)], -1)
+    logits = logits.reshape(-1, logits.shape[-1])
     logs = np.asarray(tf.nn.log_softmax(logits.astype("float64")))
     largest = np.exp(logs.max(1))
     first, median, third = np.quantile(largest, [0.25, 0.5, 0.75])
@@ -223,16 +236,19 @@ def coverage(logits):
     """Distribution of the predicted classes.
 
     Args:
-        logits: Array (num, classes).
+        logits: Array (num, classes), or (num, places, classes) of maps; there
+            a class is scarce if few images show it at all.
 
     Returns:
         Dict of `shares`, `enough_images`, `effective_classes` and
         `scarce_classes`.
     """
-    num, classes = logits.shape
-    shares = np.bincount(logits.argmax(1), minlength=classes) / num
+    num, classes = len(logits), logits.shape[-1]
+    chosen = logits.argmax(-1).reshape(num, -1)
+    shares = np.bincount(chosen.ravel(), minlength=classes) / chosen.size
     present = shares[shares > 0]
-    scarce = np.flatnonzero(shares < SCARCE / classes).tolist()
+    shown = [(chosen == one).any(1).mean() for one in range(classes)]
+    scarce = np.flatnonzero(np.array(shown) < SCARCE / classes).tolist()
     return {
         "shares": shares.tolist(),
         "enough_images": PER_CLASS * classes,

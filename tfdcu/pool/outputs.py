@@ -13,6 +13,8 @@ from tfdcu.graph.inference import compiled
 from tfdcu.graph.resize import resized
 
 _BATCH_SIZE = 128
+# Places of a map of answers that are looked at.
+_PLACES = 64
 
 
 def opened(images, teacher, *, image_shape=None, **options):
@@ -57,7 +59,8 @@ def output_function(teacher, **taps):
 
     Returns:
         A function from images (batch, height, width, channels) to a dict of
-        float32 arrays: `logits` (batch, classes) and one per tap.
+        float32 arrays: `logits` (batch, classes), of maps (batch, places,
+        classes) at some places, and one per tap.
     """
     outputs = {"logits": teacher.output}
     outputs |= {name: tensor for name, (tensor, _) in taps.items()}
@@ -69,12 +72,47 @@ def output_function(teacher, **taps):
         values = run(images)
         for name, (_, function) in taps.items():
             values[name] = function(tf.cast(values[name], tf.float32))
+        values["logits"] = at_some_places(both_classes(values["logits"]), 1)
         return {key: np.asarray(x, "float32") for key, x in values.items()}
 
     return compute
 
 
-def collect_outputs(function, source, counter=None):
+def both_classes(logits):
+    """Logits of no and yes where a map has one channel.
+
+    Args:
+        logits: Array (batch, ..., classes).
+    """
+    if np.ndim(logits) > 2 and np.shape(logits)[-1] == 1:
+        return np.concatenate([-logits / 2, logits / 2], -1)
+    return logits
+
+
+def at_some_places(maps, num_last):
+    """Values at some places of maps, drawn once: neighbors are alike.
+
+    Args:
+        maps: Array (batch, ...positions, ...last).
+        num_last: Number of the last axes, which are no positions.
+
+    Returns:
+        Array (batch, places, ...last) of at most 64 places; without positions
+        the argument itself.
+    """
+    shape = np.shape(maps)
+    last = shape[len(shape) - num_last :]
+    if len(shape) == 1 + num_last:
+        return maps
+    flat = np.reshape(maps, (shape[0], -1, *last))
+    num = flat.shape[1]
+    if num <= _PLACES:
+        return flat
+    places = np.random.default_rng(0).choice(num, _PLACES, replace=False)
+    return flat[:, np.sort(places)]
+
+
+def collect_outputs(function, source, num_last=0, size=_BATCH_SIZE):
     """Teacher outputs, junk measures and color statistics of each image.
 
     Other inputs than images have no colors.
@@ -82,26 +120,28 @@ def collect_outputs(function, source, counter=None):
     Args:
         function: As returned by `output_function`.
         source: A `tfdcu.data.Source`.
-        counter: Optional `tfdcu.report.ProgressBar` of images.
+        num_last: Number of the last axes of the labels that are no positions
+            of maps. Defaults to 0.
+        size: Int, how many images the teacher sees at once. Defaults to 128.
 
     Returns:
         Dict of arrays with one row per image; includes `labels` for a labeled
-        source.
+        source, at the places of the logits.
 
     Raises:
         ValueError: If a logit is not finite.
     """
     parts = []
-    for batch in source.batches(_BATCH_SIZE):
+    for batch in source.batches(size):
         images, *labels = batch if source.labeled else (batch,)
         pixels = images.numpy()
         statistics = junk_measures(pixels, source.value_range)
         if source.value_range is not None:
             statistics |= color_levels(pixels)
-        extra = {"labels": labels[0].numpy()} if labels else {}
+        extra = {
+            "labels": at_some_places(one.numpy(), num_last) for one in labels
+        }
         parts.append({**function(images), **statistics, **extra})
-        if counter is not None:
-            counter.update(len(images))
     rows = {key: np.concatenate([p[key] for p in parts]) for key in parts[0]}
     if not np.isfinite(rows["logits"]).all():
         raise ValueError(

@@ -38,11 +38,11 @@ SECTIONS = {
 }
 
 
-SHARES = ("accuracy", "agreement", "mean_average_precision")
+SHARES = ("accuracy", "agreement", "mean_average_precision", "mean_iou")
 # More than any model counts, weighs or takes.
 MOST = 10**18
 # Not in records of earlier versions.
-OPTIONAL = {"mean_average_precision"}
+OPTIONAL = {"mean_average_precision", "mean_iou"}
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -56,6 +56,7 @@ class Row:
         agreement: Fraction of the images for which a file and its Keras model
             predict the same class.
         mean_average_precision: Of classifiers of several labels an image.
+        mean_iou: Of maps.
         params, macs: Number of parameters and multiply-accumulates.
         bytes, gzip_bytes: Size of the file, raw and gzipped.
         latency_ms: Median time of one inference in milliseconds.
@@ -80,6 +81,7 @@ class Row:
     gzip_bytes: int | None = None
     latency_ms: float | None = None
     mean_average_precision: float | None = None
+    mean_iou: float | None = None
 
     def __post_init__(self):
         (_, name), (_, kind), *others = vars(self).items()

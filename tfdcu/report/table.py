@@ -13,6 +13,7 @@ COLUMNS = {
     "accuracy": ("accuracy", units.percent),
     "agreement": ("agreement", units.percent),
     "mean_average_precision": ("precision", units.percent),
+    "mean_iou": ("mean IoU", units.percent),
     "params": ("params", units.count),
     "macs": ("macs", units.count),
     "bytes": ("size", units.size),
@@ -20,7 +21,7 @@ COLUMNS = {
     "latency_ms": ("latency", units.milliseconds),
 }
 # Shown if some row has it.
-OPTIONAL = ("mean_average_precision",)
+OPTIONAL = ("mean_average_precision", "mean_iou")
 COMPARED = ("macs", "params", "bytes", "latency_ms")
 
 

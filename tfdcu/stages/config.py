@@ -213,7 +213,8 @@ def check_values(config, splits, teacher, student=None):
         Sparsify(**config["sparsity"])
     check_training(**config["training"])
     check_quantization(**config["quantization"])
-    check_targets(config, teacher.output_shape[-1], is_multi_label(teacher))
+    shape = teacher.output_shape[1:]
+    check_targets(config, shape, is_multi_label(teacher))
     options = dict(config["export"])
     for name in ("min_agreement", "num_images"):
         options.pop(name, None)

@@ -8,6 +8,8 @@ from tfdcu.export import FORMATS
 from tfdcu.export import export_all
 from tfdcu.export import trained_format
 from tfdcu.export import write_app_files
+from tfdcu.graph.answers import most_images
+from tfdcu.graph.heads import is_classifier
 from tfdcu.graph.resize import resized
 
 # What is as small as a dynamic file.
@@ -22,7 +24,7 @@ def export(run):
 
     A file that cannot be converted or fails its check is left out, with its
     reason in the notes. Labels, an example and `USE.md` are written beside the
-    student's files of images.
+    student's files that classify images.
 
     Args:
         run: A `Run`; its `files`, `failed` and `notes` are extended.
@@ -40,7 +42,8 @@ def export(run):
         for name, reason in run.failed.items()
     )
     student = {k: p for (who, k), p in run.files.items() if who == "student"}
-    if student and run.splits.unlabeled.value_range is not None:
+    of_photos = run.splits.unlabeled.value_range is not None
+    if student and of_photos and is_classifier(run.models["student"]):
         written = write_app_files(student, example_images(run))
         run.workdir.record(*(path.name for path in written))
 
@@ -115,9 +118,11 @@ def export_model(model, splits, folder, name="student", failed=None, **export):
     Returns:
         Dict from format to path.
     """
+    num = export.get("num_images") or 256
+    num = most_images(model.output_shape[1:], num)
     calibration, images = (
         np.asarray(resized(some, model.input_shape))
-        for some in images_for_export(splits, export.get("num_images"))
+        for some in images_for_export(splits, num)
     )
     return export_all(
         model,

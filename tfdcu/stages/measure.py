@@ -13,6 +13,7 @@ from tfdcu.export import explain
 from tfdcu.export import file_sizes
 from tfdcu.export import latency
 from tfdcu.export import runs_compiled
+from tfdcu.graph.logits import is_multi_label
 from tfdcu.graph.profile import profile
 from tfdcu.report import Row
 from tfdcu.report.rows import teacher_row
@@ -44,6 +45,7 @@ def measure(run):
         choices["student"],
         choices["labels"],
         run.splits.classes or (),
+        is_multi_label(run.teacher),
     )
 
 

@@ -12,16 +12,18 @@ from tfdcu.workdir.console import printable
 MOST_PAIRS, MOST_IMAGES, MOST_OF_A_PAIR = 20, 12, 3
 
 
-def find_mistakes(teacher, student, labels, classes=()):
+def find_mistakes(teacher, student, labels, classes=(), several=False):
     """Accuracy in each class, and what the student newly mistakes.
 
     A new mistake is an image that the teacher classifies correctly and the
     student does not; without labels, one that they classify differently.
 
     Args:
-        teacher, student: Int arrays (n,), the predicted classes.
-        labels: Int array (n,), or `None`.
+        teacher, student: Int arrays (n,), the predicted classes; of maps
+            (n, ...), of several labels an image (n, labels).
+        labels: Int array of the same shape, or `None`.
         classes: Names of the classes; their numbers by default.
+        several: Whether images have several labels. Defaults to `False`.
 
     Returns:
         JSON-ready dict with `by_class` (dicts with `class`, `images` and the
@@ -30,8 +32,10 @@ def find_mistakes(teacher, student, labels, classes=()):
         `taken_for` and `images`, the most frequent first) and `examples`
         (dicts with `image`, its number, `class` and `taken_for`).
     """
-    if teacher.ndim > 1:
+    if several:
         return of_labels(teacher, student, labels, classes)
+    if teacher.ndim > 1:
+        return of_maps(teacher, student, labels, classes)
     right = True if labels is None else teacher == labels
     (new,) = np.nonzero(right & (teacher != student))
     images = collections.defaultdict(list)
@@ -86,15 +90,38 @@ def of_labels(teacher, student, labels, classes):
     return {"by_class": rows, "new": new, "pairs": [], "examples": []}
 
 
+def of_maps(teacher, student, labels, classes):
+    """As `find_mistakes`, where each position of an image has a class.
+
+    Args:
+        teacher, student: Int arrays (n, ...), the predicted classes.
+        labels: The same, or `None`.
+        classes: Names of the classes.
+
+    Returns:
+        Dict as of `find_mistakes`, without pairs and examples; accuracies are
+        shares of positions, and an image is newly mistaken if a position is.
+    """
+    right = True if labels is None else teacher == labels
+    wrong = (right & (teacher != student)).reshape(len(teacher), -1)
+    return {
+        "by_class": by_class(teacher, student, labels, classes),
+        "new": int(wrong.any(axis=1).sum()),
+        "pairs": [],
+        "examples": [],
+    }
+
+
 def by_class(teacher, student, labels, classes):
     """A dict for each class that has images, see `find_mistakes`."""
     rows = []
     for label in np.unique([] if labels is None else labels).tolist():
         mine = labels == label
+        images = mine.reshape(len(mine), -1).any(axis=1)
         rows.append(
             {
                 "class": str(classes[label]) if classes else str(label),
-                "images": int(mine.sum()),
+                "images": int(images.sum()),
                 "teacher": float((teacher[mine] == label).mean()),
                 "student": float((student[mine] == label).mean()),
             }

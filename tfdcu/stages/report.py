@@ -1,8 +1,8 @@
 """The end of a run: its record and its page."""
 
-import numpy as np
 
 from tfdcu.data import images_of
+from tfdcu.data import sample_of
 from tfdcu.report import recommend
 from tfdcu.report import render
 from tfdcu.report import table
@@ -81,8 +81,9 @@ def samples(splits, num=24):
         return {}
     shown = {"unlabeled": images_of(splits.unlabeled, num)}
     if splits.labeled is not None:
-        labels = splits.labeled.labels()
-        num = min(num, len(labels))
-        every = np.arange(num) * len(labels) // num
-        shown["labeled"] = images_of(splits.labeled, num), labels[every]
+        few = sample_of(splits.labeled, num)
+        shown["labeled"] = images_of(few)
+        # Maps of labels are no captions.
+        if len(few.label_shape) < 2:
+            shown["labeled"] = shown["labeled"], few.labels()
     return shown

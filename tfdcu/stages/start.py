@@ -1,13 +1,18 @@
 """Start a run: open and check everything before work begins."""
 
+import numpy as np
+
 from tfdcu.data import prepare
+from tfdcu.graph.answers import label_shape
+from tfdcu.graph.answers import num_classes
+from tfdcu.graph.heads import answer_kind
 from tfdcu.graph.images import are_images
 from tfdcu.graph.images import check_whole_numbers
 from tfdcu.graph.logits import is_multi_label
 from tfdcu.graph.logits import with_labels
 from tfdcu.models import at_size
 from tfdcu.models import custom_layers
-from tfdcu.models import load
+from tfdcu.models import load_any
 from tfdcu.models import with_preprocessing
 from tfdcu.stages.config import SECTIONS
 from tfdcu.stages.config import check_config
@@ -107,24 +112,25 @@ def start_run(
     )
     run.say([f"{sentence}." for sentence in workdir.remade])
     run.say(splits.copies)
-    run.say(missing_classes(splits, teacher.output_shape[-1]))
+    if not is_multi_label(teacher):
+        run.say(missing_classes(splits, num_classes(teacher.output_shape[1:])))
     run.say(other_versions(workdir.versions, versions()))
     return run
 
 
-def missing_classes(splits, num_classes):
+def missing_classes(splits, count):
     """A sentence where labeled images show some classes only, in a list."""
     if splits.labeled is None:
         return []
-    present = set(splits.labeled.labels().ravel().tolist())
-    missing = sorted(set(range(num_classes)) - present)
-    if not missing or splits.labeled.labels().ndim > 1:
+    present = np.unique(splits.labeled.labels()).tolist()
+    missing = sorted(set(range(count)) - set(present))
+    if not missing:
         return []
-    names = splits.classes or range(num_classes)
+    names = splits.classes or range(count)
     shown = ", ".join(str(names[index]) for index in missing[:5])
     more = f" and {len(missing) - 5:,} more" if len(missing) > 5 else ""
     return [
-        f"The labeled images show {len(present):,} of {num_classes:,} classes; "
+        f"The labeled images show {len(present):,} of {count:,} classes; "
         f"none are of {shown}{more}."
     ]
 
@@ -155,7 +161,8 @@ def open_all(teacher, preprocess, student, sources, config, seed):
         a given student may have its own, to which its images are resized.
     """
     with naming("teacher"):
-        teacher = load(teacher)
+        teacher = load_any(teacher)
+        kind = answer_kind(teacher)
     shape = image_shape_of(teacher, config["data"])
     teacher = at_size(teacher, shape)
     if not are_images(shape):
@@ -170,7 +177,7 @@ def open_all(teacher, preprocess, student, sources, config, seed):
         teacher = with_preprocessing(teacher, preprocess)
     if student is not None:
         with naming("student"):
-            student = load(student)
+            student = load_any(student)
         if None in student.input_shape[1:]:
             student = at_size(student, shape)
         if not are_images(shape) and student.input_shape[1:] != shape:
@@ -179,7 +186,7 @@ def open_all(teacher, preprocess, student, sources, config, seed):
                 f"are resized. Expected: inputs of shape {shape}. Received: a "
                 f"student of inputs {student.input_shape[1:]}"
             )
-    if student is not None and is_multi_label(teacher):
+    if student is not None and kind == "labels":
         student = with_labels(student)
     return teacher, student, open_splits(teacher, sources, config, shape, seed)
 
@@ -216,13 +223,14 @@ def check_range(preprocess, data):
 
 def open_splits(teacher, sources, config, image_shape, seed):
     """The images of a config, see `prepare`."""
+    shape = teacher.output_shape[1:]
     return prepare(
         sources["labeled"],
         sources["unlabeled"],
-        teacher.output_shape[-1],
+        num_classes(shape),
         sources["validation"],
         sources["test"],
         seed,
-        teacher.output_shape[1:] if is_multi_label(teacher) else (),
+        label_shape(answer_kind(teacher), shape),
         **{**config["data"], "image_shape": image_shape},
     )

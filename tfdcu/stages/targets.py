@@ -79,8 +79,14 @@ def make_targets(
     return labeled, of(splits.unlabeled, number["views"])
 
 
-def check_targets(config, classes, multi_label=False):
-    """Raise if a field of `targets` is out of range."""
+def check_targets(config, output_shape, multi_label=False):
+    """Raise if a field of `targets` is out of range.
+
+    Args:
+        config: Dict from section to dict.
+        output_shape: Shape of the teacher's output for one image.
+        multi_label: Whether an image has several labels.
+    """
     fields = inspect.signature(make_targets).bind_partial(**config["targets"])
     fields.apply_defaults()
     options = fields.arguments
@@ -94,6 +100,14 @@ def check_targets(config, classes, multi_label=False):
                 f"mirror={options['mirror']!r}"
             )
         return
+    *places, classes = output_shape
+    if places:
+        raise ValueError(
+            "The answers for each position of a map are not stored. Expected: "
+            "targets.views=0, with which the teacher runs in every step. "
+            f"Received: views={options['views']!r} for a teacher with outputs "
+            f"of shape {tuple(output_shape)}"
+        )
     for number in view_counts(config).values():
         check_numbers(number, config["batches"].get("augment"))
     checked_top_k(options["top_k"], classes, multi_label)

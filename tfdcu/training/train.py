@@ -5,7 +5,7 @@ from functools import partial
 
 import keras
 
-from tfdcu.graph.logits import is_multi_label
+from tfdcu.graph.heads import answer_kind
 from tfdcu.training.checkpoint import Checkpoint
 from tfdcu.training.checkpoint import EpochSeeds
 from tfdcu.training.checkpoint import StopOnNaN
@@ -55,7 +55,7 @@ def train(
 
     Args:
         model: A `keras.Model`, uncompiled; an `AlignedDistiller` or a plain
-            classifier ending in logits. Trained in place.
+            model ending in logits. Trained in place.
         batches: A function from a range of epochs to a `tf.data.Dataset` of
             the batches of these epochs in order.
         steps: Int, batches per epoch.
@@ -110,8 +110,7 @@ def train(
         weight_decay=weight_decay or no_decay,
         clipnorm=clipnorm,
     )
-    several = is_multi_label(getattr(model, "student", model))
-    kind = "labels" if several else "classes"
+    kind = answer_kind(getattr(model, "student", model))
     model.compile(
         loss_scaled(instance, model),
         loss=label_loss(kind),

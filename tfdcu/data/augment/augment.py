@@ -14,6 +14,8 @@ from tfdcu.data.augment.stateless_random import mixed
 AUGMENTATIONS = {"flip_crop": flip_crop, "shift": shift, "zoom": zoom}
 # Augmentations that also need the value range of the pixels.
 COLORS = {"color": color}
+# Augmentations that maps of labels follow: places change, no values.
+MOVES = {"flip_crop": flip_crop}
 
 
 def view_seeds(ids, views, seed):
@@ -114,6 +116,48 @@ def _each(augment):
             (images, seeds),
             fn_output_signature=tf.TensorSpec(images.shape[1:], images.dtype),
         )
+
+    return views
+
+
+def viewing_maps(augment, label_shape, image_shape, seed):
+    """As `viewing`, for the labels of each position of the same images.
+
+    Args:
+        augment: As in `training_batches`.
+        label_shape: Shape of the labels of one image.
+        image_shape: (height, width, channels).
+        seed: Integer from 0 to 2**31 - 1.
+
+    Returns:
+        Function from labels (batch, height, width, ...), ids and view numbers
+        to the labels of the views.
+
+    Raises:
+        ValueError: If the labels cannot follow their images.
+    """
+    names = augment if isinstance(augment, (tuple, list)) else (augment,)
+    followed = augment is None or all(
+        isinstance(name, str) and name in MOVES | COLORS for name in names
+    )
+    same_size = tuple(label_shape[:2]) == tuple(image_shape[:2])
+    if not followed or (augment is not None and not same_size):
+        raise ValueError(
+            "Maps of labels cannot follow this augmentation. Expected: "
+            f"augment=None, or some of {sorted(MOVES | COLORS)} and maps as "
+            f"large as the images, {tuple(image_shape[:2])}. Received: "
+            f"augment={augment!r} and labels of shape {tuple(label_shape)}."
+        )
+
+    def views(labels, ids, numbers):
+        if augment is None:
+            return labels
+        maps = labels[..., None] if len(label_shape) == 2 else labels
+        seeds = view_seeds(ids, numbers, seed)
+        for number, name in enumerate(names):
+            if name in MOVES:
+                maps = MOVES[name](maps, stream(seeds, number))
+        return tf.reshape(maps, tf.shape(labels))
 
     return views
 
