@@ -66,7 +66,8 @@ def compress(
     models and data are not changed; Keras' global random seed is set.
 
     Args:
-        teacher: A `keras.Model` or the path of one.
+        teacher: A `keras.Model` or the path of one, with one input and one
+            output: classes or labels of an image, or of each position.
         labeled: Few labeled images: anything `tfdcu.data.open_source` takes
             (`"folder:photos"`, `(images, labels)`, ...), or `None`. Two
             `tf.data.Dataset`s with the same number and kind of elements

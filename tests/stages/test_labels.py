@@ -36,8 +36,10 @@ def test_labels_are_mimicked_and_measured(tmp_path, views):
         workdir=tmp_path,
         targets={"views": views},
         baseline=not views,
+        quantization={"weight_bits": 8, "epochs": 1},
         **FAST,
     )
+    assert is_multi_label(keras.models.load_model(tmp_path / "quantized.keras"))
     student = keras.models.load_model(tmp_path / "student.keras")
     assert is_multi_label(student)
     rows = {(row["name"], row["format"]): row for row in record["rows"]}
@@ -94,8 +96,8 @@ def test_a_function_of_sigmoids_is_refused(tmp_path):
         )
 
 
-def test_maps_are_for_the_own_loop(tmp_path):
+def test_maps_have_no_stored_targets(tmp_path):
     inputs = keras.Input((8, 8, 1))
     model = keras.Model(inputs, keras.layers.Conv2D(3, 1)(inputs))
     with pytest.raises(ValueError, match="maps are for.*AlignedDistiller"):
-        tfdcu.compress(model, None, IMAGES, workdir=tmp_path)
+        tfdcu.teacher_targets(model, IMAGES, tmp_path)

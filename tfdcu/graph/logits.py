@@ -79,7 +79,8 @@ def as_logits(model):
         raise ValueError(
             "The model cannot be used as a classifier. "
             "Expected: an output of shape (batch, classes); maps are for "
-            "`prune_channels` and `AlignedDistiller` (docs/segmentation.md). "
+            "`compress`, `prune_channels` and `AlignedDistiller` "
+            "(docs/segmentation.md). "
             f"Received: shape {tuple(model.outputs[0].shape)} "
             f"in model {model.name!r}."
         )

@@ -153,7 +153,9 @@ def meets_others(graph, tensor):
 
 def keeps_grid(op):
     """Whether the outputs are values that the inputs have, too."""
-    return isinstance(op, _KEEP_GRID)
+    # Linear ones tell what the output answers, as `graph/ends.py` says.
+    linear = isinstance(op, layers.Activation) and activation_of(op) is None
+    return linear or isinstance(op, _KEEP_GRID)
 
 
 def shares_grid(op):

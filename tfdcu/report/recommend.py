@@ -81,10 +81,11 @@ def _general(rows):
         else "the fastest"
     )
     time, size = chosen["latency_ms"], chosen["bytes"]
+    what = "images" if chosen.get("mean_iou") is None else "positions"
     said = (
         f"Ship {_file(chosen)} ({units.milliseconds(time)} here, "
         f"{units.size(size)}): it chooses the Keras student's class in "
-        f"{units.percent(chosen['agreement'] or 0, 1)} of the images and is "
+        f"{units.percent(chosen['agreement'] or 0, 1)} of the {what} and is "
         f"{why} of those that agree as well."
     )
     left = [row["format"] for row in files if row not in true]

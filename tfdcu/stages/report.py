@@ -1,6 +1,5 @@
 """The end of a run: its record and its page."""
 
-
 from tfdcu.data import images_of
 from tfdcu.data import sample_of
 from tfdcu.report import recommend

@@ -122,8 +122,12 @@ def missing_classes(splits, count):
     """A sentence where labeled images show some classes only, in a list."""
     if splits.labeled is None:
         return []
-    present = np.unique(splits.labeled.labels()).tolist()
-    missing = sorted(set(range(count)) - set(present))
+    present = {
+        label
+        for labels in splits.labeled.label_batches()
+        for label in np.unique(labels).tolist()
+    }
+    missing = sorted(set(range(count)) - present)
     if not missing:
         return []
     names = splits.classes or range(count)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -139,17 +140,22 @@ class Source:
 
         Decodes no image.
         """
+        return np.concatenate(list(self.label_batches()))
+
+    def label_batches(self):
+        """The labels of `labels`, some at a time, since maps are large."""
 
         @as_written
         def label_of(item, label):
             return label
 
+        size = max(16, 4096 // math.prod(self.label_shape))
         if self.lookup is None or self.streams:
             # Not batched first, since a record may contain the image.
-            batches = ending_at_once(self.records.map(label_of).batch(4096))
+            batches = ending_at_once(self.records.map(label_of).batch(size))
         else:
-            batches = self._record_batches(4096).map(label_of)
-        return np.concatenate(list(batches.as_numpy_iterator()))
+            batches = self._record_batches(size).map(label_of)
+        return batches.as_numpy_iterator()
 
     def _record_batches(self, size):
         if self.lookup is None or self.streams:
