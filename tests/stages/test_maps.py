@@ -110,6 +110,35 @@ def test_masks_of_one_channel_and_no_labels(tmp_path):
         assert row["mean_iou"] > 0.9
 
 
+def test_a_class_for_each_token(tmp_path):
+    def sentences(num, seed):
+        ids = np.random.default_rng(seed).integers(0, 30, (num, 6))
+        # Whether an id is above the one before it, or the same.
+        before = np.roll(ids, 1, axis=1)
+        return ids, (ids > before) + 2 * (ids == before)
+
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((6,), dtype="int32")
+    x = layers.Embedding(30, 8)(inputs)
+    x = layers.Conv1D(16, 3, padding="same", activation="relu")(x)
+    x = layers.Dense(32, activation="relu")(x)
+    tagger = keras.Model(inputs, layers.Dense(3)(x))
+    few, test = sentences(40, 1), sentences(60, 3)
+    report = tfdcu.compress(
+        tagger,
+        few,
+        sentences(100, 2)[0],
+        test=test,
+        workdir=tmp_path / "run",
+        **{**SHORT, "export": {"formats": ("float32",), "min_agreement": 0}},
+    )
+    found = tfdcu.evaluate(tmp_path / "run" / "student_float32.tflite", test)
+    assert report["rows"][-1]["mean_iou"] == found["mean_iou"]
+    with pytest.raises(ValueError, match="0 to 2 for 3 classes"):
+        few = few[0], 3 * few[1]
+        tfdcu.compress(tagger, few, few[0], workdir=tmp_path / "other")
+
+
 @pytest.mark.parametrize(
     "options, message",
     [

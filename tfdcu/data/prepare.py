@@ -285,9 +285,6 @@ def _check_classes(source, num_classes):
         )
     if not source.label_shape:
         check_label_range(source.name, source.labels(), num_classes)
-    elif len(source.label_shape) > 1:
-        for maps in source.label_batches():
-            check_label_range(source.name, maps, num_classes)
 
 
 def _check_disjoint(first_key, first, second_key, second):

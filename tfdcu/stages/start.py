@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from tfdcu.data import check_label_range
 from tfdcu.data import prepare
 from tfdcu.graph.answers import label_shape
 from tfdcu.graph.answers import num_classes
@@ -227,14 +228,20 @@ def check_range(preprocess, data):
 
 def open_splits(teacher, sources, config, image_shape, seed):
     """The images of a config, see `prepare`."""
-    shape = teacher.output_shape[1:]
-    return prepare(
+    kind, shape = answer_kind(teacher), teacher.output_shape[1:]
+    splits = prepare(
         sources["labeled"],
         sources["unlabeled"],
         num_classes(shape),
         sources["validation"],
         sources["test"],
         seed,
-        label_shape(answer_kind(teacher), shape),
+        label_shape(kind, shape),
         **{**config["data"], "image_shape": image_shape},
     )
+    highest = 2 if kind == "labels" else num_classes(shape)
+    for source in (splits.labeled, splits.validation, splits.test):
+        if source is not None and source.label_shape:
+            for labels in source.label_batches():
+                check_label_range(source.name, labels, highest)
+    return splits

@@ -130,8 +130,9 @@ def check_labels(name, labels, num_images, classes=None, label_shape=()):
             f"The labels of {name} are not class indices. Expected: whole "
             f"numbers. {received}"
         )
-    highest = 2 if len(label_shape) == 1 else classes and len(classes)
-    check_label_range(name, labels, highest)
+    # Of several labels an image, classes are the names of these.
+    one = len(label_shape) != 1
+    check_label_range(name, labels, len(classes) if classes and one else None)
     return labels.astype("int32")
 
 
@@ -143,7 +144,10 @@ def expected_labels(label_shape):
             "and for several labels an image a model that ends in sigmoids"
         )
     if len(label_shape) == 1:
-        return f"0 or 1 for each of the {label_shape[0]} labels of an image"
+        return (
+            f"0 or 1 for each of the {label_shape[0]} labels of an image, or "
+            f"a class for each of {label_shape[0]} positions"
+        )
     return "a map with one class index per position for each image"
 
 
