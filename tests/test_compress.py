@@ -255,7 +255,7 @@ def test_a_student_that_training_ruins_is_handed_over_as_it_was(tmp_path):
     )
     (note,) = [n for n in record["notes"] if "made the student worse" in n]
     history = record["history"]["student"]
-    assert f"to {history['agreement_pool'][-1]:.1%} on held-out" in note
+    assert f"to {100 * history['agreement_pool'][-1]:.1f} % on held-out" in note
     assert "Try a lower training=" in note
 
 

@@ -72,7 +72,7 @@ def test_train_teacher_saves_what_it_says(folder):
     accuracy = tfdcu.evaluate(teacher, "digits", split="test")["accuracy"]
     assert "teacher: 2/2 epochs" in said
     assert f"{teacher.count_params():,} parameters" in said
-    assert f"test accuracy {accuracy:.2%}" in said
+    assert f"test accuracy {100 * accuracy:.2f} %" in said
 
 
 def test_compress_ends_with_a_table_of_what_is_in_the_workdir(folder):
@@ -129,8 +129,8 @@ def test_evaluate_prints_accuracy_and_agreement(folder):
     model = arguments.pop("model")
     scores = tfdcu.evaluate(model, arguments.pop("source"), **arguments)
     assert "500 images" in said
-    assert f"accuracy {scores['accuracy']:.2%}" in said
-    assert f"agreement {scores['agreement']:.2%}" in said
+    assert f"accuracy {100 * scores['accuracy']:.2f} %" in said
+    assert f"agreement {100 * scores['agreement']:.2f} %" in said
 
 
 def assert_refused(process, *words):

@@ -174,4 +174,4 @@ def test_a_folder_of_photos_is_compressed(tfdcu, photos):
         "--against=runs/mine/student.keras",
         cwd=photos,
     )
-    assert "8 images" in checked and "agreement 100.00%" in checked
+    assert "8 images" in checked and "agreement 100.00 %" in checked

@@ -116,8 +116,8 @@ def test_a_worse_student_is_reported_with_both_figures():
     start = {"val_mimic": 3.0, "agreement_pool": 0.8, "agreement_labeled": 0.9}
     worse = {"val_mimic": 1.0, "agreement_pool": 0.1, "agreement_labeled": 1.0}
     (sentence,) = training_harmed(start, worse)
-    assert "from 80.0% to 10.0% on held-out images of the pool" in sentence
-    assert "from 90.0% to 100.0% on labeled images" in sentence
+    assert "from 80.0 % to 10.0 % on held-out images of the pool" in sentence
+    assert "from 90.0 % to 100.0 % on labeled images" in sentence
     assert not training_harmed(start, start)
     assert not training_harmed({}, {})
 

@@ -152,7 +152,7 @@ def test_the_second_note_is_the_agreement_on_held_out_images(run):
         choices(models["teacher"], images) == choices(models["student"], images)
     )
     assert notes[1].startswith("On 10 held-out images of the pool")
-    assert notes[1].endswith(f"{expected:.1%}.")
+    assert notes[1].endswith(f"{100 * expected:.1f} %.")
 
 
 def test_without_labels_the_pool_measures_agreement(run):

@@ -13,6 +13,7 @@ from tfdcu.graph.answers import most_images
 from tfdcu.graph.heads import as_heads
 from tfdcu.graph.inference import compiled
 from tfdcu.graph.resize import resized
+from tfdcu.workdir.percent import percent
 
 # Ratio of `val_mimic` to `mimic` above which the student counts as overfitting.
 # The training loss is lower in any case, as it includes labeled images: on
@@ -131,8 +132,9 @@ class AgreementWarning(keras.callbacks.Callback):
             warnings.warn(
                 "Training made the student worse. Expected: agreement with the "
                 "teacher at least as high as before training, on the same "
-                f"images in inference mode. Received: {before:.1%} before "
-                f"and {after:.1%} after; a lower learning rate usually helps.",
+                "images in inference mode. Received: "
+                f"{percent(before, 1)} before and {percent(after, 1)} after; a "
+                "lower learning rate usually helps.",
                 stacklevel=2,
             )
 
@@ -239,7 +241,7 @@ def training_harmed(start, end):
     if improvement(start, end) >= 0:
         return []
     moved = " and ".join(
-        f"from {start[key]:.1%} to {end[key]:.1%} on {words}"
+        f"from {percent(start[key], 1)} to {percent(end[key], 1)} on {words}"
         for name, words in (_HELD_OUT | _TRAINED_ON).items()
         if (key := f"agreement_{name}") in start
     )

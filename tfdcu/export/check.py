@@ -17,6 +17,7 @@ from tfdcu.export.saved_model import gives_probabilities
 from tfdcu.graph.heads import head_kinds
 from tfdcu.graph.images import are_images
 from tfdcu.graph.inference import compiled
+from tfdcu.workdir.percent import percent
 
 # Smallest share of images for which the file and the Keras model must predict
 # the same class, of those that the model gives at least this probability: on
@@ -357,9 +358,11 @@ def _check_limits(path, measured):
         raise ValueError(
             f"The {name} file agrees too rarely with the Keras model. "
             "Expected: the same prediction for at least "
-            f"{measured['min_agreement']:.1%} of the images (`min_agreement`) "
-            f"whose class has a probability of at least {SURE:.0%}. Received: "
-            f"{measured['sure_agreement']:.1%} of {measured['num_sure']} "
-            f"images ({measured['agreement']:.1%} of all "
+            f"{percent(measured['min_agreement'], 1)} of the images "
+            "(`min_agreement`) whose class has a probability of at least "
+            f"{percent(SURE, 0)}. Received: "
+            f"{percent(measured['sure_agreement'], 1)} of "
+            f"{measured['num_sure']} images "
+            f"({percent(measured['agreement'], 1)} of all "
             f"{measured['num_images']})"
         )

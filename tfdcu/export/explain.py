@@ -2,6 +2,7 @@
 
 from tfdcu.export.clients import CLIENTS
 from tfdcu.export.flatbuffer import inspect_litert
+from tfdcu.workdir.percent import percent
 
 _BYTES_PER_WEIGHT = {
     "float32": 4,
@@ -67,8 +68,8 @@ def _on_size(row, teacher_row, facts):
     zeros = facts.get("zero_share", 0)
     if zeros >= 0.3:
         sentences.append(
-            f"{zeros:.0%} of its densely stored weights are zeros that take "
-            "as many bytes as other values: `sparse=True` compresses them "
+            f"{percent(zeros, 0)} of its densely stored weights are zeros that "
+            "take as many bytes as other values: `sparse=True` compresses them "
             "(1,414 kB became 404 kB at 80 % zeros), and so does gzip (see "
             "`gzip_bytes`)."
         )
@@ -150,7 +151,7 @@ def _on_shape(row, facts):
         share = macs["DEPTHWISE_CONV_2D"] / sum(macs.values())
         sentences.append(
             f"{depthwise} of its operators are depthwise convolutions, with "
-            f"{share:.0%} of the multiply-accumulates: they do little "
+            f"{percent(share, 0)} of the multiply-accumulates: they do little "
             "arithmetic per value read, so memory bandwidth limits them."
         )
     if (row.get("latency_ms") or 1) < 0.005:

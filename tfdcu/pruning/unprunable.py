@@ -1,6 +1,7 @@
 """What cannot be pruned: which layers, why, and how much they hold."""
 
 from tfdcu.graph.macs import macs_by_path
+from tfdcu.workdir.percent import percent
 
 
 def unprunable_parts(groups):
@@ -46,7 +47,7 @@ def describe(part):
         return f"{part['why']} (macs not known)"
     if share < 0.0005:
         return part["why"]
-    return f"{part['why']} ({share:.1%} of the macs)"
+    return f"{part['why']} ({percent(share, 1)} of the macs)"
 
 
 def worst(groups, count=3):

@@ -1,6 +1,7 @@
 """A figure of the sensitivity of each group of channels."""
 
 from tfdcu.report import style
+from tfdcu.workdir.percent import percent
 
 
 def sensitivity_figure(record, most=60):
@@ -55,7 +56,7 @@ def _draw(new_figure, record, most):
             marker=markers[index % len(markers)],
             markersize=4.5,
             color=colors[index % len(colors)],
-            label=f"{share:.0%} cut",
+            label=f"{percent(share, 0)} cut",
         )
     axes.set_xscale("log")
     axes.set_yticks(places)

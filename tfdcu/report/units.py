@@ -1,6 +1,16 @@
 """Format numbers with units, as percentages and as ratios."""
 
-MISSING = "–"
+from tfdcu.workdir.percent import MISSING
+from tfdcu.workdir.percent import percent
+
+__all__ = [
+    "MISSING",
+    "count",
+    "duration",
+    "milliseconds",
+    "percent",
+    "size",
+]
 COMPARED = {
     "macs": ("fewer macs", "more macs", "same macs"),
     "params": ("fewer params", "more params", "same params"),
@@ -8,16 +18,6 @@ COMPARED = {
     "gzip_bytes": ("smaller", "larger", "same size"),
     "latency_ms": ("faster", "slower", "same speed"),
 }
-
-
-def percent(fraction, digits=2):
-    """Formats 0.9817 as '98.17 %'; rounds numbers below 1 to below 100 %."""
-    if fraction is None:
-        return MISSING
-    value = round(100 * fraction, digits)
-    if value >= 100 > 100 * fraction:
-        value = 100 - 10**-digits
-    return f"{value:.{digits}f} %"
 
 
 def count(value):

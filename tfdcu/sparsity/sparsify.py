@@ -17,6 +17,7 @@ from tfdcu.sparsity.schedule import check_schedule
 from tfdcu.workdir.arguments import LAYERS
 from tfdcu.workdir.arguments import MODEL
 from tfdcu.workdir.arguments import check
+from tfdcu.workdir.percent import percent
 
 
 class Sparsify(keras.callbacks.Callback):
@@ -195,8 +196,8 @@ class Sparsify(keras.callbacks.Callback):
             share = share_of_zeros([m.kernel for m in self._masks])
             warnings.warn(
                 f"Training ended at step {step}, before the sparsity schedule "
-                f"ended at step {reached}: {share:.1%} of the chosen weights "
-                f"are zero, not {self.final_sparsity:.1%}.",
+                f"ended at step {reached}: {percent(share, 1)} of the chosen "
+                f"weights are zero, not {percent(self.final_sparsity, 1)}.",
                 stacklevel=2,
             )
         self.restore()

@@ -18,6 +18,7 @@ from tfdcu.graph.profile import profile
 from tfdcu.report import Row
 from tfdcu.report.rows import teacher_row
 from tfdcu.stages.mistakes import find_mistakes
+from tfdcu.workdir.percent import percent
 
 # Names of the models in the table of the report.
 NAMES = {
@@ -184,5 +185,5 @@ def pool_agreement(models, splits):
     kind = "held-out" if splits.pool_validation else "training"
     return (
         f"On {pool.num_images} {kind} images of the pool the student agrees "
-        f"with the teacher in {agreement(*choices):.1%}."
+        f"with the teacher in {percent(agreement(*choices), 1)}."
     )

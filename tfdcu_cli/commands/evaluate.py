@@ -4,6 +4,7 @@
         --source=photos/test --against=runs/mine/student.keras
 """
 
+from tfdcu.workdir.percent import percent
 from tfdcu_cli import flag
 from tfdcu_cli.flag import Flag
 
@@ -50,4 +51,4 @@ def run(values):
     print(f"{values.model}: {scores['num_images']:,} images")
     for name in ("accuracy", "agreement"):
         if scores[name] is not None:
-            print(f"  {name} {scores[name]:.2%}")
+            print(f"  {name} {percent(scores[name], 2)}")

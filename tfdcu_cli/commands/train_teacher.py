@@ -6,6 +6,7 @@
 Run the same command again after a kill and it continues.
 """
 
+from tfdcu.workdir.percent import percent
 from tfdcu_cli import flag
 from tfdcu_cli.flag import Flag
 
@@ -46,6 +47,8 @@ def run(values):
     exists = Path(config["teacher"]).exists()
     made = tfdcu.train_teacher(config["teacher"], **config["train_teacher"])
     accuracy = made["accuracy"]
-    known = "" if accuracy is None else f", test accuracy {accuracy:.2%}"
+    known = (
+        "" if accuracy is None else f", test accuracy {percent(accuracy, 2)}"
+    )
     old = ", which existed and is not trained again" if exists else ""
     print(f"Teacher: {made['path']}{old}: {made['params']:,} parameters{known}")
