@@ -33,13 +33,18 @@ def _draw(new_figure, rows):
     teacher = [100 * row["teacher"] for row in rows]
     student = [100 * row["student"] for row in rows]
     axes.hlines(places, teacher, student, color=style.GRAY)
-    axes.plot(teacher, places, "o", color=style.GRAY, ms=8, label="teacher")
-    axes.plot(student, places, "o", color=style.BLUE, ms=5, label="student")
+    for name, values, color, size in (
+        ("teacher", teacher, style.GRAY, 8),
+        ("student", student, style.BLUE, 5),
+    ):
+        look = {"color": color, "ms": size, "label": name}
+        axes.plot(values, places, "o", clip_on=False, **look)
     names = [f"{_cut(row['class'])} ({row['images']:,})" for row in rows]
     axes.set_yticks(places, names)
     low = min(*teacher, *student)
-    axes.set(xlabel="accuracy, %", xlim=(max(0, low - 5), 101))
-    axes.invert_yaxis()
+    # A hundred is the right end; points there are drawn whole.
+    axes.set(xlabel="accuracy, %", xlim=(max(0, low - 5), 100))
+    axes.set_ylim(len(rows) - 0.5, -0.5)
     figure.legend(loc="outside upper right", ncols=2)
     return figure
 
