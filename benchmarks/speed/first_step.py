@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 OTHER = "what lies between"
 # Functions of a run, by module of `tfdcu.stages`, and names of their times.
 STAGES = {
-    ("start", "load"): "teacher",
+    ("start", "load_any"): "teacher",
     ("start", "prepare"): "data",
     ("prune", "remove_channels"): "pruning",
     ("distill", "build_distiller"): "distiller",
