@@ -115,5 +115,5 @@ def test_hyperband_trains_the_better_trials_on_from_their_weights(tmp_path):
         (history,) = folder.glob("epoch-*.json")
         assert history.name == f"epoch-{after:04d}.json"
         # Only the epochs of its own were trained.
-        losses = json.loads(history.read_text())["loss"]
+        losses = json.loads(history.read_text())["history"]["loss"]
         assert len(losses) == after - before
