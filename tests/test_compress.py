@@ -34,6 +34,7 @@ ROW = {
     "accuracy",
     "agreement",
     "mean_average_precision",
+    "mean_iou",
     "params",
     "macs",
     "bytes",

@@ -4,7 +4,6 @@
         --source=photos/test --against=runs/mine/student.keras
 """
 
-from tfdcu.workdir.percent import percent
 from tfdcu_cli import flag
 from tfdcu_cli.flag import Flag
 
@@ -33,6 +32,7 @@ FLAGS = (
 
 def run(values):
     import tfdcu
+    from tfdcu.workdir.percent import percent
 
     stated = {
         name: values[name].value
@@ -49,6 +49,6 @@ def run(values):
         **stated,
     )
     print(f"{values.model}: {scores['num_images']:,} images")
-    for name in ("accuracy", "agreement"):
-        if scores[name] is not None:
-            print(f"  {name} {percent(scores[name], 2)}")
+    for name, value in scores.items():
+        if name != "num_images" and value is not None:
+            print(f"  {name.replace('_', ' ')} {percent(value, 2)}")

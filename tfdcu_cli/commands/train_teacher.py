@@ -6,7 +6,6 @@
 Run the same command again after a kill and it continues.
 """
 
-from tfdcu.workdir.percent import percent
 from tfdcu_cli import flag
 from tfdcu_cli.flag import Flag
 
@@ -42,6 +41,7 @@ def run(values):
     from pathlib import Path
 
     import tfdcu
+    from tfdcu.workdir.percent import percent
 
     config = values.config.to_dict()
     exists = Path(config["teacher"]).exists()
