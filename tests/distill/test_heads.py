@@ -102,6 +102,16 @@ def test_several_sigmoids_are_remembered():
     assert not is_multi_label(as_logits(classifier(1, "sigmoid")))
 
 
+def test_a_linear_student_answers_what_its_teacher_does():
+    teacher, student = classifier(5, "sigmoid"), classifier(5)
+    assert distiller(student, teacher).heads.kinds == ["labels"]
+    assert distiller(student, classifier(5)).heads.kinds == ["classes"]
+    # Also after its rounding was put in.
+    images = np.ones((4, 8, 8, 1), "float32")
+    small = tfdcu.quantize_aware(as_logits(teacher), images=images)
+    assert is_multi_label(small)
+
+
 def test_a_model_of_regression_is_not_taken_for_a_classifier():
     model = classifier(1)
     model.compile("sgd", "mse")

@@ -40,7 +40,9 @@ def as_heads(model, hints=None):
         return as_logits(model)
     check_batch_size(model)
     names = output_names(model)
-    kinds = [kind or hint for kind, hint in zip(head_kinds(model), hints)]
+    # A linear output is of classes only if nothing else is known of it.
+    known = [kind or hint for kind, hint in zip(kinds_of(model), hints)]
+    kinds = [kind or other for kind, other in zip(known, head_kinds(model))]
     for name, kind, output in zip(names, kinds, model.outputs):
         if kind is None:
             raise ValueError(
