@@ -209,6 +209,19 @@ def test_mistakes_of_maps_by_hand():
     assert find_mistakes(teacher, student, None)["by_class"] == []
 
 
+def test_mistakes_of_several_labels_a_place_by_hand():
+    labels = np.zeros((2, 3, 2), int)
+    labels[0, :, 1] = 1
+    teacher, student = labels.copy(), labels.copy()
+    student[0, 0] = 1, 0
+    found = find_mistakes(teacher, student, labels, ["wet", "far"], True)
+    assert found["new"] == 1
+    assert found["by_class"] == [
+        {"class": "wet", "images": 0, "teacher": 1.0, "student": 5 / 6},
+        {"class": "far", "images": 1, "teacher": 1.0, "student": 5 / 6},
+    ]
+
+
 def test_logits_and_labels_are_looked_at_in_the_same_places():
     maps = np.arange(2 * 20 * 20).reshape(2, 20, 20)
     logits = np.stack([maps, -maps], -1)

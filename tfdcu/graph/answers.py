@@ -8,20 +8,32 @@ import numpy as np
 _OUTPUT_BYTES = 2**28
 
 
-def label_shape(kind, output_shape):
-    """Shape of the labels of one image.
+def several_labels(kind, output_shape):
+    """Whether an image, or a position, has several labels of its own.
 
     Args:
         kind: "classes" or "labels", see `tfdcu/graph/ends.py`.
         output_shape: Shape of the output for one image, (..., classes).
 
     Returns:
-        A tuple, as in `tfdcu.data.open_source`.
+        A bool; a map of one channel is one of two classes.
     """
     *places, num = output_shape
-    if kind == "classes" or (places and num == 1):
-        return tuple(places)
-    return (*places, num)
+    return kind == "labels" and not (places and num == 1)
+
+
+def label_shape(kind, output_shape):
+    """Shape of the labels of one image.
+
+    Args:
+        kind, output_shape: As in `several_labels`.
+
+    Returns:
+        A tuple, as in `tfdcu.data.open_source`.
+    """
+    if several_labels(kind, output_shape):
+        return tuple(output_shape)
+    return tuple(output_shape[:-1])
 
 
 def num_classes(output_shape):

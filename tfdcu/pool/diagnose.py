@@ -11,6 +11,7 @@ from tfdcu.distill import default_align_layer
 from tfdcu.graph.answers import label_shape
 from tfdcu.graph.answers import most_images
 from tfdcu.graph.answers import num_classes
+from tfdcu.graph.answers import several_labels
 from tfdcu.graph.heads import answer_kind
 from tfdcu.graph.keras_private import output_within
 from tfdcu.models import load_any
@@ -103,9 +104,7 @@ def diagnose(
         teacher = load_any(teacher)
         kind = answer_kind(teacher)
     shape = teacher.output_shape[1:]
-    of_labels = label_shape(kind, shape)
-    # Labels of their own, for which an answer is a yes or a no.
-    num_own = len(of_labels) - len(shape[:-1])
+    several = several_labels(kind, shape)
     layer = layer_of(teacher, layer)
     taps = {}
     if layer is not None:
@@ -114,7 +113,7 @@ def diagnose(
     outputs_of = output_function(teacher, **taps)
     options = {
         "image_shape": image_shape,
-        "label_shape": of_labels,
+        "label_shape": label_shape(kind, shape),
         "value_range": value_range,
         "data_dir": data_dir,
         "seed": seed,
@@ -127,7 +126,7 @@ def diagnose(
 
     def outputs_for(source):
         size = most_images(shape, 128)
-        return collect_outputs(outputs_of, source, num_own, size)
+        return collect_outputs(outputs_of, source, int(several), size)
 
     images, source = sampled("unlabeled", unlabeled, False), None
     if labeled is not None:
@@ -135,9 +134,9 @@ def diagnose(
     pool, labeled_outputs = outputs_for(images), None
     if source is not None:
         labeled_outputs = outputs_for(source)
-    pool_confidence = confidence(pool["logits"], num_own)
+    pool_confidence = confidence(pool["logits"], several)
     labeled_confidence = (
-        confidence(labeled_outputs["logits"], num_own)
+        confidence(labeled_outputs["logits"], several)
         if labeled_outputs
         else {}
     )
@@ -154,7 +153,7 @@ def diagnose(
         },
         "labeled_accuracy": labeled_outputs
         and accuracy(
-            labeled_outputs["logits"], labeled_outputs["labels"], num_own
+            labeled_outputs["logits"], labeled_outputs["labels"], several
         ),
         **coverage(pool["logits"]),
         "layer": layer,

@@ -4,10 +4,13 @@ from tfdcu.workdir.percent import MISSING
 from tfdcu.workdir.percent import percent
 
 __all__ = [
+    "COMPARED",
     "MISSING",
+    "compared",
     "count",
     "duration",
     "milliseconds",
+    "multiple",
     "percent",
     "size",
 ]

@@ -13,7 +13,8 @@ from tfdcu.export import explain
 from tfdcu.export import file_sizes
 from tfdcu.export import latency
 from tfdcu.export import runs_compiled
-from tfdcu.graph.logits import is_multi_label
+from tfdcu.graph.answers import several_labels
+from tfdcu.graph.heads import answer_kind
 from tfdcu.graph.profile import profile
 from tfdcu.report import Row
 from tfdcu.report.rows import teacher_row
@@ -46,7 +47,7 @@ def measure(run):
         choices["student"],
         choices["labels"],
         run.splits.classes or (),
-        is_multi_label(run.teacher),
+        several_labels(answer_kind(run.teacher), run.teacher.output_shape[1:]),
     )
 
 

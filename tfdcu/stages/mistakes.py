@@ -66,7 +66,7 @@ def of_labels(teacher, student, labels, classes):
     """As `find_mistakes`, where an image has several labels.
 
     Args:
-        teacher, student: Int arrays (n, labels) of 0 and 1.
+        teacher, student: Int arrays (n, ..., labels) of 0 and 1.
         labels: The same, or `None`.
         classes: Names of the labels.
 
@@ -76,17 +76,17 @@ def of_labels(teacher, student, labels, classes):
     """
     right = True if labels is None else teacher == labels
     rows = []
-    for index in range(0 if labels is None else labels.shape[1]):
-        mine = labels[:, index]
+    for index in range(0 if labels is None else labels.shape[-1]):
+        mine = labels[..., index]
         rows.append(
             {
                 "class": str(classes[index]) if classes else str(index),
-                "images": int(mine.sum()),
-                "teacher": float((teacher[:, index] == mine).mean()),
-                "student": float((student[:, index] == mine).mean()),
+                "images": num_images(mine == 1),
+                "teacher": float((teacher[..., index] == mine).mean()),
+                "student": float((student[..., index] == mine).mean()),
             }
         )
-    new = int((right & (teacher != student)).any(axis=1).sum())
+    new = num_images(right & (teacher != student))
     return {"by_class": rows, "new": new, "pairs": [], "examples": []}
 
 
@@ -103,13 +103,17 @@ def of_maps(teacher, student, labels, classes):
         shares of positions, and an image is newly mistaken if a position is.
     """
     right = True if labels is None else teacher == labels
-    wrong = (right & (teacher != student)).reshape(len(teacher), -1)
     return {
         "by_class": by_class(teacher, student, labels, classes),
-        "new": int(wrong.any(axis=1).sum()),
+        "new": num_images(right & (teacher != student)),
         "pairs": [],
         "examples": [],
     }
+
+
+def num_images(places):
+    """How many images have a place that is true, of a bool array (n, ...)."""
+    return int(places.reshape(len(places), -1).any(axis=1).sum())
 
 
 def by_class(teacher, student, labels, classes):
@@ -117,11 +121,10 @@ def by_class(teacher, student, labels, classes):
     rows = []
     for label in np.unique([] if labels is None else labels).tolist():
         mine = labels == label
-        images = mine.reshape(len(mine), -1).any(axis=1)
         rows.append(
             {
                 "class": str(classes[label]) if classes else str(label),
-                "images": int(images.sum()),
+                "images": num_images(mine),
                 "teacher": float((teacher[mine] == label).mean()),
                 "student": float((student[mine] == label).mean()),
             }

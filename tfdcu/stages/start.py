@@ -6,10 +6,10 @@ from tfdcu.data import check_label_range
 from tfdcu.data import prepare
 from tfdcu.graph.answers import label_shape
 from tfdcu.graph.answers import num_classes
+from tfdcu.graph.answers import several_labels
 from tfdcu.graph.heads import answer_kind
 from tfdcu.graph.images import are_images
 from tfdcu.graph.images import check_whole_numbers
-from tfdcu.graph.logits import is_multi_label
 from tfdcu.graph.logits import with_labels
 from tfdcu.models import at_size
 from tfdcu.models import custom_layers
@@ -113,8 +113,9 @@ def start_run(
     )
     run.say([f"{sentence}." for sentence in workdir.remade])
     run.say(splits.copies)
-    if not is_multi_label(teacher):
-        run.say(missing_classes(splits, num_classes(teacher.output_shape[1:])))
+    shape = teacher.output_shape[1:]
+    if not several_labels(answer_kind(teacher), shape):
+        run.say(missing_classes(splits, num_classes(shape)))
     run.say(other_versions(workdir.versions, versions()))
     return run
 
@@ -239,7 +240,7 @@ def open_splits(teacher, sources, config, image_shape, seed):
         label_shape(kind, shape),
         **{**config["data"], "image_shape": image_shape},
     )
-    highest = 2 if kind == "labels" else num_classes(shape)
+    highest = 2 if several_labels(kind, shape) else num_classes(shape)
     for source in (splits.labeled, splits.validation, splits.test):
         if source is not None and source.label_shape:
             for labels in source.label_batches():
