@@ -7,7 +7,9 @@ import tensorflow as tf
 
 import tfdcu
 from tests.support import tiny
+from tfdcu.data import images_of
 from tfdcu.data import open_source
+from tfdcu.evaluate import predict_classes
 
 IMAGES, LABELS = tiny.images(20), tiny.labels(20)
 
@@ -270,3 +272,17 @@ def test_each_position_of_a_map_counts(tmp_path, end, classes):
     assert found == {**scores, "agreement": 1.0}
     with pytest.raises(ValueError, match="a map with one class"):
         tfdcu.evaluate(model, (IMAGES, LABELS))
+
+
+def test_a_source_of_another_size_is_converted_once():
+    images = tiny.images(64, 12)
+    model = keras.Sequential([keras.Input((5, 5, 1)), keras.layers.Flatten()])
+    opened = open_source(images, labeled=False, image_shape=(8, 8, 1))
+    choices, _ = predict_classes(model, opened)
+    once = open_source(images, labeled=False, image_shape=(5, 5, 1))
+    np.testing.assert_array_equal(
+        choices, np.argmax(images_of(once).reshape(64, 25), axis=-1)
+    )
+    twice = tf.image.resize(images_of(opened), (5, 5), antialias=True)
+    twice = np.argmax(np.reshape(twice, (64, 25)), axis=-1)
+    assert np.any(twice != choices)

@@ -17,7 +17,6 @@ from tfdcu.graph.answers import most_images
 from tfdcu.graph.heads import answer_kind
 from tfdcu.graph.images import check_whole_numbers
 from tfdcu.graph.inference import compiled
-from tfdcu.graph.resize import resized
 from tfdcu.workdir.arguments import naming
 
 
@@ -157,8 +156,8 @@ def predict_classes(model, source, **options):
 
     Args:
         model: A `keras.Model`, or the path of a model.
-        source: Anything `tfdcu.data.open_source` takes. Images of a `Source`
-            are resized to the model's input size.
+        source: Anything `tfdcu.data.open_source` takes. A `Source` is read
+            at the model's input size.
         **options: Passed to `tfdcu.data.open_source`.
 
     Returns:
@@ -187,9 +186,7 @@ def open_for(opened, source, options):
     """
     options = {"label_shape": opened.label_shape, **options}
     if isinstance(source, data.Source):
-        shape, function = (None, *opened.image_shape), opened.function
-        opened.function = lambda images: function(resized(images, shape))
-        images = reopen(source, **options)
+        images = reopen(source, **options).sized(opened.image_shape)
     else:
         if None not in opened.image_shape:
             options = {"image_shape": opened.image_shape, **options}
@@ -201,7 +198,7 @@ def open_for(opened, source, options):
 def reopen(source, labeled=None, value_range=None, **options):
     """An opened source with the model's order of classes.
 
-    `image_shape` is ignored: images are resized for each model.
+    `image_shape` is ignored: images are read at the size of each model.
     """
     options.pop("image_shape", None)
     expected = value_range and tuple(float(end) for end in value_range)

@@ -71,8 +71,9 @@ def match_colors(source, other):
     offset = tf.constant(other_mean - gain * mean, tf.float32)
     gain = tf.constant(gain, tf.float32)
 
-    def decode(item):
-        return tf.clip_by_value(source.decode(item) * gain + offset, low, high)
+    def decode(item, image_shape):
+        image = source.decode(item, image_shape)
+        return tf.clip_by_value(image * gain + offset, low, high)
 
     return dataclasses.replace(source, decode=decode)
 

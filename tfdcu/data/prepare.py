@@ -53,6 +53,15 @@ class Splits:
     skipped: tuple = ()
     copies: tuple = ()
 
+    def sized(self, image_shape):
+        """The same parts at another size, see `Source.sized`."""
+        parts = {
+            name: part.sized(image_shape)
+            for name, part in vars(self).items()
+            if isinstance(part, Source)
+        }
+        return dataclasses.replace(self, **parts)
+
     def describe(self):
         """A fingerprint of the images of each part, as JSON."""
         return {

@@ -64,12 +64,12 @@ class Validation(keras.callbacks.Callback):
         if self.targets is None:
             self.targets = self.teacher_logits()
             self.student = compiled(model.student)
-        size, logs = model.student.input_shape, {}
+        shape, logs = model.student.input_shape[1:], {}
         for name, source in self.sources.items():
             logits = np.concatenate(
                 [
-                    np.asarray(self.student(resized(batch, size)), "float32")
-                    for batch in source.batches(BATCH_SIZE)
+                    np.asarray(self.student(batch), "float32")
+                    for batch in source.sized(shape).batches(BATCH_SIZE)
                 ]
             )  # (images, classes)
             targets = self.targets[name]
@@ -83,10 +83,10 @@ class Validation(keras.callbacks.Callback):
 
     def teacher_logits(self):
         """Dict from names of sources to arrays (images, classes)."""
+        shape = self.teacher.input_shape[1:]
         compute = compiled(as_heads(self.teacher))
 
         def logits(images):
-            images = resized(images, self.teacher.input_shape)
             values = np.asarray(compute(images), "float32")
             if not self.mirror:
                 return values
@@ -95,7 +95,7 @@ class Validation(keras.callbacks.Callback):
 
         return {
             name: np.concatenate(
-                [logits(b) for b in source.batches(BATCH_SIZE)]
+                [logits(b) for b in source.sized(shape).batches(BATCH_SIZE)]
             )
             for name, source in self.sources.items()
         }

@@ -5,7 +5,6 @@ from tfdcu.pruning.budget import BUDGETS
 from tfdcu.pruning.budget import once_a_model
 from tfdcu.pruning.groups import ChannelGroup
 from tfdcu.pruning.groups import channel_groups
-from tfdcu.pruning.image_size import resized_images
 from tfdcu.pruning.image_size import start_at
 from tfdcu.pruning.image_size import with_size
 from tfdcu.pruning.importance.scores import score_channels
@@ -35,7 +34,6 @@ __all__ = [
     "per_channel",
     "plan_channels",
     "plan_round",
-    "resized_images",
     "prune_channels",
     "reestimate_statistics",
     "register_rule",

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 
 from tfdcu.models import copy_of
-from tfdcu.pruning import resized_images
 from tfdcu.pruning import score_channels
 from tfdcu.pruning import with_size
 from tfdcu.renamed import refuse_renamed
@@ -258,11 +257,11 @@ class Trials:
         key = key_of(config["data"], name, size)
         if key not in self.known:
             seed = config["seed"]
-            images = sample(self.splits(config), seed)
             model = with_size(self.teacher, size)
+            sized = self.splits(config).sized(model.input_shape[1:])
             self.known[key] = score_channels(
                 model,
-                resized_images(images, model.input_shape),
+                sample(sized, seed),
                 importance=name,
                 seed=seed,
             )

@@ -10,7 +10,6 @@ from tfdcu.export import trained_format
 from tfdcu.export import write_app_files
 from tfdcu.graph.answers import most_images
 from tfdcu.graph.heads import is_classifier
-from tfdcu.graph.resize import resized
 
 # What is as small as a dynamic file.
 NEARLY_EXACT = (
@@ -51,8 +50,8 @@ def export(run):
 def example_images(run, num=32):
     """Some images of the task, else of the pool, at the student's size."""
     source = run.splits.labeled or run.splits.unlabeled
-    shape = run.models["student"].input_shape
-    return np.asarray(resized(images_of(source, num), shape))
+    shape = run.models["student"].input_shape[1:]
+    return images_of(source.sized(shape), num)
 
 
 def export_models(models, splits, folder, **export):
@@ -120,10 +119,8 @@ def export_model(model, splits, folder, name="student", failed=None, **export):
     """
     num = export.get("num_images") or 256
     num = most_images(model.output_shape[1:], num)
-    calibration, images = (
-        np.asarray(resized(some, model.input_shape))
-        for some in images_for_export(splits, num)
-    )
+    sized = splits.sized(model.input_shape[1:])
+    calibration, images = images_for_export(sized, num)
     return export_all(
         model,
         folder,

@@ -12,7 +12,6 @@ from tfdcu.pruning import check_channels
 from tfdcu.pruning import num_rounds
 from tfdcu.pruning import once_a_model
 from tfdcu.pruning import plan_round
-from tfdcu.pruning import resized_images
 from tfdcu.pruning import start_at
 from tfdcu.pruning import student_of
 
@@ -116,7 +115,8 @@ def remove_channels(run, start, channels, model, part):
     measure = measure_of(run.config)
     if model is start and channels.get("latency"):
         check_channels(model, measure=measure, **channels)
-    images = resized_images(sample(run.splits, run.seed), start.input_shape)
+    sized = run.splits.sized(start.input_shape[1:])
+    images = sample(sized, run.seed)
     plan = plan_round(
         model,
         start,

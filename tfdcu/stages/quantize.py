@@ -3,10 +3,7 @@
 import dataclasses
 import math
 
-import numpy as np
-
 from tfdcu.distill.validation import training_harmed
-from tfdcu.graph.resize import resized
 from tfdcu.quantization import check_weight_bits
 from tfdcu.quantization import quantize_aware
 from tfdcu.stages.distill import build_distiller
@@ -106,10 +103,11 @@ def quantize_trial(run, folder=None):
 def untrained(run, weight_bits):
     """The student with the ranges of the images that calibrate int8."""
     student = run.models["student"]
-    images, _ = images_for_export(run.splits)
+    sized = run.splits.sized(student.input_shape[1:])
+    images, _ = images_for_export(sized)
     return quantize_aware(
         student,
-        images=np.asarray(resized(images, student.input_shape)),
+        images=images,
         weight_bits=weight_bits,
         value_range=run.splits.unlabeled.value_range,
     )

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.support import files
 from tests.support import tiny
 from tfdcu import data
 
@@ -88,3 +89,42 @@ def test_fits_in_memory_counts_float32_bytes():
     source = labeled_source()
     assert source.fits_in_memory(10 * 8 * 8 * 4)
     assert not source.fits_in_memory(10 * 8 * 8 * 4 - 1)
+
+
+def opened_at(kind, size, folder):
+    """A source of 12 x 12 photos in memory, in a file or in a folder."""
+    images = np.round(255 * tiny.images(6, 12, 3)).astype("uint8")
+    labels = tiny.labels(6, 2)
+    shape = (size, size, 3)
+    if kind == "arrays":
+        return data.open_source((images, labels), image_shape=shape)
+    if kind == "npz":
+        np.savez(folder / "photos.npz", images=images, labels=labels)
+        name = f"npz:{folder / 'photos.npz'}"
+        return data.open_source(name, image_shape=shape)
+    if not (folder / "a").exists():
+        for index, image in enumerate(images):
+            name = folder / "ab"[labels[index]] / f"{index}.png"
+            files.write(name, files.encoded(image, "PNG"))
+    return data.open_source(f"folder:{folder}", image_shape=shape)
+
+
+@pytest.mark.parametrize("kind", ["arrays", "npz", "folder"])
+def test_sized_converts_what_is_stored_and_only_once(kind, tmp_path):
+    once = opened_at(kind, 5, tmp_path)
+    larger = opened_at(kind, 8, tmp_path)
+    sized = larger.subset([4, 1, 2]).sized((5, 5, 3))
+    np.testing.assert_array_equal(
+        data.images_of(sized), data.images_of(once)[[1, 2, 4]]
+    )
+    np.testing.assert_array_equal(sized.labels(), once.labels()[[1, 2, 4]])
+    twice = larger.in_memory().sized((5, 5, 3))
+    assert np.abs(data.images_of(twice) - data.images_of(once)).max() > 0.01
+
+
+def test_sized_changes_no_unknown_size_and_no_other_input():
+    source = labeled_source()
+    assert source.sized((None, None, 1)) is source
+    pair = np.ones((4, 9)), tiny.labels(4)
+    signals = data.open_source(pair, image_shape=(9,))
+    assert signals.sized((3,)) is signals

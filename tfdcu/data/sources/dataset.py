@@ -104,7 +104,7 @@ def open_stream(
         classes=tuple(classes) if labeled and classes else None,
         records=dataset.map(record, num_parallel_calls=tf.data.AUTOTUNE),
         # `record` converts images, since shuffling needs equal shapes.
-        decode=lambda image: image,
+        decode=lambda image, shape: pixels.convert(image, shape, value_range),
         decodes_batches=True,
         record_bytes=4 * int(np.prod(image_shape)),
         fixed_order=fixed_order,

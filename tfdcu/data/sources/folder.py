@@ -130,7 +130,7 @@ def _source(
         }
         return item if kept is None else (item, tf.gather(kept, index))
 
-    def decode(item):
+    def decode(item, image_shape):
         encoded = tf.io.read_file(item["path"])
         branches = [functools.partial(_decode, encoded)]
         for ratio in _JPEG_RATIOS.values():

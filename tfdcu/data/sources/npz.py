@@ -209,10 +209,10 @@ def _stream(name, path, images, shape, labels, image_shape, value_range):
             encoded, tf.data.Dataset.from_tensor_slices(labels)
         )
 
-    def decode(item):
+    def decode(item, image_shape):
         flat = tf.io.decode_raw(item, tf.as_dtype(images.dtype))
         image = tf.reshape(flat, shape)
-        return pixels.convert(image, image_shape or shape, value_range)
+        return pixels.convert(image, image_shape, value_range)
 
     return Source(
         name=name,

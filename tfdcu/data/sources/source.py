@@ -64,8 +64,8 @@ class Source:
         skipped: Tuple of `{"file", "reason"}` of files that were skipped.
         records: `tf.data.Dataset` of undecoded elements in a fixed order:
             `item`, or `(item, label)` with an int32 label if labeled.
-        decode: Pure function from an `item` (tensors) to one image, a tensor
-            of shape `image_shape` and of this dtype.
+        decode: Pure function from an `item` (tensors) and an `image_shape`
+            to one image, a tensor of that shape and of this dtype.
         lookup: For sources with random access, pure function from an int64
             index to its record, or from a vector of indices to a batch of
             records; else `None`.
@@ -106,7 +106,7 @@ class Source:
 
         @as_written
         def element(*record):
-            image = self.decode(record[0])
+            image = self.decode(record[0], self.image_shape)
             return (image, record[1]) if self.labeled else image
 
         return ending_at_once(
@@ -128,9 +128,9 @@ class Source:
     def decode_batch(self, items):
         """Decodes a batch of items: (batch, height, width, channels)."""
         if self.decodes_batches:
-            return self.decode(items)
+            return self.decode(items, self.image_shape)
         return tf.map_fn(
-            self.decode,
+            lambda item: self.decode(item, self.image_shape),
             items,
             fn_output_signature=tf.TensorSpec(self.image_shape, self.dtype),
         )
@@ -202,6 +202,24 @@ class Source:
             num_images=len(indices),
             spans=_spans_of(self, indices),
         )
+
+    def sized(self, image_shape):
+        """The same images, converted to another shape when they are read.
+
+        What is stored is converted once, as an app does it, and not what this
+        source makes of it; images of a `tf.data.Dataset` are converted from
+        the shape in which it was opened.
+
+        Args:
+            image_shape: (height, width, channels). If a part of it is `None`,
+                or these are no images, nothing changes.
+
+        Returns:
+            A `Source`.
+        """
+        if self.value_range is None or None in image_shape:
+            return self
+        return dataclasses.replace(self, image_shape=tuple(image_shape))
 
     def without_labels(self):
         """The same images without labels."""
@@ -370,7 +388,7 @@ def from_arrays(name, images, labels, image_shape, value_range):
             return index
         return index, tf.gather(labels_kept, index)
 
-    def decode(index):
+    def decode(index, image_shape):
         image = tf.gather(pixels_kept, index)
         return pixels.convert(image, image_shape, value_range)
 

@@ -85,7 +85,7 @@ def open_tfds(name, *, split, labeled, image_shape, value_range, data_dir):
             return example[image_key]
         return example[image_key], tf.cast(example[label_key], tf.int32)
 
-    def decode(encoded_image):
+    def decode(encoded_image, image_shape):
         image = feature.decode_example(encoded_image)
         return pixels.convert(image, image_shape, value_range)
 
