@@ -1,10 +1,9 @@
-import types
-
 import numpy as np
 import pytest
 
 from tests.support import tiny
 from tfdcu.data import open_source
+from tfdcu.data.prepare import Splits
 from tfdcu.export import file_sizes
 from tfdcu.search.objective import Objective
 from tfdcu.search.objective import litert
@@ -12,12 +11,10 @@ from tfdcu.search.objective import litert
 
 def splits(num=40):
     """Data with images held out, as `prepare` would hand it over."""
-    return types.SimpleNamespace(
-        labeled=None,
+    return Splits(
         unlabeled=open_source(tiny.images(num), labeled=False),
         pool_validation=open_source(tiny.images(num, seed=1), labeled=False),
         validation=open_source((tiny.images(num, seed=2), tiny.labels(num))),
-        classes=None,
     )
 
 

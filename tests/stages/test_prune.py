@@ -58,6 +58,26 @@ def test_at_most_half_of_the_images_that_judge_are_labeled(
     assert own == [True] * 4 + [False] * (total - 4)
 
 
+def test_views_fill_the_places_of_missing_labeled_images(monkeypatch):
+    monkeypatch.setattr("tfdcu.stages.prune.NUM_IMAGES", 16)
+    few, pool = tiny.images(3, seed=1), tiny.images(16)
+    splits = data.prepare(
+        labeled=(few, tiny.labels(3)),
+        unlabeled=pool,
+        num_classes=4,
+        image_shape=(8, 8, 1),
+    )
+    plain = sample(splits, 0)
+    found = sample(splits, 0, "flip_crop")
+    np.testing.assert_array_equal(found, sample(splits, 0, "flip_crop"))
+    # Each labeled image as it is, five views of them, half of the places.
+    np.testing.assert_array_equal(found[:3], plain[:3])
+    assert np.isin(found[3:8], few).all()
+    assert len(np.unique(found[:8], axis=0)) == 8
+    assert np.isin(found[8:], pool).all()
+    assert np.isin(plain[3:], pool).all()
+
+
 @pytest.mark.parametrize("budget", [{"macs": 0.25}, {"params": 0.25}])
 def test_two_rounds_meet_the_budget_of_the_teacher(budget):
     teacher = tiny.plain_net(width=32)

@@ -6,7 +6,7 @@ import weakref
 import numpy as np
 
 from tfdcu.pruning.cost import COSTS
-from tfdcu.pruning.groups import Groups
+from tfdcu.pruning.groups import groups_of
 from tfdcu.pruning.rebuild import rebuild
 from tfdcu.pruning.unprunable import worst
 from tfdcu.workdir.arguments import check_arguments
@@ -158,8 +158,9 @@ def budget_of(model, teacher, channels, part=1.0, measure=None):
     """The budget of one pruning round.
 
     Args:
-        model: The model to prune next: the teacher, or a smaller one.
-        teacher: The model that shares refer to.
+        model: The model to prune next, the teacher or a smaller one, or its
+            `Groups`.
+        teacher: The model that shares refer to, or its `Groups`.
         channels: Dict with one of the budgets of `prune_channels`.
         part: Progress after this round, in (0, 1]: with a final share s of
             the teacher's cost, s^part is left.
@@ -174,10 +175,10 @@ def budget_of(model, teacher, channels, part=1.0, measure=None):
     name, value = one_budget({key: channels.get(key) for key in BUDGETS})
     if part == 1 and model is teacher:
         return {name: value}
-    full = full_cost(Groups(teacher), name, measure)
+    full = full_cost(groups_of(teacher), name, measure)
     check_size(name, value, full)
     share = value if value <= 1 else value / full
-    now = full_cost(Groups(model), name, measure)
+    now = full_cost(groups_of(model), name, measure)
     return {name: min(1.0, share**part * full / now)}
 
 

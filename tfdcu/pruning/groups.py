@@ -234,3 +234,8 @@ def channel_groups(model):
     """
     check_arguments(model=model)
     return Groups(model).all
+
+
+def groups_of(model):
+    """The `Groups` of a model; those that are given, as they are."""
+    return model if isinstance(model, Groups) else Groups(model)

@@ -17,6 +17,7 @@ from tfdcu.pruning.constraints import NothingToRemove
 from tfdcu.pruning.constraints import bounds
 from tfdcu.pruning.cost import COSTS
 from tfdcu.pruning.groups import Groups
+from tfdcu.pruning.groups import groups_of
 from tfdcu.pruning.image_size import resized_images
 from tfdcu.pruning.image_size import start_at
 from tfdcu.pruning.image_size import with_size
@@ -140,30 +141,31 @@ def prune_channels(
         seed=seed,
     )
     check_images(images, reconstruct)
+    groups = Groups(model)
     if images is not None:
         # An opened model knows its inputs, whatever the given one is.
-        opened = Groups(model).trace.graph.model
         with naming("images"):
-            images = images_for(opened, images)
+            images = images_for(groups.trace.graph.model, images)
     rounds = num_rounds(rounds, importance, reconstructs(images, reconstruct))
     measure = once_a_model(measure)
     budgets = {"macs": macs, "params": params, "latency": latency}
     if image_size is not None:
         model, budgets = start_at(model, image_size, budgets, measure)
         images = resized_images(images, model.input_shape)
+        groups = Groups(model)
     check_channels(
-        model,
+        groups,
         importance=importance,
         exclude=exclude,
         per_layer=per_layer,
         measure=measure,
         **budgets,
     )
-    smaller = model
+    smaller = groups
     for number in range(1, rounds + 1):
         plan = plan_round(
             smaller,
-            model,
+            groups,
             number / rounds,
             measure=measure,
             **budgets,
@@ -215,8 +217,9 @@ def plan_round(model, original, part, *, measure=None, **options):
     nearest below it is taken, with a warning.
 
     Args:
-        model: The model after the previous rounds.
-        original: The model before the first round, which shares refer to.
+        model: The model after the previous rounds, or its `Groups`.
+        original: The model before the first round, which shares refer to, or
+            its `Groups`.
         part: Progress after this round, in (0, 1]; 1 is the last round.
         measure, **options: As in `plan_channels`.
 
@@ -247,7 +250,7 @@ def plan_round(model, original, part, *, measure=None, **options):
 
 def plan_of_all(model):
     """The `ChannelPlan` that keeps all channels."""
-    groups = Groups(model)
+    groups = groups_of(model)
     return ChannelPlan(groups, np.ones(groups.num_units, bool))
 
 
@@ -295,8 +298,8 @@ def check_channels(
     """Checks the arguments of `prune_channels` that need no images.
 
     Args:
-        model, image_size, importance, exclude, per_layer: As in
-            `prune_channels`.
+        model: A `keras.Model`, or without `image_size` its `Groups`.
+        image_size, importance, exclude, per_layer: As in `prune_channels`.
         measure: The same; without it, a latency is not checked.
         **options: Other keywords of `prune_channels`, one of them a budget.
 
@@ -316,7 +319,7 @@ def check_channels(
     )
     if importance is not None:
         check_importance(importance)
-    groups = Groups(model)
+    groups = groups_of(model)
     original_size = original_sizes(groups)
     for node in groups.trace.graph.nodes:
         check_clone(node.op)
@@ -352,7 +355,8 @@ def plan_channels(
     or to look up which channels of the teacher each student layer has.
 
     Args:
-        model, macs, params, latency, measure, importance, round_to, exclude,
+        model: A `keras.Model`, or its `Groups`.
+        macs, params, latency, measure, importance, round_to, exclude,
         per_layer, images, seed: As in `prune_channels`.
         original: The model that `model` was pruned from; `round_to` and
             `per_layer` then refer to its channels, the budget to `model`.
@@ -375,9 +379,9 @@ def plan_channels(
     )
     if importance is not None:
         check_importance(importance)
-    groups = Groups(model)
+    groups = groups_of(model)
     pruned = original is not None and original is not model
-    original_groups = Groups(original) if pruned else groups
+    original_groups = groups_of(original) if pruned else groups
     original_size = original_sizes(original_groups)
     chosen, reasons, lowest, highest = bounds(
         groups, exclude, {} if per_layer is None else per_layer, original_size

@@ -254,14 +254,15 @@ class Trials:
         if callable(name):
             return name
         size = config["channels"].get("image_size")
-        key = key_of(config["data"], name, size)
+        augment = config["batches"].get("augment")
+        key = key_of(config["data"], augment, name, size)
         if key not in self.known:
             seed = config["seed"]
             model = with_size(self.teacher, size)
             sized = self.splits(config).sized(model.input_shape[1:])
             self.known[key] = score_channels(
                 model,
-                sample(sized, seed),
+                sample(sized, seed, augment),
                 importance=name,
                 seed=seed,
             )

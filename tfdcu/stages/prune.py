@@ -5,6 +5,7 @@ import functools
 import numpy as np
 
 from tfdcu.data import images_of
+from tfdcu.data.augment.augment import viewing
 from tfdcu.export import FORMATS
 from tfdcu.export import litert_latency
 from tfdcu.graph.keras_private import all_layers
@@ -116,7 +117,7 @@ def remove_channels(run, start, channels, model, part):
     if model is start and channels.get("latency"):
         check_channels(model, measure=measure, **channels)
     sized = run.splits.sized(start.input_shape[1:])
-    images = sample(sized, run.seed)
+    images = sample(sized, run.seed, run.config["batches"].get("augment"))
     plan = plan_round(
         model,
         start,
@@ -146,14 +147,17 @@ def _measure(quantization):
     )
 
 
-def sample(splits, seed):
+def sample(splits, seed, augment=None):
     """Images for scoring and reconstruction: labeled ones, then pool images.
 
-    Labels are not used.
+    Labels are not used. Where there are fewer labeled images than places for
+    them, their augmented views follow: the student must agree with its
+    teacher on the task, not on the pool.
 
     Args:
         splits: `tfdcu.data.Splits`.
         seed: Int, decides which images are drawn.
+        augment: As in `training_batches`. Defaults to `None`: no views.
 
     Returns:
         Float32 array (at most `NUM_IMAGES`, height, width, channels).
@@ -161,6 +165,11 @@ def sample(splits, seed):
     if splits.labeled is None:
         return images_of(splits.unlabeled, NUM_IMAGES, seed=seed)
     few = images_of(splits.labeled, NUM_IMAGES // 2, seed=seed)
+    missing = NUM_IMAGES // 2 - len(few)
+    if augment and missing:
+        view = viewing(augment, splits.labeled.value_range, seed)
+        number, index = np.divmod(np.arange(missing), len(few))
+        few = np.concatenate([few, view(few[index], index, number)])
     pool = images_of(splits.unlabeled, NUM_IMAGES - len(few), seed=seed)
     return np.concatenate([few, pool])
 
