@@ -92,6 +92,18 @@ def test_labels_of_the_other_kind_are_refused():
         distiller(one, one).fit(batches(multi_hot), verbose=0)
 
 
+@pytest.mark.parametrize(
+    ("end", "loss", "answers"),
+    [("sigmoid", None, "labels"), ("softmax", "mse", "values")],
+)
+def test_a_student_that_answers_another_thing_is_refused(end, loss, answers):
+    student, teacher = classifier(5, "softmax"), classifier(5, end)
+    teacher.compile("sgd", loss)
+    message = f"different things.*: classes of the.*{answers} of the teacher's"
+    with pytest.raises(ValueError, match=message):
+        distiller(student, teacher)
+
+
 def test_several_sigmoids_are_remembered():
     model = classifier(5, "sigmoid")
     logits = as_logits(model)

@@ -12,6 +12,7 @@ from tfdcu.distill.losses import check_labels
 from tfdcu.distill.losses import label_term
 from tfdcu.distill.losses import resolve_label
 from tfdcu.distill.losses import resolve_mimic
+from tfdcu.graph.ends import kinds_of
 from tfdcu.graph.ends import output_names
 from tfdcu.graph.heads import as_heads
 from tfdcu.graph.heads import functional
@@ -37,6 +38,7 @@ class Heads:
     def __init__(self, student, teacher, mimic, temperature):
         self.teacher, kinds = teacher, []
         if isinstance(teacher, keras.Model):
+            check_same_answers(student, teacher)
             self.teacher, kinds = open_heads(teacher, mimic)
         # What one of them does not show, the other may.
         self.student, self.kinds = open_heads(student, mimic, kinds)
@@ -138,6 +140,24 @@ class Heads:
             for z, kind in zip(flat, self.kinds)
             if kind != "values"
         ]
+
+
+def check_same_answers(student, teacher):
+    """Raise if student and teacher show that they answer different things."""
+    models = functional(student), functional(teacher)
+    both = [
+        # A single sigmoid is one of two classes.
+        [kind if output.shape[-1] != 1 else None for kind, output in pairs]
+        for pairs in (zip(kinds_of(m), m.outputs) for m in models)
+    ]
+    for name, mine, theirs in zip(output_names(models[0]), *both):
+        if mine and theirs and mine != theirs:
+            raise ValueError(
+                "Student and teacher answer different things. Expected: two "
+                "models of classes (a softmax), of labels (a sigmoid for each) "
+                f"or of values, or a linear student. Received: {mine} of the "
+                f"student's output {name!r}, {theirs} of the teacher's"
+            )
 
 
 def open_heads(model, mimic, known=()):
