@@ -6,6 +6,8 @@ import pytest
 from keras import layers
 
 from tests.support import tiny
+from tfdcu.data import training_batches
+from tfdcu.distill import AlignedDistiller
 from tfdcu.export import LiteRTModel
 from tfdcu.export import export_litert
 from tfdcu.export import inspect_litert
@@ -78,6 +80,23 @@ def test_names_of_kernels_and_of_rounded_activations_stay():
     names = {layer.name for layer in model.layers}
     assert {"image", "conv1", "relu1", "pool", "logits"} <= names
     assert "bn1" not in names
+
+
+@pytest.mark.parametrize("end", ["softmax", "sigmoid"])
+def test_it_gives_logits_in_place_of_probabilities(end):
+    net = tiny.linear_net()
+    outputs = layers.Activation(end)(net.output)
+    ended = keras.Model(net.input, outputs)
+    images = tiny.images(64)
+    expected = quantize_aware(net, images=images)(images)
+    quantized = quantize_aware(ended, images=images)
+    np.testing.assert_array_equal(quantized(images), expected)
+    # Its loss is that of logits, whatever it is the student of.
+    distiller = AlignedDistiller(quantized, ended, align_weight=0)
+    distiller.compile(keras.optimizers.SGD(0.0))
+    batches = training_batches(None, images, batch_size=64)
+    history = distiller.fit(batches, verbose=0).history
+    assert history["mimic"][0] < 1e-3
 
 
 def test_it_is_saved_and_loaded_bit_for_bit(tmp_path):

@@ -5,9 +5,12 @@ import warnings
 from keras import ops
 
 from tfdcu.graph.batches import batches
+from tfdcu.graph.ends import kinds_of
 from tfdcu.graph.execute import execute
 from tfdcu.graph.execute import infer_node
 from tfdcu.graph.graph import read_graph
+from tfdcu.graph.heads import as_heads
+from tfdcu.graph.heads import functional
 from tfdcu.quantization.bits import check_weight_bits
 from tfdcu.quantization.bits import choose_bits
 from tfdcu.quantization.chains import float_kernels
@@ -53,9 +56,10 @@ def quantize_aware(
         num_images: Largest number of images. Defaults to 256.
 
     Returns:
-        A functional `keras.Model` with the same inputs and outputs. Layers
-        with kernels, and those after which a tensor is rounded, keep their
-        names.
+        A functional `keras.Model` with the same inputs and outputs, but for a
+        softmax or sigmoid at the end: it gives logits, which are what is
+        trained. Layers with kernels, and those after which a tensor is
+        rounded, keep their names.
 
     Raises:
         ValueError: If an argument is invalid or the model cannot be taken
@@ -75,7 +79,7 @@ def quantize_aware(
     check_arguments(model=model, num_images=num_images)
     check("images", images, IMAGES)
     check("value_range", value_range, RANGE)
-    graph = read_graph(model)
+    graph = read_graph(with_logits(model))
     left = float_kernels(graph)
     if left:
         warnings.warn(
@@ -97,6 +101,19 @@ def quantize_aware(
             whole = int(weight_bits)
             return rebuild(graph, ranges, lambda name: whole)
     return rebuild(graph, ranges, lambda name: weight_bits.get(name, 8))
+
+
+def with_logits(model):
+    """The model without a softmax or sigmoid at the end of its outputs.
+
+    Behind rounded probabilities nobody would look for logits, and a training
+    would take the ones for the others.
+    """
+    model = functional(model)
+    kinds = kinds_of(model)
+    if not set(kinds) & {"classes", "labels"}:
+        return model
+    return as_heads(model, [kind or "values" for kind in kinds])
 
 
 def measure_ranges(graph, images, num_images):
