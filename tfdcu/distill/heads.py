@@ -36,8 +36,10 @@ class Heads:
     """
 
     def __init__(self, student, teacher, mimic, temperature):
+        student = functional(student)
         self.teacher, kinds = teacher, []
         if isinstance(teacher, keras.Model):
+            teacher = functional(teacher)
             check_same_answers(student, teacher)
             self.teacher, kinds = open_heads(teacher, mimic)
         # What one of them does not show, the other may.
@@ -144,13 +146,12 @@ class Heads:
 
 def check_same_answers(student, teacher):
     """Raise if student and teacher show that they answer different things."""
-    models = functional(student), functional(teacher)
     both = [
         # A single sigmoid is one of two classes.
         [kind if output.shape[-1] != 1 else None for kind, output in pairs]
-        for pairs in (zip(kinds_of(m), m.outputs) for m in models)
+        for pairs in (zip(kinds_of(m), m.outputs) for m in (student, teacher))
     ]
-    for name, mine, theirs in zip(output_names(models[0]), *both):
+    for name, mine, theirs in zip(output_names(student), *both):
         if mine and theirs and mine != theirs:
             raise ValueError(
                 "Student and teacher answer different things. Expected: two "
@@ -164,7 +165,7 @@ def open_heads(model, mimic, known=()):
     """A model with logits at each output, and what each answers.
 
     Args:
-        model: A `keras.Model`.
+        model: A functional `keras.Model`.
         mimic: As in `AlignedDistiller`; in a dict, an output that shows nothing
             of itself and has another loss than "kl" is one of a regression.
         known: What the outputs of its teacher answer, if there is one.
@@ -175,7 +176,6 @@ def open_heads(model, mimic, known=()):
     Raises:
         ValueError: As in `as_heads`, or if `mimic` names no output.
     """
-    model = functional(model)
     names = output_names(model)
     losses = mimic if isinstance(mimic, dict) else {}
     unknown = sorted(set(losses) - set(names))
