@@ -7,7 +7,9 @@ import tensorflow as tf
 from keras import layers
 from keras import ops
 
+import tfdcu
 from tests.support import custom
+from tfdcu.export import inspect_litert
 from tfdcu.graph.macs import layer_macs
 from tfdcu.graph.macs import total_macs
 from tfdcu.graph.profile import profile
@@ -100,5 +102,33 @@ def test_audio_layers_count_their_operations():
 def test_operations_of_keras_that_hide_a_convolution_are_counted():
     inputs = keras.Input((6, 6, 3))
     model = keras.Model(inputs, ops.image.gaussian_blur(inputs))
-    # A kernel of 3 by 3 for each of 3 channels; 9 more make the kernel.
-    assert total_macs(model) == 36 * 3 * 9 + 9
+    # A kernel of 3 by 3 for each of 3 channels.
+    assert total_macs(model) == 36 * 3 * 9
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: tf.matmul(k(9, 4), k(4, 7)),
+        lambda x: tf.function(tf.matmul)(k(9, 4), k(4, 7)),
+        lambda x: tf.matmul(tf.ones_like(x), k(4, 7)),
+    ],
+)
+def test_a_product_of_weights_alone_is_not_counted(function):
+    # (6, 4) and a sum of the product that is the same for all images.
+    inputs = keras.Input((6, 4))
+    layer = Tf.of(lambda x: x + tf.reduce_sum(function(x)))
+    assert total_macs(keras.Model(inputs, layer(inputs))) == 0
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_macs_are_those_of_the_file_where_weights_are_multiplied(
+    closed, tmp_path
+):
+    inputs = keras.Input((6, 4))
+    table = custom.Relative(closed)
+    model = keras.Model(inputs, layers.Dense(3)(table(inputs)))
+    file = tfdcu.export_litert(model, tmp_path / "model.tflite")
+    counted = sum(inspect_litert(file)["macs"].values())
+    # Six places by nine relative ones of width four, and the classifier.
+    assert total_macs(model) == counted == 6 * 9 * 4 + 6 * 9 * 3

@@ -164,3 +164,24 @@ def vit(**options):
     # The shape of its inputs is remembered by the first call.
     model(ops.zeros((2, 16, 16, 3)))
     return model
+
+
+class Relative(layers.Layer):
+    """Scores against nine places, which are a product of weights alone."""
+
+    def __init__(self, closed=False, **options):
+        super().__init__(**options)
+        self.closed = closed
+
+    def build(self, shape):
+        self.table = self.add_weight((9, 5), "random_normal", name="table")
+        self.kernel = self.add_weight(
+            (5, shape[-1]), "random_normal", name="kernel"
+        )
+
+    def call(self, x):
+        if self.closed:
+            places = tf.matmul(self.table.value, self.kernel.value)
+            return tf.matmul(x, places, transpose_b=True)
+        places = ops.matmul(self.table, self.kernel)
+        return ops.matmul(x, ops.transpose(places))

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from keras import tree
 
+from tfdcu.graph.keras_private import is_of_keras_ops
+from tfdcu.graph.parameter import OnePerImage
+from tfdcu.graph.parameter import Parameter
 from tfdcu.graph.parse import Call
 from tfdcu.graph.parse import ParsedModel
 from tfdcu.graph.parse import Ref
@@ -20,11 +23,14 @@ class Tensor:
         shape: Tuple of sizes, `None` for unknown sizes.
         dtype: Name of the element type.
         rows: Rows of the first axis that belong to one image.
+        constant: Whether it is the same for all images: computed of weights
+            alone.
     """
 
     shape: tuple
     dtype: str = "float32"
     rows: int = 1
+    constant: bool = False
 
 
 @dataclass(eq=False)
@@ -110,15 +116,32 @@ def read_graph(model):
     def call(op, args, kwargs, path, made):
         refs = made.refs
         outputs = [Tensor(*made.level.shapes.get(ref, (None,))) for ref in refs]
-        rows = rows_per_image(op, tensors_in((args, kwargs)), outputs)
+        given = tensors_in((args, kwargs))
+        rows, constant = rows_per_image(op, given, outputs), _forgets(op, given)
         for tensor in outputs:
-            tensor.rows = rows
+            tensor.rows, tensor.constant = rows, constant
         nodes.append(Node(op, path, args, kwargs, outputs, made.call))
         return outputs
 
     inputs = [Tensor(t.shape, t.dtype) for t in model.inputs]
     outputs = walk(level, inputs, call, entries=entries)
     return Graph(model, level, nodes, inputs, outputs, entries)
+
+
+def _forgets(op, inputs):
+    """Whether what an operation returns is the same for all images."""
+    kind = type(op)
+    if (
+        kind is Parameter
+        or kind.__name__ in _OF_SHAPES
+        and is_of_keras_ops(kind)
+    ):
+        return True
+    # A tensor repeated for each image has the images for their number alone.
+    return all(t.constant for t in inputs[: 1 if kind is OnePerImage else None])
+
+
+_OF_SHAPES = "FullLike", "OnesLike", "Shape", "ZerosLike"
 
 
 def tensors_in(structure):

@@ -35,7 +35,8 @@ def layer_macs(model):
     transposed), dense and einsum layers, attention, recurrent layers, layers
     inside wrappers, and matrix products, convolutions and attention of
     `keras.ops`. Biases, normalizations, activations and pooling are not, as
-    in published tables. A layer that is called twice counts twice. Custom
+    in published tables. A layer that is called twice counts twice. What is
+    computed of weights alone is not counted: a file stores the result. Custom
     layers are opened (`open_model`), or counted by TensorFlow's graph of
     their call at inference.
 
@@ -96,6 +97,8 @@ def terms(node):
     Raises:
         CannotCount: If the operation cannot be counted.
     """
+    if all(tensor.constant for tensor in node.inputs):
+        return []
     rows = max((tensor.rows for tensor in node.inputs), default=1)
     found = _terms_of_a_row(node)
     return [replace(term, times=rows * term.times) for term in found]

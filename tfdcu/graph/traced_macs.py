@@ -25,7 +25,8 @@ def traced_terms(node):
     """The multiply-accumulate terms of a layer whose inside is not known.
 
     Its `call` is run at inference on symbolic TensorFlow tensors, and the
-    convolutions and matrix products in that graph are counted.
+    convolutions and matrix products in that graph are counted, those of
+    weights alone excepted.
 
     Args:
         node: A `Node` of `read_graph`.
@@ -69,19 +70,37 @@ def traced_terms(node):
         for outer, inner in traced.graph.captures
         if id(outer) in weights
     }
-    return _count_graph(traced.graph, sources)
+    pairs = zip(traced.inputs, given)
+    varying = {inner.name for inner, tensor in pairs if not tensor.constant}
+    return _count_graph(traced.graph, sources, varying)
 
 
-def _count_graph(graph, sources):
+def _count_graph(graph, sources, varying):
+    """The terms of a graph.
+
+    Args:
+        graph: A TensorFlow function's graph.
+        sources: Dict from the name of a tensor to the weight that it is.
+        varying: Set of names of the inputs that are not the same for all
+            images; that of the tensors computed of them are added.
+    """
     terms = []
     for op in graph.get_operations():
         if op.type in _LOOPS:
             raise CannotCount(f"it has a loop or Python code ({op.type})")
+        if not any(value.name in varying for value in op.inputs):
+            continue
+        if op.type not in _OF_SHAPES:
+            varying.update(value.name for value in op.outputs)
         if op.type in ("PartitionedCall", "StatefulPartitionedCall"):
-            terms += _count_called(graph, op, op.get_attr("f").name, sources)
+            called = graph, op.get_attr("f").name, op.inputs
+            terms += _count_called(*called, sources, varying)
         elif op.type in ("If", "StatelessIf"):
             names = [op.get_attr(f"{side}_branch").name for side in _SIDES]
-            both = [_count_called(graph, op, n, {}) for n in names]
+            both = [
+                _count_called(graph, name, op.inputs[1:], {}, varying)
+                for name in names
+            ]
             terms += max(both, key=lambda side: sum(t.count() for t in side))
         elif op.type in _COUNTS:
             times = _COUNTS[op.type](op)
@@ -90,16 +109,17 @@ def _count_graph(graph, sources):
 
 
 _SIDES = ("then", "else")
+_OF_SHAPES = "OnesLike", "Shape", "ShapeN", "Size", "ZerosLike"
 
 
-def _count_called(graph, op, name, sources):
+def _count_called(graph, name, given, sources, varying):
     function = function_in(graph, name)
-    inner = {
-        placeholder.name: sources[value.name]
-        for placeholder, value in zip(function.inputs, op.inputs)
-        if value.name in sources
-    }
-    return _count_graph(function, inner)
+    pairs = [(a.name, b.name) for a, b in zip(function.inputs, given)]
+    return _count_graph(
+        function,
+        {inner: sources[outer] for inner, outer in pairs if outer in sources},
+        {inner for inner, outer in pairs if outer in varying},
+    )
 
 
 def _term(op, count, sources):
