@@ -118,3 +118,20 @@ def test_several_inputs(named, images):
     received = images_for(several(named), images)
     for batch in batches(received, 8):
         assert [tuple(x.shape[1:]) for x in batch] == [(5,), (3,)]
+
+
+@pytest.mark.parametrize("batched", [True, False])
+def test_fractions_for_whole_numbers_are_refused(batched):
+    image = keras.Input((6, 6, 3), dtype="uint8", name="image")
+    size = keras.Input((2,), name="size")
+    x = layers.Flatten()(layers.Rescaling(1 / 255)(image))
+    one = keras.Model(image, layers.Dense(4)(x))
+    x = layers.Concatenate()([x, size])
+    two = keras.Model([image, size], layers.Dense(4)(x))
+    sizes = np.ones((40, 2), "float32")
+    for network, values in (one, X), (two, (X, sizes)):
+        dataset = slices(values).batch(8) if batched else slices(values)
+        with pytest.raises(ValueError, match="whole numbers.*up to 255.*uint8"):
+            images_for(network, dataset)
+        whole = tf.nest.map_structure(lambda x: 255 * x, values)
+        images_for(network, slices(whole))

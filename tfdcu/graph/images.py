@@ -107,16 +107,21 @@ def _arrays(model, images):
                 f"{np.count_nonzero(~np.isfinite(array))} NaN or infinite "
                 "values."
             )
-        if "int" in tensor.dtype and array.size and array.max() <= 1:
-            if (array % 1).any():
-                raise ValueError(
-                    "The model takes whole numbers: these images would be "
-                    "all 0. Expected: pixels up to 255. Received: values up "
-                    f"to {array.max():.6g} for an input of {tensor.dtype!r}"
-                )
+        _check_not_all_zero(array, tensor.dtype)
     if not len(arrays[0]):
         raise _wrong(model, "no images")
     return arrays[0] if len(arrays) == 1 else arrays
+
+
+def _check_not_all_zero(array, dtype):
+    """Raise if fractions up to 1 would all become 0 in an input of integers."""
+    if "int" in dtype and array.size and array.max() <= 1:
+        if (array % 1).any():
+            raise ValueError(
+                "The model takes whole numbers: these images would be "
+                "all 0. Expected: pixels up to 255. Received: values up "
+                f"to {array.max():.6g} for an input of {dtype!r}"
+            )
 
 
 def _inputs_of(model, images):
@@ -192,6 +197,12 @@ def _dataset(model, dataset):
         known = [x if x is not None else y for x, y in zip(shape, size)]
         if not _fits(known, size) or len(shape) != len(size):
             raise _wrong(model, f"a dataset of shape {shape}")
+    for index, (part, tensor) in enumerate(zip(parts, model.inputs)):
+        if part.dtype.is_floating and "int" in tensor.dtype:
+            # Its first batch tells the range.
+            for batch in as_batches.take(1).as_numpy_iterator():
+                values = batch if len(parts) == 1 else batch["inputs"][index]
+                _check_not_all_zero(values, tensor.dtype)
     return as_batches
 
 
