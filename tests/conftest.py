@@ -30,3 +30,9 @@ def freeze_the_libraries():
     """Each conversion ends with a full collection, of a million objects."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture
+def no_pictures(monkeypatch):
+    """Runs draw no figures, which take seconds; those of a module's do."""
+    monkeypatch.setattr("tfdcu.report.page._pictures", lambda *record: {})

@@ -41,6 +41,8 @@ ROW = {
     "gzip_bytes",
     "latency_ms",
 }
+# Of all runs `unbroken` alone draws its figures.
+pytestmark = pytest.mark.usefixtures("no_pictures")
 QUICK = {
     "training": {"epochs": 1},
     "baseline": False,
@@ -54,12 +56,6 @@ QUICK = {
 def unbroken(tmp_path_factory):
     folder = tmp_path_factory.mktemp("unbroken")
     return folder, small_run.run(folder)
-
-
-@pytest.fixture(autouse=True)
-def no_pictures(monkeypatch):
-    """Of all runs `unbroken` alone draws its figures: they take seconds."""
-    monkeypatch.setattr("tfdcu.report.page._pictures", lambda *record: {})
 
 
 STUDENT = "student*", "report.*", "training/student*"

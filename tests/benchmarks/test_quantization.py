@@ -19,6 +19,7 @@ def seeds():
     flag.unparse_flags()
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_each_row_is_quantized_from_one_float_student(tmp_path, seeds):
     teacher = tmp_path / "teacher.keras"
     tiny.plain_net(width=32).save(teacher)
@@ -33,6 +34,7 @@ def test_each_row_is_quantized_from_one_float_student(tmp_path, seeds):
             "test": test,
             "seed": seed,
             "data": {"pool_validation": 20},
+            "channels": {"macs": 0.5, "rounds": 1},
             "training": {"epochs": 1},
             "export": {"formats": ("float32",), "num_images": 32},
             "workdir": tmp_path / "run",

@@ -12,6 +12,7 @@ from tfdcu.export import LiteRTModel
 from tfdcu.search import search
 from tfdcu.search import tuners
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
 MODULE = "tfdcu.search.search"
 SPACE = {
     "channels": {"macs": [0.5, 0.2, 0.9]},

@@ -16,6 +16,12 @@ from tfdcu.stages.export import students
 from tfdcu.stages.quantize import default_epochs
 from tfdcu.stages.quantize import with_short_training
 
+QUICK = {
+    "channels": {"macs": 0.5, "rounds": 1},
+    "training": {"epochs": 1},
+    "baseline": False,
+}
+
 
 @pytest.fixture(scope="module")
 def quantized():
@@ -97,12 +103,9 @@ def test_integers_come_from_the_model_that_learned_them(quantized):
     ]
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_a_run_ends_with_files_of_4_bits_and_its_zeros(tmp_path):
-    options = {
-        "quantization": {"weight_bits": 4},
-        "training": {"epochs": 1},
-        "baseline": False,
-    }
+    options = {"quantization": {"weight_bits": 4}, **QUICK}
     record = small_run.run(tmp_path, **options)
     kinds = [row["format"] for row in record["rows"]]
     assert kinds.count("int8_weight4") == 1
@@ -121,9 +124,9 @@ def test_a_run_ends_with_files_of_4_bits_and_its_zeros(tmp_path):
     assert all(map(np.array_equal, trained, again))
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_other_bits_are_trained_from_the_same_student(tmp_path, monkeypatch):
-    options = {"training": {"epochs": 1}, "baseline": False}
-    small_run.run(tmp_path, **options)
+    small_run.run(tmp_path, **QUICK)
     folder = tmp_path / "run"
     student = (folder / "student.keras").read_bytes()
 
@@ -133,7 +136,7 @@ def test_other_bits_are_trained_from_the_same_student(tmp_path, monkeypatch):
     monkeypatch.setattr(stage, "trained_student", stopped)
     for bits, kind in (4, "int8_weight4"), (8, "int8"), (None, None):
         record = small_run.run(
-            tmp_path, quantization={"weight_bits": bits}, **options
+            tmp_path, quantization={"weight_bits": bits}, **QUICK
         )
         kinds = [row["format"] for row in record["rows"]]
         assert kinds == ["keras", "float32"] * 2 + [kind] * (kind is not None)
