@@ -6,13 +6,13 @@ import numpy as np
 import tensorflow as tf
 
 from tfdcu.graph.graph import read_graph
+from tfdcu.graph.kernels import kernel_of
+from tfdcu.graph.kernels import num_unknowns
+from tfdcu.graph.kernels import set_kernel
+from tfdcu.graph.patches import draw_places
 from tfdcu.pruning.activations import Activations
-from tfdcu.pruning.kernels import kernel_of
-from tfdcu.pruning.kernels import num_unknowns
-from tfdcu.pruning.kernels import set_kernel
 from tfdcu.pruning.least_squares import Sums
 from tfdcu.pruning.least_squares import solve
-from tfdcu.pruning.patches import draw_places
 from tfdcu.pruning.rows import rows_at
 from tfdcu.pruning.solvable import find_solvable
 

@@ -3,10 +3,10 @@
 import numpy as np
 import tensorflow as tf
 
-from tfdcu.pruning.kernels import kernel_of
-from tfdcu.pruning.kernels import outputs_at
-from tfdcu.pruning.patches import patches_at
-from tfdcu.pruning.patches import values_at
+from tfdcu.graph.kernels import kernel_of
+from tfdcu.graph.kernels import outputs_at
+from tfdcu.graph.patches import patches_at
+from tfdcu.graph.patches import values_at
 
 
 def rows_at(layer, own, original, places, keep):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import keras
 from keras import layers
 
-from tfdcu.pruning.kernels import has_kernel
+from tfdcu.graph.kernels import has_kernel
 
 
 @dataclass(eq=False)

@@ -5,7 +5,6 @@ from keras import ops
 
 from tfdcu.graph.batches import batches
 from tfdcu.graph.inference import compiled
-from tfdcu.quantization.kernel_ranges import best_ranges
 from tfdcu.quantization.kernel_ranges import rounded
 
 
@@ -31,7 +30,7 @@ def check_weight_bits(weight_bits):
         )
 
 
-def choose_bits(model, images, weight_bits, num_images=128):
+def choose_bits(fine, coarse, images, weight_bits, num_images=128):
     """The bits of each kernel, most where few harm.
 
     Each kernel alone is rounded to 4 bits. The divergence from the outputs
@@ -40,7 +39,7 @@ def choose_bits(model, images, weight_bits, num_images=128):
     mean allows it.
 
     Args:
-        model: A model of `quantize_aware` with 8 bits.
+        fine, coarse: Models of `quantize_aware` with 8 and with 4 bits.
         images: As in `quantize_aware`.
         weight_bits: Float from 4 to 8, the largest mean over all weights.
         num_images: Largest number of images. Defaults to 128.
@@ -48,9 +47,9 @@ def choose_bits(model, images, weight_bits, num_images=128):
     Returns:
         Dict from layer name to 4 or 8.
     """
-    kernels = [layer for layer in model.layers if hasattr(layer, "weight_bits")]
+    kernels = [layer for layer in fine.layers if hasattr(layer, "weight_bits")]
     sizes = {layer.name: int(np.prod(layer.kernel.shape)) for layer in kernels}
-    harm = divergences(model, kernels, images, num_images)
+    harm = divergences(fine, coarse, kernels, images, num_images)
     spare = (weight_bits - 4) * sum(sizes.values())
     bits = dict.fromkeys(sizes, 4)
     for name in sorted(sizes, key=lambda name: -harm[name] / sizes[name]):
@@ -60,17 +59,17 @@ def choose_bits(model, images, weight_bits, num_images=128):
     return bits
 
 
-def divergences(model, kernels, images, num_images):
+def divergences(fine, coarse, kernels, images, num_images):
     """Mean KL(before || after) in nats, by name of the layer with 4 bits."""
     stack = np.concatenate(list(batches(images, 32, num_images)))
-    run = compiled(model)
+    run = compiled(fine)
     expected = _log_softmax(run(stack))
     found = {}
     for layer in kernels:
-        kernel = layer.kernel.numpy()
-        rows = kernel.reshape(-1, layer.maximum.shape[0])
-        coarse = rounded(rows, best_ranges(rows, 4), 4)
-        layer.kernel.assign(coarse.reshape(kernel.shape))
+        kernel, other = layer.kernel.numpy(), coarse.get_layer(layer.name)
+        rows = other.kernel.numpy().reshape(-1, other.maximum.shape[0])
+        rows = rounded(rows, other.maximum.numpy(), other.weight_bits)
+        layer.kernel.assign(rows.reshape(kernel.shape))
         received = _log_softmax(run(stack))
         layer.kernel.assign(kernel)
         found[layer.name] = float(

@@ -12,6 +12,9 @@ import tensorflow as tf
 from keras import layers
 from keras import ops
 
+from tfdcu.graph.kernels import kernel_of
+from tfdcu.graph.kernels import set_kernel
+from tfdcu.quantization.gptq import round_kernel
 from tfdcu.quantization.kernel_ranges import best_ranges
 
 register = keras.saving.register_keras_serializable("tfdcu")
@@ -95,6 +98,26 @@ class QuantizedKernel:
         self.minimum.assign(-ends)
         self.maximum.assign(ends)
 
+    def round_for(self, inputs):
+        """Rounds the kernel so that the outputs change least.
+
+        The bias takes up the mean of what is left.
+
+        Args:
+            inputs: The layer's `Inputs`.
+        """
+        kernel = kernel_of(self)
+        step = np.reshape(self.maximum, kernel[:, 0].shape) / self.levels
+        rounded = round_kernel(kernel, inputs.covariance(), step, self.levels)
+        lost = inputs.mean()[:, None] @ (kernel - rounded)
+        set_kernel(self, rounded)
+        self.bias.assign(self.bias + np.ravel(lost))
+
+    @property
+    def levels(self):
+        """Steps on each side of zero."""
+        return 2 ** (self.weight_bits - 1) - 1
+
     def quantized_kernel(self):
         """The kernel on its grid, in the shape of `kernel_as_rows`."""
         kernel = ops.convert_to_tensor(self.kernel)
@@ -112,8 +135,7 @@ class QuantizedKernel:
         """Adds the bias to the products and applies the activation."""
         bias = ops.convert_to_tensor(self.bias)
         if self.input_step:
-            levels = 2 ** (self.weight_bits - 1) - 1
-            step = self.input_step / levels * self.maximum
+            step = self.input_step / self.levels * self.maximum
             rounded = tf.round(bias / step) * step
             bias += tf.stop_gradient(rounded - bias)
         return self.activation(tf.nn.bias_add(products, bias))

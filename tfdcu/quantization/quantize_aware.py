@@ -2,17 +2,13 @@
 
 import warnings
 
-from keras import ops
-
-from tfdcu.graph.batches import batches
 from tfdcu.graph.ends import kinds_of
-from tfdcu.graph.execute import execute
-from tfdcu.graph.execute import infer_node
 from tfdcu.graph.graph import read_graph
 from tfdcu.graph.heads import as_heads
 from tfdcu.graph.heads import functional
 from tfdcu.quantization.bits import check_weight_bits
 from tfdcu.quantization.bits import choose_bits
+from tfdcu.quantization.calibration import calibrate
 from tfdcu.quantization.chains import float_kernels
 from tfdcu.quantization.rebuild import rebuild
 from tfdcu.workdir.arguments import IMAGES
@@ -89,18 +85,17 @@ def quantize_aware(
             "layers of their own.",
             stacklevel=2,
         )
-    ranges = measure_ranges(graph, images, num_images)
+    found = calibrate(graph, images, num_images)
     for tensor in graph.inputs:
-        ranges[id(tensor)] = value_range
+        found.ranges[id(tensor)] = value_range
     if not isinstance(weight_bits, dict):
         if 4 < weight_bits < 8:
-            weight_bits = choose_bits(
-                rebuild(graph, ranges, lambda name: 8), images, weight_bits
-            )
+            both = (rebuild(graph, found, lambda name, b=b: b) for b in (8, 4))
+            weight_bits = choose_bits(*both, images, weight_bits)
         else:
             whole = int(weight_bits)
-            return rebuild(graph, ranges, lambda name: whole)
-    return rebuild(graph, ranges, lambda name: weight_bits.get(name, 8))
+            return rebuild(graph, found, lambda name: whole)
+    return rebuild(graph, found, lambda name: weight_bits.get(name, 8))
 
 
 def with_logits(model):
@@ -114,32 +109,3 @@ def with_logits(model):
     if not set(kinds) & {"classes", "labels"}:
         return model
     return as_heads(model, [kind or "values" for kind in kinds])
-
-
-def measure_ranges(graph, images, num_images):
-    """The smallest and the largest value of each tensor, and zero.
-
-    Args:
-        graph: A `Graph`.
-        images: As in `batches`.
-        num_images: Largest number of images.
-
-    Returns:
-        Dict from `id(tensor)` to (low, high).
-    """
-    ranges = {}
-
-    def call(node, args, kwargs):
-        outputs = infer_node(node, args, kwargs)
-        for tensor, value in zip(node.outputs, outputs):
-            if tensor.dtype.startswith(("float", "bfloat")):
-                low, high = ranges.get(id(tensor), (0.0, 0.0))
-                ranges[id(tensor)] = (
-                    min(low, float(ops.min(value))),
-                    max(high, float(ops.max(value))),
-                )
-        return outputs
-
-    for batch in batches(images, 32, num_images):
-        execute(graph, batch, call)
-    return ranges

@@ -24,24 +24,23 @@ from tfdcu.quantization.layers import FakeQuantize
 from tfdcu.quantization.layers import QuantizedDepthwiseConv2D
 
 
-def rebuild(graph, ranges, bits):
+def rebuild(graph, found, bits):
     """The model of a graph with fake quantization.
 
     Args:
         graph: A `Graph`; its layers are not changed.
-        ranges: Dict from `id(tensor)` of inputs and outputs of nodes to (low,
-            high).
+        found: Its `Calibration`, with ranges of inputs and outputs of nodes.
         bits: Function of a layer's name: 8 or 4.
 
     Returns:
         A functional `keras.Model`.
     """
-    return _Rebuilding(graph, ranges, bits).model()
+    return _Rebuilding(graph, found, bits).model()
 
 
 class _Rebuilding:
-    def __init__(self, graph, ranges, bits):
-        self.graph, self.ranges, self.bits = graph, ranges, bits
+    def __init__(self, graph, found, bits):
+        self.graph, self.found, self.bits = graph, found, bits
         self.values = {}  # id(tensor) -> KerasTensor
         self.grids = {}  # id(tensor) -> FakeQuantize
         self.made = {}  # id(operation) -> its new one
@@ -121,7 +120,7 @@ class _Rebuilding:
             if relu is not None:
                 value = layers.Activation(relu, name=self.unique(name))(value)
         elif tensor.dtype.startswith(("float", "bfloat")):
-            low, high = fixed or self.ranges[id(tensor)]
+            low, high = fixed or self.found.ranges[id(tensor)]
             grid = FakeQuantize(low, high, relu, name=self.unique(name))
             value = grid(value)
             self.grids[id(tensor)] = grid
@@ -173,6 +172,8 @@ class _Rebuilding:
         new.bias.assign(bias * scale + shift)
         new.trainable = old.trainable
         new.fit_ranges()
+        if id(old) in self.found.inputs:
+            new.round_for(self.found.inputs[id(old)])
         return new
 
     def input_step(self, node):

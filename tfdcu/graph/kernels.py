@@ -4,9 +4,9 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from tfdcu.pruning.patches import SEPARABLE
-from tfdcu.pruning.patches import TRANSPOSED
-from tfdcu.pruning.patches import patches_at
+from tfdcu.graph.patches import SEPARABLE
+from tfdcu.graph.patches import TRANSPOSED
+from tfdcu.graph.patches import patches_at
 
 DEPTHWISE = layers.DepthwiseConv1D, layers.DepthwiseConv2D
 _DENSE = layers.Dense, layers.Conv1D, layers.Conv2D, layers.Conv3D

@@ -47,7 +47,7 @@ def patches_at(op, features, places):
     """What a layer multiplies with its kernel to get its output there.
 
     Args:
-        op: A `Dense`, or a convolution that `tfdcu.pruning.kernels` knows,
+        op: A `Dense`, or a convolution that `tfdcu.graph.kernels` knows,
             channels last.
         features: Tensor (images, ..., channels), its input.
         places: Places of its output, from `draw_places`.

@@ -5,14 +5,14 @@ import numpy as np
 import pytest
 from keras import layers
 
-from tfdcu.pruning.kernels import has_kernel
-from tfdcu.pruning.kernels import kernel_of
-from tfdcu.pruning.kernels import num_unknowns
-from tfdcu.pruning.kernels import outputs_at
-from tfdcu.pruning.kernels import set_kernel
-from tfdcu.pruning.patches import draw_places
-from tfdcu.pruning.patches import patches_at
-from tfdcu.pruning.patches import values_at
+from tfdcu.graph.kernels import has_kernel
+from tfdcu.graph.kernels import kernel_of
+from tfdcu.graph.kernels import num_unknowns
+from tfdcu.graph.kernels import outputs_at
+from tfdcu.graph.kernels import set_kernel
+from tfdcu.graph.patches import draw_places
+from tfdcu.graph.patches import patches_at
+from tfdcu.graph.patches import values_at
 
 IMAGE, LINE = (3, 9, 8, 4), (3, 9, 4)
 

@@ -1,0 +1,114 @@
+"""What images say of a model: ranges of its tensors, inputs of its kernels."""
+
+from dataclasses import dataclass
+from dataclasses import field
+
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from tfdcu.graph.batches import batches
+from tfdcu.graph.execute import execute
+from tfdcu.graph.execute import infer_node
+from tfdcu.graph.kernels import num_unknowns
+from tfdcu.graph.patches import draw_places
+from tfdcu.graph.patches import patches_at
+from tfdcu.quantization.chains import has_kernel
+
+# Kernels with more weights a filter are rounded one by one: the products of
+# their inputs would take too much memory.
+MOST_WEIGHTS = 4608
+
+
+@dataclass
+class Inputs:
+    """Sums over what the weights of a filter are multiplied with.
+
+    Attributes:
+        products: Float32 array (groups, weights, weights), of products.
+        values: (groups, weights), of the values themselves.
+        count: How many there were.
+    """
+
+    products: np.ndarray
+    values: np.ndarray
+    count: int
+
+    def __add__(self, other):
+        return Inputs(
+            self.products + other.products,
+            self.values + other.values,
+            self.count + other.count,
+        )
+
+    def mean(self):
+        """(groups, weights), float64."""
+        return self.values.astype("float64") / self.count
+
+    def covariance(self):
+        """(groups, weights, weights), float64, with positive eigenvalues."""
+        mean, products = self.mean(), self.products / self.count
+        covariance = products - mean[:, :, None] * mean[:, None]
+        # What rounding may have taken from inputs that hardly vary.
+        squares = np.trace(products, axis1=1, axis2=2) / mean.shape[1]
+        least = 1e-5 * squares[:, None, None] + 1e-12
+        return covariance + least * np.eye(mean.shape[1])
+
+
+@dataclass
+class Calibration:
+    """What is measured on the images.
+
+    Attributes:
+        ranges: Dict from `id(tensor)` to its smallest and its largest value,
+            and zero.
+        inputs: Dict from `id(layer)` to the `Inputs` of its kernel.
+    """
+
+    ranges: dict = field(default_factory=dict)
+    inputs: dict = field(default_factory=dict)
+
+
+def calibrate(graph, images, num_images, seed=0):
+    """Runs a model over images and keeps what its integers need to know.
+
+    Args:
+        graph: A `Graph`.
+        images: As in `batches`.
+        num_images: Largest number of images.
+        seed: Int, chooses places in the feature maps. Defaults to 0.
+
+    Returns:
+        A `Calibration`.
+    """
+    found, generator = Calibration(), np.random.default_rng(seed)
+
+    def call(node, args, kwargs):
+        if has_kernel(node) and num_unknowns(node.op) <= MOST_WEIGHTS:
+            new = _inputs(node.op, args[0], num_images, generator)
+            old = found.inputs.get(id(node.op))
+            found.inputs[id(node.op)] = new if old is None else old + new
+        outputs = infer_node(node, args, kwargs)
+        for tensor, value in zip(node.outputs, outputs):
+            if tensor.dtype.startswith(("float", "bfloat")):
+                low, high = found.ranges.get(id(tensor), (0.0, 0.0))
+                found.ranges[id(tensor)] = (
+                    min(low, float(ops.min(value))),
+                    max(high, float(ops.max(value))),
+                )
+        return outputs
+
+    for batch in batches(images, 32, num_images):
+        execute(graph, batch, call)
+    return found
+
+
+def _inputs(op, features, num_images, generator):
+    """The `Inputs` of a layer at some places of each image."""
+    wanted = max(4096, 16 * num_unknowns(op))
+    sizes = op.compute_output_shape(features.shape)[1:-1]
+    places = draw_places(sizes, -(-wanted // num_images), generator)
+    rows = patches_at(op, ops.convert_to_tensor(features), places)
+    products = tf.matmul(rows, rows, transpose_a=True)
+    sums = products.numpy(), tf.reduce_sum(rows, 1).numpy()
+    return Inputs(*sums, rows.shape[1])
