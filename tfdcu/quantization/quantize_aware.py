@@ -27,23 +27,26 @@ def quantize_aware(
 ):
     """A model whose values lie where the integers of its LiteRT file will.
 
-    Train the result for a short time at a low rate, by `fit` or as the student
-    of an `AlignedDistiller`, and give it to `export_litert`: the file needs no
-    calibration. Its weights learn to bear their rounding: with 8 bits that
-    hardly matters, with 4 bits it decides.
+    Give the result to `export_litert`, as it is or trained for a short time at
+    a low rate, by `fit` or as the student of an `AlignedDistiller`: the file
+    needs no calibration.
 
     BatchNormalization is folded into the kernel before it, with its moving
     averages. Kernels of `Conv2D`, `DepthwiseConv2D` and `Dense` are rounded by
-    output channel, symmetrically; what LiteRT stores between its operators is
-    rounded to 256 steps (Jacob et al. 2018, arXiv:1712.05877). Layers of other
-    kinds stay float, with a warning that names those with weights.
+    output channel, symmetrically, so that the layer's outputs on `images`
+    change least (GPTQ, Frantar et al. 2022, arXiv:2210.17323); those with more
+    than 4,608 weights a filter are rounded weight by weight. What LiteRT
+    stores between its operators is rounded to 256 steps (Jacob et al. 2018,
+    arXiv:1712.05877). Layers of other kinds stay float, with a warning that
+    names those with weights.
 
     Args:
         model: A trained functional or Sequential `keras.Model` with channels
             last. It is not changed.
         images: Unlabeled images, an array (n, height, width, channels) or a
-            dataset of batches, whose smallest and largest activations are the
-            ends of the ranges. Take at least 100 like those of the task.
+            dataset of batches: what the layers take there decides how kernels
+            are rounded, and the smallest and largest activations are the ends
+            of the ranges. Take at least 100 like those of the task.
         weight_bits: 8, or 4, or a number between: then the kernels that bear
             4 bits worst, measured on the images, keep 8 bits as long as the
             mean over all weights is at most this. Or a dict from names of
