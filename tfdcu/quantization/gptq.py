@@ -1,4 +1,4 @@
-"""Rounds kernels so that some weights make up for the rounding of others."""
+"""Moves weights so that they make up for the rounding of others."""
 
 import numpy as np
 
@@ -6,13 +6,14 @@ import numpy as np
 _RIDGE = 0.01
 
 
-def round_kernel(kernel, covariance, step, levels):
-    """A kernel on its grid that gives nearly the outputs of the float one.
+def move_kernel(kernel, covariance, step, levels):
+    """A kernel that gives nearly its outputs even when it is rounded.
 
     The weights of a filter are rounded one after another, those of the inputs
     with the largest variance first; the weights that are left move so that the
-    variance of the outputs' error is least. Weights that are zero stay
-    zero.
+    variance of the outputs' error is least. Each weight is returned as it was
+    before it was rounded: training moves those on that lie near the middle of
+    two steps. Weights that are zero stay zero.
 
     Reference: Frantar et al. 2022, GPTQ, arXiv:2210.17323, section 3; weights
     are taken in the order of their inputs, one at a time.
@@ -25,7 +26,7 @@ def round_kernel(kernel, covariance, step, levels):
         levels: Int, number of steps on each side of zero.
 
     Returns:
-        Float64 array like `kernel`.
+        Float64 array like `kernel`, within the grid.
     """
     variance = np.diagonal(covariance, axis1=1, axis2=2)
     order = np.argsort(-variance, axis=1, kind="stable")
@@ -38,12 +39,12 @@ def round_kernel(kernel, covariance, step, levels):
     factor = np.linalg.cholesky(np.linalg.inv(held)).swapaxes(1, 2)
     zero = kernel == 0
     for index in range(kernel.shape[1]):
-        weight = kernel[:, index]
-        rounded = np.clip(np.round(weight / step), -levels, levels) * step
-        rounded = np.where(zero[:, index], 0.0, rounded)
-        error = (weight - rounded) / factor[:, index, index, None]
+        end = np.where(zero[:, index], 0.0, levels * step)
+        within = np.clip(kernel[:, index], -end, end)
+        error = kernel[:, index] - np.round(within / step) * step
+        error /= factor[:, index, index, None]
         moved = factor[:, index, index + 1 :, None] * error[:, None]
         kernel[:, index + 1 :] -= moved
-        kernel[:, index] = rounded
+        kernel[:, index] = within
     back = np.argsort(order, axis=1)
     return np.take_along_axis(kernel, back[:, :, None], 1)

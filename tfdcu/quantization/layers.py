@@ -14,7 +14,7 @@ from keras import ops
 
 from tfdcu.graph.kernels import kernel_of
 from tfdcu.graph.kernels import set_kernel
-from tfdcu.quantization.gptq import round_kernel
+from tfdcu.quantization.gptq import move_kernel
 from tfdcu.quantization.kernel_ranges import best_ranges
 
 register = keras.saving.register_keras_serializable("tfdcu")
@@ -98,8 +98,8 @@ class QuantizedKernel:
         self.minimum.assign(-ends)
         self.maximum.assign(ends)
 
-    def round_for(self, inputs):
-        """Rounds the kernel so that the outputs change least.
+    def fit_rounding(self, inputs):
+        """Moves the kernel so that its rounding changes the outputs least.
 
         The bias takes up the mean of what is left.
 
@@ -108,9 +108,10 @@ class QuantizedKernel:
         """
         kernel = kernel_of(self)
         step = np.reshape(self.maximum, kernel[:, 0].shape) / self.levels
-        rounded = round_kernel(kernel, inputs.covariance(), step, self.levels)
+        moved = move_kernel(kernel, inputs.covariance(), step, self.levels)
+        rounded = np.round(moved / step[:, None]) * step[:, None]
         lost = inputs.mean()[:, None] @ (kernel - rounded)
-        set_kernel(self, rounded)
+        set_kernel(self, moved)
         self.bias.assign(self.bias + np.ravel(lost))
 
     @property

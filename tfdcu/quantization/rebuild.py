@@ -173,7 +173,7 @@ class _Rebuilding:
         new.trainable = old.trainable
         new.fit_ranges()
         if id(old) in self.found.inputs:
-            new.round_for(self.found.inputs[id(old)])
+            new.fit_rounding(self.found.inputs[id(old)])
         return new
 
     def input_step(self, node):
