@@ -13,6 +13,7 @@ from tfdcu import AlignedDistiller
 from tfdcu import data
 from tfdcu.distill.losses import kl
 from tfdcu.distill.validation import Validation
+from tfdcu.distill.validation import mimic_harmed
 from tfdcu.distill.validation import overfit_warning
 from tfdcu.distill.validation import training_harmed
 from tfdcu.distill.validation import validation_sources
@@ -145,6 +146,37 @@ def test_gains_on_training_images_do_not_count(start, end, harmed):
         for one in (start, end)
     )
     assert bool(training_harmed(start, end)) is harmed
+
+
+@pytest.mark.parametrize(
+    ("pool", "validation", "harmed"),
+    [(0.9, 1.05, False), (0.9, 1.2, True), (1.0, 1.0, False), (1.1, 1.0, True)],
+)
+def test_a_mimic_loss_tells_what_agreement_leaves_to_chance(
+    pool, validation, harmed
+):
+    start = {
+        "val_mimic": 3.0,
+        "mimic_validation": 0.5,
+        "agreement_pool": 0.5,
+        "agreement_validation": 0.9,
+    }
+    end = {
+        "val_mimic": 3.0 * pool,
+        "mimic_validation": 0.5 * validation,
+        "agreement_pool": 0.48,
+        "agreement_validation": 0.89,
+    }
+    found = mimic_harmed(start, end)
+    assert bool(found) is harmed
+    if harmed:
+        (sentence,) = found
+        assert f"from 0.5 to {0.5 * validation:.3g} on validation" in sentence
+
+
+def test_without_held_out_images_agreement_decides():
+    start, end = {"agreement_labeled": 0.9}, {"agreement_labeled": 0.8}
+    assert mimic_harmed(start, end) == training_harmed(start, end) != []
 
 
 def agreement(student):

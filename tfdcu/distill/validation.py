@@ -32,10 +32,11 @@ class Validation(keras.callbacks.Callback):
     """Log how well the student mimics its teacher in inference mode.
 
     After each epoch of an `AlignedDistiller`, logs the mimic loss on held-out
-    images of the pool as `val_mimic` and, for each source, the share of
-    images on which student and teacher predict the same class as
-    `agreement_<name>`. Unlike `mimic`, a mean over the epoch, these are
-    computed with the weights at its end.
+    images of the pool as `val_mimic`, that on validation images as
+    `mimic_validation` and, for each source, the share of images on which
+    student and teacher predict the same class as `agreement_<name>`. Unlike
+    `mimic`, a mean over the epoch, these are computed with the weights at its
+    end.
 
     Args:
         sources: Dict from names to `tfdcu.data.Source`; labels are not used.
@@ -73,9 +74,9 @@ class Validation(keras.callbacks.Callback):
                 ]
             )  # (images, classes)
             targets = self.targets[name]
-            if name == "pool":
+            if name in _LOSSES:
                 loss = model.heads.mimic(targets, logits)
-                logs["val_mimic"] = float(np.mean(loss))
+                logs[_LOSSES[name]] = float(np.mean(loss))
             (mine,), (theirs,) = map(model.heads.choices, (logits, targets))
             same = mine == theirs
             logs[f"agreement_{name}"] = float(np.mean(same))
@@ -171,6 +172,8 @@ class AgreementWarning(keras.callbacks.Callback):
         return float(np.mean(np.concatenate(same))) if same else 0.0
 
 
+# Name of the mimic loss on each kind of held-out images.
+_LOSSES = {"pool": "val_mimic", "validation": "mimic_validation"}
 # Kinds of images to measure on: not used in training, and used in training.
 _HELD_OUT = {
     "pool": "held-out images of the pool",
@@ -249,6 +252,36 @@ def training_harmed(start, end):
         "Training made the student worse, so it is handed over as it was "
         f"before training: its agreement with the teacher went {moved}. Try "
         'a lower training={"learning_rate": ...}, or more images.'
+    ]
+
+
+def mimic_harmed(start, end):
+    """A warning if the student's mimic loss is higher after training.
+
+    For a training that changes few predictions: agreement on some hundred
+    images then moves by chance, while the loss shows what every image gained.
+
+    Args:
+        start, end: As in `improvement`.
+
+    Returns:
+        List of at most one sentence. Without held-out images, that of
+        `training_harmed`.
+    """
+    losses = {name: key for name, key in _LOSSES.items() if key in start}
+    if not losses:
+        return training_harmed(start, end)
+    ratios = [end[key] / max(start[key], 1e-12) for key in losses.values()]
+    if np.mean(ratios) <= 1:
+        return []
+    moved = " and ".join(
+        f"from {start[key]:.3g} to {end[key]:.3g} on {_HELD_OUT[name]}"
+        for name, key in losses.items()
+    )
+    return [
+        "Training made the student worse, so it is handed over as it was "
+        f"before training: its mimic loss went {moved}. Try a lower "
+        'training={"learning_rate": ...}, or more images.'
     ]
 
 
