@@ -98,10 +98,9 @@ def compress(
         transfer: Keywords of `AlignedDistiller`.
         training: Keywords of `tfdcu.training.train`: epochs, rate ...
         quantization: `weight_bits` as in `quantize_aware`; `epochs`, by default
-            a sixth of those of `training`, with less than 8 bits at least 600
-            steps, at a tenth of its learning rate. The integer files then hold
-            what was learned. Defaults to `None`: int8 is calibrated after
-            training.
+            a sixth of those of `training`, at a tenth of its learning rate.
+            The integer files then hold what was learned. Defaults to `None`:
+            int8 is calibrated after training.
         export: Keywords of `tfdcu.export.export_all`: formats ...
         baseline: Whether to also train the same student on the labels alone.
         seed: Int; it decides the drawn labels, the order of images and new
