@@ -9,6 +9,7 @@ from tests.support import tiny
 from tfdcu.graph.graph import read_graph
 from tfdcu.graph.patches import patches_at
 from tfdcu.quantization import calibration
+from tfdcu.quantization import gptq
 from tfdcu.quantization.calibration import Inputs
 from tfdcu.quantization.calibration import calibrate
 from tfdcu.quantization.gptq import move_kernel
@@ -74,6 +75,16 @@ def test_outputs_err_less_than_with_weights_rounded_alone(groups, weights):
     alone = np.clip(np.round(kernel / step[:, None]), -7, 7) * step[:, None]
     received = round_kernel(kernel, covariance, step, 7)
     assert (error(received) < 0.6 * error(alone)).all()
+
+
+def test_blocks_change_nothing(monkeypatch):
+    kernel = np.random.default_rng(1).normal(size=(2, 40, 5))
+    covariance = covariance_of(correlated(2, 40))
+    step = np.full((2, 5), 0.3)
+    expected = move_kernel(kernel, covariance, step, 7)
+    monkeypatch.setattr(gptq, "_BLOCK", 7)
+    received = move_kernel(kernel, covariance, step, 7)
+    np.testing.assert_allclose(received, expected, atol=1e-9)
 
 
 def test_zeros_stay_zero():

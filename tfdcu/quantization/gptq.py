@@ -4,6 +4,8 @@ import numpy as np
 
 # Share of the mean variance of the inputs by which the weights are held.
 _RIDGE = 0.01
+# Weights after which those that are left move at once.
+_BLOCK = 128
 
 
 def move_kernel(kernel, covariance, step, levels):
@@ -15,8 +17,7 @@ def move_kernel(kernel, covariance, step, levels):
     before it was rounded: training moves those on that lie near the middle of
     two steps. Weights that are zero stay zero.
 
-    Reference: Frantar et al. 2022, GPTQ, arXiv:2210.17323, section 3; weights
-    are taken in the order of their inputs, one at a time.
+    Reference: Frantar et al. 2022, GPTQ, arXiv:2210.17323, section 3.
 
     Args:
         kernel: Float array (groups, weights, filters).
@@ -37,14 +38,26 @@ def move_kernel(kernel, covariance, step, levels):
     held = covariance + hold[:, None, None] * np.eye(kernel.shape[1])
     # Row i: how the weights after i make up for an error of weight i.
     factor = np.linalg.cholesky(np.linalg.inv(held)).swapaxes(1, 2)
-    zero = kernel == 0
-    for index in range(kernel.shape[1]):
-        end = np.where(zero[:, index], 0.0, levels * step)
-        within = np.clip(kernel[:, index], -end, end)
-        error = kernel[:, index] - np.round(within / step) * step
-        error /= factor[:, index, index, None]
-        moved = factor[:, index, index + 1 :, None] * error[:, None]
-        kernel[:, index + 1 :] -= moved
-        kernel[:, index] = within
+    end = np.where(kernel == 0, 0.0, levels * step[:, None])
+    for start in range(0, kernel.shape[1], _BLOCK):
+        block = slice(start, start + _BLOCK)
+        errors = _round_block(
+            kernel[:, block], factor[:, block, block], end[:, block], step
+        )
+        rest = factor[:, block, start + _BLOCK :].swapaxes(1, 2)
+        kernel[:, start + _BLOCK :] -= rest @ errors
     back = np.argsort(order, axis=1)
     return np.take_along_axis(kernel, back[:, :, None], 1)
+
+
+def _round_block(kernel, factor, end, step):
+    """Moves some weights of all filters in place; returns what they missed."""
+    errors = np.empty_like(kernel)
+    for index in range(kernel.shape[1]):
+        within = np.clip(kernel[:, index], -end[:, index], end[:, index])
+        error = kernel[:, index] - np.round(within / step) * step
+        errors[:, index] = error / factor[:, index, index, None]
+        kernel[:, index] = within
+        row = factor[:, index, index + 1 :, None]
+        kernel[:, index + 1 :] -= row * errors[:, index, None]
+    return errors
