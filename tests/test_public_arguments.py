@@ -232,7 +232,7 @@ def nothing_works():
             ("pool.diagnose", "collect_outputs"),
             ("pool.targets", "view_batches"),
             ("pruning.prune", "plan_round"),
-            ("quantization.quantize_aware", "measure_ranges"),
+            ("quantization.quantize_aware", "calibrate"),
             ("search.search", "all_trials"),
         ):
             stub = (work,) if function == "STAGES" else work
