@@ -121,6 +121,18 @@ def test_a_product_of_weights_alone_is_not_counted(function):
     assert total_macs(keras.Model(inputs, layer(inputs))) == 0
 
 
+def test_what_is_kept_in_a_variable_is_counted():
+    kept = tf.Variable(np.zeros((1, 6, 4), "float32"))
+
+    def function(x):
+        kept.assign(x)
+        return tf.matmul(kept, k(4, 7))
+
+    inputs = keras.Input((6, 4))
+    model = keras.Model(inputs, Tf.of(function)(inputs))
+    assert total_macs(model) == 6 * 4 * 7
+
+
 @pytest.mark.parametrize("closed", [False, True])
 def test_macs_are_those_of_the_file_where_weights_are_multiplied(
     closed, tmp_path

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import layers
 
 from tests.support import tiny
@@ -16,6 +17,7 @@ from tfdcu.quantization import quantize_aware
 from tfdcu.quantization.layers import QuantizedDepthwiseConv2D
 
 IMAGES = tiny.images(64, channels=3, seed=3)
+slices = tf.data.Dataset.from_tensor_slices
 
 
 def awkward_net(seed=0):
@@ -132,6 +134,16 @@ def test_a_mean_between_keeps_8_bits_for_some():
     bits = [one.weight_bits for one in kernels]
     assert set(bits) == {4, 8}
     assert 4 < np.average(bits, weights=sizes) <= 5
+
+
+@pytest.mark.parametrize(
+    "as_given", [lambda x: x, lambda x: slices(x).batch(8)]
+)
+def test_images_that_are_not_finite_are_refused(as_given):
+    images = IMAGES.copy()
+    images[3, 0, 0] = np.nan
+    with pytest.raises(ValueError, match="finite.*Received: NaN.*'conv1'"):
+        quantize_aware(tiny.plain_net(channels=3), images=as_given(images))
 
 
 def test_bits_by_name():

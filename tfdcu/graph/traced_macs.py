@@ -92,6 +92,9 @@ def _count_graph(graph, sources, varying):
             continue
         if op.type not in _OF_SHAPES:
             varying.update(value.name for value in op.outputs)
+        if op.type.startswith("Assign"):
+            # What the variable is read as from here on.
+            varying.add(op.inputs[0].name)
         if op.type in ("PartitionedCall", "StatefulPartitionedCall"):
             called = graph, op.get_attr("f").name, op.inputs
             terms += _count_called(*called, sources, varying)

@@ -80,12 +80,16 @@ def calibrate(graph, images, num_images, seed=0):
 
     Returns:
         A `Calibration`.
+
+    Raises:
+        ValueError: If a kernel receives values that are not finite.
     """
     found, generator = Calibration(), np.random.default_rng(seed)
 
     def call(node, args, kwargs):
         if has_kernel(node) and num_unknowns(node.op) <= MOST_WEIGHTS:
             new = _inputs(node.op, args[0], num_images, generator)
+            _check_finite(new, node.path)
             old = found.inputs.get(id(node.op))
             found.inputs[id(node.op)] = new if old is None else old + new
         outputs = infer_node(node, args, kwargs)
@@ -101,6 +105,16 @@ def calibrate(graph, images, num_images, seed=0):
     for batch in batches(images, 32, num_images):
         execute(graph, batch, call)
     return found
+
+
+def _check_finite(inputs, path):
+    """Raise if a layer receives values that are not finite."""
+    if not np.isfinite(inputs.products).all():
+        raise ValueError(
+            "The images cannot tell how to round kernels. Expected: finite "
+            "pixels, and a model that gives finite values for them. Received: "
+            f"NaN, infinite or too large inputs of layer {path!r}"
+        )
 
 
 def _inputs(op, features, num_images, generator):
