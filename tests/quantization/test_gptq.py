@@ -87,6 +87,13 @@ def test_blocks_change_nothing(monkeypatch):
     np.testing.assert_allclose(received, expected, atol=1e-9)
 
 
+def test_what_rounding_made_indefinite_is_held_more():
+    kernel = np.random.default_rng(1).normal(size=(1, 2, 3))
+    covariance = np.array([[[1.0, 1.1], [1.1, 1.0]]])
+    step = np.full((1, 3), 0.3)
+    assert np.isfinite(move_kernel(kernel, covariance, step, 7)).all()
+
+
 def test_zeros_stay_zero():
     kernel = np.random.default_rng(1).normal(size=(1, 40, 5))
     kernel[:, ::3] = 0
@@ -148,11 +155,23 @@ def test_inputs_are_those_of_the_kernel_in_all_calls():
 def test_inputs_that_do_not_vary_have_positive_eigenvalues():
     rows = np.full((1, 50, 8), 1234.5, "float32")
     products = rows.swapaxes(1, 2) @ rows * np.float32(1 - 1e-7)
-    covariance = Inputs(products, rows.sum(1), 50).covariance()
+    covariance = Inputs(
+        np.zeros((1, 8), "float32"), products, rows.sum(1), 50
+    ).covariance()
     assert np.linalg.eigvalsh(covariance).min() > 0
     kernel = np.random.default_rng(0).normal(size=(1, 8, 2))
     step = np.full((1, 2), 0.3)
     assert np.isfinite(round_kernel(kernel, covariance, step, 7)).all()
+
+
+def test_inputs_about_a_large_mean_keep_what_varies():
+    images = 1e4 + tiny.images(40, channels=4)
+    layer = layers.Dense(3)
+    inputs = keras.Input(images.shape[1:])
+    model = keras.Model(inputs, layer(inputs))
+    found = calibrate(read_graph(model), images, 40).inputs[id(layer)]
+    expected = covariance_of(images.reshape(1, -1, 4).astype("float64"))
+    np.testing.assert_allclose(found.covariance(), expected, atol=1e-4)
 
 
 def test_large_kernels_are_left_out(monkeypatch):

@@ -25,17 +25,22 @@ class Inputs:
     """Sums over what the weights of a filter are multiplied with.
 
     Attributes:
-        products: Float32 array (groups, weights, weights), of products.
+        shift: Float32 array (groups, weights), near the mean, which is taken
+            off first: float32 holds little of what varies about a large mean.
+        products: (groups, weights, weights), of products.
         values: (groups, weights), of the values themselves.
         count: How many there were.
     """
 
+    shift: np.ndarray
     products: np.ndarray
     values: np.ndarray
     count: int
 
     def __add__(self, other):
+        """Both; they must have the same `shift`."""
         return Inputs(
+            self.shift,
             self.products + other.products,
             self.values + other.values,
             self.count + other.count,
@@ -43,11 +48,11 @@ class Inputs:
 
     def mean(self):
         """(groups, weights), float64."""
-        return self.values.astype("float64") / self.count
+        return self.shift + self.values.astype("float64") / self.count
 
     def covariance(self):
         """(groups, weights, weights), float64, with positive eigenvalues."""
-        mean, products = self.mean(), self.products / self.count
+        mean, products = self.mean() - self.shift, self.products / self.count
         covariance = products - mean[:, :, None] * mean[:, None]
         # What rounding may have taken from inputs that hardly vary.
         squares = np.trace(products, axis1=1, axis2=2) / mean.shape[1]
@@ -88,9 +93,9 @@ def calibrate(graph, images, num_images, seed=0):
 
     def call(node, args, kwargs):
         if has_kernel(node) and num_unknowns(node.op) <= MOST_WEIGHTS:
-            new = _inputs(node.op, args[0], num_images, generator)
-            _check_finite(new, node.path)
             old = found.inputs.get(id(node.op))
+            new = _inputs(node.op, args[0], num_images, generator, old)
+            _check_finite(new, node.path)
             found.inputs[id(node.op)] = new if old is None else old + new
         outputs = infer_node(node, args, kwargs)
         for tensor, value in zip(node.outputs, outputs):
@@ -117,12 +122,14 @@ def _check_finite(inputs, path):
         )
 
 
-def _inputs(op, features, num_images, generator):
-    """The `Inputs` of a layer at some places of each image."""
+def _inputs(op, features, num_images, generator, old):
+    """The `Inputs` of a layer at some places, with the shift of old ones."""
     wanted = max(4096, 16 * num_unknowns(op))
     sizes = op.compute_output_shape(features.shape)[1:-1]
     places = draw_places(sizes, -(-wanted // num_images), generator)
     rows = patches_at(op, ops.convert_to_tensor(features), places)
+    shift = old.shift if old else tf.reduce_mean(rows, 1).numpy()
+    rows -= shift[:, None]
     products = tf.matmul(rows, rows, transpose_a=True)
     sums = products.numpy(), tf.reduce_sum(rows, 1).numpy()
-    return Inputs(*sums, rows.shape[1])
+    return Inputs(shift, *sums, rows.shape[1])

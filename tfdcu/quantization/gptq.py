@@ -34,10 +34,8 @@ def move_kernel(kernel, covariance, step, levels):
     kernel = np.take_along_axis(kernel, order[:, :, None], 1).astype("float64")
     covariance = np.take_along_axis(covariance, order[:, :, None], 1)
     covariance = np.take_along_axis(covariance, order[:, None, :], 2)
-    hold = _RIDGE * variance.mean(axis=1)
-    held = covariance + hold[:, None, None] * np.eye(kernel.shape[1])
     # Row i: how the weights after i make up for an error of weight i.
-    factor = np.linalg.cholesky(np.linalg.inv(held)).swapaxes(1, 2)
+    factor = _factor(covariance, _RIDGE * variance.mean(axis=1))
     end = np.where(kernel == 0, 0.0, levels * step[:, None])
     for start in range(0, kernel.shape[1], _BLOCK):
         block = slice(start, start + _BLOCK)
@@ -48,6 +46,17 @@ def move_kernel(kernel, covariance, step, levels):
         kernel[:, start + _BLOCK :] -= rest @ errors
     back = np.argsort(order, axis=1)
     return np.take_along_axis(kernel, back[:, :, None], 1)
+
+
+def _factor(covariance, hold):
+    """The upper factor of the inverse; held more where rounding spoils it."""
+    diagonal = np.eye(covariance.shape[-1])
+    while True:
+        held = covariance + hold[:, None, None] * diagonal
+        try:
+            return np.linalg.cholesky(np.linalg.inv(held)).swapaxes(1, 2)
+        except np.linalg.LinAlgError:
+            hold = 10 * hold
 
 
 def _round_block(kernel, factor, end, step):
