@@ -248,11 +248,7 @@ def training_harmed(start, end):
         for name, words in (_HELD_OUT | _TRAINED_ON).items()
         if (key := f"agreement_{name}") in start
     )
-    return [
-        "Training made the student worse, so it is handed over as it was "
-        f"before training: its agreement with the teacher went {moved}. Try "
-        'a lower training={"learning_rate": ...}, or more images.'
-    ]
+    return [_handed_over(f"agreement with the teacher went {moved}")]
 
 
 def mimic_harmed(start, end):
@@ -278,11 +274,15 @@ def mimic_harmed(start, end):
         f"from {start[key]:.3g} to {end[key]:.3g} on {_HELD_OUT[name]}"
         for name, key in losses.items()
     )
-    return [
+    return [_handed_over(f"mimic loss went {moved}")]
+
+
+def _handed_over(what):
+    return (
         "Training made the student worse, so it is handed over as it was "
-        f"before training: its mimic loss went {moved}. Try a lower "
+        f"before training: its {what}. Try a lower "
         'training={"learning_rate": ...}, or more images.'
-    ]
+    )
 
 
 def overfit_warning(history, views=0):

@@ -117,7 +117,10 @@ def read_graph(model):
         refs = made.refs
         outputs = [Tensor(*made.level.shapes.get(ref, (None,))) for ref in refs]
         given = tensors_in((args, kwargs))
-        rows, constant = rows_per_image(op, given, outputs), _forgets(op, given)
+        rows, constant = (
+            rows_per_image(op, given, outputs),
+            _is_constant(op, given),
+        )
         for tensor in outputs:
             tensor.rows, tensor.constant = rows, constant
         nodes.append(Node(op, path, args, kwargs, outputs, made.call))
@@ -128,20 +131,15 @@ def read_graph(model):
     return Graph(model, level, nodes, inputs, outputs, entries)
 
 
-def _forgets(op, inputs):
+def _is_constant(op, inputs):
     """Whether what an operation returns is the same for all images."""
     kind = type(op)
-    if (
-        kind is Parameter
-        or kind.__name__ in _OF_SHAPES
-        and is_of_keras_ops(kind)
-    ):
+    if kind is Parameter:
+        return True
+    if is_of_keras_ops(kind) and kind.__name__ in ("OnesLike", "ZerosLike"):
         return True
     # A tensor repeated for each image has the images for their number alone.
     return all(t.constant for t in inputs[: 1 if kind is OnePerImage else None])
-
-
-_OF_SHAPES = "FullLike", "OnesLike", "Shape", "ZerosLike"
 
 
 def tensors_in(structure):

@@ -33,13 +33,18 @@ def rounded(kernel, ends, bits):
     """The kernel on grids that end there.
 
     Args:
-        kernel: Float array (weights, channels).
-        ends: Float array (channels,), above 0.
+        kernel: Float array (..., weights, channels).
+        ends: Float array (channels,), or one that fits, above 0.
         bits: 8 or 4.
 
     Returns:
-        Float array (weights, channels).
+        Float array like `kernel`.
     """
-    levels = 2 ** (bits - 1) - 1
+    levels = num_levels(bits)
     step = ends / levels
     return np.clip(np.round(kernel / step), -levels, levels) * step
+
+
+def num_levels(bits):
+    """Steps on each side of zero: 7 with 4 bits, 127 with 8."""
+    return 2 ** (bits - 1) - 1

@@ -16,6 +16,8 @@ from tfdcu.graph.kernels import kernel_of
 from tfdcu.graph.kernels import set_kernel
 from tfdcu.quantization.gptq import move_kernel
 from tfdcu.quantization.kernel_ranges import best_ranges
+from tfdcu.quantization.kernel_ranges import num_levels
+from tfdcu.quantization.kernel_ranges import rounded
 
 register = keras.saving.register_keras_serializable("tfdcu")
 
@@ -106,18 +108,14 @@ class QuantizedKernel:
         Args:
             inputs: The layer's `Inputs`.
         """
-        kernel = kernel_of(self)
-        step = np.reshape(self.maximum, kernel[:, 0].shape) / self.levels
-        moved = move_kernel(kernel, inputs.covariance(), step, self.levels)
-        rounded = np.round(moved / step[:, None]) * step[:, None]
-        lost = inputs.mean()[:, None] @ (kernel - rounded)
+        kernel, levels = kernel_of(self), num_levels(self.weight_bits)
+        ends = np.reshape(self.maximum, kernel[:, 0].shape)
+        covariance = inputs.covariance()
+        moved = move_kernel(kernel, covariance, ends / levels, levels)
+        missed = kernel - rounded(moved, ends[:, None], self.weight_bits)
         set_kernel(self, moved)
-        self.bias.assign(self.bias + np.ravel(lost))
-
-    @property
-    def levels(self):
-        """Steps on each side of zero."""
-        return 2 ** (self.weight_bits - 1) - 1
+        mean = inputs.mean()[:, None]
+        self.bias.assign(self.bias + np.ravel(mean @ missed))
 
     def quantized_kernel(self):
         """The kernel on its grid, in the shape of `kernel_as_rows`."""
@@ -136,9 +134,10 @@ class QuantizedKernel:
         """Adds the bias to the products and applies the activation."""
         bias = ops.convert_to_tensor(self.bias)
         if self.input_step:
-            step = self.input_step / self.levels * self.maximum
-            rounded = tf.round(bias / step) * step
-            bias += tf.stop_gradient(rounded - bias)
+            levels = num_levels(self.weight_bits)
+            step = self.input_step / levels * self.maximum
+            on_grid = tf.round(bias / step) * step
+            bias += tf.stop_gradient(on_grid - bias)
         return self.activation(tf.nn.bias_add(products, bias))
 
     def get_config(self):
