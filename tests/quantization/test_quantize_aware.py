@@ -14,6 +14,7 @@ from tfdcu.export import export_litert
 from tfdcu.export import inspect_litert
 from tfdcu.quantization import calibration
 from tfdcu.quantization import quantize_aware
+from tfdcu.quantization.bits import divergences
 from tfdcu.quantization.layers import QuantizedDepthwiseConv2D
 
 IMAGES = tiny.images(64, channels=3, seed=3)
@@ -134,6 +135,24 @@ def test_a_mean_between_keeps_8_bits_for_some():
     bits = [one.weight_bits for one in kernels]
     assert set(bits) == {4, 8}
     assert 4 < np.average(bits, weights=sizes) <= 5
+
+
+def test_a_layer_s_divergence_is_that_of_its_kernel_and_bias():
+    # With one kernel, the coarse model is the fine one with its layer.
+    net = keras.Sequential([keras.Input((8, 8, 3)), layers.Flatten()])
+    net.add(layers.Dense(4, name="logits"))
+    fine, coarse = (
+        quantize_aware(net, images=IMAGES, weight_bits=bits) for bits in (8, 4)
+    )
+    before = tiny.weights(fine)
+    found = divergences(fine, coarse, [fine.get_layer("logits")], IMAGES, 64)
+    tiny.assert_same_weights(before, tiny.weights(fine))
+    expected, received = (
+        keras.ops.log_softmax(model(IMAGES)).numpy() for model in (fine, coarse)
+    )
+    divergence = np.exp(expected) * (expected - received)
+    # The fine grid rounds the coarse kernel once more.
+    assert found["logits"] == pytest.approx(divergence.sum(-1).mean(), rel=0.25)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ from keras import ops
 
 from tfdcu.graph.batches import batches
 from tfdcu.graph.inference import compiled
-from tfdcu.quantization.kernel_ranges import rounded
 
 
 def check_weight_bits(weight_bits):
@@ -66,12 +65,13 @@ def divergences(fine, coarse, kernels, images, num_images):
     expected = _log_softmax(run(stack))
     found = {}
     for layer in kernels:
-        kernel, other = layer.kernel.numpy(), coarse.get_layer(layer.name)
-        rows = other.kernel.numpy().reshape(-1, other.maximum.shape[0])
-        rows = rounded(rows, other.maximum.numpy(), other.weight_bits)
-        layer.kernel.assign(rows.reshape(kernel.shape))
+        kernel, bias = layer.kernel.numpy(), layer.bias.numpy()
+        other = coarse.get_layer(layer.name)
+        layer.kernel.assign(ops.reshape(other.quantized_kernel(), kernel.shape))
+        layer.bias.assign(other.bias)
         received = _log_softmax(run(stack))
         layer.kernel.assign(kernel)
+        layer.bias.assign(bias)
         found[layer.name] = float(
             np.mean((np.exp(expected) * (expected - received)).sum(-1))
         )
