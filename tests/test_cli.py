@@ -5,6 +5,7 @@ import re
 import sys
 from pathlib import Path
 
+import keras
 import pytest
 
 import tfdcu
@@ -180,6 +181,20 @@ def test_what_the_library_refuses_ends_with_one_and_its_words(
     tiny.plain_net().save("model.keras")
     arguments = ("--model=model.keras", "--source=digits", "--split=tests")
     assert "split" in refused("evaluate", *arguments)
+
+
+def test_evaluate_prints_each_output(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    net = tiny.plain_net(num_classes=10)
+    tags = keras.layers.Dense(3, activation="sigmoid", name="tags")
+    digit = keras.layers.Softmax()(net.output)
+    outputs = {"digit": digit, "tags": tags(net.get_layer("pool").output)}
+    keras.Model(net.input, outputs).save("two.keras")
+    arguments = ["--source=digits", "--nolabeled", "--against=two.keras"]
+    main.run(["evaluate", "--model=two.keras", *arguments])
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    for line in "agreement", "digit agreement", "tags agreement":
+        assert f"{line} 100.00 %" in lines
 
 
 def test_prune_saves_a_smaller_model(tmp_path, monkeypatch, capsys):

@@ -27,6 +27,7 @@ SLOW = [
     "many_machines",
     "labels",
     "segmentation",
+    "several_outputs",
     "vit",
     "signals",
 ]

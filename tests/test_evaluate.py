@@ -9,7 +9,7 @@ import tfdcu
 from tests.support import tiny
 from tfdcu.data import images_of
 from tfdcu.data import open_source
-from tfdcu.evaluate import predict_classes
+from tfdcu.evaluate import predict
 
 IMAGES, LABELS = tiny.images(20), tiny.labels(20)
 
@@ -278,7 +278,7 @@ def test_a_source_of_another_size_is_converted_once():
     images = tiny.images(64, 12)
     model = keras.Sequential([keras.Input((5, 5, 1)), keras.layers.Flatten()])
     opened = open_source(images, labeled=False, image_shape=(8, 8, 1))
-    choices, _ = predict_classes(model, opened)
+    choices = predict(model, opened).choices
     once = open_source(images, labeled=False, image_shape=(5, 5, 1))
     np.testing.assert_array_equal(
         choices, np.argmax(images_of(once).reshape(64, 25), axis=-1)

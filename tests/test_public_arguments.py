@@ -40,7 +40,7 @@ TAKES = {
     "freeze_batchnorm": "true none",
     "image_shape": "none",
     "images": "none",
-    "label_shape": "list none",
+    "label_shape": "list dict none",
     "label_weight": NUMBER,
     "labeled": "none",
     "labeled_batch_size": "huge none",

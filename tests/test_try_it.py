@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import keras
 import pytest
 
 from tests.support import tiny
@@ -50,6 +51,17 @@ def test_the_students_file_for_the_web_is_shown(run):
 def test_a_folder_without_a_file_is_refused(tmp_path):
     with pytest.raises(ValueError, match="Expected: a folder with student_web"):
         try_it.models_of(tmp_path)
+
+
+def test_files_that_do_not_classify_photos_are_refused(tmp_path):
+    net = tiny.plain_net()
+    features = net.get_layer("relu2").output
+    several = {"map": features, "kind": net.output}
+    for outputs, shape in ((features, "8, 8, 32"), (several, "'kind'")):
+        model = keras.Model(net.input, outputs)
+        export_all(model, tmp_path, tiny.images(100), formats=("float32",))
+        with pytest.raises(ValueError, match=f"row of scores.*{shape}"):
+            try_it.models_of(tmp_path)
 
 
 def test_nothing_but_page_models_and_litertjs_is_served(run, tmp_path):

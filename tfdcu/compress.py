@@ -67,9 +67,11 @@ def compress(
 
     Args:
         teacher: A `keras.Model` or the path of one, with one input and one
-            output: classes or labels of an image, or of each position.
+            output or several: classes or labels of an image, or of each
+            position.
         labeled: Few labeled images: anything `tfdcu.data.open_source` takes
-            (`"folder:photos"`, `(images, labels)`, ...), or `None`. Two
+            (`"folder:photos"`, `(images, labels)`, ...), or `None`; of several
+            outputs labels are a dict by name (docs/several_outputs.md). Two
             `tf.data.Dataset`s with the same number and kind of elements
             look the same to a run: use another workdir for other images.
         unlabeled: The pool, in the same forms; its labels, if any, are dropped.

@@ -4,17 +4,16 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+import keras
 import numpy as np
 
 from tfdcu import data
 from tfdcu import export
 from tfdcu import models
-from tfdcu.graph.answers import choices
-from tfdcu.graph.answers import label_shape
-from tfdcu.graph.answers import mean_average_precision
-from tfdcu.graph.answers import mean_iou
-from tfdcu.graph.answers import most_images
-from tfdcu.graph.heads import answer_kind
+from tfdcu.graph.answers import Answer
+from tfdcu.graph.answers import Answers
+from tfdcu.graph.answers import answers_of
+from tfdcu.graph.choices import most_images
 from tfdcu.graph.images import check_whole_numbers
 from tfdcu.graph.inference import compiled
 from tfdcu.workdir.arguments import naming
@@ -27,13 +26,12 @@ def evaluate(model, source, *, against=None, **options):
     `.h5` file, or a `.tflite` file, which runs in the LiteRT interpreter.
 
     Args:
-        model: A `keras.Model`, or the path of a model. Of a model with
-            several outputs, evaluate each: `keras.Model(model.input,
-            model.output["mask"])`.
+        model: A `keras.Model`, or the path of a model.
         source: Anything `tfdcu.data.open_source` takes, images or not.
             Without labels, only the agreement is measured. For a model that
             ends in sigmoids the labels are 0 or 1 for each, (images, labels);
-            for maps they are classes, (images, height, width).
+            for maps they are classes, (images, height, width). For several
+            outputs labels are a dict of these by name of the output.
         against: Second model to compare with, like `model`. Defaults to
             `None`.
         **options: Passed to `tfdcu.data.open_source`: `split`, `data_dir`,
@@ -46,7 +44,8 @@ def evaluate(model, source, *, against=None, **options):
         `num_images`. Both are shares of images; of labels, if there are
         several an image; of positions in maps. With labels also
         `mean_average_precision`, over labels, and `mean_iou`, over the
-        classes of maps.
+        classes of maps. Of several outputs these are means over the outputs,
+        and `outputs` has a dict of `accuracy` and `agreement` of each by name.
 
     Raises:
         ValueError: If the model or the source cannot be opened, or a label is
@@ -74,12 +73,25 @@ def evaluate(model, source, *, against=None, **options):
     others = None
     if second is not None:
         others = predictions(*open_for(second, source, options)).choices
-    return {
-        "accuracy": agreement(found.choices, found.labels),
-        "agreement": agreement(found.choices, others),
+    result = {
+        "accuracy": found.accuracy,
+        "agreement": found.agreement(others),
         "num_images": len(found.choices),
-        **found.measures(),
+        **found.measures,
     }
+    if opened.answers.several:
+        by_name = opened.answers.agreement_by_name
+        result["outputs"] = {
+            name: {
+                "accuracy": accuracy,
+                "agreement": agreement,
+            }
+            for (name, accuracy), agreement in zip(
+                by_name(found.choices, found.labels).items(),
+                by_name(found.choices, others).values(),
+            )
+        }
+    return result
 
 
 @dataclass
@@ -87,26 +99,17 @@ class Opened:
     """A model to evaluate.
 
     Attributes:
-        function: From images to outputs.
+        function: From images to outputs, a dict by name.
         image_shape: (height, width, channels), sizes may be `None`; or the
             shape of another input.
-        kind: "classes" or "labels".
-        output_shape: Shape of the output for one image.
-        threshold: Float, above which a label holds.
+        answers: Its `Answers`.
         dtype: Name of the element type of the input.
     """
 
     function: object
     image_shape: tuple
-    kind: str
-    output_shape: tuple
-    threshold: float = 0.0
+    answers: Answers
     dtype: str = "float32"
-
-    @property
-    def label_shape(self):
-        """As in `tfdcu.data.open_source`."""
-        return label_shape(self.kind, self.output_shape)
 
 
 @dataclass
@@ -114,25 +117,25 @@ class Predictions:
     """What a model answers to images, and their labels.
 
     Attributes:
-        choices: Int array (n, ...), see `tfdcu.graph.answers.choices`.
+        answers: Its `Answers`.
+        choices: Int array (n, ...), as of `Answers.choices`.
         labels: Array of the same shape, or `None`.
-        scores: Float (n, labels) of several labels an image, else `None`.
+        measures: Dict of what is measured beside the accuracy.
     """
 
+    answers: Answers
     choices: np.ndarray
     labels: np.ndarray | None
-    scores: np.ndarray | None
+    measures: dict
 
-    def measures(self):
-        """Dict of what is measured beside the accuracy."""
-        if self.labels is None:
-            return {}
-        if self.scores is not None:
-            found = mean_average_precision(self.labels, self.scores)
-            return {"mean_average_precision": found}
-        if self.choices.ndim > 1:
-            return {"mean_iou": mean_iou(self.labels, self.choices)}
-        return {}
+    @property
+    def accuracy(self):
+        """Share of right choices; `None` without labels."""
+        return self.agreement(self.labels)
+
+    def agreement(self, others):
+        """Share of choices equal to others; `None` for `None`."""
+        return self.answers.agreement(self.choices, others)
 
 
 def file_options(model):
@@ -151,8 +154,8 @@ def file_options(model):
     return {name: value for name, value in options.items() if value}
 
 
-def predict_classes(model, source, **options):
-    """Predicted classes of any kind of model, and the source's labels.
+def predict(model, source, **options):
+    """What any kind of model predicts, and the source's labels.
 
     Args:
         model: A `keras.Model`, or the path of a model.
@@ -161,20 +164,9 @@ def predict_classes(model, source, **options):
         **options: Passed to `tfdcu.data.open_source`.
 
     Returns:
-        Int arrays (n,): predicted classes, and labels or `None`.
+        `Predictions`.
     """
-    found = predict(model, source, **options)
-    return found.choices, found.labels
-
-
-def predict(model, source, **options):
-    """As `predict_classes`, but all `Predictions`."""
-    return predictions(*open_both(model, source, options))
-
-
-def open_both(model, source, options):
-    """An `Opened` model, and the opened source."""
-    return open_for(open_one(model), source, options)
+    return predictions(*open_for(open_one(model), source, options))
 
 
 def open_for(opened, source, options):
@@ -182,9 +174,9 @@ def open_for(opened, source, options):
 
     Args:
         opened: What `open_one` returned.
-        source, options: As in `open_both`.
+        source, options: As in `predict`.
     """
-    options = {"label_shape": opened.label_shape, **options}
+    options = {"label_shape": opened.answers.label_shape, **options}
     if isinstance(source, data.Source):
         images = reopen(source, **options).sized(opened.image_shape)
     else:
@@ -217,20 +209,52 @@ def open_one(model):
     if is_litert(model):
         file = export.LiteRTModel(model)
         return Opened(
-            file,
-            file.input_shape,
-            file.kind,
-            file.output_shape,
-            0.5 if file.output == "probabilities" else 0.0,
+            by_name(file, file.names), file.input_shape, said_by(file)
         )
     model = models.load_any(model)
+    answers = answers_of(model)
     return Opened(
-        compiled(model),
+        by_name(compiled(model), answers.by_name),
         model.input_shape[1:],
-        answer_kind(model),
-        model.outputs[0].shape[1:],
-        dtype=model.inputs[0].dtype,
+        answers,
+        model.inputs[0].dtype,
     )
+
+
+def said_by(file):
+    """The `Answers` of a `LiteRTModel`."""
+
+    def answer(name):
+        kind, shape, output = (
+            value[name] if isinstance(value, dict) else value
+            for value in (file.kind, file.output_shape, file.output)
+        )
+        if kind == "values":
+            raise ValueError(
+                "The file gives numbers of a regression. Expected: classes or "
+                "labels, for each image or each position. Received: the "
+                f"output {name!r} of '{file.path}'"
+            )
+        return Answer(kind, shape, 0.5 if output == "probabilities" else 0.0)
+
+    return Answers({name: answer(name) for name in sorted(file.names)})
+
+
+def by_name(function, names):
+    """A function whose outputs are a dict by name.
+
+    Args:
+        function: From images to outputs: an array, or several in a structure.
+        names: Those of the outputs, in the order in which Keras flattens.
+    """
+
+    def call(images):
+        outputs = function(images)
+        if isinstance(outputs, dict) and set(outputs) == set(names):
+            return outputs
+        return dict(zip(names, keras.tree.flatten(outputs)))
+
+    return call
 
 
 def is_litert(model):
@@ -250,23 +274,30 @@ def predictions(model, source):
         `Predictions`.
     """
     chosen, labels, scores = [], [], []
-    several = model.kind == "labels" and len(model.output_shape) == 1
-    size = most_images(model.output_shape, 256)
+    answers, only = model.answers, model.answers.only
+    shapes = [one.shape for one in answers.by_name.values()]
+    size = most_images(shapes, 256)
     for batch in data.evaluation_batches(source, size):
         images = batch[0] if source.labeled else batch
-        outputs = np.asarray(model.function(images))  # (batch, ..., classes)
-        check_outputs(outputs)
-        chosen.append(choices(outputs, model.kind, model.threshold))
-        if several:
-            scores.append(outputs)
+        outputs = {
+            name: np.asarray(values)  # (batch, ..., classes)
+            for name, values in model.function(images).items()
+        }
+        for values in outputs.values():
+            check_outputs(values)
+        chosen.append(answers.choices(outputs))
+        if only and only.several_labels and len(only.shape) == 1:
+            scores += outputs.values()
         if source.labeled:
-            labels.append(np.asarray(batch[1]))
-            highest = outputs.shape[-1] if model.kind == "classes" else 2
-            check_labels(source.name, labels[-1], highest)
+            labels.append(np.asarray(answers.pack(batch[1])))
+            given = answers.unpack(labels[-1])
+            for name, one in answers.by_name.items():
+                check_labels(source.name, given[name], one.num_values)
+    chosen = np.concatenate(chosen)
+    labels = np.concatenate(labels) if labels else None
+    scores = np.concatenate(scores) if scores else None
     return Predictions(
-        np.concatenate(chosen),
-        np.concatenate(labels) if labels else None,
-        np.concatenate(scores) if scores else None,
+        answers, chosen, labels, answers.measures(labels, chosen, scores)
     )
 
 
@@ -287,8 +318,3 @@ def check_labels(name, labels, num_classes):
             f"The labels of {name} do not match the model. Expected: labels "
             f"from 0 to {num_classes - 1}. Received: {np.max(labels)}"
         )
-
-
-def agreement(first, second):
-    """Share of equal entries; `None` if `second` is `None`."""
-    return None if second is None else float(np.mean(first == second))

@@ -37,9 +37,7 @@ ROW = "0.5 of the macs at 160 px"
 def labels_alone(config, like, folder):
     """The cut network of a run, trained on the labels."""
     run = open_run(config, like / "pruned.keras", folder, baseline=True)
-    prune(run)
-    train_baseline(run)
-    run.lock.release()
+    through(run, prune, train_baseline)
     return run.models["baseline"]
 
 
@@ -52,10 +50,18 @@ def another_network(config, like, folder):
         (size, size, 3), alpha=0.35, weights=None, classes=10
     )
     run = open_run(config, net, folder, baseline=False)
-    prune(run)
-    distill(run)
-    run.lock.release()
+    through(run, prune, distill)
     return run.models["student"]
+
+
+def through(run, *stages):
+    """Run some stages as `compress` does."""
+    try:
+        for stage in stages:
+            with run.workdir.stage(stage.__name__):
+                stage(run)
+    finally:
+        run.lock.release()
 
 
 ROWS = {

@@ -8,6 +8,8 @@ from keras import layers
 import tfdcu
 from tfdcu import data
 from tfdcu.data.augment.augment import viewing_maps
+from tfdcu.graph.answers import Answer
+from tfdcu.graph.answers import Answers
 from tfdcu.pool.outputs import at_some_places
 from tfdcu.stages.mistakes import find_mistakes
 
@@ -161,7 +163,7 @@ def test_what_maps_do_not_have_is_refused(teacher, options, message, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_numbers_and_several_outputs_are_refused(tmp_path):
+def test_numbers_are_refused(tmp_path):
     inputs = keras.Input((SIZE, SIZE, 1))
     depth = layers.Conv2D(1, 3, padding="same", name="depth")(inputs)
     model = keras.Model(inputs, depth)
@@ -169,9 +171,14 @@ def test_numbers_and_several_outputs_are_refused(tmp_path):
     pool = scenes(20, 2)[0]
     with pytest.raises(ValueError, match="numbers of a regression"):
         tfdcu.compress(model, None, pool, workdir=tmp_path / "run")
-    several = keras.Model(inputs, [depth, layers.Flatten()(depth)])
-    with pytest.raises(ValueError, match="2 outputs"):
-        tfdcu.compress(several, None, pool, workdir=tmp_path / "run")
+    kinds = layers.Dense(3, name="kinds")(layers.Flatten()(depth))
+    both = keras.Model(inputs, [depth, kinds])
+    both.compile(loss=["mse", "sparse_categorical_crossentropy"])
+    with pytest.raises(ValueError, match="regression.*'depth', 'kinds'"):
+        tfdcu.compress(both, None, pool, workdir=tmp_path / "run")
+    with pytest.raises(ValueError, match="Nothing tells what.*'depth'"):
+        both = keras.Model(inputs, [depth, kinds])
+        tfdcu.compress(both, None, pool, workdir=tmp_path / "run")
 
 
 def test_masks_move_with_their_images():
@@ -214,7 +221,8 @@ def test_mistakes_of_several_labels_a_place_by_hand():
     labels[0, :, 1] = 1
     teacher, student = labels.copy(), labels.copy()
     student[0, 0] = 1, 0
-    found = find_mistakes(teacher, student, labels, ["wet", "far"], True)
+    pairs = Answers({"": Answer("labels", (3, 2))})
+    found = find_mistakes(teacher, student, labels, ["wet", "far"], pairs)
     assert found["new"] == 1
     assert found["by_class"] == [
         {"class": "wet", "images": 0, "teacher": 1.0, "student": 5 / 6},

@@ -6,6 +6,7 @@ import pytest
 from tests.support import tiny
 from tests.support.tiny import Recorder
 from tfdcu import data
+from tfdcu.graph.answers import Answer
 from tfdcu.stages.targets import check_targets
 from tfdcu.stages.targets import make_targets
 from tfdcu.stages.targets import view_counts
@@ -46,7 +47,7 @@ def test_a_run_stores_the_views_that_training_uses(tmp_path, augment, few):
     _, seen, logits = next(iter(batches))
     expected = Recorder()(seen).astype("float16")
     np.testing.assert_array_equal(logits[-1], expected)
-    check_targets(config, (4,))
+    check_targets(config, Answer("classes", (4,)))
 
 
 def test_labeled_images_may_have_views_of_their_own_number(tmp_path):
@@ -56,7 +57,7 @@ def test_labeled_images_may_have_views_of_their_own_number(tmp_path):
         "targets": {"views": 2, "labeled_views": 7},
         "seed": 0,
     }
-    check_targets(config, (4,))
+    check_targets(config, Answer("classes", (4,)))
     stored = make_targets(
         Recorder(), splits, tmp_path, config, **config["targets"]
     )
@@ -101,7 +102,7 @@ def test_runs_that_share_a_folder_run_the_teacher_once(tmp_path):
 def test_a_run_stores_mirrored_targets_of_both_sets(tmp_path):
     splits = splits_of(LABELED)
     config = {"batches": {}, "targets": {"views": 1, "mirror": True}, "seed": 0}
-    check_targets(config, (4,))
+    check_targets(config, Answer("classes", (4,)))
     stored = make_targets(
         Recorder(), splits, tmp_path, config, **config["targets"]
     )
@@ -130,4 +131,4 @@ def test_a_run_stores_mirrored_targets_of_both_sets(tmp_path):
 def test_invalid_numbers_of_views_are_refused(targets, message):
     config = {"batches": {"augment": "shift"}, "targets": targets}
     with pytest.raises(ValueError, match=message):
-        check_targets(config, (4,))
+        check_targets(config, Answer("classes", (4,)))

@@ -12,6 +12,7 @@ from tfdcu.data.sources.source import as_written
 from tfdcu.data.sources.source import check_ranges
 from tfdcu.data.sources.source import ending_at_once
 from tfdcu.data.targets import opened
+from tfdcu.graph.columns import unpack
 from tfdcu.workdir.arguments import COUNT
 from tfdcu.workdir.arguments import check
 from tfdcu.workdir.arguments import check_arguments
@@ -183,6 +184,7 @@ def training_batches(
             images = view(images, ids, numbers)
             if view_labels:
                 labels = [view_labels(one, ids, numbers) for one in labels]
+            labels = [by_output(source, one) for one in labels]
             if both:
                 images = mirrored(images, passes // turns % 2 == 1)
             parts = (images, *labels, *logits)
@@ -226,14 +228,23 @@ def evaluation_batches(source, batch_size=256, **options):
 
     Returns:
         A `tf.data.Dataset` of (image, label) batches, or of images if the
-        source was opened with `labeled=False`.
+        source was opened with `labeled=False`. Labels of several outputs are a
+        dict by name.
     """
     check_arguments(batch_size=batch_size)
     if hasattr(source, "labeled"):
         options = {"labeled": source.labeled, **options}
     with naming("source"):
         opened = open_source(source, **options)
-    return opened.batches(batch_size).prefetch(_AHEAD)
+    batches = opened.batches(batch_size)
+    if opened.outputs:
+        batches = batches.map(lambda x, y: (x, by_output(opened, y)))
+    return batches.prefetch(_AHEAD)
+
+
+def by_output(source, labels):
+    """The labels of a batch; of several outputs a dict by name."""
+    return unpack(labels, source.outputs) if source.outputs else labels
 
 
 def steps_per_epoch(unlabeled, batch_size):

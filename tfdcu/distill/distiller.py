@@ -233,6 +233,8 @@ class AlignedDistiller(TwoPools):
         if pairs:
             names.insert(2, "features")
         self.trackers = {n: keras.metrics.Mean(name=n) for n in names}
+        if len(self.heads.names) > 1:
+            self.untracked = tuple(f"{n}_loss" for n in self.heads.names)
         self.built = True
 
     def build_like(self, data):

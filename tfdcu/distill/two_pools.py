@@ -18,7 +18,10 @@ class TwoPools(OwnBatches):
     Attributes:
         trackers: Dict from the name of each loss term to a
             `keras.metrics.Mean`, set by the subclass.
+        untracked: Names of metrics of Keras that are not logged.
     """
+
+    untracked = ()
 
     def logged(self, loss, terms, labeled=None):
         """Update the metrics and return the logs of a training step.
@@ -50,7 +53,9 @@ class TwoPools(OwnBatches):
         # Compiled metrics are not built until a batch has labels.
         if not self.compiled_metrics_built():
             return self.term_results()
-        return super().get_metrics_result()
+        results = super().get_metrics_result()
+        # Of several outputs Keras tracks losses that it does not compute here.
+        return {k: v for k, v in results.items() if k not in self.untracked}
 
     def term_results(self):
         """The loss and its terms, without the compiled metrics."""

@@ -9,7 +9,7 @@ import tensorflow as tf
 from tfdcu.data import sample_of
 from tfdcu.distill.two_pools import all_images
 from tfdcu.distill.two_pools import split_pools
-from tfdcu.graph.answers import most_images
+from tfdcu.graph.choices import most_images
 from tfdcu.graph.heads import as_heads
 from tfdcu.graph.inference import compiled
 from tfdcu.graph.resize import resized
@@ -47,10 +47,10 @@ class Validation(keras.callbacks.Callback):
 
     def __init__(self, sources, teacher, mirror=False):
         super().__init__()
-        shape = teacher.output_shape[1:]
+        shapes = [output.shape[1:] for output in teacher.outputs]
         self.sources = {
             name: sample_of(
-                source.without_labels(), most_images(shape, source.num_images)
+                source.without_labels(), most_images(shapes, source.num_images)
             )
             for name, source in sources.items()
         }
@@ -67,39 +67,47 @@ class Validation(keras.callbacks.Callback):
             self.student = compiled(model.student)
         shape, logs = model.student.input_shape[1:], {}
         for name, source in self.sources.items():
-            logits = np.concatenate(
-                [
-                    np.asarray(self.student(batch), "float32")
-                    for batch in source.sized(shape).batches(BATCH_SIZE)
-                ]
-            )  # (images, classes)
+            batches = source.sized(shape).batches(BATCH_SIZE)
+            logits = joined([self.student(batch) for batch in batches])
             targets = self.targets[name]
             if name in _LOSSES:
                 loss = model.heads.mimic(targets, logits)
                 logs[_LOSSES[name]] = float(np.mean(loss))
-            (mine,), (theirs,) = map(model.heads.choices, (logits, targets))
-            same = mine == theirs
+            pairs = zip(*map(model.heads.choices, (logits, targets)))
+            same = [np.mean(mine == theirs) for mine, theirs in pairs]
             logs[f"agreement_{name}"] = float(np.mean(same))
         return logs
 
     def teacher_logits(self):
-        """Dict from names of sources to arrays (images, classes)."""
+        """Dict from names of sources to logits, see `joined`."""
         shape = self.teacher.input_shape[1:]
         compute = compiled(as_heads(self.teacher))
 
         def logits(images):
-            values = np.asarray(compute(images), "float32")
             if not self.mirror:
-                return values
-            flipped = np.asarray(compute(images[:, :, ::-1]), "float32")
-            return (values + flipped) / 2
+                return compute(images)
+            return (compute(images) + compute(images[:, :, ::-1])) / 2
 
         return {
-            name: np.concatenate(
+            name: joined(
                 [logits(b) for b in source.sized(shape).batches(BATCH_SIZE)]
             )
             for name, source in self.sources.items()
         }
+
+
+def joined(batches):
+    """Outputs of all batches, float32 (images, ..., classes) for each output.
+
+    Args:
+        batches: List of outputs in one structure.
+    """
+    return keras.tree.map_structure(
+        lambda *parts: np.concatenate(
+            [np.asarray(part, "float32") for part in parts]
+        ),
+        *batches,
+    )
 
 
 class AgreementWarning(keras.callbacks.Callback):

@@ -26,6 +26,7 @@ from tfdcu.export.saved_model import as_float32
 from tfdcu.export.saved_model import check_model
 from tfdcu.export.saved_model import dtype_of
 from tfdcu.export.saved_model import gives_probabilities
+from tfdcu.export.saved_model import names_in_file
 from tfdcu.export.saved_model import save_single_image
 from tfdcu.export.sidecar import describe_artifact
 from tfdcu.export.trained_ranges import check_trained
@@ -89,6 +90,8 @@ def export_litert(
             `(None, height, width, classes)` for maps. Other inputs than images
             (signals, feature vectors, integer token ids) are taken as they
             are: without `value_range`, and without metadata in the file.
+            Several outputs keep their names: the keys of a dict of outputs,
+            else those of the layers they come from.
         path: File to write, ending in `.tflite`. Folders are created.
         quantization: `None` (float32 weights), `"float16"` (half the size,
             computed in float32 on CPUs), `"dynamic"` (int8 weights, float
@@ -116,7 +119,8 @@ def export_litert(
             faster. Not for `"dynamic"` and `"weight8"`. Defaults to `False`.
         images: Real images for the check, like `calibration`. Defaults to the
             calibration images; without these, random noise with a warning.
-        classes: Class names in output order, for the JSON file.
+        classes: Class names in output order, for the JSON file; of several
+            outputs a dict of them by name.
         value_range: `(low, high)` of the pixels. Defaults to `(0.0, 1.0)`.
         min_agreement: See `check_litert`.
         num_images: Largest number of images for calibration and for the check.
@@ -225,7 +229,7 @@ def export_all(
     recipes = {kind: recipe_of(kind, io, output) for kind in formats}
     recipes |= {target: CLIENTS[target].recipe for target in targets}
     bits = 4 if trained_format(model) == "int8_weight4" else 8
-    check_clients(targets, check_model(model)[0], bits)
+    check_clients(targets, check_model(model), bits)
     wanted = {
         kind: (recipe, Path(folder) / f"{name}_{kind}.tflite")
         for kind, recipe in recipes.items()
@@ -284,11 +288,14 @@ def _export(
         }
     check_trained(model, [recipe.format for recipe, _ in wanted.values()])
     _check_arguments(wanted, calibration, trained)
-    shape, num_outputs = check_model(model)
-    _check_labels(classes, value_range, num_outputs)
+    shape = check_model(model)
+    sizes = dict(
+        zip(names_in_file(model), (x.shape[-1] for x in model.outputs))
+    )
+    _check_labels(classes, value_range, sizes)
     if not are_images(shape):
         value_range = None
-    _check_maps(model, wanted)
+    _check_outputs(model, wanted)
     with naming("calibration"):
         calibration = as_fit_takes(model, calibration)
         if calibration is not None:
@@ -309,7 +316,7 @@ def _export(
             num_images=num_images,
             seed=seed,
         )
-    ready = gives_probabilities(float32)
+    ready, outputs = gives_probabilities(float32), reference["outputs"]
     with temporary_folder() as saved_model:
         with quiet():
             save_single_image(float32, saved_model)
@@ -337,7 +344,7 @@ def _export(
                     )
                     if recipe.output == "probabilities" and not ready:
                         content = append_softmax(content, is_multi_label(model))
-                    if recipe.metadata and value_range:
+                    if recipe.metadata and value_range and len(sizes) == 1:
                         content = add_metadata(
                             content,
                             path.stem,
@@ -355,7 +362,8 @@ def _export(
                         classes,
                         value_range,
                         measured,
-                        reference["kind"],
+                        {n: x["kind"] for n, x in outputs.items()},
+                        {n: x["output"] for n, x in outputs.items()},
                     )
                     text = json.dumps(facts, indent=2) + "\n"
                     json_file.write_text(text, "utf-8")
@@ -454,28 +462,49 @@ def _check_arguments(wanted, calibration, trained):
             )
 
 
-def _check_maps(model, wanted):
-    rank = len(model.outputs[0].shape)
+def _check_outputs(model, wanted):
+    """Raises if probabilities are wanted of maps or of several outputs."""
+    plain = len(model.outputs) == 1 and len(model.outputs[0].shape) == 2
     ends = {recipe.output for recipe, _ in wanted.values()}
     own = gives_probabilities(model)
-    if rank > 2 and (
+    if not plain and (
         set(wanted) & set(CLIENTS) or ("probabilities" in ends and not own)
     ):
         raise ValueError(
-            "Files of maps hold the model's own outputs. Expected: "
-            "output='logits' and no `targets`, or a model that ends in a "
-            f"softmax. Received: {sorted(wanted)} with {sorted(ends)}"
+            "Files of maps and of several outputs hold the model's own "
+            "outputs. Expected: output='logits' and no `targets`, or a model "
+            f"that ends in a softmax. Received: {sorted(wanted)} with "
+            f"{sorted(ends)}"
         )
 
 
-def _check_labels(classes, value_range, num_outputs):
+def _check_labels(classes, value_range, sizes):
+    """Raises unless there is a name for each class.
+
+    Args:
+        classes, value_range: As in `export_litert`.
+        sizes: Dict from name of the output to number of classes.
+    """
     check("value_range", value_range, RANGE)
-    names = isinstance(classes, (tuple, list, np.ndarray))
-    if classes is not None and (not names or len(classes) != num_outputs):
-        raise ValueError(
-            f"Invalid value for `classes`. Expected: {num_outputs} names, one "
-            f"per output. Received: {len(classes) if names else repr(classes)}"
-        )
+    if classes is None:
+        return
+    given = {None: classes}
+    if len(sizes) > 1:
+        given = classes if isinstance(classes, dict) else {}
+        if not given or set(given) - set(sizes):
+            raise ValueError(
+                "Invalid value for `classes` of several outputs. Expected: a "
+                f"dict of names with keys among {[*sizes]}. Received: "
+                f"{classes!r}"
+            )
+    for output, names in given.items():
+        number = sizes.get(output) or next(iter(sizes.values()))
+        listed = isinstance(names, (tuple, list, np.ndarray))
+        if not listed or len(names) != number:
+            raise ValueError(
+                f"Invalid value for `classes`. Expected: {number} names, one "
+                f"per output. Received: {len(names) if listed else repr(names)}"
+            )
 
 
 def _converted(model, saved_model, name, *arguments):

@@ -2,6 +2,7 @@
 
 import warnings
 
+import keras
 import numpy as np
 
 from tfdcu.export.flatbuffer import RANDOM
@@ -10,10 +11,11 @@ from tfdcu.export.gpu import gpu_misfits
 from tfdcu.export.images import as_fit_takes
 from tfdcu.export.images import take_images
 from tfdcu.export.interpreter import LiteRTModel
+from tfdcu.export.saved_model import are_probabilities
 from tfdcu.export.saved_model import as_float32
 from tfdcu.export.saved_model import check_model
 from tfdcu.export.saved_model import dtype_of
-from tfdcu.export.saved_model import gives_probabilities
+from tfdcu.export.saved_model import names_in_file
 from tfdcu.graph.heads import head_kinds
 from tfdcu.graph.images import are_images
 from tfdcu.graph.inference import compiled
@@ -57,9 +59,10 @@ def check_litert(
     """Runs a LiteRT file in the interpreter and compares it with Keras.
 
     The file must load and run, have no custom, Flex or random operators, map
-    one image to one finite row of outputs, predict the same classes as the
-    Keras model on most images, and have similar logits. `export_litert` checks
-    every file in this way; call this function for other files.
+    one image to finite outputs, predict the same classes as the Keras model on
+    most images, and have similar logits; of several outputs, each must.
+    `export_litert` checks every file in this way; call this function for other
+    files.
 
     Args:
         path: A `.tflite` file.
@@ -84,6 +87,8 @@ def check_litert(
         outputs, `relative_difference` as a share of the largest, and
         `max_relative_difference`; `num_images`; `images` (`"given"` or
         `"noise"`); `operators`; `gpu` (what speaks against the GPU of a phone).
+        Of several outputs the agreement is that of the one with the lowest,
+        and `outputs` has that of each by name.
 
     Raises:
         ValueError: If the file fails any of these checks.
@@ -115,12 +120,13 @@ def keras_reference(model, images, *, value_range, num_images, seed):
         seed: See `check_litert`.
 
     Returns:
-        A dict: `images`, float32 `(n, height, width, channels)`; `logits`, the
-        model's outputs, and `probabilities` made of them, float32 `(n, ...,
-        classes)`; `kind`, what they answer; `given`, whether the caller
-        passed the images.
+        A dict: `images`, float32 `(n, height, width, channels)`; `outputs`, a
+        dict by name in the file of dicts of `logits`, the model's outputs, and
+        `probabilities` made of them, float32 `(n, ..., classes)`, `kind`, what
+        they answer, and `output`, "probabilities" if the model gives those,
+        else "logits"; `given`, whether the caller passed the images.
     """
-    shape, _ = check_model(model)
+    shape = check_model(model)
     given = images is not None
     if given:
         images = as_fit_takes(model, images)
@@ -128,20 +134,28 @@ def keras_reference(model, images, *, value_range, num_images, seed):
         images = take_images(images, num_images, shape, value_range, dtype)
     else:
         images = _noise(model, num_images, value_range, seed)
-    logits = keras_logits(as_float32(model), images)
-    (kind,) = head_kinds(model)
-    if logits.shape[1:] == (1,):
-        # One number of two classes.
-        kind = "classes"
-    return {
-        "images": images,
-        "logits": logits,
-        "probabilities": logits
-        if gives_probabilities(model)
-        else probabilities_of(logits, kind == "labels"),
-        "kind": kind,
-        "given": given,
-    }
+    found = keras.tree.flatten(compiled(as_float32(model))(images))
+    outputs = {}
+    for name, tensor, kind, logits in zip(
+        names_in_file(model), model.outputs, head_kinds(model), found
+    ):
+        logits = np.asarray(logits, "float32")
+        if logits.shape[1:] == (1,):
+            # One number of two classes.
+            kind = "classes"
+        elif kind is None and logits.shape[-1] > 1:
+            # Of several outputs, one that nothing is known of.
+            kind = "classes"
+        own = are_probabilities(tensor)
+        outputs[name] = {
+            "logits": logits,
+            "probabilities": logits
+            if own
+            else probabilities_of(logits, kind == "labels"),
+            "kind": kind,
+            "output": "probabilities" if own else "logits",
+        }
+    return {"images": images, "outputs": outputs, "given": given}
 
 
 def probabilities_of(logits, multi_label=False):
@@ -178,30 +192,28 @@ def compare(path, reference, min_agreement=None):
         ValueError: See `check_litert`.
     """
     operators = _check_operators(path)
-    artifact = LiteRTModel(path)
-    images, expected = reference["images"], reference[artifact.output]
-    ends = images.shape[1:], expected.shape[1:]
-    if (artifact.input_shape, artifact.output_shape) != ends:
-        raise ValueError(
-            f"'{path}' is not a file of this model. Expected: input {ends[0]}, "
-            f"output {ends[1]}. Received: input {artifact.input_shape}, "
-            f"output {artifact.output_shape}"
+    artifact, images = LiteRTModel(path), reference["images"]
+    expected = expected_of(artifact, reference)
+    check_ends(artifact, images, expected)
+    received = artifact(images)
+    if len(expected) == 1:
+        received = dict.fromkeys(expected, received)
+    each = {
+        name: compare_output(received[name], values, one)
+        for (name, values), one in zip(
+            expected.items(), reference["outputs"].values()
         )
-    received, kind = artifact(images), reference["kind"]
-    same = first_choices(received, expected, kind) == first_choices(
-        expected, expected, kind
-    )
-    sure = are_sure(reference["probabilities"], kind)
-    difference = np.abs(received - expected).max()
-    scale = np.abs(expected).max()
+    }
+    worst = min(each.values(), key=lambda one: one["sure_agreement"])
+    differences = "max_difference", "relative_difference"
     measured = {
         "format": artifact.format,
-        "agreement": float(np.mean(same)),
-        "sure_agreement": float(np.mean(same[sure])),
-        "num_sure": int(np.sum(sure)),
+        **worst,
+        # NaN, if any is.
+        **{
+            n: float(np.max([x[n] for x in each.values()])) for n in differences
+        },
         "min_agreement": smallest_agreement(min_agreement, artifact.format),
-        "max_difference": float(difference),
-        "relative_difference": float(difference / scale if scale else 0.0),
         "max_relative_difference": MAX_DIFFERENCE[artifact.format],
         "num_images": len(images),
         "images": "given" if reference["given"] else "noise",
@@ -210,8 +222,72 @@ def compare(path, reference, min_agreement=None):
         if artifact.quantization["input"]["scale"]
         else gpu_misfits(path, images),
     }
+    if len(each) > 1:
+        measured["outputs"] = {n: one["agreement"] for n, one in each.items()}
     _check_limits(path, measured)
     return measured
+
+
+def expected_of(artifact, reference):
+    """Dict by name of the Keras model's outputs, as the file should give them.
+
+    Args:
+        artifact: A `LiteRTModel`.
+        reference: The dict from `keras_reference`.
+    """
+    outputs = reference["outputs"]
+    if len(outputs) > 1:
+        return {name: one["logits"] for name, one in outputs.items()}
+    (only,) = outputs.values()
+    kind = artifact.output if len(artifact.names) == 1 else "logits"
+    return {kind: only[kind]}
+
+
+def check_ends(artifact, images, expected):
+    """Raise if input or outputs of a file have other shapes.
+
+    Args:
+        artifact: A `LiteRTModel`.
+        images: Array (n, *input_shape).
+        expected: Dict by name of arrays (n, ..., classes).
+    """
+    wanted = {name: values.shape[1:] for name, values in expected.items()}
+    if len(wanted) == 1:
+        (wanted,) = wanted.values()
+    given = artifact.output_shape
+    if artifact.input_shape != images.shape[1:] or given != wanted:
+        raise ValueError(
+            f"'{artifact.path}' is not a file of this model. Expected: input "
+            f"{images.shape[1:]}, output {wanted}. Received: input "
+            f"{artifact.input_shape}, output {given}"
+        )
+
+
+def compare_output(received, expected, reference):
+    """How far an output of a file is from that of the Keras model.
+
+    Args:
+        received, expected: Float arrays (n, ..., classes).
+        reference: One of `outputs` of `keras_reference`.
+
+    Returns:
+        Dict of `agreement`, `sure_agreement`, `num_sure`, `max_difference` and
+        `relative_difference`, see `check_litert`.
+    """
+    kind = reference["kind"]
+    same = first_choices(received, expected, kind) == first_choices(
+        expected, expected, kind
+    )
+    sure = are_sure(reference["probabilities"], kind)
+    difference = np.abs(received - expected).max()
+    scale = np.abs(expected).max()
+    return {
+        "agreement": float(np.mean(same)),
+        "sure_agreement": float(np.mean(same[sure])),
+        "num_sure": int(np.sum(sure)),
+        "max_difference": float(difference),
+        "relative_difference": float(difference / scale if scale else 0.0),
+    }
 
 
 def are_sure(probabilities, kind="classes"):
@@ -264,19 +340,6 @@ def smallest_agreement(min_agreement, name):
     if isinstance(min_agreement, (int, float)):
         return float(min_agreement)
     return float((min_agreement or {}).get(name, MIN_AGREEMENT[name]))
-
-
-def keras_logits(model, images):
-    """A Keras model's outputs in inference mode.
-
-    Args:
-        model: A `keras.Model`.
-        images: float32 `(n, height, width, channels)`.
-
-    Returns:
-        float32 `(n, classes)`.
-    """
-    return np.asarray(compiled(model)(images), "float32")
 
 
 def _noise(model, num, value_range, seed):

@@ -88,6 +88,9 @@ def _no_int8(facts):
 
 
 def _probabilities(facts):
+    # Those of several outputs have names of their own.
+    if len(facts["outputs"]) > 1:
+        return
     if facts["output"]["name"] != "probabilities":
         yield "its scores are logits, not probabilities"
 
@@ -96,6 +99,8 @@ def _mediapipe(facts):
     yield from _batch_of_one(facts)
     yield from _no_int8(facts)
     yield from _probabilities(facts)
+    if len(facts["outputs"]) > 1:
+        yield "it has several outputs"
     if METADATA not in facts["metadata"]:
         yield "it has no metadata that says how to scale a photo"
     if facts["input"]["shape"][-1] != 3:

@@ -19,7 +19,7 @@ def runs_compiled(paths):
     """Runs files in `CompiledModel` and compares it with the interpreter.
 
     Args:
-        paths: Paths of `.tflite` files with one input and one output.
+        paths: Paths of `.tflite` files with one input.
 
     Returns:
         Dict from path to what speaks against it, a clause: `""` if it runs, is
@@ -53,7 +53,7 @@ def misfit(path):
         interpreter = Interpreter(path)
         interpreter.allocate_tensors()
         (end,) = interpreter.get_input_details()
-        (out,) = interpreter.get_output_details()
+        outs = interpreter.get_output_details()
         image = np.random.default_rng(0).random(end["shape"])
         if end["dtype"] in (np.int32, np.int64):
             # Token ids: any file knows 0 and 1.
@@ -63,20 +63,21 @@ def misfit(path):
         image = image.astype(end["dtype"])
         interpreter.set_tensor(end["index"], image)
         interpreter.invoke()
-        expected = interpreter.get_tensor(out["index"]).ravel()
-        received, whole = _compiled_outputs(path, image, expected)
+        found = [interpreter.get_tensor(out["index"]).ravel() for out in outs]
+        received, whole = _compiled_outputs(path, image, found)
     except (RuntimeError, ValueError) as error:
         return f"CompiledModel does not run it: {str(error).splitlines()[0]}"
-    # Where scores are integers, or were, a kernel may round to the next.
-    exact = np.dtype(out["dtype"]).kind in "iu"
-    expected, received = np.float32(expected), np.float32(received)
-    slack = 2 if exact else 0.02 * np.abs(expected).max()
-    if not np.abs(received - expected).max() <= slack:
-        return "CompiledModel gives other outputs than the interpreter"
+    for pair in zip(found, received):
+        # Where scores are integers, or were, a kernel may round to the next.
+        exact = pair[0].dtype.kind in "iu"
+        expected, other = map(np.float32, pair)
+        slack = 2 if exact else 0.02 * np.abs(expected).max()
+        if not np.abs(other - expected).max() <= slack:
+            return "CompiledModel gives other outputs than the interpreter"
     return "" if whole else "CompiledModel leaves operators to a slower path"
 
 
-def _compiled_outputs(path, image, like):
+def _compiled_outputs(path, image, likes):
     from ai_edge_litert.compiled_model import CompiledModel
 
     model = CompiledModel.from_file(path)
@@ -84,7 +85,11 @@ def _compiled_outputs(path, image, like):
     outputs = model.create_output_buffers(0)
     inputs[0].write(image)
     model.run_by_index(0, inputs, outputs)
-    return outputs[0].read(like.size, like.dtype), model.is_fully_accelerated()
+    found = [
+        buffer.read(like.size, like.dtype)
+        for buffer, like in zip(outputs, likes)
+    ]
+    return found, model.is_fully_accelerated()
 
 
 if __name__ == "__main__":

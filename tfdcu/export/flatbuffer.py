@@ -11,6 +11,9 @@ IDENTIFIER = b"TFL3"
 # Operators with random results.
 RANDOM = ("MULTINOMIAL", "RANDOM_STANDARD_NORMAL", "RANDOM_UNIFORM")
 
+# As the schema names them.
+_SIDES = ("Inputs", "Outputs")
+
 _CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 
 
@@ -29,7 +32,8 @@ def inspect_litert(path):
         `input`, `output`: each a dict with the `name` in the signature (`""`
         without one), `dtype`, `shape` (-1 where it is free) and `step`, the
         distance of two values next to each other, 0 for floats that were not
-        integers before;
+        integers before; of several the first;
+        `outputs`: all outputs, such dicts, in the order of the graph;
         `metadata`: names of the blocks of metadata in the file;
         `operators`: number of occurrences of each operator, by name;
         `custom`: names of custom and Flex operators, sorted;
@@ -139,8 +143,8 @@ def _inspect(content):
                     tensor.Sparsity() is not None,
                     buffer.DataAsNumpy(),
                 )
-    ends = {side: _end(model, side, types) for side in ("input", "output")}
-    integers |= "int8" in ends["input"]["dtype"]
+    inputs, outputs = (_ends(model, side, types) for side in _SIDES)
+    integers |= "int8" in inputs[0]["dtype"]
     halves = any(kind == "INT4" for kind, *_ in constants.values())
     weight_bytes = sum(data.nbytes for *_, data in constants.values())
     return {
@@ -151,7 +155,9 @@ def _inspect(content):
         else "weight8"
         if unpacked
         else _float_format(constants.values()),
-        **ends,
+        "input": inputs[0],
+        "output": outputs[0],
+        "outputs": outputs,
         "metadata": [
             model.Metadata(index).Name().decode()
             for index in range(model.MetadataLength())
@@ -211,25 +217,29 @@ _PRODUCTS = {
 }
 
 
-def _end(model, side, types):
-    """The first input or output: name, number format and shape."""
-    graph = model.Subgraphs(0)
-    place = graph.Inputs(0) if side == "input" else graph.Outputs(0)
-    tensor = graph.Tensors(place)
-    name = b""
+def _ends(model, side, types):
+    """All inputs or outputs: name, number format and shape of each."""
+    graph, names = model.Subgraphs(0), {}
     if model.SignatureDefsLength():
         signature = model.SignatureDefs(0)
-        maps = signature.Inputs if side == "input" else signature.Outputs
-        name = maps(0).Name()
-    shape = tensor.ShapeSignatureAsNumpy()
-    if not tensor.ShapeSignatureLength():
-        shape = tensor.ShapeAsNumpy()
-    return {
-        "name": name.decode(),
-        "dtype": types[tensor.Type()].lower(),
-        "shape": [int(size) for size in shape],
-        "step": _step(graph, place),
-    }
+        length = getattr(signature, f"{side}Length")()
+        named = [getattr(signature, side)(index) for index in range(length)]
+        names = {one.TensorIndex(): one.Name().decode() for one in named}
+    found = []
+    for place in getattr(graph, f"{side}AsNumpy")().tolist():
+        tensor = graph.Tensors(place)
+        shape = tensor.ShapeSignatureAsNumpy()
+        if not tensor.ShapeSignatureLength():
+            shape = tensor.ShapeAsNumpy()
+        found.append(
+            {
+                "name": names.get(place, ""),
+                "dtype": types[tensor.Type()].lower(),
+                "shape": [int(size) for size in shape],
+                "step": _step(graph, place),
+            }
+        )
+    return found
 
 
 def _step(graph, place):

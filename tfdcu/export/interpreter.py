@@ -23,7 +23,7 @@ class LiteRTModel:
 
     Args:
         path: A `.tflite` file with one input, of an image or of other values,
-            and one output `(1, classes)`, or `(1, height, width, classes)` for
+            and outputs `(1, classes)`, or `(1, height, width, classes)` for
             maps.
         num_threads: Threads of the interpreter, at least 1. Defaults to `1`.
 
@@ -32,10 +32,14 @@ class LiteRTModel:
             model, or other inputs `(n, *input_shape)`; `n` may be 0.
 
     Returns:
-        float32 outputs `(n, ..., classes)`, see `output`.
+        float32 outputs `(n, ..., classes)`, see `output`; of several outputs a
+        dict of them by name.
 
     Attributes:
         input_shape: `(height, width, channels)`, or that of other inputs.
+        names: Of the outputs, a list. What follows is, of several outputs, a
+            dict by name: `output_shape`, `num_classes`, `kind`, `classes`,
+            `output`, `output_step` and `quantization["output"]`.
         output_shape: `(classes,)`, or `(height, width, classes)`.
         num_classes: Number of classes or labels.
         kind: `"labels"` if each has a sigmoid of its own, as the JSON file
@@ -72,9 +76,6 @@ class LiteRTModel:
         with naming("path"):
             facts = flatbuffer.inspect_litert(self.path)
         self.format = facts["format"]
-        shares = facts["output"]["name"] == "probabilities"
-        self.output = "probabilities" if shares else "logits"
-        self.output_step = facts["output"]["step"]
         if facts["custom"]:
             raise ValueError(
                 f"'{path}' needs custom operators. "
@@ -82,22 +83,43 @@ class LiteRTModel:
                 f"{', '.join(facts['custom'])}"
             )
         self._interpreter = _load(self.path, num_threads)
-        self._input, self._output = _ends(self.path, self._interpreter)
+        self._input, ends = _ends(self.path, self._interpreter)
+        self.names = [
+            one["name"] or f"output_{index}"
+            for index, one in enumerate(facts["outputs"])
+        ]
+        self._outputs = dict(zip(self.names, ends))
         self.input_shape = tuple(int(n) for n in self._input["shape"][1:])
-        self.output_shape = tuple(int(n) for n in self._output["shape"][1:])
-        self.num_classes = self.output_shape[-1]
+        shapes = [tuple(int(n) for n in end["shape"][1:]) for end in ends]
+        self.output_shape = self._given(shapes)
+        self.num_classes = self._given([shape[-1] for shape in shapes])
+        self.output_step = self._given([o["step"] for o in facts["outputs"]])
+        parameters = [_parameters(end) for end in ends]
         self.quantization = {
             "input": _parameters(self._input),
-            "output": _parameters(self._output),
+            "output": self._given(parameters),
         }
         self.sidecar = _read_sidecar(self.path)
         self.classes = self.sidecar.get("classes")
-        single = len(self.output_shape) > 1 and self.num_classes == 1
-        kind = "labels" if single else "classes"
-        self.kind = self.sidecar.get("kind") or kind
+        # A map of one channel is one label for each position.
+        kinds = [
+            "labels" if len(shape) > 1 and shape[-1] == 1 else "classes"
+            for shape in shapes
+        ]
+        self.kind = self.sidecar.get("kind") or self._given(kinds)
+        self.output = (
+            "probabilities" if self.names == ["probabilities"] else "logits"
+        )
+        if len(ends) > 1:
+            logits = dict.fromkeys(self.names, "logits")
+            self.output = self.sidecar.get("output") or logits
         value_range = self.sidecar.get("value_range")
         _check_sidecar(self.path, self.classes, self.num_classes, value_range)
         self.value_range = value_range and tuple(value_range)
+
+    def _given(self, values):
+        """The only one of some values, or a dict by name of the output."""
+        return values[0] if len(values) == 1 else dict(zip(self.names, values))
 
     def __call__(self, images):
         images = np.asarray(images)
@@ -112,12 +134,16 @@ class LiteRTModel:
                 "The images have values that are not finite. Expected: finite "
                 "pixels. Received: NaN or infinity"
             )
-        logits = np.empty((len(images), *self.output_shape), "float32")
+        rows = [
+            np.empty((len(images), *end["shape"][1:]), "float32")
+            for end in self._outputs.values()
+        ]
         for index in range(len(images)):
             self.set_image(images[index])
             self.invoke()
-            logits[index] = self.get_logits()
-        return logits
+            for row, end in zip(rows, self._outputs.values()):
+                row[index] = self._values(end)
+        return self._given(rows)
 
     def set_image(self, image):
         """Sets the input of the interpreter, quantized if it takes integers.
@@ -134,15 +160,21 @@ class LiteRTModel:
         self._interpreter.invoke()
 
     def get_logits(self):
-        """The outputs of the last run: float32 `(..., classes)`."""
-        tensor = self._interpreter.get_tensor(self._output["index"])
-        if tensor.shape != (1, *self.output_shape):
+        """The outputs of the last run: float32 `(..., classes)`, or a dict."""
+        return self._given(
+            [self._values(end) for end in self._outputs.values()]
+        )
+
+    def _values(self, end):
+        """An output of the last run as float32 `(..., classes)`."""
+        tensor = self._interpreter.get_tensor(end["index"])
+        if tensor.shape != tuple(end["shape"]):
             raise ValueError(
                 f"The output of '{self.path}' has a wrong shape. "
-                f"Expected: shape {(1, *self.output_shape)}. Received: "
+                f"Expected: shape {tuple(end['shape'])}. Received: "
                 f"{tensor.shape}"
             )
-        return dequantize(tensor, self.quantization["output"])[0]
+        return dequantize(tensor, _parameters(end))[0]
 
 
 def _load(path, num_threads):
@@ -170,10 +202,10 @@ def _ends(path, interpreter):
     outputs = interpreter.get_output_details()
     shapes = [tuple(int(n) for n in end["shape"]) for end in inputs + outputs]
     ranks = [len(shape) for shape in shapes]
-    if len(ranks) != 2 or min(ranks) < 2 or shapes[0][0] != 1:
+    if len(inputs) != 1 or min(ranks) < 2 or shapes[0][0] != 1:
         raise ValueError(
             f"'{path}' is not a classifier. Expected: one input (1, height, "
-            "width, channels), or (1, ...) of other values, and one output "
+            "width, channels), or (1, ...) of other values, and outputs "
             "(1, classes), or (1, height, width, classes) for maps. Received: "
             f"inputs and outputs of shapes {shapes}"
         )
@@ -187,7 +219,7 @@ def _ends(path, interpreter):
                 "Expected: float inputs and outputs, or integers with a scale. "
                 f"Received: {np.dtype(end['dtype'])} without a scale"
             )
-    return inputs[0], outputs[0]
+    return inputs[0], outputs
 
 
 def _parameters(end):
@@ -227,18 +259,13 @@ def dequantize(steps, parameters):
 
 def _check_sidecar(path, classes, num_classes, value_range):
     """Raises if people changed what the JSON file says of its file."""
-    names = classes is None or (
-        isinstance(classes, list)
-        and len(classes) == num_classes
-        and all(isinstance(name, str) for name in classes)
-    )
     numbers = value_range is None or (
         isinstance(value_range, list)
         and len(value_range) == 2
         and all(type(end) in (int, float) for end in value_range)
         and -np.inf < value_range[0] < value_range[1] < np.inf
     )
-    if not names or not numbers:
+    if not _are_names(classes, num_classes) or not numbers:
         raise ValueError(
             f"'{path.with_suffix('.json')}' is damaged. Expected: `classes`, "
             f"{num_classes} names or null, and `value_range`, two finite "
@@ -246,6 +273,23 @@ def _check_sidecar(path, classes, num_classes, value_range):
             f"classes={str(classes)[:200]}, "
             f"value_range={str(value_range)[:200]}"
         )
+
+
+def _are_names(classes, num_classes):
+    """Whether these are the names of so many classes, or `None`."""
+    if classes is None:
+        return True
+    if isinstance(num_classes, dict):
+        known = isinstance(classes, dict) and set(classes) <= set(num_classes)
+        return known and all(
+            _are_names(names, num_classes[name])
+            for name, names in classes.items()
+        )
+    return (
+        isinstance(classes, list)
+        and len(classes) == num_classes
+        and all(isinstance(name, str) for name in classes)
+    )
 
 
 def _read_sidecar(path):

@@ -3,6 +3,8 @@
 import keras
 import numpy as np
 
+from tfdcu.graph.ends import output_names
+from tfdcu.graph.keras_private import producer_of
 from tfdcu.workdir.full_disk import MemoryFile
 
 
@@ -62,19 +64,18 @@ def _float32_config(config):
 
 
 def check_model(model):
-    """Raises unless the model maps inputs of a fixed size to one output.
+    """Raises unless the model maps inputs of a fixed size to outputs.
 
     Args:
         model: The model to check.
 
     Returns:
-        `(input_shape, num_outputs)`: `(height, width, channels)`, or the shape
-        of another input, and the number of classes.
+        The shape of an input: `(height, width, channels)`, or another.
 
     Raises:
         ValueError: If it is not a built functional model with one input
-            of fixed size and one output `(batch, ..., classes)`, or if a
-            weight is not finite.
+            of fixed size and outputs `(batch, ..., classes)`, or if a weight
+            is not finite.
     """
     if not isinstance(model, keras.Model) or not getattr(model, "inputs", None):
         raise ValueError(
@@ -96,12 +97,18 @@ def check_model(model):
             "such as (None, height, width, channels). Received: inputs of "
             f"shapes {inputs}"
         )
-    if len(outputs) != 1 or len(outputs[0]) < 2 or None in outputs[0][1:]:
+    if any(len(shape) < 2 or None in shape[1:] for shape in outputs):
         raise ValueError(
-            "Invalid output of the model. Expected: one output (None, "
-            "classes), or (None, height, width, classes) for maps; of several "
-            "outputs, a file for each of keras.Model(model.input, "
-            f"model.outputs[0]). Received: outputs of shapes {outputs}"
+            "Invalid output of the model. Expected: outputs (None, classes), "
+            "or (None, height, width, classes) for maps. Received: outputs of "
+            f"shapes {outputs}"
+        )
+    names = names_in_file(model)
+    if len(set(names)) < len(names):
+        raise ValueError(
+            "Invalid outputs of the model. Expected: several outputs, each "
+            "from a layer of its own, or a dict of them. Received: outputs "
+            f"named {names}"
         )
     for variable in model.weights:
         values = np.asarray(variable.numpy())
@@ -113,7 +120,7 @@ def check_model(model):
                 "The model has weights that are not finite. Expected: finite "
                 f"weights. Received: NaN or infinity in '{variable.path}'"
             )
-    return inputs[0][1:], outputs[0][-1]
+    return inputs[0][1:]
 
 
 def dtype_of(tensor):
@@ -121,18 +128,36 @@ def dtype_of(tensor):
     return tensor.dtype if tensor.dtype.startswith("int") else "float32"
 
 
-def gives_probabilities(model):
-    """Whether a model ends in a softmax or sigmoid.
+def names_in_file(model):
+    """The names of a model's outputs in its files.
 
     Args:
         model: A functional or Sequential `keras.Model`.
 
     Returns:
-        A bool. A last layer that is a model is looked into.
+        List of strings: of one output `probabilities` where the model ends in
+        them, else `logits`; of several the model's own.
     """
-    last = model.layers[-1]
+    if len(model.outputs) > 1:
+        return [name.replace("/", "_") for name in output_names(model)]
+    return ["probabilities" if gives_probabilities(model) else "logits"]
+
+
+def gives_probabilities(model):
+    """Whether a model ends in a softmax or sigmoid, at each of its outputs."""
+    return all(map(are_probabilities, model.outputs))
+
+
+def are_probabilities(output):
+    """Whether a softmax or sigmoid made an output.
+
+    Args:
+        output: A `KerasTensor`. What made it may be a model.
+    """
+    producer = producer_of(output)
+    last = producer.op
     if isinstance(last, keras.Model):
-        return gives_probabilities(last)
+        return are_probabilities(last.outputs[producer.index])
     activation = getattr(last, "activation", None)
     return isinstance(last, keras.layers.Softmax) or activation in (
         keras.activations.softmax,
@@ -144,8 +169,8 @@ def save_single_image(model, folder):
     """Traces a model for one image, in inference mode, into a SavedModel.
 
     Unlike `model.export(format="litert")`, this traces the model once for all
-    formats, allows no Flex operators and names the output `logits`, or
-    `probabilities` where the model ends in them. The model is not changed.
+    formats, allows no Flex operators and names the outputs, see
+    `names_in_file`. The model is not changed.
 
     Args:
         model: A float32 functional `keras.Model` with one input.
@@ -153,12 +178,13 @@ def save_single_image(model, folder):
     """
     import tensorflow as tf
 
-    name = "probabilities" if gives_probabilities(model) else "logits"
+    names = names_in_file(model)
     (given,) = model.inputs
     spec = tf.TensorSpec((1, *given.shape[1:]), dtype_of(given), "image")
 
     def serve(image):
-        return {name: model(image, training=False)}
+        outputs = model(image, training=False)
+        return dict(zip(names, keras.tree.flatten(outputs)))
 
     traced = tf.function(serve, autograph=False).get_concrete_function(spec)
     holder = tf.Module()

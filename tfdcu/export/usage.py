@@ -31,6 +31,29 @@ except (ImportError, RuntimeError):
     interpreter.invoke()
     scores = interpreter.get_tensor(scores_out["index"])[0]
 """
+_SEVERAL = """\
+import json
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+
+about = json.load(open("{json}"))
+
+{expected}
+{values}
+run = Interpreter("{name}").get_signature_runner()
+scores = {{name: found[0] for name, found in run(image=values).items()}}
+names, answers = about["classes"] or {{}}, {{}}
+"""
+_ONE_CLASS = """\
+index = int(scores[{name!r}].argmax())
+answers[{name!r}] = names[{name!r}][index] if {name!r} in names else index
+"""
+_ONE_MAP = (
+    "answers[{name!r}] = scores[{name!r}].argmax(-1)  # of each position\n"
+)
+_ONE_LABELS = "answers[{name!r}] = scores[{name!r}] > {threshold}\n"
+_ONE_VALUES = "answers[{name!r}] = scores[{name!r}]\n"
 _CLASS = """\
 index = int(scores.argmax())
 label = about["classes"][index] if about["classes"] else index
@@ -138,23 +161,71 @@ def python_program(path, json_name, artifact, value_range, kind="classes"):
     Returns:
         Its text.
     """
+    given = artifact.quantization["output"]
+    end = _CLASS if len(artifact.output_shape) == 1 else _MAP
+    if kind == "labels":
+        end = _LABELS.format(threshold=_middle(artifact.output, given))
+    elif kind == "values":
+        end = ""
+    shape = artifact.output_shape
+    program = _PYTHON.format(
+        json=json_name,
+        name=path.name,
+        **_given(artifact, value_range),
+        num_values=math.prod(shape),
+        reshaped=f".reshape{shape}" if len(shape) > 1 else "",
+        dtype=given["dtype"],
+    )
+    return program + end
+
+
+def several_outputs_program(
+    path, json_name, artifact, value_range, kinds, outputs
+):
+    """As `python_program`, for several outputs: a dict of `answers` by name.
+
+    Args:
+        path, json_name, artifact, value_range: As in `python_program`.
+        kinds: Dict by name of what each output answers.
+        outputs: Dict by name: "logits" or "probabilities".
+
+    Returns:
+        Its text.
+    """
+    program = _SEVERAL.format(
+        json=json_name, name=path.name, **_given(artifact, value_range)
+    )
+    for name, kind in kinds.items():
+        end = _ONE_CLASS if len(artifact.output_shape[name]) == 1 else _ONE_MAP
+        ends = {"labels": _ONE_LABELS, "values": _ONE_VALUES}
+        given = artifact.quantization["output"][name]
+        threshold = _middle(outputs[name], given)
+        program += ends.get(kind, end).format(name=name, threshold=threshold)
+    return program
+
+
+def _middle(output, given):
+    """Above it a label holds, in the steps of the file if those are integers.
+
+    Args:
+        output: "logits" or "probabilities".
+        given: Parameters of the output, of `LiteRTModel.quantization`.
+    """
+    middle = 0.5 if output == "probabilities" else 0
+    return f"{middle / (given['scale'] or 1) + given['zero_point']:g}"
+
+
+def _given(artifact, value_range):
+    """What is expected as input, and how it becomes what the file takes."""
     import numpy as np
 
-    taken, given = (artifact.quantization[side] for side in ("input", "output"))
+    taken = artifact.quantization["input"]
     values = _FLOATS.replace("float32", taken["dtype"])
     if taken["scale"]:
         limits = np.iinfo(taken["dtype"])
         values = _INTEGERS.format(
             **taken, smallest=limits.min, largest=limits.max
         )
-    end = _CLASS if len(artifact.output_shape) == 1 else _MAP
-    if kind == "labels":
-        # In the steps of the file, where it gives integers.
-        middle = 0.5 if artifact.output == "probabilities" else 0
-        middle = middle / (given["scale"] or 1) + given["zero_point"]
-        end = _LABELS.format(threshold=f"{middle:g}")
-    elif kind == "values":
-        end = ""
     if value_range is None:
         dtype = "float32" if taken["scale"] else taken["dtype"]
         expected = _VALUES.format(dtype=dtype, shape=artifact.input_shape)
@@ -162,17 +233,7 @@ def python_program(path, json_name, artifact, value_range, kind="classes"):
     else:
         low, high = value_range
         expected = _IMAGE.format(shape=artifact.input_shape, low=low, high=high)
-    shape = artifact.output_shape
-    program = _PYTHON.format(
-        json=json_name,
-        name=path.name,
-        expected=expected,
-        values=values,
-        num_values=math.prod(shape),
-        reshaped=f".reshape{shape}" if len(shape) > 1 else "",
-        dtype=given["dtype"],
-    )
-    return program + end
+    return {"expected": expected, "values": values}
 
 
 def photo_program(artifact, value_range, example):

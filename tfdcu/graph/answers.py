@@ -1,133 +1,186 @@
-"""What is chosen from outputs, and how good the choices are."""
+"""What each output of a model answers, and which labels are right for it."""
 
-import math
+import dataclasses
 
 import numpy as np
 
-# Bytes of the float32 outputs that are held at once.
-_OUTPUT_BYTES = 2**28
+from tfdcu.graph.choices import choices
+from tfdcu.graph.choices import mean_average_precision
+from tfdcu.graph.choices import mean_iou
+from tfdcu.graph.columns import pack
+from tfdcu.graph.columns import unpack
+from tfdcu.graph.ends import output_names
+from tfdcu.graph.heads import head_kinds
 
 
-def several_labels(kind, output_shape):
-    """Whether an image, or a position, has several labels of its own.
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """What one output answers.
 
-    Args:
+    Attributes:
         kind: "classes" or "labels", see `tfdcu/graph/ends.py`.
-        output_shape: Shape of the output for one image, (..., classes).
-
-    Returns:
-        A bool; a map of one channel is one of two classes.
+        shape: Shape of the output for one image, (..., classes).
+        threshold: Float, above which a label holds: 0 of logits, 0.5 of
+            probabilities. Defaults to 0.
     """
-    *places, num = output_shape
-    return kind == "labels" and not (places and num == 1)
+
+    kind: str
+    shape: tuple
+    threshold: float = 0.0
+
+    @property
+    def several_labels(self):
+        """Whether an image, or a position, has several labels of its own.
+
+        A map of one channel is one of two classes.
+        """
+        *places, num = self.shape
+        return self.kind == "labels" and not (places and num == 1)
+
+    @property
+    def label_shape(self):
+        """Shape of the labels of one image."""
+        shape = self.shape if self.several_labels else self.shape[:-1]
+        return tuple(shape)
+
+    @property
+    def num_classes(self):
+        """How many classes there are: two where maps have one channel."""
+        *places, num = self.shape
+        return 2 if places and num == 1 else num
+
+    @property
+    def num_values(self):
+        """Labels are whole numbers below this."""
+        return 2 if self.several_labels else self.num_classes
 
 
-def label_shape(kind, output_shape):
-    """Shape of the labels of one image.
+@dataclasses.dataclass(frozen=True)
+class Answers:
+    """What all outputs of a model answer.
+
+    Choices and labels of a single output are arrays (n, *label_shape); of
+    several they stand side by side, (n, columns), see `tfdcu/graph/columns.py`.
+
+    Attributes:
+        by_name: Dict from the name of an output to its `Answer`.
+    """
+
+    by_name: dict
+
+    @property
+    def only(self):
+        """The `Answer` of a single output; `None` if there are several."""
+        return next(iter(self.by_name.values())) if not self.several else None
+
+    @property
+    def several(self):
+        """Whether there are several outputs."""
+        return len(self.by_name) > 1
+
+    @property
+    def label_shape(self):
+        """As in `tfdcu.data.open_source`: of several outputs a dict by name."""
+        shapes = {n: one.label_shape for n, one in self.by_name.items()}
+        return shapes if self.several else self.only.label_shape
+
+    def pack(self, given):
+        """Labels of several outputs, a dict by name, side by side."""
+        return pack(given, self.label_shape) if self.several else given
+
+    def unpack(self, rows):
+        """Dict by name from labels or choices."""
+        if self.several:
+            return unpack(rows, self.label_shape)
+        return dict.fromkeys(self.by_name, rows)
+
+    def given_to_keras(self, make):
+        """What `compile` takes: one thing, or a dict by name of the output.
+
+        Args:
+            make: Function from an `Answer`.
+        """
+        made = {name: make(one) for name, one in self.by_name.items()}
+        return made if self.several else made.popitem()[1]
+
+    def choices(self, outputs):
+        """What outputs choose.
+
+        Args:
+            outputs: Dict by name of arrays (n, ..., classes).
+
+        Returns:
+            Int array, as the class docstring says.
+        """
+        chosen = {
+            name: choices(outputs[name], one.kind, one.threshold)
+            for name, one in self.by_name.items()
+        }
+        if self.several:
+            return pack(chosen, self.label_shape)
+        (chosen,) = chosen.values()
+        return chosen
+
+    def agreement(self, first, second):
+        """Share of equal choices or labels, the mean over the outputs.
+
+        Args:
+            first, second: As of `choices`; `second` may be `None`.
+
+        Returns:
+            Float in [0, 1]; `None` if `second` is.
+        """
+        each = self.agreement_by_name(first, second)
+        return None if second is None else float(np.mean([*each.values()]))
+
+    def agreement_by_name(self, first, second):
+        """Dict by name of the shares of equal choices or labels.
+
+        They are `None` if `second` is.
+        """
+        if second is None:
+            return dict.fromkeys(self.by_name)
+        pairs = self.unpack(first), self.unpack(second)
+        return {
+            name: float(np.mean(pairs[0][name] == pairs[1][name]))
+            for name in self.by_name
+        }
+
+    def measures(self, labels, chosen, outputs):
+        """What is measured of a single output beside its accuracy.
+
+        Args:
+            labels, chosen: As of `choices`; labels may be `None`.
+            outputs: Float array (n, labels) of several labels an image.
+
+        Returns:
+            Dict of floats.
+        """
+        if labels is None or self.several:
+            return {}
+        if self.only.several_labels and len(self.only.shape) == 1:
+            found = mean_average_precision(labels, outputs)
+            return {"mean_average_precision": found}
+        if chosen.ndim > 1:
+            return {"mean_iou": mean_iou(labels, chosen)}
+        return {}
+
+
+def answers_of(model):
+    """The `Answers` of a model with logits.
 
     Args:
-        kind, output_shape: As in `several_labels`.
+        model: A functional `keras.Model`.
 
-    Returns:
-        A tuple, as in `tfdcu.data.open_source`.
+    Raises:
+        ValueError: If an output is one of a regression.
     """
-    if several_labels(kind, output_shape):
-        return tuple(output_shape)
-    return tuple(output_shape[:-1])
-
-
-def num_classes(output_shape):
-    """How many classes labels may have: two where maps have one channel."""
-    *places, num = output_shape
-    return 2 if places and num == 1 else num
-
-
-def most_images(output_shape, num):
-    """`num`, or fewer if the outputs would not fit 256 MiB; at least 1.
-
-    Args:
-        output_shape: Shape of the output for one image; sizes may be `None`.
-        num: Int.
-
-    Returns:
-        Int from 1 to `num`.
-    """
-    values = math.prod(size or 256 for size in output_shape)
-    return max(1, min(num, _OUTPUT_BYTES // (4 * values)))
-
-
-def choices(outputs, kind, threshold=0.0):
-    """The choices that outputs stand for.
-
-    Args:
-        outputs: Array (batch, ..., classes), scores of classes or labels.
-        kind: "classes" or "labels", see `tfdcu/graph/ends.py`.
-        threshold: Float, above which a label holds; 0 of logits, 0.5 of
-            probabilities.
-
-    Returns:
-        Int array (batch, ...), the highest class; for labels whether each
-        holds, (batch, ..., labels), and (batch, ...) for maps of one label.
-    """
-    outputs = np.asarray(outputs)
-    if kind == "classes":
-        return outputs.argmax(axis=-1).astype("int32")
-    chosen = (outputs > threshold).astype("int32")
-    if outputs.ndim > 2 and outputs.shape[-1] == 1:
-        return chosen[..., 0]
-    return chosen
-
-
-def average_precision(labels, scores):
-    """Average precision of one label: the area under precision and recall.
-
-    The mean, over the images that have the label, of the share of them among
-    all images with a score at least as high. Reference: Salton & McGill 1983;
-    images with equal scores count together, as in scikit-learn.
-
-    Args:
-        labels: Array (n,) of 0 and 1.
-        scores: Float array (n,), higher for images that rather have it.
-
-    Returns:
-        Float in (0, 1], or NaN if no image has the label.
-    """
-    labels = np.asarray(labels, bool)
-    if not labels.any():
-        return float("nan")
-    order = np.argsort(-scores, kind="stable")
-    ranked, held = scores[order], labels[order]
-    # The last place of each image's score.
-    last = np.searchsorted(-ranked, -ranked, side="right") - 1
-    precision = np.cumsum(held) / np.arange(1, len(held) + 1)
-    return float(precision[last][held].mean())
-
-
-def mean_average_precision(labels, scores):
-    """The mean of the average precision over all labels that occur (macro).
-
-    Args:
-        labels: Array (n, labels) of 0 and 1.
-        scores: Float array (n, labels).
-
-    Returns:
-        Float in (0, 1], or `None` if no label occurs.
-    """
-    each = [average_precision(*one) for one in zip(labels.T, scores.T)]
-    occurring = [value for value in each if not np.isnan(value)]
-    return float(np.mean(occurring)) if occurring else None
-
-
-def mean_iou(labels, chosen):
-    """Intersection over union, averaged over the classes that occur.
-
-    Args:
-        labels: Int array of any shape, the classes.
-        chosen: Int array of the same shape, the predicted classes.
-
-    Returns:
-        Float in [0, 1].
-    """
-    found = np.union1d(np.unique(labels), np.unique(chosen))
-    pairs = [(labels == one, chosen == one) for one in found]
-    return float(np.mean([(a & b).sum() / (a | b).sum() for a, b in pairs]))
+    names, kinds = output_names(model), head_kinds(model)
+    if "values" in kinds or None in kinds:
+        raise ValueError(
+            "The model gives numbers of a regression. Expected: classes or "
+            "labels, for each image or each position. Received: "
+            f"{model.name!r}, of whose outputs {names} are {kinds}"
+        )
+    shapes = [tuple(output.shape[1:]) for output in model.outputs]
+    return Answers({n: Answer(*rest) for n, *rest in zip(names, kinds, shapes)})

@@ -78,28 +78,6 @@ def head_kinds(model):
     return kinds
 
 
-def answer_kind(model):
-    """What the only output of a model with logits answers.
-
-    Args:
-        model: A functional `keras.Model` with one output.
-
-    Returns:
-        "classes" or "labels", for each image or each position.
-
-    Raises:
-        ValueError: If it is a regression.
-    """
-    (kind,) = head_kinds(model)
-    if kind == "values":
-        raise ValueError(
-            "The model gives numbers of a regression. Expected: classes or "
-            "labels, for each image or each position. Received: "
-            f"{model.name!r}"
-        )
-    return kind
-
-
 def is_classifier(model):
     """Whether a model has one input and one row of scores for each image."""
     shapes = [tuple(output.shape) for output in model.outputs]

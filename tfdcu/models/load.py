@@ -7,7 +7,9 @@ import zipfile
 
 import keras
 
+from tfdcu.graph.ends import output_names
 from tfdcu.graph.heads import as_heads
+from tfdcu.graph.heads import functional
 from tfdcu.graph.keras_private import all_layers
 from tfdcu.graph.logits import as_logits
 from tfdcu.models.keras2 import is_of_keras_2
@@ -67,27 +69,53 @@ def load(source, *, custom_objects=None):
 
 
 def load_any(source):
-    """Loads a model with one input and any one output.
+    """Loads a model with one input and any outputs.
 
-    As `load`, but the output may also be a map, with an answer for each
-    position.
+    As `load`, but an output may also be a map, with an answer for each
+    position, and there may be several.
 
     Args:
         source: As in `load`.
 
     Returns:
-        A functional `keras.Model` with logits.
+        A functional `keras.Model` with logits; of several outputs a dict by
+        name: those that it gives them, or of the layers they come from.
 
     Raises:
-        ValueError: As in `load`, or if there are several outputs.
+        ValueError: As in `load`.
     """
     model = source
     if isinstance(source, (str, os.PathLike)):
         model = _read(pathlib.Path(source), None)
     shapes = [x.shape for x in getattr(model, "outputs", None) or ()]
-    if len(shapes) == 1 and len(shapes[0]) > 2:
-        return as_heads(model)
+    inputs = getattr(model, "inputs", None) or ()
+    if len(inputs) == 1 and [len(shape) for shape in shapes] not in ([], [2]):
+        return with_names(as_heads(model), output_names(functional(model)))
     return load(model)
+
+
+def with_names(model, names):
+    """A model whose several outputs are a dict by name.
+
+    Args:
+        model: A functional `keras.Model`.
+        names: List of the names of its outputs.
+
+    Returns:
+        A `keras.Model` of the same weights; the model itself if it has one
+        output, or gives such a dict.
+    """
+    flat = isinstance(model.output, dict) and sorted(model.output) == names
+    if len(names) == 1 or flat:
+        return model
+    outputs = dict(zip(names, model.outputs))
+    if len(outputs) < len(names):
+        raise ValueError(
+            "Outputs cannot be told apart. Expected: a model that gives a dict "
+            "of them, or each from a layer of its own. Received: outputs named "
+            f"{names} of {model.name!r}"
+        )
+    return keras.Model(model.input, outputs, name=model.name)
 
 
 def custom_layers(model):

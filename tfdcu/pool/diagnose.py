@@ -8,16 +8,15 @@ from tfdcu.data import mean_and_deviation
 from tfdcu.data import sample_of
 from tfdcu.distill import channel_statistics
 from tfdcu.distill import default_align_layer
-from tfdcu.graph.answers import label_shape
-from tfdcu.graph.answers import most_images
-from tfdcu.graph.answers import num_classes
-from tfdcu.graph.answers import several_labels
-from tfdcu.graph.heads import answer_kind
+from tfdcu.graph.answers import answers_of
+from tfdcu.graph.choices import most_images
 from tfdcu.graph.keras_private import output_within
 from tfdcu.models import load_any
 from tfdcu.pool.domain_distance import proxy_a_distance
+from tfdcu.pool.outputs import at_some_places
 from tfdcu.pool.outputs import check_layer
 from tfdcu.pool.outputs import collect_outputs
+from tfdcu.pool.outputs import key_of
 from tfdcu.pool.outputs import opened
 from tfdcu.pool.outputs import output_function
 from tfdcu.pool.outputs import rounded
@@ -73,7 +72,8 @@ def diagnose(
     Returns:
         Flat dict, JSON-serializable, floats rounded to four digits:
         `num_images` and `num_labeled`: numbers of sampled images;
-        `num_classes` and `classes` (names or `None`);
+        `num_classes` and `classes` (names or `None`), of several outputs those
+        of all one after another;
         `confidence_mean`, `_q1`, `_median`, `_q3`: the largest softmax
         probability over the pool; `entropy_mean`, in nats; the same with the
         prefix `labeled_` (`None` without labeled images);
@@ -102,9 +102,7 @@ def diagnose(
     check_arguments(num_images=num_images, seed=seed)
     with naming("teacher"):
         teacher = load_any(teacher)
-        kind = answer_kind(teacher)
-    shape = teacher.output_shape[1:]
-    several = several_labels(kind, shape)
+        answers = answers_of(teacher)
     layer = layer_of(teacher, layer)
     taps = {}
     if layer is not None:
@@ -113,7 +111,7 @@ def diagnose(
     outputs_of = output_function(teacher, **taps)
     options = {
         "image_shape": image_shape,
-        "label_shape": label_shape(kind, shape),
+        "label_shape": answers.label_shape,
         "value_range": value_range,
         "data_dir": data_dir,
         "seed": seed,
@@ -124,9 +122,18 @@ def diagnose(
             source = opened(images, teacher, labeled=labeled, **options)
         return sample_of(source, num_images, seed=seed)
 
+    def labels_of(rows):
+        return {
+            key_of("labels", name, answers.by_name): at_some_places(
+                rows, int(answers.by_name[name].several_labels)
+            )
+            for name, rows in answers.unpack(rows).items()
+        }
+
     def outputs_for(source):
-        size = most_images(shape, 128)
-        return collect_outputs(outputs_of, source, int(several), size)
+        shapes = [one.shape for one in answers.by_name.values()]
+        size = most_images(shapes, 128)
+        return collect_outputs(outputs_of, source, labels_of, size)
 
     images, source = sampled("unlabeled", unlabeled, False), None
     if labeled is not None:
@@ -134,28 +141,24 @@ def diagnose(
     pool, labeled_outputs = outputs_for(images), None
     if source is not None:
         labeled_outputs = outputs_for(source)
-    pool_confidence = confidence(pool["logits"], several)
+    pool_confidence = confidence(*as_choices(pool, answers))
     labeled_confidence = (
-        confidence(labeled_outputs["logits"], several)
+        confidence(*as_choices(labeled_outputs, answers))
         if labeled_outputs
         else {}
     )
-    names, count = source and source.classes, num_classes(shape)
     results = {
-        "num_images": len(pool["logits"]),
-        "num_labeled": len(labeled_outputs["logits"]) if labeled_outputs else 0,
-        "num_classes": count,
-        "classes": list(names) if len(names or ()) == count else None,
+        "num_images": images.num_images,
+        "num_labeled": source.num_images if source else 0,
+        **class_names(source and source.classes, answers),
         **pool_confidence,
         **{
             f"labeled_{name}": labeled_confidence.get(name)
             for name in pool_confidence
         },
         "labeled_accuracy": labeled_outputs
-        and accuracy(
-            labeled_outputs["logits"], labeled_outputs["labels"], several
-        ),
-        **coverage(pool["logits"]),
+        and accuracy(labeled_outputs, answers),
+        **coverage_of_all(pool, answers),
         "layer": layer,
         "a_distance": distance(labeled_outputs, pool, seed),
         **colors(pool),
@@ -179,10 +182,40 @@ def layer_of(teacher, layer):
     return layer
 
 
-def accuracy(logits, labels, several=False):
-    """Share of images, or of labels or places, whose answer is right."""
-    chosen = logits > 0 if several else logits.argmax(-1)
-    return float(np.mean(chosen == labels))
+def class_names(names, answers):
+    """Number of the classes, and their names in a list or `None`.
+
+    Those of several outputs, one after another, begin with its name.
+    """
+    counts = {name: one.num_classes for name, one in answers.by_name.items()}
+    count = sum(counts.values())
+    names = list(names) if len(names or ()) == count else None
+    if answers.several:
+        names = [f"{n} {index}" for n in counts for index in range(counts[n])]
+    return {"num_classes": count, "classes": names}
+
+
+def by_output(kind, outputs, answers):
+    """List of (what was collected of an output, its `Answer`)."""
+    return [
+        (outputs[key_of(kind, name, answers.by_name)], one)
+        for name, one in answers.by_name.items()
+    ]
+
+
+def accuracy(outputs, answers):
+    """Share of images, or of labels or places, whose answer is right.
+
+    The mean over several outputs.
+    """
+    found = []
+    for (logits, one), (labels, _) in zip(
+        by_output("logits", outputs, answers),
+        by_output("labels", outputs, answers),
+    ):
+        chosen = logits > 0 if one.several_labels else logits.argmax(-1)
+        found.append(np.mean(chosen == labels))
+    return float(np.mean(found))
 
 
 def colors(outputs):
@@ -204,30 +237,60 @@ def distance(labeled_outputs, pool, seed):
     return proxy_a_distance(*sides, seed=seed)
 
 
-def confidence(logits, several=False):
-    """Summary of the softmax confidences.
+def as_choices(outputs, answers):
+    """The logits of each output, (..., classes), as a list.
+
+    Where an image has several labels, the yes and no of each is a choice.
+    """
+    return [
+        np.stack([logits, np.zeros_like(logits)], -1)
+        if one.several_labels
+        else logits
+        for logits, one in by_output("logits", outputs, answers)
+    ]
+
+
+def confidence(*outputs):
+    """Summary of the softmax confidences, of all outputs together.
 
     Args:
-        logits: Array (..., classes).
-        several: Whether an image has several labels: the yes and no of each
-            is then counted. Defaults to `False`.
+        *outputs: Arrays of logits (..., classes).
 
     Returns:
         Dict of the mean and quartiles of the largest probability, and the mean
         entropy in nats.
     """
-    if several:
-        logits = np.stack([logits, np.zeros_like(logits)], -1)
-    logits = logits.reshape(-1, logits.shape[-1])
-    logs = np.asarray(tf.nn.log_softmax(logits.astype("float64")))
-    largest = np.exp(logs.max(1))
+    largest, entropy = [], []
+    for logits in outputs:
+        logits = logits.reshape(-1, logits.shape[-1]).astype("float64")
+        logs = np.asarray(tf.nn.log_softmax(logits))
+        largest.append(np.exp(logs.max(1)))
+        entropy.append(-(np.exp(logs) * logs).sum(1))
+    largest, entropy = map(np.concatenate, (largest, entropy))
     first, median, third = np.quantile(largest, [0.25, 0.5, 0.75])
     return {
         "confidence_mean": largest.mean(),
         "confidence_q1": first,
         "confidence_median": median,
         "confidence_q3": third,
-        "entropy_mean": -(np.exp(logs) * logs).sum(1).mean(),
+        "entropy_mean": entropy.mean(),
+    }
+
+
+def coverage_of_all(outputs, answers):
+    """As `coverage`, of the outputs one after another."""
+    each = [coverage(one) for one, _ in by_output("logits", outputs, answers)]
+    starts = np.cumsum([0, *(len(one["shares"]) for one in each)]).tolist()
+    scarce = [
+        [start + index for index in one["scarce_classes"]]
+        for start, one in zip(starts, each)
+        if one["scarce_classes"] is not None
+    ]
+    return {
+        "shares": [share for one in each for share in one["shares"]],
+        "enough_images": max(one["enough_images"] for one in each),
+        "effective_classes": sum(one["effective_classes"] for one in each),
+        "scarce_classes": sum(scarce, []) if len(scarce) == len(each) else None,
     }
 
 

@@ -8,6 +8,7 @@ from tfdcu.data import Source
 from tfdcu.data import color_levels
 from tfdcu.data import junk_measures
 from tfdcu.data import open_source
+from tfdcu.graph.ends import output_names
 from tfdcu.graph.images import check_whole_numbers
 from tfdcu.graph.inference import compiled
 from tfdcu.graph.resize import resized
@@ -59,11 +60,16 @@ def output_function(teacher, **taps):
 
     Returns:
         A function from images (batch, height, width, channels) to a dict of
-        float32 arrays: `logits` (batch, classes), of maps (batch, places,
-        classes) at some places, and one per tap.
+        float32 arrays: for each output of the teacher the logits under its
+        `key_of` (batch, classes), of maps (batch, places, classes) at some
+        places, and one per tap.
     """
-    outputs = {"logits": teacher.output}
-    outputs |= {name: tensor for name, (tensor, _) in taps.items()}
+    names = output_names(teacher)
+    logits = {
+        key_of("logits", name, names): tensor
+        for name, tensor in zip(names, teacher.outputs)
+    }
+    outputs = logits | {name: tensor for name, (tensor, _) in taps.items()}
     # An unnamed model would change the automatic names of later models.
     run = compiled(keras.Model(teacher.input, outputs, name="outputs"))
 
@@ -72,10 +78,25 @@ def output_function(teacher, **taps):
         values = run(images)
         for name, (_, function) in taps.items():
             values[name] = function(tf.cast(values[name], tf.float32))
-        values["logits"] = at_some_places(both_classes(values["logits"]), 1)
+        for name in logits:
+            values[name] = at_some_places(both_classes(values[name]), 1)
         return {key: np.asarray(x, "float32") for key, x in values.items()}
 
     return compute
+
+
+def key_of(kind, name, names):
+    """The key of what is collected of an output.
+
+    Args:
+        kind: "logits" or "labels".
+        name: Name of the output.
+        names: Those of all outputs.
+
+    Returns:
+        `kind` alone for a single output.
+    """
+    return f"{kind} of {name}" if len(names) > 1 else kind
 
 
 def both_classes(logits):
@@ -112,7 +133,7 @@ def at_some_places(maps, num_last):
     return flat[:, np.sort(places)]
 
 
-def collect_outputs(function, source, num_last=0, size=_BATCH_SIZE):
+def collect_outputs(function, source, labels_of=None, size=_BATCH_SIZE):
     """Teacher outputs, junk measures and color statistics of each image.
 
     Other inputs than images have no colors.
@@ -120,17 +141,18 @@ def collect_outputs(function, source, num_last=0, size=_BATCH_SIZE):
     Args:
         function: As returned by `output_function`.
         source: A `tfdcu.data.Source`.
-        num_last: Number of the last axes of the labels that are no positions
-            of maps. Defaults to 0.
+        labels_of: Function from the labels of a batch to a dict of arrays to
+            keep. Defaults to `None`: all as `labels`.
         size: Int, how many images the teacher sees at once. Defaults to 128.
 
     Returns:
-        Dict of arrays with one row per image; includes `labels` for a labeled
-        source, at the places of the logits.
+        Dict of arrays with one row per image; includes what `labels_of` gives
+        for a labeled source.
 
     Raises:
         ValueError: If a logit is not finite.
     """
+    labels_of = labels_of or (lambda labels: {"labels": labels})
     parts = []
     for batch in source.batches(size):
         images, *labels = batch if source.labeled else (batch,)
@@ -138,12 +160,12 @@ def collect_outputs(function, source, num_last=0, size=_BATCH_SIZE):
         statistics = junk_measures(pixels, source.value_range)
         if source.value_range is not None:
             statistics |= color_levels(pixels)
-        extra = {
-            "labels": at_some_places(one.numpy(), num_last) for one in labels
-        }
-        parts.append({**function(images), **statistics, **extra})
+        for one in labels:
+            statistics |= labels_of(one.numpy())
+        parts.append({**function(images), **statistics})
     rows = {key: np.concatenate([p[key] for p in parts]) for key in parts[0]}
-    if not np.isfinite(rows["logits"]).all():
+    logits = [rows[key] for key in rows if key.startswith("logits")]
+    if not all(np.isfinite(values).all() for values in logits):
         raise ValueError(
             "The teacher's outputs are invalid. Expected: finite logits. "
             f"Received: NaN or infinity for images of {source.name}"

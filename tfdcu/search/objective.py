@@ -2,8 +2,7 @@
 
 import math
 
-from tfdcu.evaluate import agreement
-from tfdcu.evaluate import predict_classes
+from tfdcu.evaluate import predict
 from tfdcu.export import file_sizes
 from tfdcu.export import latency
 from tfdcu.export import trained_format
@@ -67,12 +66,12 @@ class Objective:
             expected = (
                 images.labels()
                 if accuracy
-                else predict_classes(self.teacher, images)[0]
+                else predict(self.teacher, images).choices
             )
             # Holding the images keeps their id valid.
             self.expected[id(images)] = images, expected
         _, expected = self.expected[id(images)]
-        return agreement(predict_classes(model, images)[0], expected)
+        return predict(model, images).agreement(expected)
 
     def before(self, model, splits, export):
         """The costs of a student that are known before training.

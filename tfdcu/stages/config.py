@@ -12,9 +12,9 @@ from tfdcu.export import FORMATS
 from tfdcu.export import check_clients
 from tfdcu.export import check_formats
 from tfdcu.export import export_all
+from tfdcu.graph.answers import answers_of
 from tfdcu.graph.clone import check_clone
 from tfdcu.graph.keras_private import all_layers
-from tfdcu.graph.logits import is_multi_label
 from tfdcu.graph.open_model import open_model
 from tfdcu.models import custom_layers
 from tfdcu.pruning import check_channels
@@ -213,8 +213,7 @@ def check_values(config, splits, teacher, student=None):
         Sparsify(**config["sparsity"])
     check_training(**config["training"])
     check_quantization(**config["quantization"])
-    shape = teacher.output_shape[1:]
-    check_targets(config, shape, is_multi_label(teacher))
+    check_targets(config, answers_of(teacher).only)
     options = dict(config["export"])
     for name in ("min_agreement", "num_images"):
         options.pop(name, None)

@@ -8,7 +8,7 @@ from tfdcu.export import FORMATS
 from tfdcu.export import export_all
 from tfdcu.export import trained_format
 from tfdcu.export import write_app_files
-from tfdcu.graph.answers import most_images
+from tfdcu.graph.choices import most_images
 from tfdcu.graph.heads import is_classifier
 
 # What is as small as a dynamic file.
@@ -118,7 +118,7 @@ def export_model(model, splits, folder, name="student", failed=None, **export):
         Dict from format to path.
     """
     num = export.get("num_images") or 256
-    num = most_images(model.output_shape[1:], num)
+    num = most_images([x.shape[1:] for x in model.outputs], num)
     sized = splits.sized(model.input_shape[1:])
     calibration, images = images_for_export(sized, num)
     return export_all(

@@ -4,17 +4,14 @@ from dataclasses import asdict
 
 import numpy as np
 
-from tfdcu.evaluate import agreement
 from tfdcu.evaluate import predict
-from tfdcu.evaluate import predict_classes
 from tfdcu.export import LiteRTModel
 from tfdcu.export import client_misfits
 from tfdcu.export import explain
 from tfdcu.export import file_sizes
 from tfdcu.export import latency
 from tfdcu.export import runs_compiled
-from tfdcu.graph.answers import several_labels
-from tfdcu.graph.heads import answer_kind
+from tfdcu.graph.answers import answers_of
 from tfdcu.graph.profile import profile
 from tfdcu.report import Row
 from tfdcu.report.rows import teacher_row
@@ -27,6 +24,7 @@ NAMES = {
     "baseline": "labels only",
     "student": "student",
 }
+_BOTH = "teacher", "student"
 # Number of pool images on which agreement is measured.
 NUM_POOL_IMAGES = 1000
 
@@ -47,7 +45,7 @@ def measure(run):
         choices["student"],
         choices["labels"],
         run.splits.classes or (),
-        several_labels(answer_kind(run.teacher), run.teacher.output_shape[1:]),
+        answers_of(run.teacher),
     )
 
 
@@ -70,37 +68,38 @@ def measure_models(models, files, splits):
     """
     images, measured_on = table_images(splits)
     milliseconds = latency(files) if files else {}
-    rows, notes, every = [], [], {}
+    rows, notes, every, parts = [], [], {}, []
     for name, model in models.items():
         whole = profile(model)
         cost = {"params": whole["params"], "macs": whole["macs"]}
         found = predict(model, images)
-        choices, labels = found.choices, found.labels
-        every |= {name: choices, "labels": labels}
+        choices = found.choices
+        every |= {name: choices, "labels": found.labels}
         row = Row(
             name=NAMES[name],
             format="keras",
-            accuracy=agreement(choices, labels),
-            **found.measures(),
+            accuracy=found.accuracy,
+            **found.measures,
             **cost,
         )
         rows.append(asdict(row))
+        parts.append((NAMES[name], found))
         for (owner, kind), path in files.items():
             if owner != name:
                 continue
             found = predict(path, images)
-            theirs = found.choices
             row = Row(
                 name=NAMES[name],
                 format=kind,
-                accuracy=agreement(theirs, labels),
-                agreement=agreement(theirs, choices),
-                **found.measures(),
+                accuracy=found.accuracy,
+                agreement=found.agreement(choices),
+                **found.measures,
                 latency_ms=milliseconds[owner, kind],
                 **cost,
                 **file_sizes(path),
             )
             rows.append(asdict(row))
+            parts.append((f"{NAMES[name]} {kind}", found))
             if name == "student":
                 # Without a file of the teacher only the format is known.
                 other = teacher_row(rows, rows[-1]) or rows[0]
@@ -108,8 +107,29 @@ def measure_models(models, files, splits):
                 # Said once, of the first file that it is true of.
                 notes += [one for one in why if one not in notes]
                 notes += slow_dynamic(rows)
-    notes = [measured_on, pool_agreement(models, splits), *notes]
+    notes = [
+        measured_on,
+        *accuracy_by_output(parts),
+        pool_agreement(models, splits),
+        *notes,
+    ]
     return rows, notes, every
+
+
+def accuracy_by_output(parts):
+    """A sentence on models of several outputs, in a list.
+
+    Args:
+        parts: List of (name of a model or file, its `Predictions`).
+    """
+    if not all(one.answers.several and one.accuracy for _, one in parts):
+        return []
+    said = []
+    for name, one in parts:
+        each = one.answers.agreement_by_name(one.choices, one.labels)
+        shares = (f"{output} {percent(x, 1)}" for output, x in each.items())
+        said.append(f"{name} {', '.join(shares)}")
+    return [f"Accuracy is the mean over the outputs: {'; '.join(said)}."]
 
 
 def slow_dynamic(rows):
@@ -180,11 +200,9 @@ def some_of_the_pool(splits):
 def pool_agreement(models, splits):
     """A sentence on the student's agreement with the teacher on the pool."""
     pool = some_of_the_pool(splits)
-    choices = [
-        predict_classes(models[n], pool)[0] for n in ("teacher", "student")
-    ]
+    teacher, student = (predict(models[n], pool) for n in _BOTH)
     kind = "held-out" if splits.pool_validation else "training"
     return (
         f"On {pool.num_images} {kind} images of the pool the student agrees "
-        f"with the teacher in {percent(agreement(*choices), 1)}."
+        f"with the teacher in {percent(student.agreement(teacher.choices), 1)}."
     )

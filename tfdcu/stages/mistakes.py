@@ -5,6 +5,7 @@ import collections
 import numpy as np
 
 from tfdcu.data import images_of
+from tfdcu.graph.answers import Answers
 from tfdcu.workdir.console import printable
 
 # In the report: confusions that are listed, images that are shown, and
@@ -12,7 +13,7 @@ from tfdcu.workdir.console import printable
 MOST_PAIRS, MOST_IMAGES, MOST_OF_A_PAIR = 20, 12, 3
 
 
-def find_mistakes(teacher, student, labels, classes=(), several=False):
+def find_mistakes(teacher, student, labels, classes=(), answers=None):
     """Accuracy in each class, and what the student newly mistakes.
 
     A new mistake is an image that the teacher classifies correctly and the
@@ -23,7 +24,9 @@ def find_mistakes(teacher, student, labels, classes=(), several=False):
             (n, ...), of several labels an image (n, labels).
         labels: Int array of the same shape, or `None`.
         classes: Names of the classes; their numbers by default.
-        several: Whether images have several labels. Defaults to `False`.
+        answers: The `Answers` of the teacher. Defaults to `None`: one class an
+            image or position. Of several outputs the names of classes begin
+            with that of the output.
 
     Returns:
         JSON-ready dict with `by_class` (dicts with `class`, `images` and the
@@ -32,7 +35,9 @@ def find_mistakes(teacher, student, labels, classes=(), several=False):
         `taken_for` and `images`, the most frequent first) and `examples`
         (dicts with `image`, its number, `class` and `taken_for`).
     """
-    if several:
+    if answers and answers.several:
+        return of_outputs(teacher, student, labels, classes, answers)
+    if answers and answers.only.several_labels:
         return of_labels(teacher, student, labels, classes)
     if teacher.ndim > 1:
         return of_maps(teacher, student, labels, classes)
@@ -60,6 +65,36 @@ def find_mistakes(teacher, student, labels, classes=(), several=False):
             for index in images[pair][:MOST_OF_A_PAIR]
         ][:MOST_IMAGES],
     }
+
+
+def of_outputs(teacher, student, labels, classes, answers):
+    """As `find_mistakes`, for several outputs.
+
+    Args:
+        teacher, student, labels: As of `Answers.choices`.
+        classes: Dict by name of names of classes, or nothing.
+        answers: The `Answers`.
+
+    Returns:
+        Dict as of `find_mistakes`, without pairs and examples; an image is
+        newly mistaken if an output is.
+    """
+    parts = [
+        answers.unpack(rows) if rows is not None else {}
+        for rows in (teacher, student, labels)
+    ]
+    by_class = []
+    for name, one in answers.by_name.items():
+        names = dict(classes or {}).get(name, ())
+        alone = Answers({name: one})
+        rows = (part.get(name) for part in parts)
+        found = find_mistakes(*rows, names, alone)["by_class"]
+        by_class += [
+            {**row, "class": f"{name}: {row['class']}"} for row in found
+        ]
+    right = True if labels is None else teacher == labels
+    new = num_images(right & (teacher != student))
+    return {"by_class": by_class, "new": new, "pairs": [], "examples": []}
 
 
 def of_labels(teacher, student, labels, classes):

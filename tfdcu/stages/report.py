@@ -82,7 +82,7 @@ def samples(splits, num=24):
     if splits.labeled is not None:
         few = sample_of(splits.labeled, num)
         shown["labeled"] = images_of(few)
-        # Maps of labels are no captions.
-        if len(few.label_shape) < 2:
+        # Maps of labels are no captions, nor are those of several outputs.
+        if len(few.label_shape) < 2 and not few.outputs:
             shown["labeled"] = shown["labeled"], few.labels()
     return shown

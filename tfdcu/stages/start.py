@@ -4,10 +4,7 @@ import numpy as np
 
 from tfdcu.data import check_label_range
 from tfdcu.data import prepare
-from tfdcu.graph.answers import label_shape
-from tfdcu.graph.answers import num_classes
-from tfdcu.graph.answers import several_labels
-from tfdcu.graph.heads import answer_kind
+from tfdcu.graph.answers import answers_of
 from tfdcu.graph.images import are_images
 from tfdcu.graph.images import check_whole_numbers
 from tfdcu.graph.logits import with_labels
@@ -113,9 +110,9 @@ def start_run(
     )
     run.say([f"{sentence}." for sentence in workdir.remade])
     run.say(splits.copies)
-    shape = teacher.output_shape[1:]
-    if not several_labels(answer_kind(teacher), shape):
-        run.say(missing_classes(splits, num_classes(shape)))
+    only = answers_of(teacher).only
+    if only and not only.several_labels:
+        run.say(missing_classes(splits, only.num_classes))
     run.say(other_versions(workdir.versions, versions()))
     return run
 
@@ -168,7 +165,8 @@ def open_all(teacher, preprocess, student, sources, config, seed):
     """
     with naming("teacher"):
         teacher = load_any(teacher)
-        kind = answer_kind(teacher)
+        answers = answers_of(teacher)
+    check_outputs(answers, config)
     shape = image_shape_of(teacher, config["data"])
     teacher = at_size(teacher, shape)
     if not are_images(shape):
@@ -192,9 +190,32 @@ def open_all(teacher, preprocess, student, sources, config, seed):
                 f"are resized. Expected: inputs of shape {shape}. Received: a "
                 f"student of inputs {student.input_shape[1:]}"
             )
-    if student is not None and kind == "labels":
+    if student is not None and answers.only and answers.only.kind == "labels":
         student = with_labels(student)
     return teacher, student, open_splits(teacher, sources, config, shape, seed)
+
+
+def check_outputs(answers, config):
+    """Raise for what only a single output has."""
+    if not answers.several:
+        return
+    places = any(len(one.shape) > 1 for one in answers.by_name.values())
+    augment = config["batches"].get("augment")
+    single_only = {
+        "data.classes": config["data"].get("classes"),
+        "targets.views": config["targets"].get("views"),
+        "export.targets": config["export"].get("targets"),
+        "export.output": config["export"].get("output") == "probabilities",
+        # Labels of maps that stand side by side are not moved with images.
+        "batches.augment": places and augment not in (None, "color"),
+    }
+    given = [name for name, value in single_only.items() if value]
+    if given:
+        raise ValueError(
+            f"The teacher has several outputs, {[*answers.by_name]}. Expected: "
+            f"none of {', '.join(single_only)}; batches.augment='color' with "
+            f"maps among them. Received: {', '.join(given)}"
+        )
 
 
 def check_without_images(shape, preprocess, config):
@@ -229,20 +250,21 @@ def check_range(preprocess, data):
 
 def open_splits(teacher, sources, config, image_shape, seed):
     """The images of a config, see `prepare`."""
-    kind, shape = answer_kind(teacher), teacher.output_shape[1:]
+    answers = answers_of(teacher)
     splits = prepare(
         sources["labeled"],
         sources["unlabeled"],
-        num_classes(shape),
+        max(one.num_classes for one in answers.by_name.values()),
         sources["validation"],
         sources["test"],
         seed,
-        label_shape(kind, shape),
+        answers.label_shape,
         **{**config["data"], "image_shape": image_shape},
     )
-    highest = 2 if several_labels(kind, shape) else num_classes(shape)
     for source in (splits.labeled, splits.validation, splits.test):
         if source is not None and source.label_shape:
-            for labels in source.label_batches():
-                check_label_range(source.name, labels, highest)
+            for rows in source.label_batches():
+                for name, labels in answers.unpack(rows).items():
+                    highest = answers.by_name[name].num_values
+                    check_label_range(source.name, labels, highest)
     return splits

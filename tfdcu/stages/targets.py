@@ -79,13 +79,13 @@ def make_targets(
     return labeled, of(splits.unlabeled, number["views"])
 
 
-def check_targets(config, output_shape, multi_label=False):
+def check_targets(config, answer=None):
     """Raise if a field of `targets` is out of range.
 
     Args:
         config: Dict from section to dict.
-        output_shape: Shape of the teacher's output for one image.
-        multi_label: Whether an image has several labels.
+        answer: The `Answer` of the teacher's only output. Defaults to `None`:
+            there are several, of which none are stored.
     """
     fields = inspect.signature(make_targets).bind_partial(**config["targets"])
     fields.apply_defaults()
@@ -100,17 +100,17 @@ def check_targets(config, output_shape, multi_label=False):
                 f"mirror={options['mirror']!r}"
             )
         return
-    *places, classes = output_shape
+    *places, classes = answer.shape
     if places:
         raise ValueError(
             "The answers for each position of a map are not stored. Expected: "
             "targets.views=0, with which the teacher runs in every step. "
             f"Received: views={options['views']!r} for a teacher with outputs "
-            f"of shape {tuple(output_shape)}"
+            f"of shape {answer.shape}"
         )
     for number in view_counts(config).values():
         check_numbers(number, config["batches"].get("augment"))
-    checked_top_k(options["top_k"], classes, multi_label)
+    checked_top_k(options["top_k"], classes, answer.several_labels)
 
 
 def view_counts(config):

@@ -5,7 +5,7 @@ from functools import partial
 
 import keras
 
-from tfdcu.graph.heads import answer_kind
+from tfdcu.graph.answers import answers_of
 from tfdcu.training.checkpoint import Checkpoint
 from tfdcu.training.checkpoint import EpochSeeds
 from tfdcu.training.checkpoint import StopOnNaN
@@ -110,11 +110,15 @@ def train(
         weight_decay=weight_decay or no_decay,
         clipnorm=clipnorm,
     )
-    kind = answer_kind(getattr(model, "student", model))
+    answers = answers_of(getattr(model, "student", model))
+    losses = answers.given_to_keras(lambda one: label_loss(one.kind))
+    metrics = answers.given_to_keras(
+        lambda one: label_metrics(["accuracy"], one.kind)
+    )
     model.compile(
         loss_scaled(instance, model),
-        loss=label_loss(kind),
-        metrics=label_metrics(["accuracy"], kind),
+        loss=losses,
+        metrics=metrics,
         jit_compile=jit_compile,
     )
     checkpoint = Checkpoint(folder)

@@ -99,7 +99,14 @@ INPUT_SHAPE = (
     lambda value: _is_shape(value) and len(value) > 0,
 )
 LAYERS = "a name, pattern or layer class, or a list of those", _are_names
-SHAPE = "a tuple of whole numbers above 0", _is_shape
+LABEL_SHAPE = (
+    "a tuple of whole numbers above 0, or a dict of those by output",
+    lambda value: (
+        all(map(_is_shape, value.values())) and len(value) > 0
+        if isinstance(value, dict)
+        else _is_shape(value)
+    ),
+)
 PAIR = "two whole numbers above 0", lambda value: _are_sizes(value, 2)
 RANGE = "(low, high) with low < high", _is_range
 SWITCH = "True or False", _is_bool

@@ -49,6 +49,9 @@ def run(values):
         **stated,
     )
     print(f"{values.model}: {scores['num_images']:,} images")
-    for name, value in scores.items():
-        if name != "num_images" and value is not None:
-            print(f"  {name.replace('_', ' ')} {percent(value, 2)}")
+    each = {"": scores, **scores.pop("outputs", {})}
+    for output, found in each.items():
+        for name, value in found.items():
+            if name != "num_images" and value is not None:
+                words = " ".join([output, name.replace("_", " ")]).strip()
+                print(f"  {words} {percent(value, 2)}")

@@ -67,6 +67,13 @@ def models_of(workdir):
             "student_web.tflite or another file that takes floats, as a run "
             f"makes it. Received: '{workdir}'"
         )
+    shape = found["student"].output_shape
+    if not isinstance(shape, tuple) or len(shape) > 1:
+        raise ValueError(
+            "The page shows the classes of photos. Expected: files that give "
+            "one row of scores; for others the JSON file beside each has a "
+            f"program. Received: outputs of shape {shape} in '{workdir}'"
+        )
     return found
 
 

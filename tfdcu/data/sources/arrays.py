@@ -8,6 +8,7 @@ import numpy as np
 
 from tfdcu.data.sources import pixels
 from tfdcu.data.sources.source import from_arrays
+from tfdcu.graph import columns
 
 # Numbers of live arrays that own image memory, by `id`.
 _numbers = {}
@@ -67,7 +68,12 @@ def open_arrays(
     source = from_arrays(
         name, images, labels, image_shape or images.shape[1:], value_range
     )
-    return dataclasses.replace(source, classes=classes, spans=spans)
+    return dataclasses.replace(
+        source,
+        outputs=columns.by_name(label_shape) if labels is not None else None,
+        classes=classes,
+        spans=spans,
+    )
 
 
 def check_shape(name, shape, value_range=(0.0, 1.0), image_shape=None):
@@ -107,12 +113,22 @@ def check_labels(name, labels, num_images, classes=None, label_shape=()):
         label_shape: As in `open_source`.
 
     Returns:
-        Int32 array of shape (num_images, *label_shape).
+        Int32 array of shape (num_images, *label_shape), or (num_images,
+        columns) for several outputs.
 
     Raises:
         ValueError: If the shape is wrong, or labels are not whole numbers or
             out of range.
     """
+    if isinstance(label_shape, dict):
+        check_outputs(name, labels, label_shape)
+        each = {
+            output: check_labels(
+                f"{name} for {output!r}", labels[output], num_images, None, one
+            )
+            for output, one in label_shape.items()
+        }
+        return columns.pack(each, label_shape)
     labels = np.asarray(labels)
     received = f"Received: dtype {labels.dtype} and shape {labels.shape}."
     shape = (num_images, *label_shape)
@@ -136,8 +152,27 @@ def check_labels(name, labels, num_images, classes=None, label_shape=()):
     return labels.astype("int32")
 
 
+def check_outputs(name, labels, label_shape):
+    """Raises unless labels are a dict with an entry for each output.
+
+    Args:
+        name: Name of the source for messages.
+        labels: Anything.
+        label_shape: Dict from the name of an output to a shape.
+    """
+    known = isinstance(labels, dict)
+    if not known or set(labels) != set(label_shape):
+        received = sorted(map(str, labels)) if known else type(labels).__name__
+        raise ValueError(
+            f"The labels of {name} do not fit a network of several outputs. "
+            f"Expected: {expected_labels(label_shape)}. Received: {received}."
+        )
+
+
 def expected_labels(label_shape):
     """What labels have to be, in words; see `open_source`."""
+    if isinstance(label_shape, dict):
+        return f"a dict with labels for each of {sorted(label_shape)}"
     if not label_shape:
         return (
             "one class index per image; take argmax of one-hot labels first, "

@@ -4,8 +4,10 @@ import numpy as np
 import tensorflow as tf
 
 from tfdcu.data.sources import pixels
+from tfdcu.data.sources.arrays import check_outputs
 from tfdcu.data.sources.arrays import expected_labels
 from tfdcu.data.sources.source import Source
+from tfdcu.graph import columns
 
 # Number of images that are checked when a dataset is opened.
 _NUM_LOOKED_AT = 64
@@ -63,6 +65,7 @@ def open_stream(
         )
     if labeled:
         _check_label(name, parts[1], rank - single, label_shape)
+    several = isinstance(label_shape, dict)
     place = f"dataset:{id(dataset)}"
     if rank == single + 1:
         dataset = dataset.unbatch()
@@ -82,7 +85,14 @@ def open_stream(
         image = pixels.convert(image, image_shape, value_range)
         if not labeled:
             return image
-        label = tf.reshape(element[1], label_shape)
+        label = element[1]
+        if several:
+            label = columns.pack_one(
+                {n: tf.cast(x, tf.float32) for n, x in label.items()},
+                label_shape,
+            )
+        else:
+            label = tf.reshape(label, label_shape)
         if label.dtype.is_floating:
             is_integer = tf.debugging.Assert(
                 tf.reduce_all(tf.equal(label, tf.round(label))),
@@ -100,7 +110,8 @@ def open_stream(
         value_range=value_range and tuple(value_range),
         dtype=pixels.dtype_of(image_spec.dtype.as_numpy_dtype, value_range),
         labeled=labeled,
-        label_shape=label_shape if labeled else (),
+        label_shape=columns.row_shape(label_shape) if labeled else (),
+        outputs=columns.by_name(label_shape) if labeled else None,
         classes=tuple(classes) if labeled and classes else None,
         records=dataset.map(record, num_parallel_calls=tf.data.AUTOTUNE),
         # `record` converts images, since shuffling needs equal shapes.
@@ -115,6 +126,12 @@ def open_stream(
 
 def _check_label(name, spec, num_batch_axes, label_shape):
     """Raises unless each image has labels of that shape."""
+    if isinstance(label_shape, dict):
+        check_outputs(name, spec, label_shape)
+        for output, one in label_shape.items():
+            part = f"{name} for {output!r}"
+            _check_label(part, spec[output], num_batch_axes, one)
+        return
     shape = getattr(spec, "shape", tf.TensorShape(None))
     dtype = getattr(spec, "dtype", tf.variant)
     is_number = dtype.is_integer or dtype.is_floating or dtype.is_bool

@@ -17,8 +17,10 @@ from tfdcu.data.sources.printed import open_printed
 from tfdcu.data.sources.source import Source
 from tfdcu.data.sources.source import with_lookup
 from tfdcu.data.sources.tfds import open_tfds
+from tfdcu.graph.columns import by_name
+from tfdcu.graph.columns import row_shape
 from tfdcu.graph.images import are_images
-from tfdcu.workdir.arguments import SHAPE
+from tfdcu.workdir.arguments import LABEL_SHAPE
 from tfdcu.workdir.arguments import TEXTS
 from tfdcu.workdir.arguments import check
 from tfdcu.workdir.arguments import check_arguments
@@ -88,7 +90,8 @@ def open_source(
         label_shape: What labels an image has, in arrays, `.npz` files and
             datasets: `()`, the index of its class; `(labels,)`, 0 or 1 for
             each of several labels; or `(height, width)`, a map of classes.
-            Default `None`: what a `Source` has, else `()`.
+            For several outputs a dict of these by name: labels are then a dict
+            of arrays. Default `None`: what a `Source` has, else `()`.
         seed: Seed of all random draws.
 
     Returns:
@@ -116,7 +119,7 @@ def open_source(
         data_dir=data_dir,
         seed=seed,
     )
-    check("label_shape", label_shape, SHAPE, optional=True)
+    check("label_shape", label_shape, LABEL_SHAPE, optional=True)
     # An empty string on the command line means no split.
     split = split or None
     if image_shape is not None:
@@ -141,7 +144,7 @@ def open_source(
                 "labeled": labeled,
                 "data_dir": data_dir,
                 "classes": classes,
-                "label_shape": tuple(label_shape or ()),
+                "label_shape": label_shape or (),
                 "seed": seed,
             },
         )
@@ -259,7 +262,8 @@ def _check_label_shape(source, label_shape):
     """Raises if the labels of a source are of another kind."""
     if label_shape is None or not source.labeled:
         return
-    if tuple(source.label_shape) != tuple(label_shape):
+    given = source.outputs, tuple(source.label_shape)
+    if given != (by_name(label_shape), row_shape(label_shape)):
         raise ValueError(
             f"The labels of {source.name} do not fit. Expected: "
             f"{expected_labels(label_shape)}. Received: labels of shape "

@@ -60,6 +60,9 @@ class Source:
         label_shape: Shape of the labels of an image: `()` for the index of
             its class, `(labels,)` for 0 or 1 of each label, `(height, width)`
             for a map of classes.
+        outputs: Where labels are of several outputs, a dict by name of the
+            shapes of these; they stand side by side in a row of label_shape
+            `(columns,)`, see `tfdcu/graph/columns.py`. Else `None`.
         classes: Tuple of class names in the order of the labels, or `None`.
         skipped: Tuple of `{"file", "reason"}` of files that were skipped.
         records: `tf.data.Dataset` of undecoded elements in a fixed order:
@@ -89,6 +92,7 @@ class Source:
     records: tf.data.Dataset = dataclasses.field(repr=False)
     decode: Callable = dataclasses.field(repr=False)
     label_shape: tuple = ()
+    outputs: dict | None = dataclasses.field(default=None, compare=False)
     classes: tuple | None = None
     skipped: tuple = dataclasses.field(default=(), repr=False)
     lookup: Callable | None = dataclasses.field(default=None, repr=False)
@@ -230,6 +234,7 @@ class Source:
             self,
             labeled=False,
             label_shape=(),
+            outputs=None,
             records=self.records.map(lambda item, label: item),
             lookup=lookup and (lambda index: lookup(index)[0]),
         )
@@ -253,6 +258,7 @@ class Source:
         )
         return dataclasses.replace(
             kept,
+            outputs=self.outputs,
             classes=self.classes,
             skipped=self.skipped,
             spans=self.spans,
