@@ -4,16 +4,22 @@
         --teacher=../shared/models/clothes_lite0_192.keras --seeds=1
 
 Beside the row "0.5 of the macs at 160 px" of `benchmarks.photos.clothes`, whose
-runs must be in `--runs`: its cut network trained on the 200 labels alone, and a
+runs must be in `--runs`: its cut network trained on the 200 labels alone; a
 new MobileNetV2 of width 0.35, with fewer macs than the cut, that mimics the
-teacher on labeled and unlabeled photos. Accuracy is of the test photos after
-the last epoch. Writes otherwise.json after each run and otherwise.md from it;
-continues after a kill.
+teacher on labeled and unlabeled photos; and Torch-Pruning's group norm cut of
+the same network to the same macs, as it is, trained on the labels, and with
+the same distillation in PyTorch (`--torch`: the interpreter of an environment
+of its own, see `torch_side.py`; without it these rows are left out). Accuracy
+is of the test photos after the last epoch. Writes otherwise.json after each
+run and otherwise.md from it; continues after a kill.
 """
 
+import json
+import subprocess
 from pathlib import Path
 
 import keras
+import numpy as np
 from absl import app
 from absl import flags
 
@@ -29,7 +35,10 @@ from tfdcu.stages.distill import distill
 from tfdcu.stages.distill import train_baseline
 from tfdcu.stages.prune import prune
 from tfdcu.stages.start import start_run
+from tfdcu.training.train import default_rate
 
+TORCH = flags.DEFINE_string("torch", None, "Python with torch_pruning.")
+SIDE = Path(__file__).parent / "torch_side.py"
 TABLE = Path(__file__).parent / "otherwise"
 ROW = "0.5 of the macs at 160 px"
 
@@ -54,6 +63,67 @@ def another_network(config, like, folder):
     return run.models["student"]
 
 
+def in_torch(mode):
+    """A row that `torch_side.py` measures: a function as the other rows."""
+
+    def measure(config, like, folder):
+        teacher = tfdcu.models.load(config["teacher"])
+        student = tfdcu.models.load(like / "student.keras")
+        run = open_run(config, like / "pruned.keras", folder, baseline=False)
+        run.lock.release()
+        file = folder / "task.npz"
+        np.savez(
+            file,
+            **weights_of(teacher),
+            **photos_of(run.splits, student.input_shape[1]),
+            size=student.input_shape[1],
+            macs=tfdcu.profile(student)["macs"],
+            rate=default_rate(student, "adam"),
+            epochs=config["training"]["epochs"],
+            seed=config["seed"],
+            mode=mode,
+        )
+        process = subprocess.run(
+            [TORCH.value, str(SIDE), str(file)],
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        )
+        file.unlink()
+        return json.loads(process.stdout.splitlines()[-1])
+
+    return measure
+
+
+def weights_of(teacher):
+    """EfficientNet-Lite0's weights and the strides of its blocks."""
+    values = {
+        f"weights/{layer.name}/{index}": value
+        for layer in teacher.layers
+        for index, value in enumerate(layer.get_weights())
+    }
+    blocks = [n for n in teacher.layers if "depthwise" in n.name]
+    return values | {"strides": [layer.strides[0] for layer in blocks]}
+
+
+def photos_of(splits, size):
+    """Photos as bytes: to train on as the teacher sees them, and to test."""
+
+    def read(source):
+        images = tfdcu.data.images_of(source, source.num_images)
+        return np.round(255 * images).astype("uint8")
+
+    few, test = splits.labeled, splits.test
+    return {
+        "labeled": read(few),
+        "labels": few.labels(),
+        "pool": read(splits.unlabeled),
+        "test": read(test.sized((size, size, 3))),
+        "test_of_teacher": read(test),
+        "test_labels": test.labels(),
+    }
+
+
 def through(run, *stages):
     """Run some stages as `compress` does."""
     try:
@@ -67,12 +137,18 @@ def through(run, *stages):
 ROWS = {
     "its cut, trained on the labels alone": labels_alone,
     "MobileNetV2 0.35 from scratch, distilled": another_network,
+    "Torch-Pruning's cut": in_torch("untrained"),
+    "Torch-Pruning's cut, trained on the labels alone": in_torch("labels"),
+    "Torch-Pruning's cut, distilled in PyTorch": in_torch("distilled"),
 }
 
 
 def main(argv):
     del argv
-    wanted = by_seed(options.ROWS.value or ROWS, options.SEEDS.value)
+    rows = options.ROWS.value or [
+        name for name in ROWS if TORCH.value or "Torch" not in name
+    ]
+    wanted = by_seed(rows, options.SEEDS.value)
     fill(TABLE, wanted, measured, as_table)
 
 
@@ -85,11 +161,13 @@ def measured(name, seed):
             "Stopped: there is nothing to compare with. Expected: the run of "
             f"benchmarks.photos.clothes. Received: {like}"
         )
-    folder = folder_of(name.replace(",", ""), seed, runs)
-    model = ROWS[name](config, like, folder)
+    folder = folder_of(name.replace(",", "").replace("'", ""), seed, runs)
+    found = ROWS[name](config, like, folder)
+    if isinstance(found, dict):
+        return found
     return {
-        "accuracy": tfdcu.evaluate(model, config["test"])["accuracy"],
-        "macs": tfdcu.profile(model)["macs"],
+        "accuracy": tfdcu.evaluate(found, config["test"])["accuracy"],
+        "macs": tfdcu.profile(found)["macs"],
     }
 
 
