@@ -67,7 +67,7 @@ def evaluate(model, source, *, against=None, **options):
     if against is not None:
         with naming("against"):
             second = open_one(against)
-    if against is not None:
+        check_same_answers(opened.answers, second.answers)
         images.check_order("two models would see different images")
     found = predictions(opened, images)
     others = None
@@ -80,18 +80,28 @@ def evaluate(model, source, *, against=None, **options):
         **found.measures,
     }
     if opened.answers.several:
-        by_name = opened.answers.agreement_by_name
+        compare = opened.answers.agreement_by_name
+        right = compare(found.choices, found.labels)
+        same = compare(found.choices, others)
         result["outputs"] = {
-            name: {
-                "accuracy": accuracy,
-                "agreement": agreement,
-            }
-            for (name, accuracy), agreement in zip(
-                by_name(found.choices, found.labels).items(),
-                by_name(found.choices, others).values(),
-            )
+            name: {"accuracy": right[name], "agreement": same[name]}
+            for name in right
         }
     return result
+
+
+def check_same_answers(first, second):
+    """Raise if the answers of two models cannot be compared.
+
+    Args:
+        first, second: Their `Answers`.
+    """
+    if first.label_shape != second.label_shape:
+        raise ValueError(
+            "The models answer different things. Expected: the same outputs, "
+            f"with choices of shape {first.label_shape} for an image. "
+            f"Received: `against` with {second.label_shape}"
+        )
 
 
 @dataclass
@@ -150,7 +160,9 @@ def file_options(model):
     if not is_litert(model):
         return {}
     file = export.LiteRTModel(model)
-    options = {"classes": file.classes, "value_range": file.value_range}
+    options = {"value_range": file.value_range}
+    if len(file.names) == 1:
+        options["classes"] = file.classes
     return {name: value for name, value in options.items() if value}
 
 

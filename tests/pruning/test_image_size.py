@@ -82,3 +82,12 @@ def test_a_model_of_one_size_is_refused():
     for budget in ({"macs": 0.5}, {"latency": 0.5}):
         with pytest.raises(ValueError, match="cannot be built at another"):
             check_channels(model, image_size=6, **budget)
+
+
+def test_all_outputs_are_there_at_another_size():
+    net = tiny.plain_net()
+    outputs = {"kind": net.output, "map": net.get_layer("relu2").output}
+    teacher = keras.Model(net.input, outputs)
+    student = prune_channels(teacher, image_size=6, macs=0.5, round_to=1)
+    shapes = {name: tuple(x.shape) for name, x in student.output.items()}
+    assert shapes == {"kind": (None, 4), "map": (None, 6, 6, 32)}

@@ -160,7 +160,8 @@ def test_the_order_of_outputs_and_labels_does_not_matter(teacher, tmp_path):
     listed = keras.Model(teacher.input, ends)
     turned = dict(reversed(labels.items()))
     batches = tf.data.Dataset.from_tensor_slices((images, turned)).batch(7)
-    file = tfdcu.export_litert(teacher, tmp_path / "t.tflite", images=images)
+    path, names = tmp_path / "t.tflite", {"way": ["flat", "upright"]}
+    file = tfdcu.export_litert(teacher, path, images=images, classes=names)
     expected = tfdcu.evaluate(teacher, (images, labels))
     for model in (teacher, listed, file):
         for source in ((images, turned), batches):
@@ -168,6 +169,18 @@ def test_the_order_of_outputs_and_labels_does_not_matter(teacher, tmp_path):
     found = tfdcu.evaluate(listed, images, against=file, labeled=False)
     assert found["agreement"] == 1
     assert found["outputs"]["bar"] == {"accuracy": None, "agreement": 1}
+
+
+def test_models_of_other_outputs_are_not_compared(teacher):
+    images, _ = scenes(9, 5)
+    one = keras.Model(teacher.input, teacher.output["way"])
+    two = keras.Model(
+        teacher.input,
+        {"turn": teacher.output["way"], "far": teacher.output["far"]},
+    )
+    for model, other in ((teacher, one), (one, teacher), (teacher, two)):
+        with pytest.raises(ValueError, match="answer different things.*again"):
+            tfdcu.evaluate(model, images, against=other, labeled=False)
 
 
 def test_without_labels(teacher, tmp_path, no_pictures):

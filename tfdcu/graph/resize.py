@@ -6,6 +6,7 @@ import tensorflow as tf
 from tfdcu.graph.clone import clone_layer
 from tfdcu.graph.clone import copy_state
 from tfdcu.graph.parse import is_model
+from tfdcu.graph.parse import structure
 from tfdcu.workdir.arguments import INPUT_SHAPE
 from tfdcu.workdir.arguments import check
 from tfdcu.workdir.arguments import check_arguments
@@ -68,7 +69,8 @@ def copy_of(model, image_shape=None):
         return made[id(layer)][1]
 
     # Without compile arguments, which Keras may not be able to clone.
-    plain = keras.Model(given, model.outputs[0], name=model.name)
+    ends = structure(model, "output")
+    plain = keras.Model(given, ends, name=model.name)
     copy = keras.models.clone_model(
         plain, input_tensors=images, clone_function=copied
     )

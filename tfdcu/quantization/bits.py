@@ -2,8 +2,10 @@
 
 import numpy as np
 from keras import ops
+from keras import tree
 
 from tfdcu.graph.batches import batches
+from tfdcu.graph.ends import kinds_of
 from tfdcu.graph.inference import compiled
 
 
@@ -59,27 +61,46 @@ def choose_bits(fine, coarse, images, weight_bits, num_images=128):
 
 
 def divergences(fine, coarse, kernels, images, num_images):
-    """Mean KL(before || after) in nats, by name of the layer with 4 bits."""
+    """How far 4 bits move the outputs, by name of the layer that has them."""
     stack = np.concatenate(list(batches(images, 32, num_images)))
-    run = compiled(fine)
-    expected = _log_softmax(run(stack))
-    found = {}
+    run, kinds = compiled(fine), kinds_of(fine)
+
+    def outputs():
+        return [np.asarray(x, "float64") for x in tree.flatten(run(stack))]
+
+    expected, found = outputs(), {}
     for layer in kernels:
         kernel, bias = layer.kernel.numpy(), layer.bias.numpy()
         other = coarse.get_layer(layer.name)
         layer.kernel.assign(ops.reshape(other.quantized_kernel(), kernel.shape))
         layer.bias.assign(other.bias)
-        received = _log_softmax(run(stack))
+        found[layer.name] = sum(map(divergence, expected, outputs(), kinds))
         layer.kernel.assign(kernel)
         layer.bias.assign(bias)
-        found[layer.name] = float(
-            np.mean((np.exp(expected) * (expected - received)).sum(-1))
-        )
     return found
 
 
+def divergence(before, after, kind):
+    """Mean KL(before || after) in nats, of labels that of each yes and no.
+
+    Args:
+        before, after: Logits, float (images, ..., classes).
+        kind: What they answer, see `tfdcu/graph/ends.py`. Of the values of a
+            regression the result is the squared change as a share.
+
+    Returns:
+        Float, at least 0.
+    """
+    if kind == "values":
+        return float(np.mean((before - after) ** 2) / np.mean(before**2))
+    if kind == "labels" or before.shape[-1] == 1:
+        # A sigmoid of z is the softmax of (z, 0).
+        before, after = (
+            np.stack([z, np.zeros_like(z)], -1) for z in (before, after)
+        )
+    before, after = map(_log_softmax, (before, after))
+    return float(np.mean((np.exp(before) * (before - after)).sum(-1)))
+
+
 def _log_softmax(logits):
-    """(images, classes), float64; a single logit z counts as (z, 0)."""
-    if logits.shape[-1] == 1:
-        logits = ops.pad(logits, ((0, 0), (0, 1)))
-    return ops.convert_to_numpy(ops.log_softmax(logits)).astype("float64")
+    return logits - np.logaddexp.reduce(logits, axis=-1, keepdims=True)
