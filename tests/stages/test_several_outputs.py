@@ -250,6 +250,32 @@ def test_what_several_outputs_do_not_have(tmp_path, options, message):
     assert not (tmp_path / "run").exists()
 
 
+def test_a_student_of_other_outputs_is_refused(tmp_path):
+    teacher = network()
+    both = {"way": teacher.output["way"], "far": teacher.output["far"]}
+    student = keras.Model(teacher.input, both)
+    options = {**SHORT, "channels": None, "workdir": tmp_path / "run"}
+    with pytest.raises(ValueError, match="different things.*'bar'"):
+        tfdcu.compress(
+            teacher, None, scenes(20, 2)[0], student=student, **options
+        )
+    assert not (tmp_path / "run").exists()
+
+
+def test_pixels_of_another_kind_and_a_given_student(tmp_path, no_pictures):
+    report = tfdcu.compress(
+        network(),
+        scenes(20, 1),
+        scenes(60, 2)[0],
+        student=network(as_list=True),
+        preprocess=((0.5,), (0.5,)),
+        workdir=tmp_path / "run",
+        **{**SHORT, "channels": None, "export": {"formats": ("float32",)}},
+    )
+    assert not report["failed"]
+    assert report["rows"][-1]["agreement"] > 0.999
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -190,7 +190,15 @@ def open_all(teacher, preprocess, student, sources, config, seed):
                 f"are resized. Expected: inputs of shape {shape}. Received: a "
                 f"student of inputs {student.input_shape[1:]}"
             )
-    if student is not None and answers.only and answers.only.kind == "labels":
+    if student is not None and answers.several:
+        own = answers_of(student)
+        if own.by_name != answers.by_name:
+            raise ValueError(
+                "Student and teacher answer different things. Expected: a "
+                f"student of the outputs {answers.by_name}. Received: "
+                f"{own.by_name}"
+            )
+    elif student is not None and answers.only.kind == "labels":
         student = with_labels(student)
     return teacher, student, open_splits(teacher, sources, config, shape, seed)
 
