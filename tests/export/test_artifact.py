@@ -14,9 +14,9 @@ from tfdcu.export import LiteRTModel
 from tfdcu.export import export_all
 from tfdcu.export import export_litert
 from tfdcu.export import inspect_litert
-from tfdcu.export.artifact import FORMATS
-from tfdcu.export.check import probabilities_of
+from tfdcu.export.formats import FORMATS
 from tfdcu.export.interpreter import quantize
+from tfdcu.export.reference import probabilities_of
 from tfdcu.graph.logits import as_logits
 
 

@@ -1,9 +1,6 @@
 """LiteRT files: conversion, the interpreter, checks, sizes and latency."""
 
 from tfdcu.export.app_files import write_app_files
-from tfdcu.export.artifact import ALL_FORMATS
-from tfdcu.export.artifact import FORMATS
-from tfdcu.export.artifact import check_formats
 from tfdcu.export.artifact import export_all
 from tfdcu.export.artifact import export_litert
 from tfdcu.export.check import check_litert
@@ -14,6 +11,9 @@ from tfdcu.export.compiled import runs_compiled
 from tfdcu.export.convert import FEW_IMAGES
 from tfdcu.export.explain import explain
 from tfdcu.export.flatbuffer import inspect_litert
+from tfdcu.export.formats import ALL_FORMATS
+from tfdcu.export.formats import FORMATS
+from tfdcu.export.formats import check_formats
 from tfdcu.export.interpreter import LiteRTModel
 from tfdcu.export.latency import latency
 from tfdcu.export.latency import latency_runs

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from tfdcu.export.artifact import export_litert
-from tfdcu.export.check import noise_for
 from tfdcu.export.latency import latency
+from tfdcu.export.reference import noise_for
 from tfdcu.export.saved_model import check_model
 from tfdcu.workdir.arguments import check_arguments
 from tfdcu.workdir.temporary import temporary_folder
