@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 
+import keras
 import numpy as np
 import pytest
 from sklearn.datasets import load_sample_images
@@ -138,6 +139,43 @@ def test_a_browser_runs_float_and_uint8_files_and_refuses_int8(app, digits):
         assert same == 1 if "int8" not in name else same >= 0.98, name
     for name in refused:
         assert isinstance(found[name], str) and "INT8" in found[name].upper()
+
+
+SEVERAL = """
+import { Tensor, loadAndCompile, loadLiteRt } from "@litertjs/core";
+await loadLiteRt("node_modules/@litertjs/core/wasm/");
+const { names, image, shape } = await (await fetch("several.json")).json();
+const found = {};
+for (const name of names) {
+  const model = await loadAndCompile(name, { accelerator: "wasm" });
+  const outputs = await model.run(new Tensor(Float32Array.from(image), shape));
+  const details = model.getOutputDetails();
+  found[name] = {};
+  for (let i = 0; i < outputs.length; i++) {
+    found[name][details[i].name] = Array.from(await outputs[i].data());
+  }
+}
+await say(found);
+"""
+
+
+def test_a_browser_gives_all_outputs_by_name(tmp_path):
+    net = tiny.plain_net()
+    outputs = {"kind": net.output, "map": net.get_layer("relu2").output}
+    model = keras.Model(net.input, outputs)
+    images = tiny.images(100)
+    files = export_all(model, tmp_path, images, formats=("float32", "int8"))
+    job = {
+        "names": [path.name for path in files.values()],
+        "image": images[0].ravel().tolist(),
+        "shape": [1, *images.shape[1:]],
+    }
+    (tmp_path / "several.json").write_text(json.dumps(job))
+    found = run_in_browser(tmp_path, SEVERAL)
+    for path in files.values():
+        for name, values in LiteRTModel(path)(images[:1]).items():
+            received, slack = found[path.name][name], 0.02 * values.max()
+            np.testing.assert_allclose(received, values.ravel(), atol=slack)
 
 
 def test_the_javascript_in_use_md_runs(app):

@@ -125,8 +125,8 @@ def test_clients_of_one_output_are_told_from_others(files):
     assert "it has several outputs" in misfits["mediapipe"]
     assert not misfits["web"]
     assert not misfits["android"]
-    path = files["float32"]
-    assert runs_compiled([path]) == {path: ""}
+    paths = [files[name] for name in ("float32", "int8")]
+    assert runs_compiled(paths) == dict.fromkeys(paths, "")
 
 
 @pytest.mark.parametrize(
