@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from tfdcu.export.quiet import quiet
+from tfdcu.export.shared_parts import share_equal_parts
 from tfdcu.export.sparse import densify_fully_connected
 from tfdcu.export.weight8 import store_weights_as_int8
 from tfdcu.graph.keras_private import all_layers
@@ -66,7 +67,9 @@ def convert(saved_model, name, sparse, calibration, value_range, io="float32"):
                 content = densify_fully_connected(content)
             if name == "weight8":
                 content = store_weights_as_int8(content)
-            return content
+            # Floats have no scales and zero points.
+            is_float = name in ("float32", "float16")
+            return content if is_float else share_equal_parts(content)
     except Exception as error:
         if is_full(error):
             raise
