@@ -143,6 +143,14 @@ def test_a_single_output_is_refused():
         open_teacher(lambda images: images[:, 0, 0, :1], IMAGES)
 
 
+def test_a_file_of_several_outputs_is_refused(tmp_path):
+    net, path = tiny.plain_net(), tmp_path / "two.tflite"
+    outputs = {"kind": net.output, "map": net.get_layer("relu2").output}
+    export_litert(keras.Model(net.input, outputs), path, images=tiny.images())
+    with pytest.raises(ValueError, match="several outputs.*'kind'"):
+        open_teacher(path, tiny.images())
+
+
 def test_other_teachers_are_refused(tmp_path):
     with pytest.raises(ValueError, match="Invalid value for `teacher`"):
         open_teacher(3, IMAGES)

@@ -106,6 +106,11 @@ def mirrored(teacher):
 
 def _litert(path):
     model = LiteRTModel(path, num_threads=os.cpu_count() or 1)
+    if len(model.names) > 1:
+        raise ValueError(
+            "The teacher has several outputs. Expected: a file of one output, "
+            f"logits or probabilities. Received: {model.names} in '{path}'"
+        )
     shape = (None, *model.input_shape)
     return lambda images: model(resized(images, shape)), model.output_step
 
