@@ -88,13 +88,13 @@ class LiteRTModel:
             one["name"] or f"output_{index}"
             for index, one in enumerate(facts["outputs"])
         ]
-        self._outputs = dict(zip(self.names, ends))
         self.input_shape = tuple(int(n) for n in self._input["shape"][1:])
         shapes = [tuple(int(n) for n in end["shape"][1:]) for end in ends]
         self.output_shape = self._given(shapes)
         self.num_classes = self._given([shape[-1] for shape in shapes])
         self.output_step = self._given([o["step"] for o in facts["outputs"]])
         parameters = [_parameters(end) for end in ends]
+        self._outputs = list(zip(ends, parameters))
         self.quantization = {
             "input": _parameters(self._input),
             "output": self._given(parameters),
@@ -136,13 +136,13 @@ class LiteRTModel:
             )
         rows = [
             np.empty((len(images), *end["shape"][1:]), "float32")
-            for end in self._outputs.values()
+            for end, _ in self._outputs
         ]
         for index in range(len(images)):
             self.set_image(images[index])
             self.invoke()
-            for row, end in zip(rows, self._outputs.values()):
-                row[index] = self._values(end)
+            for row, output in zip(rows, self._outputs):
+                row[index] = self._values(*output)
         return self._given(rows)
 
     def set_image(self, image):
@@ -161,11 +161,9 @@ class LiteRTModel:
 
     def get_logits(self):
         """The outputs of the last run: float32 `(..., classes)`, or a dict."""
-        return self._given(
-            [self._values(end) for end in self._outputs.values()]
-        )
+        return self._given([self._values(*output) for output in self._outputs])
 
-    def _values(self, end):
+    def _values(self, end, parameters):
         """An output of the last run as float32 `(..., classes)`."""
         tensor = self._interpreter.get_tensor(end["index"])
         if tensor.shape != tuple(end["shape"]):
@@ -174,7 +172,7 @@ class LiteRTModel:
                 f"Expected: shape {tuple(end['shape'])}. Received: "
                 f"{tensor.shape}"
             )
-        return dequantize(tensor, _parameters(end))[0]
+        return dequantize(tensor, parameters)[0]
 
 
 def _load(path, num_threads):
