@@ -106,6 +106,17 @@ def test_integers_in_and_out(tmp_path):
         assert parameters["scale"] == pytest.approx(file.output_step[name])
 
 
+@pytest.mark.parametrize("key", ["kind", "output"])
+@pytest.mark.parametrize("said", ["classes", {"kind": "classes"}])
+def test_a_changed_json_file_is_named(files, tmp_path, key, said):
+    path = tmp_path / "net.tflite"
+    path.write_bytes(files["float32"].read_bytes())
+    about = json.loads(files["float32"].with_suffix(".json").read_text())
+    path.with_suffix(".json").write_text(json.dumps(about | {key: said}))
+    with pytest.raises(ValueError, match="net.json' is damaged.*for each of"):
+        LiteRTModel(path)
+
+
 def test_one_wrong_output_fails_the_check(files):
     model = net()
     layer = model.get_layer("map")

@@ -113,6 +113,7 @@ class LiteRTModel:
         if len(ends) > 1:
             logits = dict.fromkeys(self.names, "logits")
             self.output = self.sidecar.get("output") or logits
+            _check_outputs(self.path, self.names, self.kind, self.output)
         value_range = self.sidecar.get("value_range")
         _check_sidecar(self.path, self.classes, self.num_classes, value_range)
         self.value_range = value_range and tuple(value_range)
@@ -271,6 +272,16 @@ def _check_sidecar(path, classes, num_classes, value_range):
             f"classes={str(classes)[:200]}, "
             f"value_range={str(value_range)[:200]}"
         )
+
+
+def _check_outputs(path, names, *said):
+    """Raises unless the JSON file speaks of each output of its file."""
+    for one in said:
+        if not isinstance(one, dict) or set(one) != set(names):
+            raise ValueError(
+                f"'{path.with_suffix('.json')}' is damaged. Expected: `kind` "
+                f"and `output` for each of {names}. Received: {str(one)[:200]}"
+            )
 
 
 def _are_names(classes, num_classes):
