@@ -47,7 +47,7 @@ def gone_from_calls():
                 yield field
 
 
-@pytest.mark.parametrize("field", gone_from_calls())
+@pytest.mark.parametrize("field", [*gone_from_calls()])
 def test_a_keyword_of_a_call_says_what_to_write_instead(field):
     section, name = field.split(".")
     with pytest.raises(ValueError) as error:

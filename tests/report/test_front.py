@@ -97,6 +97,8 @@ def test_the_picture_shows_trials_front_choice_and_teacher_in_their_places():
     for label, places in expected.items():
         np.testing.assert_allclose(lines[label].get_xydata(), places)
     assert list(lines["limit"].get_xdata()) == [500, 500]
+    texts = [text.get_text() for text in axes.get_xticklabels()]
+    assert {"100", "1.00 k"} <= set(texts)
 
 
 @pytest.mark.parametrize("students", [[], [student("0", 0.5, 1000)]])

@@ -11,11 +11,12 @@ COSTS = {
     "bytes": ("size", units.size, 1000),
     "latency_ms": ("latency", units.milliseconds, 1),
 }
+# Label of an axis, and how its numbers are shown if not as they are.
 AXES = {
-    "macs": "multiply-accumulates",
-    "params": "parameters",
-    "bytes": "file size, kB",
-    "latency_ms": "latency of one image, ms",
+    "macs": ("multiply-accumulates", [units.count]),
+    "params": ("parameters", [units.count]),
+    "bytes": ("file size, kB", []),
+    "latency_ms": ("latency of one image, ms", []),
 }
 
 
@@ -133,7 +134,8 @@ def _draw(new_figure, record):
     chosen = [one for one in students if one["chosen"]]
     figure = new_figure(7.2, 4.6)
     axes = figure.subplots()
-    axes.set(xscale="log", xlabel=AXES[cost], ylabel=f"{record['quality']}, %")
+    name, show = AXES[cost]
+    axes.set(xscale="log", xlabel=name, ylabel=f"{record['quality']}, %")
     line = {"color": style.BLUE, "markeredgecolor": "white"}
     _points(axes, trials, "o", "trials", mfc="none", mec=style.GRAY)
     _points(axes, places(others, quality), "o", "dominated", c=style.GRAY)
@@ -155,7 +157,7 @@ def _draw(new_figure, record):
     every = [x for x, _ in [*trials, *teacher, *places(students, quality)]]
     room = max((max(every) / min(every)) ** 0.12, 1.2)
     axes.set_xlim(min(every) / room, max(every) * room)
-    style.plain_log(axes.xaxis, room * room * max(every) / min(every))
+    style.plain_log(axes.xaxis, room * room * max(every) / min(every), *show)
     figure.legend(loc="outside lower center", ncols=3, fontsize=8.5)
     return figure
 

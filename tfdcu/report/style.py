@@ -72,12 +72,14 @@ def draw(function, *args):
     return content.getvalue()
 
 
-def plain_log(axis, span):
+# `g` would write 5e+07.
+def plain_log(axis, span, show="{:,.12g}".format):
     """Shows 30 instead of 3x10^1 on a logarithmic axis.
 
     Args:
         axis: `axes.xaxis` or `axes.yaxis`, set to a logarithmic scale.
         span: The highest shown value divided by the lowest.
+        show: Function from a value to its text.
     """
     from matplotlib.ticker import FuncFormatter
     from matplotlib.ticker import LogLocator
@@ -86,7 +88,4 @@ def plain_log(axis, span):
     subs = (1, 2, 5) if span < 300 else (1,)
     axis.set_major_locator(LogLocator(subs=subs, numticks=12))
     axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(
-        # `g` would write 5e+07.
-        FuncFormatter(lambda value, _: f"{value:,.12g}")
-    )
+    axis.set_major_formatter(FuncFormatter(lambda value, _: show(value)))
