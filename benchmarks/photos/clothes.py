@@ -1,4 +1,4 @@
-"""Real photos: EfficientNet-Lite0 at 192 px on ten kinds of clothes.
+"""Real photos: a teacher of ten kinds of clothes at 192 px.
 
     python -m benchmarks.photos.clothes --photos=../shared/photos \\
         --teacher=../shared/models/clothes_lite0_192.keras --seeds=3
@@ -7,8 +7,10 @@ Each row is `tfdcu.compress` with `configs/photos.py`: 20 labels a class or
 none, and a pool of 2,000 photos of other things. `--photos` holds
 `clothes/{train,validation,test}`, with a folder a class, and the folders
 `pool` and `imagenet1000`. Accuracy is of the test photos, before training (the
-pruned and reconstructed network) and after the last epoch. Writes clothes.json
-after each run and clothes.md from it; continues after a kill.
+pruned and reconstructed network) and after the last epoch. Writes a table of
+the teacher's name after each run, here clothes_lite0_192.json and .md;
+continues after a kill. `python -m benchmarks.photos.mobilenet_v2` makes another
+teacher, whose runs need a folder of their own, such as `--runs=runs/mobilenet`.
 """
 
 import shutil
@@ -25,7 +27,6 @@ from benchmarks.resumable import fill
 from benchmarks.spread import percent
 from configs import photos
 
-TABLE = Path(__file__).parent / "clothes"
 # Share of the macs, size of the student's photos, and labels a class.
 ROWS = {
     "0.5 of the macs at 160 px": (0.5, 160, 20),
@@ -44,7 +45,9 @@ def main(argv):
         return measured(config, folder_of(name, seed, runs))
 
     wanted = by_seed(options.ROWS.value or ROWS, options.SEEDS.value)
-    fill(TABLE, wanted, run, as_table)
+    teacher = Path(options.TEACHER.value).stem
+    table = Path(__file__).parent / teacher
+    fill(table, wanted, run, lambda rows: as_table(rows, teacher))
 
 
 def config_of(name, seed, runs):
@@ -104,11 +107,11 @@ def measured(config, folder):
     }
 
 
-def as_table(rows):
+def as_table(rows, teacher):
     """The means over seeds as Markdown, accuracies with their range."""
     accuracies = ("teacher", "before training", "student", "int8")
     lines = [
-        "# Clothes: EfficientNet-Lite0 at 192 px",
+        f"# Clothes: the teacher {teacher}",
         "",
         "Written by `python -m benchmarks.photos.clothes`. Test accuracy in "
         "percent, mean over the seeds (lowest to highest); latency of one "

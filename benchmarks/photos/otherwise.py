@@ -194,7 +194,7 @@ def as_table(rows):
         "",
         "Written by `python -m benchmarks.photos.otherwise`. Test accuracy in "
         "percent after the last epoch, mean over the seeds (lowest to "
-        "highest). clothes.md has the student of tfdcu.",
+        "highest). clothes_lite0_192.md has the student of tfdcu.",
         "",
         "| | seeds | accuracy | macs (M) |",
         "|---|---|---|---|",

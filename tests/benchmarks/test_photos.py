@@ -32,7 +32,7 @@ def test_the_table_has_means_and_their_range():
         {**row, "seed": 0, "student": 0.85, "seconds": 600},
         {**row, "seed": 1, "student": 0.87, "seconds": 720},
     ]
-    assert clothes.as_table(rows).endswith(
+    assert clothes.as_table(rows, "net").endswith(
         "| 0.5 | 2 | 87.6 | 80.0 | 86.0 (85.0 to 87.0) | 84.0 | 0.50 | 0.20 "
         "| 11 |"
     )
