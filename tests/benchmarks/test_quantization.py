@@ -29,12 +29,12 @@ def test_each_row_is_quantized_from_one_float_student(tmp_path, seeds):
     def config_of(labels, seed):
         return {
             "teacher": str(teacher),
+            "student": str(teacher),
             "labeled": few if labels else None,
             "unlabeled": "printed:120",
             "test": test,
             "seed": seed,
             "data": {"pool_validation": 20},
-            "channels": {"macs": 0.5, "rounds": 1},
             "training": {"epochs": 1},
             "export": {"formats": ("float32",), "num_images": 32},
             "workdir": tmp_path / "run",

@@ -20,6 +20,7 @@ from tests.support import tiny
 from tfdcu.training.checkpoint import StopOnNaN
 
 OPTIONS = {
+    "channels": {"macs": 0.5, "rounds": 2},
     "batches": {"batch_size": 50, "augment": "shift"},
     "data": {"pool_validation": 20},
     "training": {"epochs": 3},

@@ -80,18 +80,29 @@ def _general(rows):
         if len(_quick(true)) > 1
         else "the fastest"
     )
-    time, size = chosen["latency_ms"], chosen["bytes"]
     what = "images" if chosen.get("mean_iou") is None else "positions"
     said = (
-        f"Ship {_file(chosen)} ({units.milliseconds(time)} here, "
-        f"{units.size(size)}): it chooses the Keras student's class in "
-        f"{units.percent(chosen['agreement'] or 0, 1)} of the {what} and is "
+        f"Ship {_file(chosen)} ({_cost(chosen)}): it chooses the Keras "
+        f"student's class in {_agreement(chosen)} of the {what} and is "
         f"{why} of those that agree as well."
     )
-    left = [row["format"] for row in files if row not in true]
+    left = [
+        f"{row['format']} ({_agreement(row)}, {_cost(row)})"
+        for row in files
+        if row not in true
+    ]
     if left:
         said += f" Left out for their agreement: {', '.join(left)}."
     return said
+
+
+def _agreement(row):
+    return units.percent(row["agreement"] or 0, 1)
+
+
+def _cost(row):
+    time, size = row["latency_ms"], row["bytes"]
+    return f"{units.milliseconds(time)} here, {units.size(size)}"
 
 
 def _file(row):
