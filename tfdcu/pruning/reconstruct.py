@@ -76,6 +76,13 @@ def reconstruct(student, plan, images, *, limit=1024, seed=0):
     >>> student = plan.apply()
     >>> found = reconstruct(student, plan, pool)
     """
+    found = solve_layers(student, plan, images, limit, seed)
+    _warn_of_few_rows(found)
+    return found
+
+
+def solve_layers(student, plan, images, limit, seed=0):
+    """As `reconstruct`, without its warning."""
     graphs = read_graph(student), read_graph(plan.model)
     solvable = find_solvable(*graphs)
     stops = [layer.number for layer in solvable]
@@ -85,7 +92,6 @@ def reconstruct(student, plan, images, *, limit=1024, seed=0):
     for number, layer in enumerate(solvable):
         sums = _sums(layer, activations, number, keep, generator)
         found.append(_solve(layer, *sums))
-    _warn_of_few_rows(found)
     return found
 
 

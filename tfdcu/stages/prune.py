@@ -127,7 +127,7 @@ def remove_channels(run, start, channels, model, part):
         measure=measure,
         **channels,
     )
-    student = student_of(plan, images, reconstruct, run.seed)
+    student = student_of(plan, images, reconstruct, run.seed, part == 1)
     for layer in all_layers(student):
         layer.trainable = True
     return student, plan
