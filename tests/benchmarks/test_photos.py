@@ -1,5 +1,7 @@
 """The rows of the clothes are configs that compress takes; a table by hand."""
 
+import base64
+
 import keras
 import numpy as np
 from absl import flags
@@ -7,6 +9,7 @@ from absl.testing import flagsaver
 
 from benchmarks.photos import clothes
 from benchmarks.photos import imagenet
+from benchmarks.photos import mobilenet_v2
 from tests.support import tiny
 from tfdcu.stages.config import SECTIONS
 from tfdcu.stages.config import check_config
@@ -55,3 +58,51 @@ def test_a_row_of_imagenet_is_the_pruned_network_itself(tmp_path):
     assert row["teacher"] == (guessed == classes).mean()
     text = imagenet.as_table([{"row": "a", **row}])
     assert text.splitlines()[-1].startswith(f"| a | {row['macs']:.3f} | ")
+
+
+def test_the_second_teacher_has_the_weights_of_the_package(tmp_path):
+    folder = tmp_path / "dist/models/mobilenet_v2"
+    folder.mkdir(parents=True)
+    steps = np.arange(1000, dtype="uint8")
+    text = base64.b64encode(steps).decode()
+    (folder / "group1-shard1of1.min.js").write_text(f'n.exports="{text}"')
+    rows = "".join(
+        f'{{name:"{name}",shape:[{shape}],dtype:"float32",'
+        f'quantization:{{min:-1,scale:.5,dtype:"uint8"}}}},'
+        for name, shape in (
+            ("a/depthwise_kernel", "3,3,2,1"),
+            ("b/kernel", "1,1,2,10"),
+        )
+    )
+    (folder / "model.min.js").write_text(f"weights:[{rows}]")
+    weights = mobilenet_v2.weights_of(tmp_path)
+    values = -1 + 0.5 * np.arange(38)
+    net = keras.Sequential(
+        [
+            keras.Input((192, 192, 2)),
+            keras.layers.DepthwiseConv2D(3, use_bias=False, name="a"),
+            keras.layers.Conv2D(10, 1, use_bias=False, name="b"),
+        ]
+    )
+    mobilenet_v2.give_weights(net, weights)
+    found = [weight.ravel() for weight in net.get_weights()]
+    np.testing.assert_array_equal(np.concatenate(found), values)
+
+
+def test_the_second_teacher_is_trained_with_its_norms_as_they_were():
+    net = keras.Sequential(
+        [
+            keras.Input((192, 192, 3)),
+            keras.layers.AveragePooling2D(64),
+            keras.layers.BatchNormalization(),
+            keras.layers.Flatten(),
+            keras.layers.Dense(10),
+        ]
+    )
+    before = net.get_weights()
+    pixels = tiny.images(8, size=192, channels=3)
+    mobilenet_v2.train(net, pixels, np.arange(8))
+    for old, new in zip(before[:4], net.get_weights()[:4]):
+        np.testing.assert_array_equal(old, new)
+    assert (before[4] != net.get_weights()[4]).any()
+    assert all(layer.trainable for layer in net.layers)
