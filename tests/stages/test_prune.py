@@ -8,6 +8,7 @@ from tests.support.runs import run_of
 from tfdcu import data
 from tfdcu.graph.macs import total_macs
 from tfdcu.pruning import score_channels
+from tfdcu.report import ProgressBar
 from tfdcu.stages.prune import merge_kept
 from tfdcu.stages.prune import merge_plans
 from tfdcu.stages.prune import prune
@@ -110,6 +111,25 @@ def test_two_rounds_meet_the_budget_of_the_teacher(budget):
         after = twice.get(name, range(len(before)))
         np.testing.assert_array_equal(indices, np.array(before)[after])
         assert len(indices) == quarter.get_layer(name).output.shape[-1]
+
+
+def test_a_bar_goes_through_the_layers_of_all_rounds(monkeypatch):
+    places = []
+    monkeypatch.setattr(
+        ProgressBar, "reach", lambda bar, done: places.append(done)
+    )
+    splits = data.prepare(
+        labeled=None,
+        unlabeled=tiny.images(16),
+        num_classes=4,
+        image_shape=(8, 8, 1),
+    )
+    channels = {"macs": 0.4, "rounds": 2}
+    prune(run_of(tiny.plain_net(), splits, channels=channels))
+    # Two convolutions and the last layer, after a fifth for the scores.
+    shares = np.array([1, 2, 3]) / 3
+    expected = [number + 0.2 + 0.8 * shares for number in (0, 1)]
+    np.testing.assert_allclose(places, np.concatenate(expected))
 
 
 def test_layers_that_the_teacher_froze_are_trainable():

@@ -12,6 +12,7 @@ from tfdcu.graph.ends import output_names
 from tfdcu.graph.images import check_whole_numbers
 from tfdcu.graph.inference import compiled
 from tfdcu.graph.resize import resized
+from tfdcu.report import ProgressBar
 
 _BATCH_SIZE = 128
 # Places of a map of answers that are looked at.
@@ -154,15 +155,17 @@ def collect_outputs(function, source, labels_of=None, size=_BATCH_SIZE):
     """
     labels_of = labels_of or (lambda labels: {"labels": labels})
     parts = []
-    for batch in source.batches(size):
-        images, *labels = batch if source.labeled else (batch,)
-        pixels = images.numpy()
-        statistics = junk_measures(pixels, source.value_range)
-        if source.value_range is not None:
-            statistics |= color_levels(pixels)
-        for one in labels:
-            statistics |= labels_of(one.numpy())
-        parts.append({**function(images), **statistics})
+    with ProgressBar("diagnosis", source.num_images, leave=False) as bar:
+        for batch in source.batches(size):
+            images, *labels = batch if source.labeled else (batch,)
+            pixels = images.numpy()
+            statistics = junk_measures(pixels, source.value_range)
+            if source.value_range is not None:
+                statistics |= color_levels(pixels)
+            for one in labels:
+                statistics |= labels_of(one.numpy())
+            parts.append({**function(images), **statistics})
+            bar.update(len(pixels))
     rows = {key: np.concatenate([p[key] for p in parts]) for key in parts[0]}
     logits = [rows[key] for key in rows if key.startswith("logits")]
     if not all(np.isfinite(values).all() for values in logits):

@@ -28,8 +28,9 @@ from tfdcu.pruning.importance.scores import default_importance
 from tfdcu.pruning.importance.scores import per_cost
 from tfdcu.pruning.importance.scores import score_groups
 from tfdcu.pruning.plan import ChannelPlan
-from tfdcu.pruning.reconstruct import reconstruct as reconstruct_kernels
+from tfdcu.pruning.reconstruct import LIMIT
 from tfdcu.pruning.reconstruct import solve_layers
+from tfdcu.pruning.reconstruct import warn_of_few_rows
 from tfdcu.pruning.select import Selection
 from tfdcu.pruning.select import step_of
 from tfdcu.renamed import explain_renamed
@@ -259,13 +260,14 @@ def plan_of_all(model):
     return ChannelPlan(groups, np.ones(groups.num_units, bool))
 
 
-def student_of(plan, images, reconstruct=None, seed=0, last=True):
+def student_of(plan, images, reconstruct=None, seed=0, last=True, tell=None):
     """Applies a plan and, if asked to, reconstructs the kernels.
 
     Args:
         plan: A `ChannelPlan`.
         images, reconstruct, seed: As in `prune_channels`.
         last: Whether it is the last round. Defaults to `True`.
+        tell: As in `solve_layers`.
 
     Returns:
         A new, smaller `keras.Model`.
@@ -273,10 +275,10 @@ def student_of(plan, images, reconstruct=None, seed=0, last=True):
     smaller = plan.apply()
     check_smaller(smaller, plan)
     if reconstructs(images, reconstruct) and not plan.keeps_all:
+        limit = LIMIT if last else EARLY_IMAGES
+        found = solve_layers(smaller, plan, images, limit, seed, tell)
         if last:
-            reconstruct_kernels(smaller, plan, images, seed=seed)
-        else:
-            solve_layers(smaller, plan, images, EARLY_IMAGES, seed)
+            warn_of_few_rows(found)
     return smaller
 
 

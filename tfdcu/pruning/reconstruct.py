@@ -20,9 +20,11 @@ from tfdcu.pruning.solvable import find_solvable
 _FEWEST_ROWS = 8
 # Where activations do not fit into memory, every so many batches are enough.
 _EVERY = 4
+# Most images by default.
+LIMIT = 1024
 
 
-def reconstruct(student, plan, images, *, limit=1024, seed=0):
+def reconstruct(student, plan, images, *, limit=LIMIT, seed=0):
     """Reconstructs a pruned model layer by layer with least squares.
 
     Goes through the model from input to output. The inputs of each
@@ -77,12 +79,21 @@ def reconstruct(student, plan, images, *, limit=1024, seed=0):
     >>> found = reconstruct(student, plan, pool)
     """
     found = solve_layers(student, plan, images, limit, seed)
-    _warn_of_few_rows(found)
+    warn_of_few_rows(found)
     return found
 
 
-def solve_layers(student, plan, images, limit, seed=0):
-    """As `reconstruct`, without its warning."""
+def solve_layers(student, plan, images, limit, seed=0, tell=None):
+    """As `reconstruct`, without its warning.
+
+    Args:
+        student, plan, images, limit, seed: As in `reconstruct`.
+        tell: Function that is called after each layer with the share of them
+            that is solved.
+
+    Returns:
+        As `reconstruct`.
+    """
     graphs = read_graph(student), read_graph(plan.model)
     solvable = find_solvable(*graphs)
     stops = [layer.number for layer in solvable]
@@ -92,6 +103,8 @@ def solve_layers(student, plan, images, limit, seed=0):
     for number, layer in enumerate(solvable):
         sums = _sums(layer, activations, number, keep, generator)
         found.append(_solve(layer, *sums))
+        if tell is not None:
+            tell((number + 1) / len(solvable))
     return found
 
 
@@ -149,7 +162,8 @@ def _solve(layer, fitted, held):
     }
 
 
-def _warn_of_few_rows(found):
+def warn_of_few_rows(found):
+    """Warns of layers with too few rows in what `solve_layers` returned."""
     few = [row for row in found if row["rows"] < _FEWEST_ROWS * row["unknowns"]]
     if few:
         warnings.warn(

@@ -62,6 +62,12 @@ class ProgressBar(tqdm):
             print(line, flush=True)
         self.last_print_t = time.time()
 
+    def reach(self, done):
+        """Moves the bar on to a number of items, such as 1.5 rounds."""
+        # Not `update(done - n)`, which would accumulate rounding errors.
+        self.n = round(done, 3)
+        self.update(0)
+
 
 class Progress(keras.callbacks.Callback):
     """A bar over all epochs, and a line with all metrics after each epoch.
@@ -101,13 +107,14 @@ class Progress(keras.callbacks.Callback):
             self.bar.close()
 
     def _update(self, done, logs):
-        done, total = round(done, 3), self.params["epochs"]
         if self.bar is None:
             self.bar = ProgressBar(
-                self.name, total, "epochs", leave=False, initial=done
+                self.name,
+                self.params["epochs"],
+                "epochs",
+                leave=False,
+                initial=round(done, 3),
             )
         metrics = (f"{key} {value:.4g}" for key, value in (logs or {}).items())
         self.bar.set_postfix_str(", ".join(metrics), refresh=False)
-        # Not `update(done - n)`, which would accumulate rounding errors.
-        self.bar.n = done
-        self.bar.update(0)
+        self.bar.reach(done)

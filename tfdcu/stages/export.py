@@ -73,6 +73,8 @@ def export_models(models, splits, folder, **export):
         *students(models, export),
     ):
         reasons = {}
+        kinds = *options.get("formats", FORMATS), *options.get("targets", ())
+        print(f"Writing and checking files of the {name}: {', '.join(kinds)}")
         paths = export_model(model, splits, folder, name, reasons, **options)
         files |= {(name, kind): path for kind, path in paths.items()}
         failed |= {f"{name} {kind}": why for kind, why in reasons.items()}

@@ -13,6 +13,7 @@ from tfdcu.export import latency
 from tfdcu.export import runs_compiled
 from tfdcu.graph.answers import answers_of
 from tfdcu.graph.profile import profile
+from tfdcu.report import ProgressBar
 from tfdcu.report import Row
 from tfdcu.report.rows import teacher_row
 from tfdcu.stages.mistakes import find_mistakes
@@ -69,12 +70,16 @@ def measure_models(models, files, splits):
     images, measured_on = table_images(splits)
     milliseconds = latency(files) if files else {}
     rows, notes, every, parts = [], [], {}, []
+    bar = ProgressBar(
+        "measuring", len(models) + len(files), "models and files", leave=False
+    )
     for name, model in models.items():
         whole = profile(model)
         cost = {"params": whole["params"], "macs": whole["macs"]}
         found = predict(model, images)
         choices = found.choices
         every |= {name: choices, "labels": found.labels}
+        bar.update()
         row = Row(
             name=NAMES[name],
             format="keras",
@@ -88,6 +93,7 @@ def measure_models(models, files, splits):
             if owner != name:
                 continue
             found = predict(path, images)
+            bar.update()
             row = Row(
                 name=NAMES[name],
                 format=kind,
@@ -107,6 +113,7 @@ def measure_models(models, files, splits):
                 # Said once, of the first file that it is true of.
                 notes += [one for one in why if one not in notes]
                 notes += slow_dynamic(rows)
+    bar.close()
     notes = [
         measured_on,
         *accuracy_by_output(parts),

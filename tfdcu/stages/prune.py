@@ -15,10 +15,13 @@ from tfdcu.pruning import once_a_model
 from tfdcu.pruning import plan_round
 from tfdcu.pruning import start_at
 from tfdcu.pruning import student_of
+from tfdcu.report import ProgressBar
 
 # Images that score the channels and reconstruct the pruned layers; at most
 # half of them are labeled.
 NUM_IMAGES = 1024
+# Share of a round's time that scoring takes, about.
+_SCORING = 0.2
 
 
 def prune(run):
@@ -34,11 +37,16 @@ def prune(run):
         model, channels = start_of(run)
         cut = functools.partial(remove_channels, run, model, channels)
         parts = pruning_schedule(run.config)
-        for number, part in enumerate(parts, 1):
-            name = "pruned" if part == 1 else f"pruned_{number}"
-            round_of = functools.partial(cut, model, part)
-            model, plan = prune_round(run, round_of, name, number)
-            plans.append(plan)
+        with ProgressBar("pruning", len(parts), "rounds", leave=False) as bar:
+            for number, part in enumerate(parts, 1):
+                name = "pruned" if part == 1 else f"pruned_{number}"
+
+                def tell(share, done=number - 1):
+                    bar.reach(done + _SCORING + (1 - _SCORING) * share)
+
+                round_of = functools.partial(cut, model, part, tell)
+                model, plan = prune_round(run, round_of, name, number)
+                plans.append(plan)
     run.models["pruned"] = run.cached_model("pruned", lambda: model)
     run.plan = merge_plans(plans)
 
@@ -97,7 +105,7 @@ def prune_round(run, cut, name, number):
     return run.cached_model(name, lambda: cut()[0]), rows
 
 
-def remove_channels(run, start, channels, model, part):
+def remove_channels(run, start, channels, model, part, tell=None):
     """Remove the channels that matter least.
 
     All layers of the result are trainable, even if the teacher's were not.
@@ -107,6 +115,8 @@ def remove_channels(run, start, channels, model, part):
         start, channels: From `start_of`.
         model: The model after the previous round.
         part: How far toward the budget, in (0, 1].
+        tell: Function that is called with the share of the layers that are
+            reconstructed.
 
     Returns:
         (the smaller model, a `ChannelPlan`).
@@ -127,7 +137,7 @@ def remove_channels(run, start, channels, model, part):
         measure=measure,
         **channels,
     )
-    student = student_of(plan, images, reconstruct, run.seed, part == 1)
+    student = student_of(plan, images, reconstruct, run.seed, part == 1, tell)
     for layer in all_layers(student):
         layer.trainable = True
     return student, plan
