@@ -7,6 +7,8 @@ from tfdcu.stages.diagnose import diagnose
 from tfdcu.stages.distill import distill
 from tfdcu.stages.distill import train_baseline
 from tfdcu.stages.export import export
+from tfdcu.stages.forecast import forecast
+from tfdcu.stages.forecast import sentence
 from tfdcu.stages.measure import measure
 from tfdcu.stages.prune import prune
 from tfdcu.stages.quantize import quantize
@@ -161,6 +163,8 @@ def compress(
             log.keep(run.folder / "log.txt")
             run.workdir.write_json("skipped.json", list(run.splits.skipped))
             run.workdir.record("skipped.json")
+            if not (run.folder / "seconds.json").exists():
+                print(sentence(forecast(run)))
             for stage in STAGES:
                 with run.workdir.stage(stage.__name__):
                     stage(run)
