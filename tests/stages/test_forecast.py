@@ -7,7 +7,9 @@ from tests.support import tiny
 from tests.support.runs import run_of
 from tfdcu import data
 from tfdcu.stages.forecast import forecast
+from tfdcu.stages.forecast import num_images
 from tfdcu.stages.forecast import sentence
+from tfdcu.stages.prune import sample
 
 NET = tiny.plain_net(width=32)
 
@@ -30,8 +32,8 @@ def seconds(labeled=True, each=1.0, **sections):
 def test_every_pass_is_counted():
     channels = {"macs": 0.5, "image_size": 4, "rounds": 2}
     found = seconds(channels=channels, training={"epochs": 3})
-    # A quarter of the pixels; 512 images score, 384 and 1,024 reconstruct.
-    passes = (2 * 512 * 3 + (384 + 1024) * 11) / 4
+    # A quarter of the pixels; 512 images score, 384 and all reconstruct.
+    passes = (2 * 512 * 3 + (384 + 12 + 600) * 11) / 4
     assert found["pruning"] == pytest.approx(2 * 5 + passes)
     # A labeled image for four of the pool; the student costs twice the teacher.
     assert found["training"] == pytest.approx(10 + 3 * 600 * 1.25 * (1 + 2))
@@ -54,6 +56,14 @@ def test_what_is_left_out_costs_nothing():
     run = run_of(NET, splits())
     run.given_student = NET
     assert forecast(run, 1.0)["pruning"] == 0
+
+
+@pytest.mark.parametrize("augment", [None, "flip_crop"])
+@pytest.mark.parametrize("labeled", [True, False])
+def test_the_images_of_pruning_are_counted(labeled, augment):
+    batches = {"augment": augment}
+    run = run_of(NET, splits(labeled), batches=batches)
+    assert num_images(run) == len(sample(run.splits, 0, augment))
 
 
 def test_the_teacher_is_timed():

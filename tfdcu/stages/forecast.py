@@ -100,13 +100,22 @@ def of_pruning(run, seconds):
     size, own = channels.get("image_size"), run.splits.unlabeled.image_shape
     if size is not None:
         seconds *= np.prod(np.broadcast_to(size, 2)) / np.prod(own[:2])
-    early = len(parts) - 1
-    passes = len(parts) * NUM_IMAGES // 2 * SCORE
+    images = num_images(run)
+    passes = len(parts) * min(images, NUM_IMAGES // 2) * SCORE
     if channels.get("reconstruct") is not False:
-        passes += (early * EARLY_IMAGES + NUM_IMAGES) * RECONSTRUCT
-    # A small pool has fewer images than are asked for.
-    passes *= min(1, 2 * run.splits.unlabeled.num_images / NUM_IMAGES)
+        early = (len(parts) - 1) * min(images, EARLY_IMAGES)
+        passes += (early + images) * RECONSTRUCT
     return len(parts) * LEAST["pruning"] + float(seconds * passes)
+
+
+def num_images(run):
+    """How many images `sample` will return."""
+    labeled, few = run.splits.labeled, 0
+    if labeled is not None:
+        views = run.config["batches"].get("augment")
+        few = NUM_IMAGES // 2
+        few = few if views else min(few, labeled.num_images)
+    return few + min(NUM_IMAGES - few, run.splits.unlabeled.num_images)
 
 
 def share_left(run):
