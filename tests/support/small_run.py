@@ -43,7 +43,10 @@ def run(folder, **options):
         tiny.plain_net(width=32).save(teacher)
     # What came before in this process must not matter.
     random.seed(random.SystemRandom().random())
-    options = {**OPTIONS, "test": few(16, seed=5), **options}
+    usual = {**OPTIONS, "test": few(16, seed=5)}
+    if "student" in options:
+        del usual["channels"]
+    options = {**usual, **options}
     labeled = options.pop("labeled", few())
     pool = options.pop("unlabeled", "printed:200")
     teacher = options.pop("teacher", teacher)
