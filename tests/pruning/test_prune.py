@@ -14,7 +14,6 @@ from tfdcu.pruning import budget as budgets
 from tfdcu.pruning import plan_channels
 from tfdcu.pruning import prune
 from tfdcu.pruning import prune_channels
-from tfdcu.pruning import reconstruct
 from tfdcu.pruning import score_channels
 from tfdcu.pruning import student_of
 from tfdcu.pruning.cost import COSTS
@@ -247,18 +246,6 @@ def test_rounds_prune_in_equal_proportion_and_reconstruct():
     known = score_channels(model, images)
     with pytest.raises(ValueError, match="Expected: rounds=1.*rounds=2"):
         prune_channels(model, macs=0.25, rounds=2, importance=known)
-
-
-def test_a_round_before_the_last_is_reconstructed_from_fewer_images():
-    model, images = tiny.plain_net(), tiny.images(400)
-    plan = plan_channels(model, macs=0.5, images=images)
-    made = {last: student_of(plan, images, last=last) for last in (False, True)}
-    for last, limit in ((False, 384), (True, 1024)):
-        student = plan.apply()
-        reconstruct(student, plan, images, limit=limit)
-        tiny.assert_same_function(made[last], student, images, rtol=0)
-    outputs = [one.predict(images, verbose=0) for one in made.values()]
-    assert not np.array_equal(*outputs)
 
 
 def test_there_are_four_rounds_where_kernels_are_reconstructed(monkeypatch):

@@ -32,8 +32,8 @@ def seconds(labeled=True, each=1.0, **sections):
 def test_every_pass_is_counted():
     channels = {"macs": 0.5, "image_size": 4, "rounds": 2}
     found = seconds(channels=channels, training={"epochs": 3})
-    # A quarter of the pixels; 512 images score, 384 and all reconstruct.
-    passes = (2 * 512 * 3 + (384 + 12 + 600) * 11) / 4
+    # A quarter of the pixels; 512 images score, all reconstruct.
+    passes = 2 * (512 * 3 + (12 + 600) * 11) / 4
     assert found["pruning"] == pytest.approx(2 * 5 + passes)
     # A labeled image for four of the pool; the student costs twice the teacher.
     assert found["training"] == pytest.approx(10 + 3 * 600 * 1.25 * (1 + 2))

@@ -41,9 +41,6 @@ from tfdcu.workdir.arguments import naming
 # The default with reconstruction: students start closer to the teacher than
 # after a single round (docs/channels.md).
 ROUNDS = 4
-# Images that reconstruct a round before the last: as good as 1,024, in two
-# thirds of the time; 256 are not (docs/channels.md).
-EARLY_IMAGES = 384
 
 
 @explain_renamed("channels")
@@ -181,8 +178,7 @@ def prune_channels(
             images=images,
             seed=seed,
         )
-        last = number == rounds
-        smaller = student_of(plan, images, reconstruct, seed, last)
+        smaller = student_of(plan, images, reconstruct, seed)
     return smaller
 
 
@@ -260,13 +256,12 @@ def plan_of_all(model):
     return ChannelPlan(groups, np.ones(groups.num_units, bool))
 
 
-def student_of(plan, images, reconstruct=None, seed=0, last=True, tell=None):
+def student_of(plan, images, reconstruct=None, seed=0, tell=None):
     """Applies a plan and, if asked to, reconstructs the kernels.
 
     Args:
         plan: A `ChannelPlan`.
         images, reconstruct, seed: As in `prune_channels`.
-        last: Whether it is the last round. Defaults to `True`.
         tell: As in `solve_layers`.
 
     Returns:
@@ -275,10 +270,8 @@ def student_of(plan, images, reconstruct=None, seed=0, last=True, tell=None):
     smaller = plan.apply()
     check_smaller(smaller, plan)
     if reconstructs(images, reconstruct) and not plan.keeps_all:
-        limit = LIMIT if last else EARLY_IMAGES
-        found = solve_layers(smaller, plan, images, limit, seed, tell)
-        if last:
-            warn_of_few_rows(found)
+        found = solve_layers(smaller, plan, images, LIMIT, seed, tell)
+        warn_of_few_rows(found)
     return smaller
 
 

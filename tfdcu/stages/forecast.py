@@ -7,7 +7,6 @@ import numpy as np
 from tfdcu.export import FORMATS
 from tfdcu.graph.inference import compiled
 from tfdcu.graph.profile import profile
-from tfdcu.pruning.prune import EARLY_IMAGES
 from tfdcu.stages.prune import NUM_IMAGES
 from tfdcu.stages.prune import pruning_schedule
 from tfdcu.stages.quantize import default_epochs
@@ -103,8 +102,7 @@ def of_pruning(run, seconds):
     images = num_images(run)
     passes = len(parts) * min(images, NUM_IMAGES // 2) * SCORE
     if channels.get("reconstruct") is not False:
-        early = (len(parts) - 1) * min(images, EARLY_IMAGES)
-        passes += (early + images) * RECONSTRUCT
+        passes += len(parts) * images * RECONSTRUCT
     return len(parts) * LEAST["pruning"] + float(seconds * passes)
 
 

@@ -137,7 +137,7 @@ def remove_channels(run, start, channels, model, part, tell=None):
         measure=measure,
         **channels,
     )
-    student = student_of(plan, images, reconstruct, run.seed, part == 1, tell)
+    student = student_of(plan, images, reconstruct, run.seed, tell)
     for layer in all_layers(student):
         layer.trainable = True
     return student, plan
