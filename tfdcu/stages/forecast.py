@@ -124,9 +124,11 @@ def share_left(run):
         return student / teacher
     channels = run.config["channels"]
     for name in ("macs", "params"):
-        if channels.get(name):
-            whole = profile(run.teacher)[name] or 1
-            return min(1, channels[name] / (whole if channels[name] > 1 else 1))
+        budget = channels.get(name)
+        if budget and budget > 1:
+            budget = min(1, budget / (profile(run.teacher)[name] or 1))
+        if budget:
+            return budget
     return 0.5
 
 
