@@ -28,9 +28,7 @@ from tfdcu.pruning.importance.scores import default_importance
 from tfdcu.pruning.importance.scores import per_cost
 from tfdcu.pruning.importance.scores import score_groups
 from tfdcu.pruning.plan import ChannelPlan
-from tfdcu.pruning.reconstruct import LIMIT
-from tfdcu.pruning.reconstruct import solve_layers
-from tfdcu.pruning.reconstruct import warn_of_few_rows
+from tfdcu.pruning.reconstruct import reconstruct as reconstruct_kernels
 from tfdcu.pruning.select import Selection
 from tfdcu.pruning.select import step_of
 from tfdcu.renamed import explain_renamed
@@ -262,7 +260,7 @@ def student_of(plan, images, reconstruct=None, seed=0, tell=None):
     Args:
         plan: A `ChannelPlan`.
         images, reconstruct, seed: As in `prune_channels`.
-        tell: As in `solve_layers`.
+        tell: As in `tfdcu.pruning.reconstruct`.
 
     Returns:
         A new, smaller `keras.Model`.
@@ -270,8 +268,7 @@ def student_of(plan, images, reconstruct=None, seed=0, tell=None):
     smaller = plan.apply()
     check_smaller(smaller, plan)
     if reconstructs(images, reconstruct) and not plan.keeps_all:
-        found = solve_layers(smaller, plan, images, LIMIT, seed, tell)
-        warn_of_few_rows(found)
+        reconstruct_kernels(smaller, plan, images, seed=seed, tell=tell)
     return smaller
 
 

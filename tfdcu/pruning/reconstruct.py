@@ -20,11 +20,9 @@ from tfdcu.pruning.solvable import find_solvable
 _FEWEST_ROWS = 8
 # Where activations do not fit into memory, every so many batches are enough.
 _EVERY = 4
-# Most images by default.
-LIMIT = 1024
 
 
-def reconstruct(student, plan, images, *, limit=LIMIT, seed=0):
+def reconstruct(student, plan, images, *, limit=1024, seed=0, tell=None):
     """Reconstructs a pruned model layer by layer with least squares.
 
     Goes through the model from input to output. The inputs of each
@@ -61,6 +59,8 @@ def reconstruct(student, plan, images, *, limit=LIMIT, seed=0):
             several times.
         limit: Maximum number of images. Default 1024.
         seed: Int, chooses the places in the feature maps.
+        tell: Function that is called after each layer with the share of them
+            that is solved. Default `None`.
 
     Returns:
         List of dicts, one per solved layer: `layer`, its path; `before` and
@@ -78,22 +78,6 @@ def reconstruct(student, plan, images, *, limit=LIMIT, seed=0):
     >>> student = plan.apply()
     >>> found = reconstruct(student, plan, pool)
     """
-    found = solve_layers(student, plan, images, limit, seed)
-    warn_of_few_rows(found)
-    return found
-
-
-def solve_layers(student, plan, images, limit, seed=0, tell=None):
-    """As `reconstruct`, without its warning.
-
-    Args:
-        student, plan, images, limit, seed: As in `reconstruct`.
-        tell: Function that is called after each layer with the share of them
-            that is solved.
-
-    Returns:
-        As `reconstruct`.
-    """
     graphs = read_graph(student), read_graph(plan.model)
     solvable = find_solvable(*graphs)
     stops = [layer.number for layer in solvable]
@@ -105,6 +89,7 @@ def solve_layers(student, plan, images, limit, seed=0, tell=None):
         found.append(_solve(layer, *sums))
         if tell is not None:
             tell((number + 1) / len(solvable))
+    _warn_of_few_rows(found)
     return found
 
 
@@ -162,8 +147,7 @@ def _solve(layer, fitted, held):
     }
 
 
-def warn_of_few_rows(found):
-    """Warns of layers with too few rows in what `solve_layers` returned."""
+def _warn_of_few_rows(found):
     few = [row for row in found if row["rows"] < _FEWEST_ROWS * row["unknowns"]]
     if few:
         warnings.warn(
