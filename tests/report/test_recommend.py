@@ -40,6 +40,21 @@ def test_a_file_that_agrees_less_is_left_out():
     )
 
 
+def test_images_of_which_the_student_is_unsure_do_not_count():
+    files = (
+        row("float32", 2.0, 40, sure_agreement=1.0),
+        row("int8", 1.0, 10, agreement=0.9, sure_agreement=0.99),
+    )
+    assert shipped(*files) == "int8"
+    assert (
+        "in 90.0 % of the images, and in 99.0 % of those of which the student "
+        "is sure, and is the fastest"
+    ) in recommend(files)
+    unsure = files[1] | {"agreement": 1.0, "sure_agreement": 0.97}
+    assert shipped(files[0], unsure) == "float32"
+    assert "int8 (97.0 %, " in recommend([files[0], unsure])
+
+
 def test_labels_choose_nothing():
     right = row("float32", 2.0, 40, accuracy=1.0)
     assert shipped(right, row("int8", 1.0, 10, accuracy=0.0)) == "int8"

@@ -63,11 +63,12 @@ def patches_at(op, features, places):
     windows = _windows(op, features.shape)
     if isinstance(op, TRANSPOSED):
         features = _spread(features, op.strides)
-    features = tf.pad(features, [(0, 0), *(w.border for w in windows), (0, 0)])
-    index = _index(windows, features.shape[1:-1], places)
+    index, inside = _index(windows, features.shape[1:-1], places)
     flat = tf.reshape(features, (len(features), -1, features.shape[-1]))
     if index.size < flat.shape[1] or index.shape[1] > 1:
         flat = tf.gather(flat, index.ravel(), axis=1)
+    if not inside.all():
+        flat = tf.where(inside.reshape(-1, 1), flat, 0.0)
     if isinstance(op, SEPARABLE):
         return _depthwise_values(op, flat, index.shape)[None]
     return _in_groups(flat, index.shape, num_groups(op, features.shape[-1]))
@@ -94,18 +95,17 @@ class _Window:
         self.size, self.dilation = op.kernel_size[axis], op.dilation_rate[axis]
         self.stride, self.places = op.strides[axis], places
         reach = (self.size - 1) * self.dilation + 1
-        before = 0
+        self.before = 0
         if isinstance(op, TRANSPOSED):
             # A convolution of the input with zeros between its values.
             crop = max(reach - self.stride, 0) if op.padding == "same" else 0
-            before = reach - 1 - crop // 2
-            length, self.stride = (length - 1) * self.stride + 1, 1
-        missing = (places - 1) * self.stride + reach - length
+            self.before = reach - 1 - crop // 2
+            self.stride = 1
         if op.padding == "causal":
-            before = reach - 1
+            self.before = reach - 1
         elif op.padding == "same" and not isinstance(op, TRANSPOSED):
-            before = max(missing, 0) // 2
-        self.border = before, max(missing - before, 0)
+            missing = (places - 1) * self.stride + reach - length
+            self.before = max(missing, 0) // 2
 
 
 def _windows(op, shape):
@@ -117,19 +117,23 @@ def _windows(op, shape):
 
 
 def _index(windows, sizes, places):
-    """Where the numbers of each place lie in the flattened, padded image.
+    """Where the numbers of each place lie in the flattened image.
 
     Returns:
-        Int array (places, taps).
+        Int array (places, taps), and a bool array of which lie inside of the
+        image and not in its border of zeros.
     """
     corners = np.unravel_index(places, [w.places for w in windows])
     index = np.zeros((len(places), 1), int)
+    inside = np.ones(index.shape, bool)
     for window, size, corner in zip(windows, sizes, corners):
-        taps = np.arange(window.size) * window.dilation
-        along = corner[:, None] * window.stride + taps
-        index = index[:, :, None] * size + along[:, None, :]
+        taps = np.arange(window.size) * window.dilation - window.before
+        along = (corner[:, None] * window.stride + taps)[:, None, :]
+        index = index[:, :, None] * size + np.clip(along, 0, size - 1)
+        inside = inside[:, :, None] & (along >= 0) & (along < size)
         index = index.reshape(len(places), -1)
-    return index
+        inside = inside.reshape(index.shape)
+    return index, inside
 
 
 def _in_groups(flat, shape, groups):

@@ -107,7 +107,7 @@ class Activations:
                     yield [inputs, inputs]
             return
         for index in range(0, len(self._kept), every):
-            yield tree.map_structure(tf.convert_to_tensor, self._kept[index])
+            yield tree.map_structure(_tensor, self._kept[index])
             if forget:
                 self._kept[index] = None
 
@@ -151,7 +151,7 @@ def _compiled(graphs, values, start, stop):
 def _joined(parts):
     """Batches as one: a list of two lists of arrays."""
     return [
-        [_stored([v.numpy() for v in values]) for values in zip(*lists)]
+        [_stored([np.asarray(v) for v in values]) for values in zip(*lists)]
         for lists in zip(*parts)
     ]
 
@@ -165,6 +165,14 @@ def _stored(arrays):
     whole = np.frombuffer(place, arrays[0].dtype, size // arrays[0].itemsize)
     whole = whole.reshape(count, *arrays[0].shape[1:])
     return np.concatenate(arrays, out=whole)
+
+
+def _tensor(array):
+    """An array as a tensor, of the same memory where both know the type."""
+    try:
+        return tf.experimental.dlpack.from_dlpack(array.__dlpack__())
+    except BufferError:
+        return tf.convert_to_tensor(array)
 
 
 def _bytes(values):

@@ -32,8 +32,7 @@ CAPTIONS = {
     "horizontal lines.",
     "relative": "Cost relative to the teacher: networks against the Keras "
     "teacher, files against the teacher's float32 file.",
-    "training": "Training of the student. At a domain accuracy of 0.5 the "
-    "features of labeled and unlabeled images are aligned.",
+    "training": "Training of the student, epoch by epoch.",
     "classes": "Accuracy in each class, with its number of images; those that "
     "lose most come first.",
     "mistakes": "Images that the student newly mistakes: the teacher's class, "

@@ -4,8 +4,9 @@ from tfdcu.report import units
 from tfdcu.report.record import TARGETS
 from tfdcu.report.rows import is_student
 
-# A file that agrees less than the best by more than this is not recommended:
-# where int8 is as accurate, it still changes about one photo in a hundred.
+# A file that agrees less than the best by more than this is not recommended,
+# of the images of which the Keras student is sure: of the others its first two
+# classes are almost equal, and a file that is as accurate changes many.
 AGREEMENT = 0.02
 # Files whose times differ by less than this share are equally fast.
 AS_FAST = 0.1
@@ -16,8 +17,8 @@ def recommend(rows):
 
     Labels play no part in it, so that test images choose nothing: of the files
     that agree with the Keras student as well as the best one, up to two
-    percent of the images, it is the fastest, and of those about as fast the
-    smallest.
+    percent of the images of which the student is sure, it is the fastest, and
+    of those about as fast the smallest.
 
     Args:
         rows: The `rows` of a record, see `write_report`.
@@ -60,8 +61,14 @@ def _timed(rows):
 
 def _true(files):
     """Those that agree with the Keras student about as well as the best."""
-    best = max((row["agreement"] or 0 for row in files), default=0)
-    return [r for r in files if (r["agreement"] or 0) >= best - AGREEMENT]
+    best = max(map(_sure_agreement, files), default=0)
+    return [r for r in files if _sure_agreement(r) >= best - AGREEMENT]
+
+
+def _sure_agreement(row):
+    """Where the student is sure; records of earlier versions do not tell."""
+    shares = row["sure_agreement"], row["agreement"], 0.0
+    return next(share for share in shares if share is not None)
 
 
 def _quick(files):
@@ -81,13 +88,18 @@ def _general(rows):
         else "the fastest"
     )
     what = "images" if chosen.get("mean_iou") is None else "positions"
+    where = ""
+    if chosen["sure_agreement"] not in (None, chosen["agreement"]):
+        share = units.percent(chosen["sure_agreement"], 1)
+        where = f", and in {share} of those of which the student is sure,"
     said = (
         f"Ship {_file(chosen)} ({_cost(chosen)}): it chooses the Keras "
-        f"student's class in {_agreement(chosen)} of the {what} and is "
+        f"student's class in {_agreement(chosen)} of the {what}{where} and is "
         f"{why} of those that agree as well."
     )
     left = [
-        f"{row['format']} ({_agreement(row)}, {_cost(row)})"
+        f"{row['format']} ({units.percent(_sure_agreement(row), 1)}, "
+        f"{_cost(row)})"
         for row in files
         if row not in true
     ]

@@ -38,11 +38,17 @@ SECTIONS = {
 }
 
 
-SHARES = ("accuracy", "agreement", "mean_average_precision", "mean_iou")
+SHARES = (
+    "accuracy",
+    "agreement",
+    "sure_agreement",
+    "mean_average_precision",
+    "mean_iou",
+)
 # More than any model counts, weighs or takes.
 MOST = 10**18
 # Not in records of earlier versions.
-OPTIONAL = {"mean_average_precision", "mean_iou"}
+OPTIONAL = {"sure_agreement", "mean_average_precision", "mean_iou"}
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -55,6 +61,8 @@ class Row:
         accuracy: Fraction of the images that are classified correctly.
         agreement: Fraction of the images for which a file and its Keras model
             predict the same class.
+        sure_agreement: The same of the images whose class has a probability
+            of at least 0.5 by the Keras model.
         mean_average_precision: Of classifiers of several labels an image.
         mean_iou: Of maps.
         params, macs: Number of parameters and multiply-accumulates.
@@ -80,6 +88,7 @@ class Row:
     bytes: int | None = None
     gzip_bytes: int | None = None
     latency_ms: float | None = None
+    sure_agreement: float | None = None
     mean_average_precision: float | None = None
     mean_iou: float | None = None
 

@@ -76,9 +76,8 @@ def measure_models(models, files, splits):
     for name, model in models.items():
         whole = profile(model)
         cost = {"params": whole["params"], "macs": whole["macs"]}
-        found = predict(model, images)
-        choices = found.choices
-        every |= {name: choices, "labels": found.labels}
+        found = own = predict(model, images)
+        every |= {name: own.choices, "labels": own.labels}
         bar.update()
         row = Row(
             name=NAMES[name],
@@ -98,7 +97,8 @@ def measure_models(models, files, splits):
                 name=NAMES[name],
                 format=kind,
                 accuracy=found.accuracy,
-                agreement=found.agreement(choices),
+                agreement=found.agreement(own.choices),
+                sure_agreement=found.agreement(own.choices, own.sure),
                 **found.measures,
                 latency_ms=milliseconds[owner, kind],
                 **cost,
