@@ -7,8 +7,9 @@ training split, which choose the default, and on test images, which do not.
 Data-driven criteria see the same unlabeled images. "taylor, cost not counted"
 leaves out the division by the cost of a channel; "taylor in 4 rounds" scores
 again in each round, still without training; "taylor, reconstructed" is
-reconstructed on the unlabeled images (`tfdcu.pruning.reconstruct`) and keeps
-the teacher's statistics. Finished rows are kept; a second run adds the rest.
+reconstructed on the unlabeled images at the end of each round
+(`tfdcu.pruning.reconstruct`) and keeps the teacher's statistics. Finished rows
+are kept; a second run adds the rest.
 
     python -m benchmarks.channels.accuracy            # all that are missing
     python -m benchmarks.channels.accuracy l1 taylor  # some criteria
@@ -27,12 +28,16 @@ SHARED = Path("../shared")
 BUDGETS = 0.8, 0.6, 0.47, 0.39
 NUM_IMAGES = 2000
 NO_COST, ROUNDS = "taylor, cost not counted", "taylor in 4 rounds"
-RECONSTRUCTED = "taylor, reconstructed"
+RECONSTRUCTED = {
+    "taylor, reconstructed, 1 round": 1,
+    "taylor, reconstructed, 2 rounds": 2,
+    "taylor, reconstructed, 4 rounds": 4,
+}
 # Scores are compared across all layers. The table has rows of "local", the
 # same share of every layer, and of criteria, which are options no more.
 SCOPE = "global"
 SEEDS = {
-    name: (0, 1, 2) for name in ("random", "taylor", ROUNDS, RECONSTRUCTED)
+    name: (0, 1, 2) for name in ("random", "taylor", ROUNDS, *RECONSTRUCTED)
 }
 
 
@@ -70,15 +75,17 @@ def plan_of_work(criteria):
 
 def pruned(teacher, criterion, seed, budget, images):
     """One pruned student, by a criterion of tfdcu or one of the variants."""
-    from tfdcu.pruning import plan_channels
     from tfdcu.pruning import prune_channels
-    from tfdcu.pruning import student_of
 
-    options = {"images": images[:256], "seed": seed}
-    if criterion == RECONSTRUCTED:
-        plan = plan_channels(teacher, macs=budget, **options)
-        return student_of(plan, images, seed=seed)
-    options["reconstruct"] = False
+    if criterion in RECONSTRUCTED:
+        return prune_channels(
+            teacher,
+            macs=budget,
+            rounds=RECONSTRUCTED[criterion],
+            images=images,
+            seed=seed,
+        )
+    options = {"images": images[:256], "seed": seed, "reconstruct": False}
     if criterion == ROUNDS:
         return prune_channels(teacher, macs=budget, rounds=4, **options)
     importance = criterion
@@ -111,7 +118,7 @@ def row_of(key, teacher, data):
     start = time.perf_counter()
     student = pruned(teacher, criterion, seed, budget, pool)
     seconds = time.perf_counter() - start
-    if criterion != RECONSTRUCTED:
+    if criterion not in RECONSTRUCTED:
         reestimate_statistics(student, pool)
     before, after = profile(teacher), profile(student)
     return {
@@ -186,7 +193,7 @@ def main(criteria):
         rows.append(full)
     done = [row["key"] for row in rows]
     for key in plan_of_work(
-        criteria or (*IMPORTANCES, NO_COST, ROUNDS, RECONSTRUCTED)
+        criteria or (*IMPORTANCES, NO_COST, ROUNDS, *RECONSTRUCTED)
     ):
         if key in done:
             continue

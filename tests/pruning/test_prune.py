@@ -248,7 +248,7 @@ def test_rounds_prune_in_equal_proportion_and_reconstruct():
         prune_channels(model, macs=0.25, rounds=2, importance=known)
 
 
-def test_there_are_four_rounds_where_kernels_are_reconstructed(monkeypatch):
+def test_there_are_two_rounds_where_kernels_are_reconstructed(monkeypatch):
     model, images = tiny.plain_net(), tiny.images(16)
     cuts = []
 
@@ -258,7 +258,7 @@ def test_there_are_four_rounds_where_kernels_are_reconstructed(monkeypatch):
 
     monkeypatch.setattr(prune, "student_of", counted)
     for count, options in (
-        (4, {"images": images}),
+        (2, {"images": images}),
         (1, {"images": images, "reconstruct": False}),
         (1, {}),
         (1, {"images": images, "importance": score_channels(model, images)}),

@@ -25,8 +25,8 @@ def schedule(**channels):
 
 def test_rounds_are_equal_proportions():
     assert schedule(rounds=1) == [1.0]
-    assert schedule() == [0.25, 0.5, 0.75, 1.0]
-    assert schedule(rounds=2) == [0.5, 1.0]
+    assert schedule() == [0.5, 1.0]
+    assert schedule(rounds=4) == [0.25, 0.5, 0.75, 1.0]
 
 
 def test_one_round_is_the_default_if_scores_cannot_change():

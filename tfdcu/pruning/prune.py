@@ -37,8 +37,8 @@ from tfdcu.workdir.arguments import check_arguments
 from tfdcu.workdir.arguments import naming
 
 # The default with reconstruction: students start closer to the teacher than
-# after a single round (docs/channels.md).
-ROUNDS = 4
+# after a single round; four are no better (docs/channels.md).
+ROUNDS = 2
 
 
 @explain_renamed("channels")
@@ -112,7 +112,7 @@ def prune_channels(
         rounds: Number of pruning steps of equal proportion that lead to the
             budget, at least 1. Each one scores the channels of the model that
             the previous one returned, and takes as long as the first.
-            Default `None`: 4 with reconstruction, but 1 without it or with a
+            Default `None`: 2 with reconstruction, but 1 without it or with a
             `CachedImportance`.
         seed: Random seed. Default 0.
 
