@@ -6,6 +6,7 @@ import pytest
 from keras import layers
 
 import tfdcu
+from tests.support.runs import SHORT
 from tfdcu import data
 from tfdcu.data.augment.augment import viewing_maps
 from tfdcu.graph.answers import Answer
@@ -51,14 +52,6 @@ def unet(classes=3):
 @pytest.fixture(scope="module")
 def teacher():
     return unet()
-
-
-SHORT = {
-    "channels": {"macs": 0.6, "rounds": 1},
-    "training": {"epochs": 2},
-    "export": {"formats": ("float32", "int8")},
-    "verbose": 0,
-}
 
 
 def test_a_run_ends_with_files_and_a_report_of_positions(teacher, tmp_path):

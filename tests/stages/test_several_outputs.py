@@ -7,18 +7,13 @@ import tensorflow as tf
 from keras import layers
 
 import tfdcu
+from tests.support.runs import SHORT
 from tfdcu.graph.answers import Answer
 from tfdcu.graph.answers import Answers
 from tfdcu.search.objective import Objective
 from tfdcu.stages.mistakes import find_mistakes
 
 SIZE = 8
-SHORT = {
-    "channels": {"macs": 0.6, "rounds": 1},
-    "training": {"epochs": 2},
-    "export": {"formats": ("float32", "int8")},
-    "verbose": 0,
-}
 
 
 def scenes(num, seed):
