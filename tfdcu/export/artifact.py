@@ -269,17 +269,7 @@ def _export(
         with naming("min_agreement"):
             check_formats([*min_agreement])
     trained = trained_format(model)
-    if trained:
-        # A target wants integers of either kind.
-        wanted = {
-            name: (
-                dataclasses.replace(recipe, format=trained)
-                if name in CLIENTS and recipe.format in INTEGER
-                else recipe,
-                path,
-            )
-            for name, (recipe, path) in wanted.items()
-        }
+    wanted = _in_trained_format(wanted, trained)
     check_trained(model, [recipe.format for recipe, _ in wanted.values()])
     check_wanted(wanted, calibration, trained)
     shape = check_model(model)
@@ -310,7 +300,6 @@ def _export(
             num_images=num_images,
             seed=seed,
         )
-    ready, outputs = gives_probabilities(float32), reference["outputs"]
     with temporary_folder() as saved_model:
         with quiet():
             save_single_image(float32, saved_model)
@@ -327,51 +316,48 @@ def _export(
             )
         )
         for name, (recipe, path) in wanted.items():
-            about = path.with_suffix(".json")
+
+            def content(name=name, recipe=recipe, path=path):
+                # Clients of their own do not read the encoding.
+                small = sparse and name in KNOWN
+                plain = converted(recipe.format, recipe.io, small)
+                ends = path.stem, classes, value_range
+                return _with_ends(plain, recipe, model, *ends)
+
             try:
-                with atomic_write(about, path) as (json_file, file):
-                    content = converted(
-                        recipe.format,
-                        recipe.io,
-                        # Clients of their own do not read the encoding.
-                        sparse and name in KNOWN,
-                    )
-                    if recipe.output == "probabilities" and not ready:
-                        content = append_softmax(content, is_multi_label(model))
-                    if recipe.metadata and value_range and len(sizes) == 1:
-                        content = add_metadata(
-                            content,
-                            path.stem,
-                            shape,
-                            value_range,
-                            "probabilities" if ready else recipe.output,
-                            classes,
-                        )
-                    file.write_bytes(content)
-                    measured = _checked(file, path, reference, min_agreement)
-                    facts = describe_artifact(
-                        path,
-                        content,
-                        LiteRTModel(file),
-                        classes,
-                        value_range,
-                        measured,
-                        {n: x["kind"] for n, x in outputs.items()},
-                        {n: x["output"] for n, x in outputs.items()},
-                    )
-                    text = json.dumps(facts, indent=2) + "\n"
-                    json_file.write_text(text, "utf-8")
+                _write(
+                    path,
+                    content,
+                    reference,
+                    classes,
+                    value_range,
+                    min_agreement,
+                )
             except (ValueError, RuntimeError) as error:
                 if failed is None:
                     raise
                 failed[name] = str(error)
                 # Not left from an earlier call.
-                about.unlink(missing_ok=True)
+                path.with_suffix(".json").unlink(missing_ok=True)
                 path.unlink(missing_ok=True)
     return {
         name: path
         for name, (_, path) in wanted.items()
         if name not in (failed or ())
+    }
+
+
+def _in_trained_format(wanted, trained):
+    """A target wants integers of either kind: those that a model trained."""
+
+    def change(name, recipe):
+        if trained and name in CLIENTS and recipe.format in INTEGER:
+            return dataclasses.replace(recipe, format=trained)
+        return recipe
+
+    return {
+        name: (change(name, recipe), path)
+        for name, (recipe, path) in wanted.items()
     }
 
 
@@ -383,6 +369,49 @@ def _converted(model, saved_model, name, *arguments):
         return call_in_child(convert, saved_model, name, *arguments)
     except ChildProcessError as error:
         raise ValueError(crashed(model, name, error)) from error
+
+
+def _with_ends(content, recipe, model, name, classes, value_range):
+    """A file with the softmax and the metadata that a recipe wants."""
+    ready = gives_probabilities(model)
+    if recipe.output == "probabilities" and not ready:
+        content = append_softmax(content, is_multi_label(model))
+    if recipe.metadata and value_range and len(model.outputs) == 1:
+        content = add_metadata(
+            content,
+            name,
+            model.inputs[0].shape[1:],
+            value_range,
+            "probabilities" if ready else recipe.output,
+            classes,
+        )
+    return content
+
+
+def _write(path, content, reference, classes, value_range, min_agreement):
+    """Writes a file and its JSON file once it has passed its check.
+
+    Args:
+        path: Of the `.tflite` file.
+        content: Function that returns its bytes.
+        reference: The dict from `keras_reference`.
+        classes, value_range, min_agreement: As in `export_litert`.
+    """
+    outputs = reference["outputs"]
+    with atomic_write(path.with_suffix(".json"), path) as (about, file):
+        made = content()
+        file.write_bytes(made)
+        facts = describe_artifact(
+            path,
+            made,
+            LiteRTModel(file),
+            classes,
+            value_range,
+            _checked(file, path, reference, min_agreement),
+            {n: x["kind"] for n, x in outputs.items()},
+            {n: x["output"] for n, x in outputs.items()},
+        )
+        about.write_text(json.dumps(facts, indent=2) + "\n", "utf-8")
 
 
 def _checked(file, path, reference, min_agreement):
