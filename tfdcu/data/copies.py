@@ -74,6 +74,41 @@ def find_copies(looks, others):
     return exact, ~exact & (alike.max(axis=1) > NEAR)
 
 
+def leave_out_copies(labeled, validation, test, pool, separate):
+    """Leaves images out of a part that are in one which measures it.
+
+    Args:
+        labeled, validation, test: `Source`s of labeled images, or `None`.
+        pool: The `Source` of the pool.
+        separate: Whether the validation images are of a source of their own;
+            those drawn from the labeled ones may stay in the pool.
+
+    Returns:
+        ((labeled, validation, pool), tuple of sentences for the user).
+
+    Raises:
+        ValueError: As in `without_copies` and `pool_without_copies`.
+    """
+    # Each source is read once; a `Source` may hold what has no hash.
+    known = {}
+
+    def looks(source):
+        if id(source) not in known:
+            known[id(source)] = source, all_looks(source)
+        return known[id(source)][1]
+
+    labeled, first = without_copies(
+        "labeled", labeled, "validation", validation, looks
+    )
+    labeled, second = without_copies("labeled", labeled, "test", test, looks)
+    validation, third = without_copies(
+        "validation", validation, "test", test, looks
+    )
+    held = {"test": test, "validation": validation if separate else None}
+    pool, fourth = pool_without_copies(pool, held, labeled, looks)
+    return (labeled, validation, pool), (*first, *second, *third, *fourth)
+
+
 def without_copies(key, source, held_key, held, looks):
     """Leaves out the images that are held out for validation or test.
 

@@ -3,9 +3,8 @@
 import dataclasses
 
 from tfdcu.data import color_match
-from tfdcu.data.copies import all_looks
-from tfdcu.data.copies import pool_without_copies
-from tfdcu.data.copies import without_copies
+from tfdcu.data.copies import leave_out_copies
+from tfdcu.data.disjoint import check_disjoint
 from tfdcu.data.fingerprint import describe_source
 from tfdcu.data.sources.arrays import check_label_range
 from tfdcu.data.sources.open import names_of
@@ -151,22 +150,8 @@ def prepare(
         num_classes=num_classes,
         seed=seed,
     )
-    if match_colors and labeled is None:
-        raise ValueError(
-            "There are no colors to match. Expected: labeled images, or "
-            "match_colors=False. Received: labeled=None."
-        )
-    if unlabeled is None:
-        raise ValueError(
-            "There is no pool. Expected: `unlabeled` images to train the "
-            "student on. Received: None."
-        )
     classes = names_of(classes)
-    if classes is not None and len(classes) != num_classes:
-        raise ValueError(
-            f"The names in `classes` do not fit the teacher. Expected: "
-            f"{num_classes} names. Received: {len(classes)}: {list(classes)}."
-        )
+    _check_given(labeled, unlabeled, num_classes, match_colors, classes)
     options = {
         "image_shape": image_shape,
         "value_range": value_range,
@@ -210,14 +195,7 @@ def prepare(
         "unlabeled": pool,
     }
     check_ranges(sources)
-    for first, second in (
-        ("labeled", "validation"),
-        ("labeled", "test"),
-        ("validation", "test"),
-        ("validation", "unlabeled"),
-        ("test", "unlabeled"),
-    ):
-        _check_disjoint(first, sources[first], second, sources[second])
+    check_disjoint(sources)
     few_labeled = None
     if all_labeled is not None:
         if validation is not None and validation_per_class:
@@ -234,30 +212,9 @@ def prepare(
             seed=seed,
         )
         own_validation = own_validation or drawn
-    copies = []
-    # Each source is read once; a `Source` may hold what has no hash.
-    known = {}
-
-    def looks(source):
-        if id(source) not in known:
-            known[id(source)] = source, all_looks(source)
-        return known[id(source)][1]
-
-    few_labeled, said = without_copies(
-        "labeled", few_labeled, "validation", own_validation, looks
+    (few_labeled, own_validation, pool), copies = leave_out_copies(
+        few_labeled, own_validation, test, pool, validation is not None
     )
-    copies += said
-    few_labeled, said = without_copies(
-        "labeled", few_labeled, "test", test, looks
-    )
-    copies += said
-    own_validation, said = without_copies(
-        "validation", own_validation, "test", test, looks
-    )
-    copies += said
-    held = {"test": test, "validation": validation and own_validation}
-    pool, said = pool_without_copies(pool, held, few_labeled, looks)
-    copies += said
     if match_colors:
         pool = color_match.match_colors(pool, few_labeled)
     held_out = None
@@ -280,8 +237,26 @@ def prepare(
             if source is not None
             for file in source.skipped
         ),
-        copies=tuple(copies),
+        copies=copies,
     )
+
+
+def _check_given(labeled, unlabeled, num_classes, match_colors, classes):
+    if match_colors and labeled is None:
+        raise ValueError(
+            "There are no colors to match. Expected: labeled images, or "
+            "match_colors=False. Received: labeled=None."
+        )
+    if unlabeled is None:
+        raise ValueError(
+            "There is no pool. Expected: `unlabeled` images to train the "
+            "student on. Received: None."
+        )
+    if classes is not None and len(classes) != num_classes:
+        raise ValueError(
+            f"The names in `classes` do not fit the teacher. Expected: "
+            f"{num_classes} names. Received: {len(classes)}: {list(classes)}."
+        )
 
 
 def _check_classes(source, num_classes):
@@ -294,44 +269,3 @@ def _check_classes(source, num_classes):
         )
     if not source.label_shape:
         check_label_range(source.name, source.labels(), num_classes)
-
-
-def _check_disjoint(first_key, first, second_key, second):
-    if first is None or second is None:
-        return
-    shared = _shared_place(first.spans, second.spans)
-    if shared is not None:
-        raise ValueError(
-            f"`{first_key}` and `{second_key}` share images. Expected: "
-            f"disjoint sources or splits, 'train[:90%]' and 'train[90%:]'. "
-            f"Received: {first.name} and {second.name}, both from {shared}."
-        )
-
-
-def _shared_place(spans, others):
-    for place in {place for place, _, _ in spans}:
-        for other in {other for other, _, _ in others}:
-            if place != other and _nested(place, other):
-                return place
-            if place == other and _overlap(
-                [span[1:] for span in spans if span[0] == place],
-                [span[1:] for span in others if span[0] == other],
-            ):
-                return place
-    return None
-
-
-def _nested(place, other):
-    if not place.startswith("folder:") or not other.startswith("folder:"):
-        return False
-    place, other = place.rstrip("/") + "/", other.rstrip("/") + "/"
-    return place.startswith(other) or other.startswith(place)
-
-
-def _overlap(ranges, others):
-    """Whether any of these half-open ranges overlaps any of the others."""
-    ordered = sorted(ranges + others)
-    return any(
-        following[0] < before[1]
-        for before, following in zip(ordered, ordered[1:])
-    )
