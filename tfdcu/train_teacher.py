@@ -106,15 +106,7 @@ def train_teacher(
         source = open_source(
             labeled, split=split, image_shape=image_shape, data_dir=data_dir
         )
-    num_classes = len(source.classes or ()) or int(source.labels().max()) + 1
-    counts = np.bincount(source.labels(), minlength=num_classes)
-    if not counts.all():
-        names = source.classes or range(num_classes)
-        raise ValueError(
-            "A teacher cannot learn a class without images. Expected: labeled "
-            f"images of each of {num_classes} classes. Received: none of "
-            f"{[name for name, n in zip(names, counts) if not n]}"
-        )
+    num_classes = _count_classes(source)
     # Refuses test images that are also trained on.
     splits = prepare(
         source,
@@ -150,29 +142,8 @@ def train_teacher(
         }
         folder = path.with_suffix(".training")
         run = Workdir(folder, fingerprint_of(identity), versions())
-
-        def batches(epochs):
-            # Each labeled image once an epoch: the pool's pace, its labels.
-            both = training_batches(
-                source,
-                source,
-                epochs,
-                batch_size=batch_size,
-                augment=augment,
-                seed=seed,
-            )
-            return both.map(lambda few, pool: few)
-
         with console(verbose):
-            train(
-                teacher,
-                batches,
-                len(batches(range(1))),
-                run.path,
-                callbacks=[Progress("teacher")],
-                seed=seed,
-                **training,
-            )
+            _train(teacher, source, run, batch_size, augment, seed, training)
         save_model(teacher, path)
         shutil.rmtree(run.path)
     teacher = load(path)
@@ -184,3 +155,43 @@ def train_teacher(
         "params": teacher.count_params(),
         "accuracy": accuracy,
     }
+
+
+def _count_classes(source):
+    """How many classes there are; raises if one has no image."""
+    num_classes = len(source.classes or ()) or int(source.labels().max()) + 1
+    counts = np.bincount(source.labels(), minlength=num_classes)
+    if not counts.all():
+        names = source.classes or range(num_classes)
+        raise ValueError(
+            "A teacher cannot learn a class without images. Expected: labeled "
+            f"images of each of {num_classes} classes. Received: none of "
+            f"{[name for name, n in zip(names, counts) if not n]}"
+        )
+    return num_classes
+
+
+def _train(teacher, source, run, batch_size, augment, seed, training):
+    """Trains on labels alone, in the folder of a run."""
+
+    def batches(epochs):
+        # Each labeled image once an epoch: the pool's pace, its labels.
+        both = training_batches(
+            source,
+            source,
+            epochs,
+            batch_size=batch_size,
+            augment=augment,
+            seed=seed,
+        )
+        return both.map(lambda few, pool: few)
+
+    train(
+        teacher,
+        batches,
+        len(batches(range(1))),
+        run.path,
+        callbacks=[Progress("teacher")],
+        seed=seed,
+        **training,
+    )
