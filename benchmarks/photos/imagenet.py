@@ -11,8 +11,10 @@ agreement with the teacher stands beside accuracy. Writes imagenet.json after
 each row and imagenet.md from it; continues after a kill.
 """
 
+import multiprocessing
 import resource
 import time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import keras
@@ -39,51 +41,50 @@ ROWS = {
 
 def main(argv):
     del argv
-    teacher = keras.models.load_model(options.TEACHER.value)
-    labeled, pool = photos_of(
-        Path(options.PHOTOS.value), teacher.input_shape[1:]
-    )
-    fill(
-        TABLE,
-        [{"row": name} for name in options.ROWS.value or ROWS],
-        lambda name: measured(teacher, labeled, pool, name),
-        as_table,
-    )
+    given = options.TEACHER.value, Path(options.PHOTOS.value)
+    # Each row in a process of its own, whose peak memory is that of the row.
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, spawn, max_tasks_per_child=1) as processes:
+        fill(
+            TABLE,
+            [{"row": name} for name in options.ROWS.value or ROWS],
+            lambda name: processes.submit(measured, *given, name).result(),
+            as_table,
+        )
 
 
 def photos_of(folder, image_shape):
-    """((photos, numbers of their classes), photos of the pool)."""
-
-    def read(name):
-        source = tfdcu.data.open_source(
-            f"folder:{folder / name}", labeled=False, image_shape=image_shape
-        )
-        return tfdcu.data.images_of(source, source.num_images)
-
-    files = sorted((folder / "imagenet1000").glob("*.jpg"))
-    classes = np.array([int(file.name.split("_")[0]) for file in files])
-    return (read("imagenet1000"), classes), read("pool")
+    """The photos of a folder: float32 array (n, height, width, channels)."""
+    source = tfdcu.data.open_source(
+        f"folder:{folder}", labeled=False, image_shape=image_shape
+    )
+    return tfdcu.data.images_of(source, source.num_images)
 
 
-def measured(teacher, labeled, pool, name):
+def measured(teacher, folder, name):
     """What a row gives, as flat numbers.
 
     Args:
-        teacher: The teacher.
-        labeled: (photos, numbers of their classes).
-        pool: Photos without labels.
+        teacher: Path of the teacher.
+        folder: `Path` of the folder with `pool` and `imagenet1000`.
         name: A key of `ROWS`.
 
     Returns:
-        Dict of floats: shares, seconds and the peak memory of the process.
+        Dict of floats: shares, seconds, and the GiB that the process has taken
+        at most when the student is there.
     """
     macs, size = ROWS[name]
+    teacher = keras.models.load_model(teacher)
+    pool = photos_of(folder / "pool", teacher.input_shape[1:])
     started = time.perf_counter()
     student = tfdcu.prune_channels(
         teacher, macs=macs, image_size=size, images=pool
     )
     seconds = time.perf_counter() - started
-    images, classes = labeled
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    images = photos_of(folder / "imagenet1000", teacher.input_shape[1:])
+    files = sorted((folder / "imagenet1000").glob("*.jpg"))
+    classes = np.array([int(file.name.split("_")[0]) for file in files])
     theirs = teacher.predict(images, batch_size=50, verbose=0).argmax(1)
     own = resized(images, student.input_shape)
     guessed = student.predict(np.asarray(own), batch_size=50, verbose=0)
@@ -94,7 +95,7 @@ def measured(teacher, labeled, pool, name):
         "student": float((guessed == classes).mean()),
         "agreement": float((guessed == theirs).mean()),
         "seconds": seconds,
-        "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
+        "peak": peak,
     }
 
 
@@ -105,7 +106,8 @@ def as_table(rows):
         "",
         "Written by `python -m benchmarks.photos.imagenet`. Percent of 1,000 "
         "photos, one of each class; seconds of `prune_channels` with 1,000 "
-        "photos of other things; peak memory of the whole process in GiB.",
+        "photos of other things; peak memory in GiB of a process that prunes, "
+        "with TensorFlow and the photos.",
         "",
         "| | macs | teacher | student | agreement | seconds | memory |",
         "|---|---|---|---|---|---|---|",

@@ -49,12 +49,16 @@ def test_a_row_of_imagenet_is_the_pruned_network_itself(tmp_path):
         image = keras.utils.array_to_img(255 * pixels, scale=False)
         image.save(tmp_path / "imagenet1000" / f"{label:03}_thing.jpg")
         image.save(tmp_path / "pool" / f"{label}.jpg")
-    labeled, pool = imagenet.photos_of(tmp_path, (8, 8, 3))
-    np.testing.assert_array_equal(labeled[1], classes)
-    np.testing.assert_array_equal(labeled[0], pool)
-    row = imagenet.measured(teacher, labeled, pool, "0.8 of the macs")
+    labeled, pool = (
+        imagenet.photos_of(tmp_path / name, (8, 8, 3))
+        for name in ("imagenet1000", "pool")
+    )
+    np.testing.assert_array_equal(labeled, pool)
+    teacher.save(tmp_path / "teacher.keras")
+    path = tmp_path / "teacher.keras"
+    row = imagenet.measured(path, tmp_path, "0.8 of the macs")
     assert row["macs"] <= 0.8 and 0 <= row["agreement"] <= 1
-    guessed = teacher.predict(labeled[0], verbose=0).argmax(1)
+    guessed = teacher.predict(labeled, verbose=0).argmax(1)
     assert row["teacher"] == (guessed == classes).mean()
     text = imagenet.as_table([{"row": "a", **row}])
     assert text.splitlines()[-1].startswith(f"| a | {row['macs']:.3f} | ")
