@@ -88,13 +88,16 @@ def _general(rows):
         else "the fastest"
     )
     what = "images" if chosen.get("mean_iou") is None else "positions"
+    share, sure = (
+        units.percent(one, 1)
+        for one in (chosen["agreement"] or 0, _sure_agreement(chosen))
+    )
     where = ""
-    if chosen["sure_agreement"] not in (None, chosen["agreement"]):
-        share = units.percent(chosen["sure_agreement"], 1)
-        where = f", and in {share} of those of which the student is sure,"
+    if sure != share:
+        where = f", and in {sure} of those of which the student is sure,"
     said = (
         f"Ship {_file(chosen)} ({_cost(chosen)}): it chooses the Keras "
-        f"student's class in {_agreement(chosen)} of the {what}{where} and is "
+        f"student's class in {share} of the {what}{where} and is "
         f"{why} of those that agree as well."
     )
     left = [
@@ -106,10 +109,6 @@ def _general(rows):
     if left:
         said += f" Left out for their agreement: {', '.join(left)}."
     return said
-
-
-def _agreement(row):
-    return units.percent(row["agreement"] or 0, 1)
 
 
 def _cost(row):
