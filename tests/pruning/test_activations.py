@@ -88,3 +88,12 @@ def test_the_limit_takes_images_of_the_whole_array():
     dataset = tf.data.Dataset.from_tensor_slices(images).batch(3)
     taken = np.concatenate(list(batches(dataset, 2, 4)))
     np.testing.assert_array_equal(taken.ravel(), [0, 1, 2, 3])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "int32", "bool"])
+def test_what_is_kept_is_read_as_it_was(dtype):
+    parts = [tf.cast([[1, 0, 1]], dtype), tf.cast([[0, 0, 1]], dtype)]
+    whole = activations._stored([np.asarray(part) for part in parts])
+    found = activations._tensor(whole)
+    assert found.dtype == dtype
+    assert tf.cast(found, "int32").numpy().tolist() == [[1, 0, 1], [0, 0, 1]]
