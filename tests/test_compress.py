@@ -33,7 +33,7 @@ ROW = {
     "format",
     "accuracy",
     "agreement",
-    "sure_agreement",
+    "teacher_agreement",
     "mean_average_precision",
     "mean_iou",
     "params",

@@ -129,15 +129,12 @@ class Predictions:
     Attributes:
         answers: Its `Answers`.
         choices: Int array (n, ...), as of `Answers.choices`.
-        sure: Bool array of the same shape, which choices are clear: of a
-            probability of at least 0.5.
         labels: Array of the same shape, or `None`.
         measures: Dict of what is measured beside the accuracy.
     """
 
     answers: Answers
     choices: np.ndarray
-    sure: np.ndarray
     labels: np.ndarray | None
     measures: dict
 
@@ -146,14 +143,9 @@ class Predictions:
         """Share of right choices; `None` without labels."""
         return self.agreement(self.labels)
 
-    def agreement(self, others, among=None):
-        """Share of choices equal to others; `None` for `None`.
-
-        Args:
-            others: Choices or labels.
-            among: Bool array, which of them count. Defaults to `None`: all.
-        """
-        return self.answers.agreement(self.choices, others, among)
+    def agreement(self, others):
+        """Share of choices equal to others; `None` for `None`."""
+        return self.answers.agreement(self.choices, others)
 
 
 def file_options(model):
@@ -293,7 +285,7 @@ def predictions(model, source):
     Returns:
         `Predictions`.
     """
-    chosen, sure, labels, scores = [], [], [], []
+    chosen, labels, scores = [], [], []
     answers, only = model.answers, model.answers.only
     shapes = [one.shape for one in answers.by_name.values()]
     size = most_images(shapes, 256)
@@ -306,7 +298,6 @@ def predictions(model, source):
         for values in outputs.values():
             check_outputs(values)
         chosen.append(answers.choices(outputs))
-        sure.append(answers.are_sure(outputs))
         if only and only.several_labels and len(only.shape) == 1:
             scores += outputs.values()
         if source.labeled:
@@ -318,11 +309,7 @@ def predictions(model, source):
     labels = np.concatenate(labels) if labels else None
     scores = np.concatenate(scores) if scores else None
     return Predictions(
-        answers,
-        chosen,
-        np.concatenate(sure),
-        labels,
-        answers.measures(labels, chosen, scores),
+        answers, chosen, labels, answers.measures(labels, chosen, scores)
     )
 
 

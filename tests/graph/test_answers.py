@@ -74,29 +74,3 @@ def test_an_output_of_a_regression_is_named():
     model.compile(loss=["mse", "sparse_categorical_crossentropy"])
     with pytest.raises(ValueError, match="regression.*'depth', 'kind'"):
         answers_of(model)
-
-
-def test_clear_choices_stand_as_the_choices_do():
-    outputs = {
-        "tags": np.float32([[9, -9], [0.2, 0.1]]),
-        "kind": np.float32([[0, 0.1, 0.2], [3, 0, 1]]),
-    }
-    # All labels count; of the classes those of half of the probability.
-    sure = BOTH.are_sure(outputs)
-    assert sure.tolist() == [[False, True, True], [True, True, True]]
-    one = Answers({"kind": Answer("classes", (3,), threshold=0.5)})
-    given = {"kind": np.float32([[0.4, 0.3, 0.3], [0.1, 0.5, 0.4]])}
-    assert one.are_sure(given).tolist() == [False, True]
-    maps = Answers({"map": Answer("labels", (2, 2, 1))})
-    assert maps.are_sure({"map": np.zeros((3, 2, 2, 1))}).shape == (3, 2, 2)
-
-
-def test_agreement_among_clear_choices():
-    one = Answers({"kind": Answer("classes", (3,))})
-    first, second = np.array([0, 1, 2, 2]), np.array([0, 1, 0, 0])
-    sure = np.array([True, False, True, False])
-    assert one.agreement(first, second, sure) == 0.5
-    # All count where none is clear.
-    assert one.agreement(first, second, sure & False) == 0.5
-    assert one.agreement(first, second, first < 2) == 1
-    assert one.agreement(first, None, sure) is None

@@ -111,7 +111,7 @@ def assert_same_function(model, other, inputs, rtol=1e-5):
 def report_row(name="student", format="keras", **values):
     """One row of a report's record; what is not given does not apply."""
     keys = "accuracy agreement params macs bytes gzip_bytes latency_ms".split()
-    keys += ["sure_agreement", "mean_average_precision", "mean_iou"]
+    keys += ["teacher_agreement", "mean_average_precision", "mean_iou"]
     return {"name": name, "format": format} | dict.fromkeys(keys) | values
 
 

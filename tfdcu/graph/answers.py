@@ -4,12 +4,9 @@ import dataclasses
 
 import numpy as np
 
-from tfdcu.graph.choices import any_or_all
-from tfdcu.graph.choices import are_sure
 from tfdcu.graph.choices import choices
 from tfdcu.graph.choices import mean_average_precision
 from tfdcu.graph.choices import mean_iou
-from tfdcu.graph.choices import probabilities_of
 from tfdcu.graph.columns import pack
 from tfdcu.graph.columns import unpack
 from tfdcu.graph.ends import output_names
@@ -124,53 +121,28 @@ class Answers:
         (chosen,) = chosen.values()
         return chosen
 
-    def are_sure(self, outputs):
-        """Which choices are clear, see `tfdcu.graph.choices.are_sure`.
-
-        Args:
-            outputs: As of `choices`.
-
-        Returns:
-            Bool array of the shape of the choices.
-        """
-        sure = {}
-        for name, one in self.by_name.items():
-            found = outputs[name]
-            if one.kind == "classes" and not one.threshold:
-                found = probabilities_of(found)
-            shape = len(found), *one.label_shape
-            sure[name] = are_sure(found, one.kind).reshape(shape)
-        if self.several:
-            return pack(sure, self.label_shape)
-        return sure.popitem()[1]
-
-    def agreement(self, first, second, among=None):
+    def agreement(self, first, second):
         """Share of equal choices or labels, the mean over the outputs.
 
         Args:
             first, second: As of `choices`; `second` may be `None`.
-            among: As of `are_sure`, which of them count; all where none
-                does. Defaults to `None`: all.
 
         Returns:
             Float in [0, 1]; `None` if `second` is.
         """
-        each = self.agreement_by_name(first, second, among)
+        each = self.agreement_by_name(first, second)
         return None if second is None else float(np.mean([*each.values()]))
 
-    def agreement_by_name(self, first, second, among=None):
+    def agreement_by_name(self, first, second):
         """Dict by name of the shares of equal choices or labels.
 
         They are `None` if `second` is.
         """
         if second is None:
             return dict.fromkeys(self.by_name)
-        among = np.ones(np.shape(first), bool) if among is None else among
-        first, second, among = map(self.unpack, (first, second, among))
+        pairs = self.unpack(first), self.unpack(second)
         return {
-            name: float(
-                np.mean((first[name] == second[name])[any_or_all(among[name])])
-            )
+            name: float(np.mean(pairs[0][name] == pairs[1][name]))
             for name in self.by_name
         }
 

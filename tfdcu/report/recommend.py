@@ -4,9 +4,9 @@ from tfdcu.report import units
 from tfdcu.report.record import TARGETS
 from tfdcu.report.rows import is_student
 
-# A file that agrees less than the best by more than this is not recommended,
-# of the images of which the Keras student is sure: of the others its first two
-# classes are almost equal, and a file that is as accurate changes many.
+# A file that chooses the teacher's class less often than the best one by more
+# than this is not recommended. Among a few hundred images files that are as
+# good differ by a point by chance: classes that are almost equal change sides.
 AGREEMENT = 0.02
 # Files whose times differ by less than this share are equally fast.
 AS_FAST = 0.1
@@ -16,9 +16,8 @@ def recommend(rows):
     """The file to ship, in a sentence, and those made for one place.
 
     Labels play no part in it, so that test images choose nothing: of the files
-    that agree with the Keras student as well as the best one, up to two
-    percent of the images of which the student is sure, it is the fastest, and
-    of those about as fast the smallest.
+    that choose the teacher's class as often as the best one, up to two percent
+    of the images, it is the fastest, and of those about as fast the smallest.
 
     Args:
         rows: The `rows` of a record, see `write_report`.
@@ -60,14 +59,17 @@ def _timed(rows):
 
 
 def _true(files):
-    """Those that agree with the Keras student about as well as the best."""
-    best = max(map(_sure_agreement, files), default=0)
-    return [r for r in files if _sure_agreement(r) >= best - AGREEMENT]
+    """Those that choose the teacher's class about as often as the best."""
+    best = max(map(_follows, files), default=0)
+    return [row for row in files if _follows(row) >= best - AGREEMENT]
 
 
-def _sure_agreement(row):
-    """Where the student is sure; records of earlier versions do not tell."""
-    shares = row["sure_agreement"], row["agreement"], 0.0
+def _follows(row):
+    """How often a file chooses the teacher's class.
+
+    Records of earlier versions tell how often the Keras student's.
+    """
+    shares = row["teacher_agreement"], row["agreement"], 0.0
     return next(share for share in shares if share is not None)
 
 
@@ -88,27 +90,26 @@ def _general(rows):
         else "the fastest"
     )
     what = "images" if chosen.get("mean_iou") is None else "positions"
-    share, sure = (
-        units.percent(one, 1)
-        for one in (chosen["agreement"] or 0, _sure_agreement(chosen))
-    )
-    where = ""
-    if sure != share:
-        where = f", and in {sure} of those of which the student is sure,"
+    whose = "teacher"
+    if chosen["teacher_agreement"] is None:
+        whose = "Keras student"
     said = (
-        f"Ship {_file(chosen)} ({_cost(chosen)}): it chooses the Keras "
-        f"student's class in {share} of the {what}{where} and is "
-        f"{why} of those that agree as well."
+        f"Ship {_file(chosen)} ({_cost(chosen)}): it chooses the {whose}'s "
+        f"class in {_share(chosen)} of the {what} and is {why} of those that "
+        "do about as often."
     )
     left = [
-        f"{row['format']} ({units.percent(_sure_agreement(row), 1)}, "
-        f"{_cost(row)})"
+        f"{row['format']} ({_share(row)}, {_cost(row)})"
         for row in files
         if row not in true
     ]
     if left:
-        said += f" Left out for their agreement: {', '.join(left)}."
+        said += f" Left out, since they do less often: {', '.join(left)}."
     return said
+
+
+def _share(row):
+    return units.percent(_follows(row), 1)
 
 
 def _cost(row):

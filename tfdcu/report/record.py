@@ -41,14 +41,14 @@ SECTIONS = {
 SHARES = (
     "accuracy",
     "agreement",
-    "sure_agreement",
+    "teacher_agreement",
     "mean_average_precision",
     "mean_iou",
 )
 # More than any model counts, weighs or takes.
 MOST = 10**18
 # Not in records of earlier versions.
-OPTIONAL = {"sure_agreement", "mean_average_precision", "mean_iou"}
+OPTIONAL = {"teacher_agreement", "mean_average_precision", "mean_iou"}
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -61,8 +61,8 @@ class Row:
         accuracy: Fraction of the images that are classified correctly.
         agreement: Fraction of the images for which a file and its Keras model
             predict the same class.
-        sure_agreement: The same of the images whose class has a probability
-            of at least 0.5 by the Keras model.
+        teacher_agreement: Fraction of the images for which a student, or its
+            file, predicts the teacher's class.
         mean_average_precision: Of classifiers of several labels an image.
         mean_iou: Of maps.
         params, macs: Number of parameters and multiply-accumulates.
@@ -88,7 +88,7 @@ class Row:
     bytes: int | None = None
     gzip_bytes: int | None = None
     latency_ms: float | None = None
-    sure_agreement: float | None = None
+    teacher_agreement: float | None = None
     mean_average_precision: float | None = None
     mean_iou: float | None = None
 

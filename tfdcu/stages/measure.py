@@ -78,11 +78,13 @@ def measure_models(models, files, splits):
         cost = {"params": whole["params"], "macs": whole["macs"]}
         found = own = predict(model, images)
         every |= {name: own.choices, "labels": own.labels}
+        theirs = None if name == "teacher" else every["teacher"]
         bar.update()
         row = Row(
             name=NAMES[name],
             format="keras",
             accuracy=found.accuracy,
+            teacher_agreement=found.agreement(theirs),
             **found.measures,
             **cost,
         )
@@ -98,7 +100,7 @@ def measure_models(models, files, splits):
                 format=kind,
                 accuracy=found.accuracy,
                 agreement=found.agreement(own.choices),
-                sure_agreement=found.agreement(own.choices, own.sure),
+                teacher_agreement=found.agreement(theirs),
                 **found.measures,
                 latency_ms=milliseconds[owner, kind],
                 **cost,
