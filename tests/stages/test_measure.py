@@ -106,6 +106,22 @@ def test_without_labels_the_pool_calibrates():
     assert len(check) == 60
 
 
+def test_students_are_compared_with_the_teacher(run):
+    models, files, _, (rows, _) = run
+    images, _ = TEST
+    wanted = choices(models["teacher"], images)
+    for row in rows:
+        if row["name"] == "teacher":
+            assert row["teacher_agreement"] is None
+        elif row["format"] == "keras":
+            own = choices(models["student"], images)
+            assert row["teacher_agreement"] == np.mean(own == wanted)
+        else:
+            file = tfdcu.LiteRTModel(files["student", row["format"]])
+            own = np.argmax(file(images), axis=-1)
+            assert row["teacher_agreement"] == np.mean(own == wanted)
+
+
 def test_rows_are_counted_by_hand(run):
     models, files, _, (rows, _) = run
     images, labels = TEST
