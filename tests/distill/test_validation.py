@@ -56,6 +56,11 @@ def test_overfitting_is_warned_of():
     assert "`targets.views`" in sentence
     (sentence,) = overfit_warning(history)
     assert "overfits the pool" in sentence and "views" not in sentence
+    assert "It has not risen, so that more epochs do no harm." in sentence
+    (sentence,) = overfit_warning(
+        {"mimic": [1, 0.2, 0.05], "val_mimic": [1, 0.12, 0.13]}
+    )
+    assert "It was lowest after epoch 2: train for fewer." in sentence
     assert not overfit_warning({"mimic": [0.1], "val_mimic": [0.15]})
     assert not overfit_warning({"mimic": [0.1]})
 

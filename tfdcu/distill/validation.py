@@ -20,6 +20,8 @@ from tfdcu.workdir.percent import percent
 # CIFAR-10 the ratio is 1.5 with one view per epoch, and 1.9 with two views in
 # eight epochs.
 OVERFIT_RATIO = 1.75
+# A loss that is higher than its lowest by this factor has risen.
+RISEN = 1.02
 BATCH_SIZE = 128
 # Maximum number of validation images of each kind.
 MAX_IMAGES = 512
@@ -316,8 +318,13 @@ def overfit_warning(history, views=0):
             "Store more views of each image (`targets.views`, ideally one per "
             "epoch, or 0 for new ones), augment more"
         )
+    best = int(np.argmin(history["val_mimic"]))
+    if held_out > RISEN * history["val_mimic"][best]:
+        epochs = f"It was lowest after epoch {best + 1}: train for fewer."
+    else:
+        epochs = "It has not risen, so that more epochs do no harm."
     return [
         f"The student overfits the {what}: its mimic loss is {training:.3g} in "
-        f"training and {held_out:.3g} on held-out images of the pool. {way}, "
-        "train for fewer epochs, or add images."
+        f"training and {held_out:.3g} on held-out images of the pool. {epochs} "
+        f"{way} or add images."
     ]
