@@ -16,7 +16,7 @@ from tfdcu.export import export_litert
 from tfdcu.export import inspect_litert
 from tfdcu.export.formats import FORMATS
 from tfdcu.export.interpreter import quantize
-from tfdcu.graph.choices import probabilities_of
+from tfdcu.export.reference import probabilities_of
 from tfdcu.graph.logits import as_logits
 
 

@@ -11,6 +11,7 @@ from tests.support import tiny
 from tfdcu.export import check_litert
 from tfdcu.export.check import MAX_DIFFERENCE
 from tfdcu.export.check import MIN_AGREEMENT
+from tfdcu.export.check import are_sure
 from tfdcu.export.check import first_choices
 from tfdcu.export.check import smallest_agreement
 
@@ -138,3 +139,11 @@ def test_only_int8_warns_about_float_operators(model, images, paths):
         warnings.simplefilter("error")
         for path in paths.values():
             check_litert(path, model, images)
+
+
+def test_images_of_which_the_model_is_unsure_do_not_count():
+    rows = np.array([[0.4, 0.3, 0.3], [0.1, 0.5, 0.4], [0.9, 0.1, 0.0]])
+    assert are_sure(rows).tolist() == [False, True, True]
+    # Where it is sure of none, all count; two classes are told by one number.
+    assert are_sure(rows[:1]).tolist() == [True]
+    assert are_sure(rows[:, :1]).all()

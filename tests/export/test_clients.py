@@ -12,7 +12,7 @@ from tfdcu.export import export_all
 from tfdcu.export import inspect_litert
 from tfdcu.export import runs_compiled
 from tfdcu.export.metadata import NAME
-from tfdcu.graph.choices import probabilities_of
+from tfdcu.export.reference import probabilities_of
 from tfdcu.report.record import TARGETS
 
 

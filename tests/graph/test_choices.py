@@ -3,8 +3,6 @@
 import numpy as np
 import pytest
 
-from tfdcu.graph.choices import any_or_all
-from tfdcu.graph.choices import are_sure
 from tfdcu.graph.choices import average_precision
 from tfdcu.graph.choices import choices
 from tfdcu.graph.choices import mean_average_precision
@@ -62,16 +60,3 @@ def test_choices_of_each_kind():
     assert choices(logits, "labels", 1.5).tolist() == [[0, 0, 1], [0, 0, 0]]
     maps = logits.reshape(1, 2, 3, 1)
     assert choices(maps, "labels").tolist() == [[[1, 0, 1], [0, 0, 0]]]
-
-
-def test_a_choice_of_half_of_the_probability_is_clear():
-    rows = np.array([[0.4, 0.3, 0.3], [0.1, 0.5, 0.4], [0.9, 0.1, 0.0]])
-    assert are_sure(rows).tolist() == [False, True, True]
-    # Two classes are told by one number.
-    assert are_sure(rows[:, :1]).all()
-    assert are_sure(rows, "labels").shape == rows.shape
-
-
-def test_where_no_choice_is_clear_all_count():
-    assert any_or_all(np.array([False, True])).tolist() == [False, True]
-    assert any_or_all(np.array([False, False])).tolist() == [True, True]

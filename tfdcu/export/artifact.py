@@ -401,13 +401,14 @@ def _write(path, content, reference, classes, value_range, min_agreement):
     with atomic_write(path.with_suffix(".json"), path) as (about, file):
         made = content()
         file.write_bytes(made)
+        measured = _checked(file, path, reference, min_agreement)
         facts = describe_artifact(
             path,
             made,
             LiteRTModel(file),
             classes,
             value_range,
-            _checked(file, path, reference, min_agreement),
+            measured,
             {n: x["kind"] for n, x in outputs.items()},
             {n: x["output"] for n, x in outputs.items()},
         )

@@ -12,7 +12,6 @@ from tfdcu.export.saved_model import as_float32
 from tfdcu.export.saved_model import check_model
 from tfdcu.export.saved_model import dtype_of
 from tfdcu.export.saved_model import names_in_file
-from tfdcu.graph.choices import probabilities_of
 from tfdcu.graph.heads import head_kinds
 from tfdcu.graph.images import are_images
 from tfdcu.graph.inference import compiled
@@ -65,6 +64,23 @@ def keras_reference(model, images, *, value_range, num_images, seed):
             "output": "probabilities" if own else "logits",
         }
     return {"images": images, "outputs": outputs, "given": given}
+
+
+def probabilities_of(logits, multi_label=False):
+    """The softmax of rows of logits; of a single logit its sigmoid.
+
+    Args:
+        logits: Float (n, ..., classes).
+        multi_label: Whether each label has a sigmoid of its own. Defaults to
+            `False`.
+
+    Returns:
+        Float (n, ..., classes), of the same dtype.
+    """
+    if logits.shape[-1] == 1 or multi_label:
+        return 1 / (1 + np.exp(-logits))
+    shares = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return shares / shares.sum(axis=-1, keepdims=True)
 
 
 def _noise(model, num, value_range, seed):

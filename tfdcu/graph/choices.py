@@ -6,9 +6,6 @@ import numpy as np
 
 # Bytes of the float32 outputs that are held at once.
 _OUTPUT_BYTES = 2**28
-# A choice of this probability is clear: on the foreign photos of a pool a
-# model's first two classes are often almost equal.
-SURE = 0.5
 
 
 def most_images(output_shapes, num):
@@ -48,46 +45,6 @@ def choices(outputs, kind, threshold=0.0):
     if outputs.ndim > 2 and outputs.shape[-1] == 1:
         return chosen[..., 0]
     return chosen
-
-
-def probabilities_of(logits, multi_label=False):
-    """The softmax of rows of logits; of a single logit its sigmoid.
-
-    Args:
-        logits: Float (n, ..., classes).
-        multi_label: Whether each label has a sigmoid of its own. Defaults to
-            `False`.
-
-    Returns:
-        Float (n, ..., classes), of the same dtype.
-    """
-    if logits.shape[-1] == 1 or multi_label:
-        return 1 / (1 + np.exp(-logits))
-    shares = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return shares / shares.sum(axis=-1, keepdims=True)
-
-
-def are_sure(probabilities, kind="classes"):
-    """Which choices are clear: those of a probability of at least `SURE`.
-
-    Args:
-        probabilities: Float (n, ..., classes), or (n, 1) for two classes.
-        kind: What they answer. Defaults to "classes"; of others and of two
-            classes all are clear.
-
-    Returns:
-        Bool (n, ...); of labels (n, ..., labels).
-    """
-    if kind == "labels":
-        return np.ones(probabilities.shape, bool)
-    if kind == "values" or probabilities.shape[-1] == 1:
-        return np.ones(probabilities.shape[:-1], bool)
-    return probabilities.max(axis=-1) >= SURE
-
-
-def any_or_all(mask):
-    """A bool array as it is, or all true where nothing in it is."""
-    return mask if mask.any() else np.ones_like(mask)
 
 
 def average_precision(labels, scores):

@@ -76,20 +76,20 @@ def measure_models(models, files, splits):
     for name, model in models.items():
         whole = profile(model)
         cost = {"params": whole["params"], "macs": whole["macs"]}
-        found = own = predict(model, images)
+        own = predict(model, images)
         every |= {name: own.choices, "labels": own.labels}
         theirs = None if name == "teacher" else every["teacher"]
         bar.update()
         row = Row(
             name=NAMES[name],
             format="keras",
-            accuracy=found.accuracy,
-            teacher_agreement=found.agreement(theirs),
-            **found.measures,
+            accuracy=own.accuracy,
+            teacher_agreement=own.agreement(theirs),
+            **own.measures,
             **cost,
         )
         rows.append(asdict(row))
-        parts.append((NAMES[name], found))
+        parts.append((NAMES[name], own))
         for (owner, kind), path in files.items():
             if owner != name:
                 continue
