@@ -477,6 +477,8 @@ def test_another_seed_and_no_labels_at_all(tmp_path, monkeypatch):
         small_run.run(tmp_path / "1", **options, seed=1)
     assert {row["accuracy"] for row in one["rows"]} == {None}
     assert one["history"]["student"]["label"] == [0.0]
+    log = (tmp_path / "0/run/log.txt").read_text("utf-8")
+    assert "Aligned after: no layer" in log
     pairs = zip(
         small_run.weights(tmp_path / "0"), small_run.weights(tmp_path / "1")
     )

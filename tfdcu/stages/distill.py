@@ -122,7 +122,9 @@ def build_distiller(run, student):
         run.plan["kept"],
         **options,
     )
-    print(f"Aligned after: {', '.join(model.align_layers) or 'no layer'}")
+    # Without labeled images there is nothing to align with.
+    aligned = model.align_layers if run.splits.labeled is not None else ()
+    print(f"Aligned after: {', '.join(aligned) or 'no layer'}")
     if model.feature_layers:
         print(f"Features matched after: {', '.join(model.feature_layers)}")
     return model
