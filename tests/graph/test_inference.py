@@ -7,6 +7,7 @@ from tests.support import tiny
 from tfdcu.graph import inference
 from tfdcu.graph.inference import compiled
 from tfdcu.graph.inference import images_at_once
+from tfdcu.graph.inference import images_with_gradients
 
 
 def test_outputs_are_those_of_the_model_at_inference():
@@ -48,3 +49,13 @@ def test_the_largest_activation_limits_the_number_of_images():
     assert images_at_once(model, (512, 512, 3)) == 1
     assert images_at_once(model, (64, 64, 3)) == 64
     assert images_at_once(model, (8, 8, 3)) == 256
+
+
+def test_all_activations_limit_the_number_of_images_with_gradients():
+    images = keras.Input((None, None, 3))
+    wide = keras.layers.Conv2D(122, 3, padding="same")(images)
+    model = keras.Model(images, keras.layers.ReLU()(wide))
+    # 2 * 122 * 512 * 512 * 4 bytes are 244 MiB an image.
+    assert images_with_gradients(model, (512, 512, 3)) == 4
+    assert images_with_gradients(model, (512, 512, 3), most=3) == 3
+    assert images_with_gradients(model, (2048, 2048, 3)) == 1

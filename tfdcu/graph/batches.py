@@ -11,7 +11,7 @@ def batches(images, size=32, limit=None):
         images: An array (or a list of arrays, one per model input), or an
             iterable of batches; of a tuple (images, labels) the labels are
             dropped.
-        size: Batch size, for arrays. Default 32.
+        size: Most images of a batch. Default 32.
         limit: Maximum number of images; of arrays with more, evenly spaced
             ones, since images are often sorted by class. Defaults to `None`:
             all.
@@ -22,11 +22,13 @@ def batches(images, size=32, limit=None):
     seen = 0
     for batch in _iterate(images, size, limit):
         count = len(tree.flatten(batch)[0])
-        if limit is not None and seen + count > limit:
-            batch = tree.map_structure(lambda x: x[: limit - seen], batch)
-        yield batch
+        if limit is not None:
+            count = min(count, limit - seen)
+        for start in range(0, count, size):
+            part = slice(start, min(start + size, count))
+            yield tree.map_structure(lambda x, part=part: x[part], batch)
         seen += count
-        if limit is not None and seen >= limit:
+        if seen == limit:
             return
 
 

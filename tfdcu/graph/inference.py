@@ -11,6 +11,8 @@ from tfdcu.graph.graph import read_graph
 # Bytes of the largest activation of a batch.
 _LARGEST_ACTIVATION = 128 * 2**20
 _MOST_IMAGES = 256
+# Bytes of all activations of a batch, which gradients need together.
+_ALL_ACTIVATIONS = 2**30
 
 
 def compiled(model):
@@ -62,11 +64,30 @@ def images_at_once(model, image_shape):
     Returns:
         Int in [1, 256]; the largest activation takes at most 128 MiB.
     """
-    largest = max(
+    largest = max(_activation_sizes(model, image_shape))
+    return int(np.clip(_LARGEST_ACTIVATION // largest, 1, _MOST_IMAGES))
+
+
+def images_with_gradients(model, image_shape, most=_MOST_IMAGES):
+    """How many images to take gradients of at once.
+
+    Args:
+        model, image_shape: As in `images_at_once`.
+        most: The highest number that is asked for. Default 256.
+
+    Returns:
+        Int in [1, `most`]; all activations take at most 1 GiB together.
+    """
+    total = sum(_activation_sizes(model, image_shape))
+    return int(np.clip(_ALL_ACTIVATIONS // total, 1, most))
+
+
+def _activation_sizes(model, image_shape):
+    """Bytes of each tensor of a model for one image, in float32."""
+    return [
         4
         * tensor.rows
         * int(np.prod([size or max(image_shape) for size in tensor.shape[1:]]))
         for node in read_graph(model).nodes
         for tensor in node.outputs
-    )
-    return max(1, min(_MOST_IMAGES, _LARGEST_ACTIVATION // largest))
+    ]

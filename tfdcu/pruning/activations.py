@@ -123,12 +123,10 @@ class Activations:
         """Batches of the images, each a list of one tensor a model input."""
         tensors = self.graphs[0].inputs
         for batch in batches(self._source[0], size, self._source[1]):
-            parts = tree.flatten(batch)
-            for start in range(0, len(parts[0]), size):
-                yield [
-                    tf.convert_to_tensor(part[start : start + size], t.dtype)
-                    for part, t in zip(parts, tensors)
-                ]
+            yield [
+                tf.convert_to_tensor(part, t.dtype)
+                for part, t in zip(tree.flatten(batch), tensors)
+            ]
 
 
 def _compiled(graphs, values, start, stop):

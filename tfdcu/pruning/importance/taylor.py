@@ -8,7 +8,11 @@ from tfdcu.graph.batches import batches
 from tfdcu.graph.execute import execute
 from tfdcu.graph.execute import infer_node
 from tfdcu.graph.execute import with_scaled_weights
+from tfdcu.graph.inference import images_with_gradients
 from tfdcu.pruning.trace import INSIDE
+
+# Images whose gradients are taken at once, where memory allows.
+_MOST_IMAGES = 16
 
 
 def taylor(groups, chosen, images, seed, limit=512):
@@ -51,7 +55,10 @@ def taylor(groups, chosen, images, seed, limit=512):
                 loss += tf.reduce_sum(tf.gather(logs, drawn, batch_dims=2))
         return tf.reduce_sum(tf.square(tape.gradient(loss, gates)), 0)
 
-    for batch in batches(images, 16, limit):
+    model = groups.trace.graph.model
+    one = tree.flatten(next(batches(images, 1)))[0]
+    size = images_with_gradients(model, one.shape[1:], _MOST_IMAGES)
+    for batch in batches(images, size, limit):
         batch = tree.map_structure(tf.convert_to_tensor, batch)
         total += squares(batch, tf.constant(seed + seen)).numpy()
         seen += len(tree.flatten(batch)[0])
