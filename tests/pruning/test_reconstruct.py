@@ -1,5 +1,7 @@
 """Reconstruction: least squares at each layer, on the inputs it really gets."""
 
+import importlib
+
 import keras
 import numpy as np
 import pytest
@@ -248,3 +250,30 @@ def test_batches_of_one_image_choose_a_ridge_as_well(monkeypatch):
 
     one, all_images = misses(1), misses(2**24)
     np.testing.assert_allclose(one, all_images, rtol=0.05, atol=1e-6)
+
+
+def test_rows_are_made_in_parts_that_fit_and_count_alike(monkeypatch):
+    monkeypatch.setattr(least_squares, "RIDGES", (0.1,))
+    module = importlib.import_module("tfdcu.pruning.reconstruct")
+    model, images = tiny.plain_net(), tiny.images(64)
+    plan = plan_channels(model, macs=0.5, round_to=1)
+    most = []
+
+    def watched(layer, own, original, places, keep, make=module.rows_at):
+        inputs, outputs = make(layer, own, original, places, keep)
+        most.append(4 * (inputs.numpy().size + outputs.numpy().size))
+        return inputs, outputs
+
+    monkeypatch.setattr(module, "rows_at", watched)
+    at_once = reconstruct(plan.apply(), plan, images)
+    assert max(most) > 50_000
+    most.clear()
+    monkeypatch.setattr(module, "_ROWS", 50_000)
+    in_parts = reconstruct(plan.apply(), plan, images)
+    assert max(most) <= 50_000
+    for one, other in zip(at_once, in_parts):
+        assert one["rows"] == other["rows"]
+        # The pooled features hardly vary, so that rounding counts.
+        np.testing.assert_allclose(
+            one["after"], other["after"], rtol=0.01, atol=1e-6
+        )

@@ -20,6 +20,9 @@ from tfdcu.pruning.solvable import find_solvable
 _FEWEST_ROWS = 8
 # Where activations do not fit into memory, every so many batches are enough.
 _EVERY = 4
+# Most bytes of the rows that are made at once; inside of that they take a few
+# times as much.
+_ROWS = 32 * 2**20
 
 
 def reconstruct(student, plan, images, *, limit=1024, seed=0, tell=None):
@@ -111,20 +114,34 @@ def _sums(layer, activations, number, keep, generator):
     fitted, held, seen = Sums(), Sums(), 0
     for own, original in activations.before(number, every):
         places = draw_places(sizes, per_image, generator)
-        inputs, outputs = rows_at(layer, own, original, places, keep)
-        # Every fourth image chooses the ridge, counted over all batches.
-        images = inputs.shape[1] // len(places)
-        chooses = np.arange(seen, seen + images) % 4 == 3
-        chooses = np.repeat(chooses, len(places))
-        seen += images
-        for sums, mask in ((fitted, ~chooses), (held, chooses)):
-            if mask.any():
-                rows = np.flatnonzero(mask)
-                sums.add(
-                    tf.gather(inputs, rows, axis=1),
-                    tf.gather(outputs, rows, axis=1),
-                )
+        for part in _parts(layer, own, original, len(places)):
+            inputs, outputs = rows_at(layer, *part, places, keep)
+            # Every fourth image chooses the ridge, counted over all batches.
+            images = inputs.shape[1] // len(places)
+            chooses = np.arange(seen, seen + images) % 4 == 3
+            chooses = np.repeat(chooses, len(places))
+            seen += images
+            for sums, mask in ((fitted, ~chooses), (held, chooses)):
+                if mask.any():
+                    rows = np.flatnonzero(mask)
+                    sums.add(
+                        tf.gather(inputs, rows, axis=1),
+                        tf.gather(outputs, rows, axis=1),
+                    )
     return fitted, held
+
+
+def _parts(layer, own, original, places):
+    """The values of a batch in parts, as many images as `_ROWS` allows."""
+    groups, unknowns, filters = kernel_of(layer.node.op).shape
+    size = max(1, _ROWS // (4 * places * groups * (unknowns + filters)))
+    count = len(own[id(layer.node.inputs[0])])
+    for start in range(0, count, size):
+        part = slice(start, start + size)
+        yield [
+            {key: value[part] for key, value in values.items()}
+            for values in (own, original)
+        ]
 
 
 def _solve(layer, fitted, held):
