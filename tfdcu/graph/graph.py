@@ -1,5 +1,6 @@
 """Flattens a model into a list of operations and tensors."""
 
+import functools
 from dataclasses import dataclass
 
 from keras import tree
@@ -54,7 +55,7 @@ class Node:
     outputs: list
     call: object = None
 
-    @property
+    @functools.cached_property
     def inputs(self):
         """The `Tensor`s among the arguments, in order."""
         return tensors_in((self.args, self.kwargs))

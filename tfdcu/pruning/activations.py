@@ -135,7 +135,7 @@ def _compiled(graphs, values, start, stop):
     def of(graph, known):
         specs = [tf.TensorSpec((None, *v.shape[1:]), v.dtype) for v in known]
 
-        @tf.function(input_signature=[specs])
+        @tf.function(input_signature=[specs], autograph=False)
         def step(known):
             return execute_part(graph, known, start, stop)
 

@@ -71,7 +71,7 @@ def _outer(left, right):
     return left[:, :, None] * right[:, None, :]
 
 
-@tf.function(reduce_retracing=True)
+@tf.function(autograph=False, reduce_retracing=True)
 def _products(rows, goal):
     return (
         tf.matmul(rows, rows, transpose_a=True),

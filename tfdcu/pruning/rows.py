@@ -22,7 +22,8 @@ def rows_at(layer, own, original, places, keep):
         own: Dict from the identity of a `Tensor` of the student to its value.
         original: The same of the original.
         places: From `draw_places`.
-        keep: `ChannelPlan.keep`.
+        keep: Dict from layer path to the channels of the original that stay,
+            for layers that lose some.
 
     Returns:
         Tuple of float32 tensors (groups, images * places, unknowns) and
@@ -38,16 +39,17 @@ def rows_at(layer, own, original, places, keep):
             values_at(values[id(tensor)], places).numpy()
             for values, tensor in zip((own, original), layer.shortcut)
         )
-        outputs += (theirs[:, stays] - mine) / _scale(layer.norm)
+        outputs += (theirs[:, stays] - mine) / _scale(layer.norms)
     groups, _, filters = kernel_of(op).shape
     outputs = outputs.reshape(-1, groups, filters).transpose(1, 0, 2)
     return inputs, tf.convert_to_tensor(outputs)
 
 
-def _scale(norm):
+def _scale(norms):
     """What a BatchNormalization multiplies by; infinite where nearly 0."""
-    if norm is None:
+    if norms is None:
         return np.float32(1)
+    norm, _ = norms
     scale = 1 / np.sqrt(norm.moving_variance.numpy() + norm.epsilon)
     if norm.gamma is not None:
         scale = scale * norm.gamma.numpy()
