@@ -332,6 +332,7 @@ def few_of(num):
     return small_run.few(num)
 
 
+@pytest.mark.slow
 def test_killed_while_training_it_goes_on_bit_for_bit(unbroken, tmp_path):
     assert killed(tmp_path, "step:1:1")
     done = files_of(tmp_path / "run")
@@ -539,6 +540,7 @@ def test_nan_stops_and_keeps_the_last_good_student(tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_nothing_half_written(tmp_path, monkeypatch):
     write = pathlib.Path.write_bytes
 

@@ -19,6 +19,7 @@ def seeds():
     flag.unparse_flags()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_pictures")
 def test_each_row_is_quantized_from_one_float_student(tmp_path, seeds):
     teacher = tmp_path / "teacher.keras"

@@ -243,6 +243,7 @@ def assert_trains_as_one(folders, name, case):
     assert_same(second, first)
 
 
+@pytest.mark.slow
 def test_workers_train_the_student_of_one_process(quick):
     assert_trains_as_one(quick, "live", live)
 

@@ -225,6 +225,7 @@ def test_a_finished_search_continues_with_more_trials_or_winners(
         search(**arguments(**more), workdir=folder)
 
 
+@pytest.mark.slow
 def test_bits_are_searched_and_counted_by_file(tmp_path):
     space = {"quantization": {"weight_bits": [None, 8, 4]}}
     changes = {

@@ -88,6 +88,7 @@ def test_a_run_ends_with_files_and_a_report_of_positions(teacher, tmp_path):
     assert tfdcu.compress(*arguments, **options) == report
 
 
+@pytest.mark.slow
 def test_masks_of_one_channel_and_no_labels(tmp_path):
     report = tfdcu.compress(
         unet(1),
@@ -105,6 +106,7 @@ def test_masks_of_one_channel_and_no_labels(tmp_path):
         assert row["mean_iou"] > 0.9
 
 
+@pytest.mark.slow
 def test_a_class_for_each_token(tmp_path):
     def sentences(num, seed):
         ids = np.random.default_rng(seed).integers(0, 30, (num, 6))

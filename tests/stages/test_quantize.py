@@ -112,6 +112,7 @@ def test_a_run_ends_with_files_of_4_bits_and_its_zeros(tmp_path):
     assert all(map(np.array_equal, trained, again))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_pictures")
 def test_other_bits_are_trained_from_the_same_student(tmp_path, monkeypatch):
     small_run.run(tmp_path, **QUICK)

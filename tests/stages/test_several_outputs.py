@@ -169,6 +169,7 @@ def test_models_of_other_outputs_are_not_compared(teacher):
             tfdcu.evaluate(model, images, against=other, labeled=False)
 
 
+@pytest.mark.slow
 def test_without_labels(teacher, tmp_path, no_pictures):
     report = tfdcu.compress(
         network(as_list=True),
@@ -248,6 +249,7 @@ def test_a_student_of_other_outputs_is_refused(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_pixels_of_another_kind_and_a_given_student(tmp_path, no_pictures):
     report = tfdcu.compress(
         network(),
