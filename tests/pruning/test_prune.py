@@ -271,9 +271,10 @@ def test_fewer_of_large_images_reconstruct_before_the_last_round():
         ((), 1024),
         ((None, None), 1024),
         ((8, 8), 1024),
-        ((80, 80), 512),
-        ((160, 160), 128),
-        ((224, 224), 128),
+        ((80, 80), 1024),
+        ((128, 128), 400),
+        ((160, 160), 256),
+        ((224, 224), 256),
     ):
         assert few_images(sizes) == num
 

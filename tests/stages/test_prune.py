@@ -136,8 +136,8 @@ def test_a_bar_goes_through_the_layers_of_all_rounds(monkeypatch):
 
 def test_rounds_before_the_last_take_less_time_on_large_images():
     (begin, middle), (again, end) = round_ends((0.5, 1), (160, 160))
-    assert 0 < begin < middle < 25 and end == 100
-    np.testing.assert_allclose((middle - begin) / (end - again), 128 / 1024)
+    assert 0 < begin < middle < 30 and end == 100
+    np.testing.assert_allclose((middle - begin) / (end - again), 256 / 1024)
 
 
 def test_layers_that_the_teacher_froze_are_trainable():

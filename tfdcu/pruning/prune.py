@@ -43,9 +43,9 @@ from tfdcu.workdir.arguments import naming
 # The default with reconstruction: students start closer to the teacher than
 # after a single round; four are no better (docs/channels.md).
 ROUNDS = 2
-# Before the last round, 128 images of 160 px reconstruct, or as many smaller
+# Before the last round, 256 images of 160 px reconstruct, or as many smaller
 # ones as have as many pixels (docs/channels.md).
-_FEW_IMAGES, _FEW_PLACES = 128, 128 * 160 * 160
+_FEW_IMAGES, _FEW_PLACES = 256, 256 * 160 * 160
 
 
 @explain_renamed("channels")
@@ -119,7 +119,7 @@ def prune_channels(
         rounds: Number of pruning steps of equal proportion that lead to the
             budget, at least 1. Each one scores the channels of the model that
             the previous one returned; of large images, only the last
-            reconstructs on more than 128.
+            reconstructs on more than 256.
             Default `None`: 2 with reconstruction, but 1 without it or with a
             `CachedImportance`.
         seed: Random seed. Default 0.
@@ -310,7 +310,7 @@ def few_images(sizes):
         sizes: Sizes of an image without its channels; may be `None`.
 
     Returns:
-        Int in [128, 1024], fewer of large images.
+        Int in [256, 1024], fewer of large images.
     """
     places = int(np.prod([size or 1 for size in sizes], dtype=int))
     return int(np.clip(_FEW_PLACES // places, _FEW_IMAGES, LIMIT))
