@@ -20,8 +20,6 @@ def get_config():
 
     # Not for letters or whatever else changes its meaning in a mirror.
     config.batches.augment = "flip_crop"
-    # Thousands of photos, not tens of thousands: many steps help.
-    config.batches.batch_size = 8
 
     config.channels.macs = 0.5
 
