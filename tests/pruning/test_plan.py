@@ -8,7 +8,6 @@ import pytest
 from keras import layers
 
 from tests.support import tiny
-from tfdcu.pruning import merge_kept
 from tfdcu.pruning import plan_channels
 
 
@@ -83,18 +82,3 @@ def test_layers_that_lose_no_channel_are_left_out():
         tiny.plain_net(), macs=0.6, exclude="conv2", importance="l1"
     )
     assert set(plan.kept_channels()) == {"conv1", "bn1", "relu1"}
-
-
-def test_kept_channels_of_all_rounds_are_those_of_the_first_model():
-    rounds = [
-        {"both": [1, 3, 5, 7], "first": [0, 2]},
-        {"both": [0, 3], "second": [4, 5]},
-        {"both": [1]},
-    ]
-    assert merge_kept(rounds[:1]) == rounds[0]
-    assert merge_kept(rounds) == {
-        "both": [7],
-        "first": [0, 2],
-        "second": [4, 5],
-    }
-    assert rounds[0]["both"] == [1, 3, 5, 7] and merge_kept([]) == {}

@@ -11,7 +11,6 @@ from keras import layers
 from tests.support import tiny
 from tfdcu.graph.macs import total_macs
 from tfdcu.pruning import budget as budgets
-from tfdcu.pruning import merge_kept
 from tfdcu.pruning import plan_channels
 from tfdcu.pruning import prune
 from tfdcu.pruning import prune_channels
@@ -24,8 +23,6 @@ from tfdcu.pruning.importance.scores import per_cost
 from tfdcu.pruning.importance.scores import score_groups
 from tfdcu.pruning.importance.weights import l2
 from tfdcu.pruning.masked import difference
-from tfdcu.pruning.prune import few_images
-from tfdcu.pruning.prune import plan_of_all
 
 NETS = {
     "plain": tiny.plain_net,
@@ -232,14 +229,13 @@ def test_a_tenth_of_every_layer_is_kept(worthless):
     assert 0.1 <= share < 0.2
 
 
-def test_rounds_prune_in_equal_proportion_and_follow_the_original():
+def test_rounds_prune_in_equal_proportion_and_reconstruct():
     model, images = tiny.plain_net(width=32), tiny.images(32)
     before = tiny.weights(model)
-    again, kept = model, {}
-    for number, budget in enumerate((0.5, 0.25 * total_macs(model)), 1):
+    again = model
+    for budget in (0.5, 0.25 * total_macs(model)):
         plan = plan_channels(again, macs=budget, original=model, images=images)
-        again = student_of(plan, images, None, 0, number / 2, (model, kept))
-        kept = merge_kept([kept, plan.kept_channels()])
+        again = student_of(plan, images)
     smaller = prune_channels(model, macs=0.25, images=images, rounds=2)
     tiny.assert_same_function(smaller, again, images, rtol=0)
     tiny.assert_same_weights(before, tiny.weights(model))
@@ -250,33 +246,6 @@ def test_rounds_prune_in_equal_proportion_and_follow_the_original():
     known = score_channels(model, images)
     with pytest.raises(ValueError, match="Expected: rounds=1.*rounds=2"):
         prune_channels(model, macs=0.25, rounds=2, importance=known)
-
-
-def test_what_rounds_leave_is_reconstructed_though_the_last_keeps_all():
-    model, images = tiny.plain_net(width=32), tiny.images(32)
-    plan = plan_channels(model, macs=0.5, images=images)
-    smaller, nothing = plan.apply(), plan_of_all(plan.apply())
-    earlier = model, plan.kept_channels()
-    last = student_of(nothing, images, earlier=earlier)
-    once = student_of(plan, images)
-    tiny.assert_same_weights(tiny.weights(once), tiny.weights(last))
-    with pytest.raises(AssertionError):
-        tiny.assert_same_weights(tiny.weights(smaller), tiny.weights(last))
-    untouched = student_of(plan_of_all(model), images, earlier=(model, {}))
-    tiny.assert_same_weights(tiny.weights(model), tiny.weights(untouched))
-
-
-def test_fewer_of_large_images_reconstruct_before_the_last_round():
-    for sizes, num in (
-        ((), 1024),
-        ((None, None), 1024),
-        ((8, 8), 1024),
-        ((80, 80), 1024),
-        ((128, 128), 400),
-        ((160, 160), 256),
-        ((224, 224), 256),
-    ):
-        assert few_images(sizes) == num
 
 
 def test_there_are_two_rounds_where_kernels_are_reconstructed(monkeypatch):

@@ -9,11 +9,11 @@ from tfdcu import data
 from tfdcu.graph.macs import total_macs
 from tfdcu.pruning import score_channels
 from tfdcu.report import ProgressBar
+from tfdcu.stages.prune import merge_kept
 from tfdcu.stages.prune import merge_plans
 from tfdcu.stages.prune import prune
 from tfdcu.stages.prune import pruning_schedule
 from tfdcu.stages.prune import remove_channels
-from tfdcu.stages.prune import round_ends
 from tfdcu.stages.prune import rows_of
 from tfdcu.stages.prune import sample
 from tfdcu.stages.prune import start_of
@@ -96,10 +96,9 @@ def test_two_rounds_meet_the_budget_of_the_teacher(budget):
     )
     cost = total_macs if "macs" in budget else lambda m: m.count_params()
     start, channels = start_of(run)
-    half, first = remove_channels(run, start, channels, teacher, 0.5, {})
+    half, first = remove_channels(run, start, channels, teacher, 0.5)
     assert 0.48 <= cost(half) / cost(teacher) <= 0.5
-    kept = first.kept_channels()
-    quarter, second = remove_channels(run, start, channels, half, 1.0, kept)
+    quarter, second = remove_channels(run, start, channels, half, 1.0)
     assert 0.24 <= cost(quarter) / cost(teacher) <= 0.25
     whole = merge_plans([rows_of(first), rows_of(second)])
     widths = {row["group"]: row for row in whole["groups"]}
@@ -127,17 +126,10 @@ def test_a_bar_goes_through_the_layers_of_all_rounds(monkeypatch):
     )
     channels = {"macs": 0.4, "rounds": 2}
     prune(run_of(tiny.plain_net(), splits, channels=channels))
-    # Two convolutions and the last layer, after the scores.
-    (begin, middle), (again, end) = round_ends((0.5, 1), (8, 8))
-    assert (middle, end) == (50, 100) and again - middle == begin > 0
-    expected = np.linspace(begin, middle, 4)[1:], np.linspace(again, end, 4)[1:]
-    np.testing.assert_allclose(places, np.concatenate(expected), atol=0.5)
-
-
-def test_rounds_before_the_last_take_less_time_on_large_images():
-    (begin, middle), (again, end) = round_ends((0.5, 1), (160, 160))
-    assert 0 < begin < middle < 30 and end == 100
-    np.testing.assert_allclose((middle - begin) / (end - again), 256 / 1024)
+    # Two convolutions and the last layer, after a fifth for the scores.
+    shares = np.array([1, 2, 3]) / 3
+    expected = [number + 0.2 + 0.8 * shares for number in (0, 1)]
+    np.testing.assert_allclose(places, np.concatenate(expected))
 
 
 def test_layers_that_the_teacher_froze_are_trainable():
@@ -154,6 +146,21 @@ def test_layers_that_the_teacher_froze_are_trainable():
     student = run.models["pruned"]
     assert student.get_layer("conv1").trainable
     assert not teacher.get_layer("conv1").trainable
+
+
+def test_kept_channels_of_all_rounds_are_those_of_the_teacher():
+    rounds = [
+        {"both": [1, 3, 5, 7], "first": [0, 2]},
+        {"both": [0, 3], "second": [4, 5]},
+        {"both": [1]},
+    ]
+    assert merge_kept(rounds[:1]) == rounds[0]
+    assert merge_kept(rounds) == {
+        "both": [7],
+        "first": [0, 2],
+        "second": [4, 5],
+    }
+    assert rounds[0]["both"] == [1, 3, 5, 7] and merge_kept([]) == {}
 
 
 def test_no_rounds_give_an_empty_record():

@@ -9,7 +9,6 @@ from tfdcu.pruning.image_size import start_at
 from tfdcu.pruning.image_size import with_size
 from tfdcu.pruning.importance.scores import score_channels
 from tfdcu.pruning.plan import ChannelPlan
-from tfdcu.pruning.plan import merge_kept
 from tfdcu.pruning.prune import check_channels
 from tfdcu.pruning.prune import num_rounds
 from tfdcu.pruning.prune import plan_channels
@@ -28,7 +27,6 @@ __all__ = [
     "ChannelPlan",
     "channel_groups",
     "check_channels",
-    "merge_kept",
     "score_channels",
     "num_rounds",
     "once_a_model",

@@ -171,22 +171,3 @@ class ChannelPlan:
             share = after / before if before else 1.0
             lines.append(f"{key}: {before:,} -> {after:,} ({share:.3f})")
         return "\n".join(lines)
-
-
-def merge_kept(rounds):
-    """The channels of the first model that are left after all rounds.
-
-    Args:
-        rounds: List of what `ChannelPlan.kept_channels` returned, in order,
-            each for the model after the previous round.
-
-    Returns:
-        Dict from layer to indices of the first model's channels.
-    """
-    merged = {}
-    for kept in rounds:
-        for layer, indices in kept.items():
-            if layer in merged:
-                indices = [merged[layer][index] for index in indices]
-            merged[layer] = indices
-    return merged

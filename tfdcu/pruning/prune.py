@@ -1,7 +1,5 @@
 """`prune_channels`: group, score, select and remove channels."""
 
-import warnings
-
 import numpy as np
 
 from tfdcu.graph.clone import check_clone
@@ -30,8 +28,6 @@ from tfdcu.pruning.importance.scores import default_importance
 from tfdcu.pruning.importance.scores import per_cost
 from tfdcu.pruning.importance.scores import score_groups
 from tfdcu.pruning.plan import ChannelPlan
-from tfdcu.pruning.plan import merge_kept
-from tfdcu.pruning.reconstruct import LIMIT
 from tfdcu.pruning.reconstruct import reconstruct as reconstruct_kernels
 from tfdcu.pruning.select import Selection
 from tfdcu.pruning.select import step_of
@@ -43,9 +39,6 @@ from tfdcu.workdir.arguments import naming
 # The default with reconstruction: students start closer to the teacher than
 # after a single round; four are no better (docs/channels.md).
 ROUNDS = 2
-# Before the last round, 256 images of 160 px reconstruct, or as many smaller
-# ones as have as many pixels (docs/channels.md).
-_FEW_IMAGES, _FEW_PLACES = 256, 256 * 160 * 160
 
 
 @explain_renamed("channels")
@@ -118,8 +111,7 @@ def prune_channels(
             Default `None`: if `images` are given.
         rounds: Number of pruning steps of equal proportion that lead to the
             budget, at least 1. Each one scores the channels of the model that
-            the previous one returned; of large images, only the last
-            reconstructs on more than 256.
+            the previous one returned, and takes as long as the first.
             Default `None`: 2 with reconstruction, but 1 without it or with a
             `CachedImportance`.
         seed: Random seed. Default 0.
@@ -169,13 +161,12 @@ def prune_channels(
         measure=measure,
         **budgets,
     )
-    smaller, kept = groups, {}
+    smaller = groups
     for number in range(1, rounds + 1):
-        part = number / rounds
         plan = plan_round(
             smaller,
             groups,
-            part,
+            number / rounds,
             measure=measure,
             **budgets,
             importance=importance,
@@ -185,9 +176,7 @@ def prune_channels(
             images=images,
             seed=seed,
         )
-        earlier = groups.trace.graph.model, kept
-        smaller = student_of(plan, images, reconstruct, seed, part, earlier)
-        kept = merge_kept([kept, plan.kept_channels()])
+        smaller = student_of(plan, images, reconstruct, seed)
     return smaller
 
 
@@ -265,55 +254,22 @@ def plan_of_all(model):
     return ChannelPlan(groups, np.ones(groups.num_units, bool))
 
 
-def student_of(
-    plan, images, reconstruct=None, seed=0, part=1, earlier=None, tell=None
-):
+def student_of(plan, images, reconstruct=None, seed=0, tell=None):
     """Applies a plan and, if asked to, reconstructs the kernels.
-
-    Before the last round a few images are enough: the student only scores the
-    channels for the next one.
 
     Args:
         plan: A `ChannelPlan`.
         images, reconstruct, seed: As in `prune_channels`.
-        part: As in `plan_round`. Default 1.
-        earlier, tell: As in `tfdcu.pruning.reconstruct`.
+        tell: As in `tfdcu.pruning.reconstruct`.
 
     Returns:
         A new, smaller `keras.Model`.
     """
     smaller = plan.apply()
     check_smaller(smaller, plan)
-    pruned = not plan.keeps_all or (earlier is not None and earlier[1])
-    if not pruned or not reconstructs(images, reconstruct):
-        return smaller
-    sizes = smaller.inputs[0].shape[1:-1]
-    with warnings.catch_warnings():
-        if part < 1:
-            warnings.filterwarnings("ignore", ".* rows per unknown")
-        reconstruct_kernels(
-            smaller,
-            plan,
-            images,
-            earlier=earlier,
-            limit=LIMIT if part == 1 else few_images(sizes),
-            seed=seed,
-            tell=tell,
-        )
+    if reconstructs(images, reconstruct) and not plan.keeps_all:
+        reconstruct_kernels(smaller, plan, images, seed=seed, tell=tell)
     return smaller
-
-
-def few_images(sizes):
-    """How many images reconstruct before the last round.
-
-    Args:
-        sizes: Sizes of an image without its channels; may be `None`.
-
-    Returns:
-        Int in [256, 1024], fewer of large images.
-    """
-    places = int(np.prod([size or 1 for size in sizes], dtype=int))
-    return int(np.clip(_FEW_PLACES // places, _FEW_IMAGES, LIMIT))
 
 
 def reconstructs(images, reconstruct):

@@ -13,12 +13,9 @@ from tfdcu.graph.patches import draw_places
 from tfdcu.pruning.activations import Activations
 from tfdcu.pruning.least_squares import Sums
 from tfdcu.pruning.least_squares import solve
-from tfdcu.pruning.plan import merge_kept
 from tfdcu.pruning.rows import rows_at
 from tfdcu.pruning.solvable import find_solvable
 
-# Most images, if not said otherwise.
-LIMIT = 1024
 # A layer with fewer rows for each unknown of a filter is reported.
 _FEWEST_ROWS = 8
 # Where activations do not fit into memory, every so many batches are enough.
@@ -28,9 +25,7 @@ _EVERY = 4
 _ROWS = 32 * 2**20
 
 
-def reconstruct(
-    student, plan, images, *, earlier=None, limit=LIMIT, seed=0, tell=None
-):
+def reconstruct(student, plan, images, *, limit=1024, seed=0, tell=None):
     """Reconstructs a pruned model layer by layer with least squares.
 
     Goes through the model from input to output. The inputs of each
@@ -65,10 +60,6 @@ def reconstruct(
         plan: The `ChannelPlan`.
         images: Unlabeled images, an array or a dataset of batches, read
             several times.
-        earlier: Where `plan.model` was pruned before: the model that it came
-            from, which the student then follows in place of `plan.model`, and
-            the channels of it that were kept, from `merge_kept`. Default
-            `None`.
         limit: Maximum number of images. Default 1024.
         seed: Int, chooses the places in the feature maps.
         tell: Function that is called after each layer with the share of them
@@ -90,16 +81,15 @@ def reconstruct(
     >>> student = plan.apply()
     >>> found = reconstruct(student, plan, pool)
     """
-    original, kept = (plan.model, {}) if earlier is None else earlier
-    keep = merge_kept([kept, plan.kept_channels()])
-    graphs = read_graph(student), read_graph(original)
+    graphs = read_graph(student), read_graph(plan.model)
     solvable = find_solvable(*graphs)
     stops = [layer.number for layer in solvable]
     activations = Activations(graphs, stops, images, limit)
-    generator, found = np.random.default_rng(seed), []
+    generator, keep = np.random.default_rng(seed), plan.keep
+    found = []
     for number, layer in enumerate(solvable):
         sums = _sums(layer, activations, number, keep, generator)
-        found.append(_solve(layer, keep, *sums))
+        found.append(_solve(layer, *sums))
         if tell is not None:
             tell((number + 1) / len(solvable))
     _warn_of_few_rows(found)
@@ -154,19 +144,16 @@ def _parts(layer, own, original, places):
         ]
 
 
-def _solve(layer, keep, fitted, held):
+def _solve(layer, fitted, held):
     """Gives a layer the kernel that fits; returns its row of the result."""
-    op = layer.node.op
-    shifts = bool(op.use_bias or layer.norms)
-    solved = solve(fitted, held, kernel_of(op), shifts)
+    op, norm = layer.node.op, layer.norm
+    solved = solve(fitted, held, kernel_of(op), op.use_bias or norm is not None)
     set_kernel(op, solved["kernel"])
     shift = solved["shift"].ravel()
     if op.use_bias:
         op.bias.assign(shift)
-    elif layer.norms:
-        norm, original = layer.norms
-        stays = keep.get(layer.origin.path, slice(None))
-        norm.moving_mean.assign(original.moving_mean.numpy()[stays] - shift)
+    elif norm is not None:
+        norm.moving_mean.assign(norm.moving_mean.numpy() - shift)
     return {
         "layer": layer.node.path,
         "before": solved["before"],

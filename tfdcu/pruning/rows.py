@@ -22,8 +22,7 @@ def rows_at(layer, own, original, places, keep):
         own: Dict from the identity of a `Tensor` of the student to its value.
         original: The same of the original.
         places: From `draw_places`.
-        keep: Dict from layer path to the channels of the original that stay,
-            for layers that lose some.
+        keep: `ChannelPlan.keep`.
 
     Returns:
         Tuple of float32 tensors (groups, images * places, unknowns) and
@@ -39,17 +38,16 @@ def rows_at(layer, own, original, places, keep):
             values_at(values[id(tensor)], places).numpy()
             for values, tensor in zip((own, original), layer.shortcut)
         )
-        outputs += (theirs[:, stays] - mine) / _scale(layer.norms)
+        outputs += (theirs[:, stays] - mine) / _scale(layer.norm)
     groups, _, filters = kernel_of(op).shape
     outputs = outputs.reshape(-1, groups, filters).transpose(1, 0, 2)
     return inputs, tf.convert_to_tensor(outputs)
 
 
-def _scale(norms):
+def _scale(norm):
     """What a BatchNormalization multiplies by; infinite where nearly 0."""
-    if norms is None:
+    if norm is None:
         return np.float32(1)
-    norm, _ = norms
     scale = 1 / np.sqrt(norm.moving_variance.numpy() + norm.epsilon)
     if norm.gamma is not None:
         scale = scale * norm.gamma.numpy()

@@ -16,8 +16,7 @@ class Solvable:
         number: Number of its node in both graphs.
         node: The student's node.
         origin: The original's.
-        norms: The `BatchNormalization` that alone takes its outputs, the
-            student's and the original's; `None` where there is none.
+        norm: The `BatchNormalization` that alone takes its outputs, or `None`.
         shortcut: The `Tensor`s of the student and of the original that are
             added to its outputs behind the `norm`; `None` where there are
             none, or they are not known before the layer.
@@ -26,7 +25,7 @@ class Solvable:
     number: int
     node: object
     origin: object
-    norms: tuple | None
+    norm: object
     shortcut: tuple | None
 
 
@@ -47,11 +46,10 @@ def find_solvable(own, original):
         if node.inputs[0].shape[1:-1] != origin.inputs[0].shape[1:-1]:
             # It is applied along an axis with pruned channels.
             continue
-        norms = [_norm_after(g, g.nodes[number]) for g in (own, original)]
-        norms = None if None in norms else tuple(norms)
+        norm = _norm_after(own, node, once)
         shortcuts = [_shortcut(g, number) for g in (own, original)]
         shortcut = None if None in shortcuts else tuple(shortcuts)
-        found.append(Solvable(number, node, origin, norms, shortcut))
+        found.append(Solvable(number, node, origin, norm, shortcut))
     return found
 
 
@@ -63,11 +61,11 @@ def _called_once(graph):
     return {op for op, inputs in calls.items() if inputs == [1]}
 
 
-def _norm_after(graph, node):
+def _norm_after(graph, node, once):
     """The BatchNormalization of a node's output alone, or `None`."""
     (output,) = node.outputs
     user = graph.only_user(output)
-    if user is None or id(user.op) not in _called_once(graph):
+    if user is None or id(user.op) not in once:
         return None
     if not isinstance(user.op, layers.BatchNormalization):
         return None
@@ -84,7 +82,7 @@ def _shortcut(graph, number):
         return None
     (output,) = node.outputs
     user = graph.only_user(output)
-    norm = _norm_after(graph, node)
+    norm = _norm_after(graph, node, _called_once(graph))
     if norm is not None:
         (output,) = user.outputs
         user = graph.only_user(output)

@@ -7,7 +7,6 @@ import numpy as np
 from tfdcu.export import FORMATS
 from tfdcu.graph.inference import compiled
 from tfdcu.graph.profile import profile
-from tfdcu.pruning.prune import few_images
 from tfdcu.stages.prune import NUM_IMAGES
 from tfdcu.stages.prune import pruning_schedule
 from tfdcu.stages.quantize import default_epochs
@@ -96,18 +95,15 @@ def seconds_of_pass(run):
 
 def of_pruning(run, seconds):
     """Seconds of all rounds of pruning."""
-    channels, rounds = run.config["channels"], len(pruning_schedule(run.config))
-    sizes = run.splits.unlabeled.image_shape[:-1]
-    if channels.get("image_size") is not None:
-        smaller = tuple(np.broadcast_to(channels["image_size"], 2))
-        seconds *= np.prod(smaller) / np.prod(sizes)
-        sizes = smaller
+    channels, parts = run.config["channels"], pruning_schedule(run.config)
+    size, own = channels.get("image_size"), run.splits.unlabeled.image_shape
+    if size is not None:
+        seconds *= np.prod(np.broadcast_to(size, 2)) / np.prod(own[:2])
     images = num_images(run)
-    passes = rounds * min(images, NUM_IMAGES // 2) * SCORE
+    passes = len(parts) * min(images, NUM_IMAGES // 2) * SCORE
     if channels.get("reconstruct") is not False:
-        few = min(images, few_images(sizes))
-        passes += ((rounds - 1) * few + images) * RECONSTRUCT
-    return rounds * LEAST["pruning"] + float(seconds * passes)
+        passes += len(parts) * images * RECONSTRUCT
+    return len(parts) * LEAST["pruning"] + float(seconds * passes)
 
 
 def num_images(run):

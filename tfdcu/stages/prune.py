@@ -10,21 +10,18 @@ from tfdcu.export import FORMATS
 from tfdcu.export import litert_latency
 from tfdcu.graph.keras_private import all_layers
 from tfdcu.pruning import check_channels
-from tfdcu.pruning import merge_kept
 from tfdcu.pruning import num_rounds
 from tfdcu.pruning import once_a_model
 from tfdcu.pruning import plan_round
 from tfdcu.pruning import start_at
 from tfdcu.pruning import student_of
-from tfdcu.pruning.groups import Groups
-from tfdcu.pruning.prune import few_images
 from tfdcu.report import ProgressBar
 
 # Images that score the channels and reconstruct the pruned layers; at most
 # half of them are labeled.
 NUM_IMAGES = 1024
-# Scoring takes about as long as reconstructing from so many images.
-_SCORING = 200
+# Share of a round's time that scoring takes, about.
+_SCORING = 0.2
 
 
 def prune(run):
@@ -40,16 +37,14 @@ def prune(run):
         model, channels = start_of(run)
         cut = functools.partial(remove_channels, run, model, channels)
         parts = pruning_schedule(run.config)
-        ends = round_ends(parts, model.input_shape[1:-1])
-        with ProgressBar("pruning", 100, "%", leave=False) as bar:
+        with ProgressBar("pruning", len(parts), "rounds", leave=False) as bar:
             for number, part in enumerate(parts, 1):
                 name = "pruned" if part == 1 else f"pruned_{number}"
 
-                def tell(share, end=ends[number - 1]):
-                    bar.reach(round(np.interp(share, (0, 1), end)))
+                def tell(share, done=number - 1):
+                    bar.reach(done + _SCORING + (1 - _SCORING) * share)
 
-                kept = merge_kept([rows["kept"] for rows in plans])
-                round_of = functools.partial(cut, model, part, kept, tell)
+                round_of = functools.partial(cut, model, part, tell)
                 model, plan = prune_round(run, round_of, name, number)
                 plans.append(plan)
     run.models["pruned"] = run.cached_model("pruned", lambda: model)
@@ -93,24 +88,6 @@ def pruning_schedule(config):
     return [number / rounds for number in range(1, rounds + 1)]
 
 
-def round_ends(parts, sizes):
-    """When in the time of all rounds each reconstruction begins and ends.
-
-    Args:
-        parts: From `pruning_schedule`.
-        sizes: As in `few_images`.
-
-    Returns:
-        List of (begin, end), in percent.
-    """
-    few, at, ends = few_images(sizes), 0, []
-    for part in parts:
-        images = NUM_IMAGES if part == 1 else few
-        ends.append((at + _SCORING, at + _SCORING + images))
-        at = ends[-1][1]
-    return [(100 * begin / at, 100 * end / at) for begin, end in ends]
-
-
 def prune_round(run, cut, name, number):
     """Prune one round; model and record are stored in the workdir.
 
@@ -128,7 +105,7 @@ def prune_round(run, cut, name, number):
     return run.cached_model(name, lambda: cut()[0]), rows
 
 
-def remove_channels(run, start, channels, model, part, kept, tell=None):
+def remove_channels(run, start, channels, model, part, tell=None):
     """Remove the channels that matter least.
 
     All layers of the result are trainable, even if the teacher's were not.
@@ -138,7 +115,6 @@ def remove_channels(run, start, channels, model, part, kept, tell=None):
         start, channels: From `start_of`.
         model: The model after the previous round.
         part: How far toward the budget, in (0, 1].
-        kept: Channels of `start` that `model` has, from `merge_kept`.
         tell: Function that is called with the share of the layers that are
             reconstructed.
 
@@ -152,20 +128,16 @@ def remove_channels(run, start, channels, model, part, kept, tell=None):
         check_channels(model, measure=measure, **channels)
     sized = run.splits.sized(start.input_shape[1:])
     images = sample(sized, run.seed, run.config["batches"].get("augment"))
-    groups = Groups(start)
     plan = plan_round(
-        groups if model is start else model,
-        groups,
+        model,
+        start,
         part,
         images=images,
         seed=run.seed,
         measure=measure,
         **channels,
     )
-    earlier = groups.trace.graph.model, kept
-    student = student_of(
-        plan, images, reconstruct, run.seed, part, earlier, tell
-    )
+    student = student_of(plan, images, reconstruct, run.seed, tell)
     for layer in all_layers(student):
         layer.trainable = True
     return student, plan
@@ -239,3 +211,22 @@ def merge_plans(rounds):
     ]
     kept = merge_kept([one["kept"] for one in rounds])
     return {**rounds[-1], "groups": groups, "kept": kept}
+
+
+def merge_kept(rounds):
+    """The channels of the teacher that are left after all rounds.
+
+    Args:
+        rounds: List of what `ChannelPlan.kept_channels` returned, in order,
+            each for the model after the previous round.
+
+    Returns:
+        Dict from layer to indices of the teacher's channels.
+    """
+    merged = {}
+    for kept in rounds:
+        for layer, indices in kept.items():
+            if layer in merged:
+                indices = [merged[layer][index] for index in indices]
+            merged[layer] = indices
+    return merged
