@@ -20,7 +20,7 @@ def test_every_row_is_a_config_that_compress_takes(tmp_path):
         (tmp_path / "photos" / name).mkdir(parents=True)
     flags.FLAGS.mark_as_parsed()
     with flagsaver.flagsaver(photos=str(tmp_path / "photos"), teacher="t"):
-        for name, (macs, _, labels, _) in clothes.ROWS.items():
+        for name, (macs, _, labels) in clothes.ROWS.items():
             config = clothes.config_of(name, 1, tmp_path / "runs")
             checked = check_config({key: config[key] for key in SECTIONS})
             assert checked["channels"]["macs"] == macs
