@@ -133,7 +133,8 @@ def test_defaults_that_are_written_out_are_those_of_a_call_without():
         assert without_defaults(section, config[section]) == {}
     config = config_of("photos")
     assert without_defaults("batches", config["batches"]) == {
-        "augment": "flip_crop"
+        "augment": "flip_crop",
+        "batch_size": 8,
     }
     array = np.ones(2)
     assert without_defaults("data", {"classes": array}) == {"classes": array}
