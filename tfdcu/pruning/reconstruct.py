@@ -136,10 +136,13 @@ def _parts(layer, own, original, places):
     groups, unknowns, filters = kernel_of(layer.node.op).shape
     size = max(1, _ROWS // (4 * places * groups * (unknowns + filters)))
     count = len(own[id(layer.node.inputs[0])])
+    # Others, such as a weight of a custom layer, may have no axis of images.
+    needed = (layer.node.inputs[0], layer.origin.inputs[0])
+    needed = {id(tensor) for tensor in needed + (layer.shortcut or ())}
     for start in range(0, count, size):
         part = slice(start, start + size)
         yield [
-            {key: value[part] for key, value in values.items()}
+            {key: values[key][part] for key in needed & values.keys()}
             for values in (own, original)
         ]
 
