@@ -64,30 +64,30 @@ def images_at_once(model, image_shape):
     Returns:
         Int in [1, 256]; the largest activation takes at most 128 MiB.
     """
-    largest = max(_activation_sizes(model, image_shape))
+    largest = max(_activation_sizes(read_graph(model), image_shape))
     return int(np.clip(_LARGEST_ACTIVATION // largest, 1, _MOST_IMAGES))
 
 
-def images_with_gradients(model, image_shape, most=_MOST_IMAGES):
+def images_with_gradients(graph, image_shape):
     """How many images to take gradients of at once.
 
     Args:
-        model, image_shape: As in `images_at_once`.
-        most: The highest number that is asked for. Default 256.
+        graph: The `Graph` of the model.
+        image_shape: As in `images_at_once`.
 
     Returns:
-        Int in [1, `most`]; all activations take at most 1 GiB together.
+        Int in [1, 256]; all activations take at most 1 GiB together.
     """
-    total = sum(_activation_sizes(model, image_shape))
-    return int(np.clip(_ALL_ACTIVATIONS // total, 1, most))
+    total = sum(_activation_sizes(graph, image_shape))
+    return int(np.clip(_ALL_ACTIVATIONS // total, 1, _MOST_IMAGES))
 
 
-def _activation_sizes(model, image_shape):
+def _activation_sizes(graph, image_shape):
     """Bytes of each tensor of a model for one image, in float32."""
     return [
         4
         * tensor.rows
         * int(np.prod([size or max(image_shape) for size in tensor.shape[1:]]))
-        for node in read_graph(model).nodes
+        for node in graph.nodes
         for tensor in node.outputs
     ]

@@ -3,10 +3,13 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import layers
 
 from tests.support import tiny
+from tfdcu.pruning import score_channels
 from tfdcu.pruning.groups import Groups
+from tfdcu.pruning.importance import taylor as module
 from tfdcu.pruning.importance.taylor import taylor
 
 KERNEL = np.array([[0], [0.5], [-1], [2]], "float32")
@@ -91,3 +94,44 @@ def test_heads_count_as_much_as_other_channels():
     assert len(group.units) == heads
     received = taylor(groups, [group], images, 0, limit=8192)(None, group)
     np.testing.assert_allclose(received, expected, rtol=0.15)
+
+
+def test_scores_are_of_all_images_whatever_they_come_in():
+    model, images = tiny.plain_net(), tiny.images(40)
+    expected = score_channels(model, images).scores
+    dataset = tf.data.Dataset.from_tensor_slices(images).batch(40)
+    for given in (
+        (images[i : i + 16] for i in (0, 16, 32)),
+        [*images],
+        dataset,
+    ):
+        found = score_channels(model, given).scores
+        assert found.keys() == expected.keys()
+        for unit, scores in expected.items():
+            np.testing.assert_allclose(found[unit], scores, rtol=1e-5)
+
+
+@pytest.mark.parametrize("given", ([], np.zeros((0, 8, 8, 1), "float32")))
+def test_no_images_are_refused(given):
+    with pytest.raises(ValueError, match="images"):
+        score_channels(tiny.plain_net(), given)
+
+
+def test_parts_that_fit_give_the_scores_of_one_batch(monkeypatch):
+    model, images = tiny.plain_net(), tiny.images(16)
+    groups, sizes = Groups(model), []
+
+    def two(graph, shape):
+        sizes.append(shape)
+        return 2
+
+    at_once = taylor(groups, groups.all, images, 0)
+    monkeypatch.setattr(module, "images_with_gradients", two)
+    in_parts = taylor(groups, groups.all, images, 0)
+    assert sizes == [(8, 8, 1)]
+    # Labels are drawn batch by batch.
+    pairs = [
+        [f(model, group) for f in (at_once, in_parts)] for group in groups.all
+    ]
+    for one, other in pairs:
+        assert (one > 0).tolist() == (other > 0).tolist()

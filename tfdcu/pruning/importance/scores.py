@@ -2,11 +2,13 @@
 
 import numpy as np
 
+from tfdcu.graph.images import images_for
 from tfdcu.pruning.groups import Groups
 from tfdcu.pruning.importance.reconstruction import reconstruction
 from tfdcu.pruning.importance.taylor import taylor
 from tfdcu.pruning.importance.weights import BY_WEIGHTS
 from tfdcu.pruning.importance.weights import random_scores
+from tfdcu.workdir.arguments import naming
 
 BY_IMAGES = {"taylor": taylor, "reconstruction": reconstruction}
 IMPORTANCES = (*BY_WEIGHTS, "random", *BY_IMAGES)
@@ -166,6 +168,8 @@ def score_channels(model, images=None, *, importance=None, seed=0):
     """
     name = importance or default_importance(images)
     groups = Groups(model)
+    with naming("images"):
+        images = images_for(groups.trace.graph.model, images)
     free = [group for group in groups.all if group.prunable]
     scores = score_groups(groups, free, name, images, seed)
     return CachedImportance(

@@ -38,7 +38,8 @@ def taylor(groups, chosen, images, seed, limit=512):
     """
     total, seen = np.zeros(groups.num_units), 0
     gated = _Gated(groups)
-    sigmoids = _ends_in_sigmoid(groups.trace.graph)
+    graph = groups.trace.graph
+    sigmoids = _ends_in_sigmoid(graph)
 
     @tf.function(autograph=False, reduce_retracing=True)
     def squares(batch, draw):
@@ -55,15 +56,19 @@ def taylor(groups, chosen, images, seed, limit=512):
                 loss += tf.reduce_sum(tf.gather(logs, drawn, batch_dims=2))
         return tf.reduce_sum(tf.square(tape.gradient(loss, gates)), 0)
 
-    model = groups.trace.graph.model
-    one = tree.flatten(next(batches(images, 1)))[0]
-    size = images_with_gradients(model, one.shape[1:], _MOST_IMAGES)
-    for batch in batches(images, size, limit):
+    for batch in _parts(graph, batches(images, _MOST_IMAGES, limit)):
         batch = tree.map_structure(tf.convert_to_tensor, batch)
         total += squares(batch, tf.constant(seed + seen)).numpy()
         seen += len(tree.flatten(batch)[0])
     scores = total / max(seen, 1)
     return lambda model, group: scores[group.units]
+
+
+def _parts(graph, given):
+    """Batches in parts whose gradients fit into memory."""
+    for batch in given:
+        shape = tree.flatten(batch)[0].shape[1:]
+        yield from batches(iter([batch]), images_with_gradients(graph, shape))
 
 
 def _ends_in_sigmoid(graph):
