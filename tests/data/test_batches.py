@@ -326,3 +326,34 @@ def test_no_pipeline_is_autotuned(labeled):
         view_batches(opened.without_labels(), np.arange(4), 2),
     ]
     assert all(one.options().autotune.enabled is False for one in made)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 5])
+def test_no_class_is_frequent_in_a_batch_of_a_sorted_source(seed):
+    images, labels = numbered(200), np.arange(200) // 20
+    batches = data.training_batches(
+        (images, labels),
+        numbered(400),
+        epochs=range(8),
+        batch_size=32,
+        seed=seed,
+    )
+    pairs = []
+    for (_, y), _ in batches.as_numpy_iterator():
+        equal = (y[:, None] == y).sum() - len(y)
+        pairs.append(equal / (len(y) * (len(y) - 1)))
+    # Of 199 others 19 are of the same class; three standard errors.
+    assert np.mean(pairs) == pytest.approx(19 / 199, abs=0.025)
+
+
+def test_all_of_a_long_stream_is_trained_on(monkeypatch):
+    images, labels = numbered(60), np.arange(60) // 15
+    stream = tf.data.Dataset.from_tensor_slices((images, labels))
+    monkeypatch.setattr(source_lib, "SHUFFLE_LIMIT", 8 * images[0].nbytes)
+    batches = data.training_batches(
+        stream, numbered(24), epochs=range(10), batch_size=8, cache=False
+    )
+    seen = [numbers(x) for (x, _), _ in batches.as_numpy_iterator()]
+    assert len(seen) == 30 and {len(one) for one in seen} == {2}
+    # An epoch takes six, so ten of them are one pass.
+    assert sorted(np.ravel(seen)) == list(range(60))

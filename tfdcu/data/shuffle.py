@@ -12,7 +12,8 @@ def epoch_batches(source, steps, size, epoch, seed):
     With random access the order of a pass is one pseudorandom permutation of
     all records (TensorFlow's `RandomIndexShuffle`), which needs no memory. A
     stream is shuffled within windows of `source.SHUFFLE_LIMIT` bytes, so a
-    longer stream must not be sorted by class.
+    longer stream must not be sorted by class; an epoch that takes a part of it
+    begins where the last one ended.
 
     Args:
         source: A `Source`.
@@ -38,12 +39,20 @@ def epoch_batches(source, steps, size, epoch, seed):
             return ids, views, source.lookup(ids)
 
         return tf.data.Dataset.range(steps).map(batch)
-    records = tf.data.Dataset.range(passes).flat_map(
-        lambda number: _in_windows(source, tf.stack([key, number])).map(
-            lambda place, record: (place, epoch * passes + number, record)
+    begun = epoch * passes
+    skipped = tf.zeros_like(epoch)
+    # Of a pool only an incomplete batch is left, in every epoch another one.
+    if (steps + 1) * size <= source.num_images:
+        begun = epoch * steps * size // source.num_images
+        skipped = epoch * steps * size % source.num_images
+        passes = 2
+    records = tf.data.Dataset.range(begun, begun + passes).flat_map(
+        lambda number: _in_windows(source, tf.stack([seed, number])).map(
+            lambda place, record: (place, number, record)
         )
     )
-    return records.batch(size, drop_remainder=True).take(steps)
+    records = records.skip(skipped).batch(size, drop_remainder=True)
+    return records.take(steps)
 
 
 def _shuffled(index, num, key):
@@ -55,7 +64,8 @@ def _shuffled(index, num, key):
         index=index % num,
         seed=tf.stack([ones * (key // 2**32), ones * (key % 2**32), passes], 1),
         max_index=ones * (num - 1),
-        rounds=4,
+        # With four rounds, records stay beside their neighbors for small seeds.
+        rounds=8,
     )
 
 
