@@ -1,11 +1,14 @@
 """Laws of evaluation: shares counted by hand, for every kind of model."""
 
+import shutil
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 import tfdcu
+from tests.support import files as image_files
 from tests.support import tiny
 from tfdcu.data import images_of
 from tfdcu.data import open_source
@@ -286,3 +289,17 @@ def test_a_source_of_another_size_is_converted_once():
     twice = tf.image.resize(images_of(opened), (5, 5), antialias=True)
     twice = np.argmax(np.reshape(twice, (64, 25)), axis=-1)
     assert np.any(twice != choices)
+
+
+def test_a_class_without_a_folder_moves_no_other(tmp_path):
+    folder = image_files.class_folder(tmp_path, ("ant", "bee", "cow", "dog"))
+    model = tiny.linear_net(channels=3)
+    whole = tfdcu.evaluate(model, folder)
+    shutil.rmtree(folder / "bee")
+    with pytest.raises(ValueError, match="4 classes, or .*Received: 3: "):
+        tfdcu.evaluate(model, folder)
+    with pytest.raises(ValueError, match="4 classes, or .*Received: 3: "):
+        tfdcu.diagnose(model, folder, folder)
+    names = ["ant", "bee", "cow", "dog"]
+    rest = tfdcu.evaluate(model, folder, classes=names)
+    assert whole["num_images"] == 12 and rest["num_images"] == 9

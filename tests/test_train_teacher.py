@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import tfdcu
+from tests.support import files
 from tests.support import tiny
 from tfdcu.train_teacher import train_teacher
 from tfdcu.training.train import train
@@ -127,3 +128,41 @@ def test_the_checkpoint_of_other_arguments_is_refused(tmp_path, monkeypatch):
         train_teacher(path, **OPTIONS)
     with pytest.raises(ValueError, match="batch_size is 10, was 20"):
         train_teacher(path, **{**OPTIONS, "batch_size": 10})
+
+
+def test_an_epoch_is_a_pass_in_whole_batches(tmp_path, monkeypatch):
+    seen = []
+
+    @functools.wraps(train)
+    def look(model, batches, steps, *args, **kwargs):
+        seen.append([len(x) for x, _ in batches(range(1))])
+        return train(model, batches, steps, *args, **kwargs)
+
+    monkeypatch.setattr(sys.modules["tfdcu.train_teacher"], "train", look)
+    train_teacher(tmp_path / "teacher.keras", **OPTIONS)
+    assert seen == [[20, 20]]
+
+
+def test_what_is_left_out_is_said(tmp_path, capsys):
+    photos = tiny.images(122, channels=3)
+    for number, photo in enumerate(np.uint8(255 * photos)):
+        name = f"{'ab'[number % 2]}/{number}.png"
+        data = files.encoded(photo, "PNG")
+        if number < 120:
+            files.write(tmp_path / "photos" / name, data)
+        if number in (0, 121):
+            files.write(tmp_path / "test" / name, data)
+    files.write(tmp_path / "photos/a/none.jpg", b"no image")
+    made = train_teacher(
+        tmp_path / "teacher.keras",
+        model="digits",
+        labeled=tmp_path / "photos",
+        test=tmp_path / "test",
+        image_shape=(8, 8, 3),
+        width=0.25,
+        training={"epochs": 1},
+    )
+    said = capsys.readouterr().out
+    assert "Skipped files of `labeled`: 1, such as a/none.jpg" in said
+    assert "1 labeled images are test images too, and are left out" in said
+    assert made["accuracy"] in (0, 0.5, 1)

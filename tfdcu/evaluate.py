@@ -196,6 +196,9 @@ def open_for(opened, source, options):
             options = {"image_shape": opened.image_shape, **options}
         images = data.open_source(source, **options)
     check_whole_numbers(opened.dtype, images.value_range)
+    only = opened.answers.only
+    if images.labeled and only and not images.label_shape:
+        data.check_classes(images, only.num_classes)
     return opened, images
 
 

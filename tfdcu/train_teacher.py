@@ -1,6 +1,5 @@
 """A teacher for those who have none: a named model, trained on labels."""
 
-import dataclasses
 import shutil
 from pathlib import Path
 
@@ -8,9 +7,16 @@ import keras
 import numpy as np
 
 from tfdcu.data import check_augment
+from tfdcu.data import check_classes
+from tfdcu.data import check_label_range
 from tfdcu.data import open_source
-from tfdcu.data import prepare
 from tfdcu.data import training_batches
+from tfdcu.data.copies import all_looks
+from tfdcu.data.copies import without_copies
+from tfdcu.data.disjoint import check_disjoint
+from tfdcu.data.fingerprint import describe_source
+from tfdcu.data.prepare import skipped_note
+from tfdcu.data.sources.source import check_ranges
 from tfdcu.evaluate import evaluate
 from tfdcu.models import build
 from tfdcu.models import check_name
@@ -23,6 +29,7 @@ from tfdcu.training.train import train
 from tfdcu.workdir.arguments import check_arguments
 from tfdcu.workdir.arguments import naming
 from tfdcu.workdir.console import console
+from tfdcu.workdir.console import printable
 from tfdcu.workdir.fingerprint import fingerprint_of
 from tfdcu.workdir.fingerprint import versions
 from tfdcu.workdir.workdir import Workdir
@@ -107,17 +114,13 @@ def train_teacher(
             labeled, split=split, image_shape=image_shape, data_dir=data_dir
         )
     num_classes = _count_classes(source)
-    # Refuses test images that are also trained on.
-    splits = prepare(
-        source,
-        source,
-        num_classes,
-        image_shape=source.image_shape,
-        pool_validation=0,
-        test=test,
-        test_split=test_split,
-        data_dir=data_dir,
-    )
+    notes = [skipped_note("labeled", source.skipped)] if source.skipped else []
+    if test is not None:
+        test = _open_test(test, test_split, data_dir, source, num_classes)
+        source, left_out = without_copies(
+            "labeled", source, "test", test, all_looks
+        )
+        notes += left_out
     if not path.exists():
         keras.utils.set_random_seed(seed)
         teacher = build(
@@ -138,23 +141,43 @@ def train_teacher(
             "augment": augment,
             "training": training,
             "seed": seed,
-            "images": dataclasses.replace(splits, test=None).describe(),
+            "images": describe_source(source),
         }
         folder = path.with_suffix(".training")
         run = Workdir(folder, fingerprint_of(identity), versions())
         with console(verbose):
+            for note in notes:
+                print(printable(note))
             _train(teacher, source, run, batch_size, augment, seed, training)
         save_model(teacher, path)
         shutil.rmtree(run.path)
     teacher = load(path)
     accuracy = None
-    if splits.test is not None:
-        accuracy = evaluate(teacher, splits.test)["accuracy"]
+    if test is not None:
+        accuracy = evaluate(teacher, test)["accuracy"]
     return {
         "path": str(path),
         "params": teacher.count_params(),
         "accuracy": accuracy,
     }
+
+
+def _open_test(test, split, data_dir, labeled, num_classes):
+    """The test images, as a `Source` of others than the labeled ones."""
+    with naming("test"):
+        test = open_source(
+            test,
+            split=split,
+            classes=labeled.classes,
+            image_shape=labeled.image_shape,
+            data_dir=data_dir,
+        ).in_fixed_order()
+    sources = {"labeled": labeled, "test": test}
+    check_ranges(sources)
+    check_disjoint(sources)
+    check_classes(test, num_classes)
+    check_label_range(test.name, test.labels(), num_classes)
+    return test
 
 
 def _count_classes(source):
@@ -181,6 +204,7 @@ def _train(teacher, source, run, batch_size, augment, seed, training):
             source,
             epochs,
             batch_size=batch_size,
+            labeled_batch_size=batch_size,
             augment=augment,
             seed=seed,
         )

@@ -15,6 +15,7 @@ from tfdcu.data.prepare import Splits
 from tfdcu.data.prepare import prepare
 from tfdcu.data.sample import images_of
 from tfdcu.data.sample import sample_of
+from tfdcu.data.sources.arrays import check_classes
 from tfdcu.data.sources.arrays import check_label_range
 from tfdcu.data.sources.open import open_source
 from tfdcu.data.sources.source import Source
@@ -30,6 +31,7 @@ __all__ = [
     "Splits",
     "Targets",
     "check_augment",
+    "check_classes",
     "check_label_range",
     "claim",
     "color_levels",

@@ -13,6 +13,7 @@ ACCIDENT = 0.01
 # Thumbnails of so many pixels a side are compared, by their correlation.
 THUMBNAIL = 16
 NEAR = 0.99
+_AT_ONCE = 256
 
 
 @dataclasses.dataclass
@@ -45,7 +46,7 @@ def looks_of(source):
         norms = tf.norm(small, axis=1, keepdims=True)
         return checksums(pixels), tf.math.divide_no_nan(small, norms)
 
-    for images in source.without_labels().batches(256):
+    for images in source.without_labels().batches(_AT_ONCE):
         yield Looks(*(part.numpy() for part in looks(images)))
 
 
@@ -70,8 +71,13 @@ def find_copies(looks, others):
         encoded again.
     """
     exact = np.isin(looks.sums, others.sums)
-    alike = looks.thumbnails @ others.thumbnails.T  # (n, others)
-    return exact, ~exact & (alike.max(axis=1) > NEAR)
+    near = np.zeros_like(exact)
+    # In parts: two large sources have too many pairs for the memory.
+    for start in range(0, len(near), _AT_ONCE):
+        part = slice(start, start + _AT_ONCE)
+        alike = looks.thumbnails[part] @ others.thumbnails.T
+        near[part] = alike.max(axis=1) > NEAR
+    return exact, ~exact & near
 
 
 def leave_out_copies(labeled, validation, test, pool, separate):

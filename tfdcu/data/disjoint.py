@@ -14,15 +14,15 @@ def check_disjoint(sources):
     """Raises if sources that must be disjoint read the same images.
 
     Args:
-        sources: Dict from `labeled`, `unlabeled`, `validation` and `test` to
-            a `Source` or `None`.
+        sources: Dict from `labeled`, `unlabeled`, `validation` and `test`, or
+            some of them, to a `Source` or `None`.
 
     Raises:
         ValueError: If two of them have a split, file, folder or array in
             common.
     """
     for first, second in _PAIRS:
-        _check_pair(first, sources[first], second, sources[second])
+        _check_pair(first, sources.get(first), second, sources.get(second))
 
 
 def _check_pair(first_key, first, second_key, second):

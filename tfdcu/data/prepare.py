@@ -6,6 +6,7 @@ from tfdcu.data import color_match
 from tfdcu.data.copies import leave_out_copies
 from tfdcu.data.disjoint import check_disjoint
 from tfdcu.data.fingerprint import describe_source
+from tfdcu.data.sources.arrays import check_classes
 from tfdcu.data.sources.arrays import check_label_range
 from tfdcu.data.sources.open import names_of
 from tfdcu.data.sources.open import open_source
@@ -68,6 +69,14 @@ class Splits:
             for name, part in vars(self).items()
             if isinstance(part, Source)
         }
+
+    def notes(self):
+        """Sentences on what was left out: skipped files, and `copies`."""
+        found = {}
+        for file in self.skipped:
+            found.setdefault(file["source"], []).append(file)
+        notes = [skipped_note(name, files) for name, files in found.items()]
+        return [*notes, *self.copies]
 
 
 @explain_renamed("data")
@@ -170,7 +179,9 @@ def prepare(
                 label_shape=label_shape,
                 **options,
             )
-        _check_classes(source, num_classes)
+        check_classes(source, num_classes)
+        if not source.label_shape:
+            check_label_range(source.name, source.labels(), num_classes)
         return source
 
     all_labeled = opened("labeled", labeled, labeled_split)
@@ -241,6 +252,17 @@ def prepare(
     )
 
 
+def skipped_note(name, files):
+    """A sentence on the files of a source that are skipped.
+
+    Args:
+        name: The argument that the source was given as.
+        files: `Source.skipped`, at least one.
+    """
+    first = f"{files[0]['file']} ({files[0]['reason']})"
+    return f"Skipped files of `{name}`: {len(files):,}, such as {first}."
+
+
 def _check_given(labeled, unlabeled, num_classes, match_colors, classes):
     if match_colors and labeled is None:
         raise ValueError(
@@ -257,15 +279,3 @@ def _check_given(labeled, unlabeled, num_classes, match_colors, classes):
             f"The names in `classes` do not fit the teacher. Expected: "
             f"{num_classes} names. Received: {len(classes)}: {list(classes)}."
         )
-
-
-def _check_classes(source, num_classes):
-    if source.classes is not None and len(source.classes) != num_classes:
-        raise ValueError(
-            f"{source.name} and the teacher have different classes. Expected: "
-            f"{num_classes} classes, or the names of all of the teacher's as "
-            "data.classes, of which the images may show some. Received: "
-            f"{len(source.classes)}: {list(source.classes)}."
-        )
-    if not source.label_shape:
-        check_label_range(source.name, source.labels(), num_classes)

@@ -3,6 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
+from tfdcu.data import check_classes
 from tfdcu.data import count_junk
 from tfdcu.data import mean_and_deviation
 from tfdcu.data import sample_of
@@ -120,6 +121,8 @@ def diagnose(
     def sampled(name, images, labeled):
         with naming(name):
             source = opened(images, teacher, labeled=labeled, **options)
+            if labeled and answers.only and not source.label_shape:
+                check_classes(source, answers.only.num_classes)
         return sample_of(source, num_images, seed=seed)
 
     def labels_of(rows):

@@ -109,7 +109,7 @@ def start_run(
         models={"teacher": teacher},
     )
     run.say([f"{sentence}." for sentence in workdir.remade])
-    run.say(splits.copies)
+    run.say(splits.notes())
     only = answers_of(teacher).only
     if only and not only.several_labels:
         run.say(missing_classes(splits, only.num_classes))

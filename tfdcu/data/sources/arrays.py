@@ -203,6 +203,22 @@ def check_label_range(name, labels, num_classes=None):
         )
 
 
+def check_classes(source, num_classes):
+    """Raises unless the class names of a source can be those of a model.
+
+    Args:
+        source: A `Source` with labels.
+        num_classes: The model's number of classes.
+    """
+    if source.classes is not None and len(source.classes) != num_classes:
+        raise ValueError(
+            f"{source.name} and the model have different classes. Expected: "
+            f"{num_classes} classes, or the names of all of the model's as "
+            "`classes`, of which the images may show some. Received: "
+            f"{len(source.classes)}: {list(source.classes)}."
+        )
+
+
 def memory_spans(array):
     """The bytes that a contiguous array covers, else an empty tuple.
 
