@@ -2,7 +2,13 @@
 
     tfdcu export --model=my_model.keras --images=photos/pool \\
         --targets=mediapipe,web --folder=phone
+
+The student of a run, such as `runs/mine/student.keras`, has the class names and
+pixel values of its run; of other models give them.
 """
+
+import json
+from pathlib import Path
 
 from tfdcu_cli import flag
 from tfdcu_cli.flag import Flag
@@ -49,10 +55,9 @@ FLAGS = (
 
 
 def run(values):
-    from pathlib import Path
-
     import tfdcu
 
+    classes, value_range = stated(values)
     model = tfdcu.models.load(values.model)
     shape = tuple(map(int, values.image_shape or ()))
     if shape:
@@ -69,7 +74,7 @@ def run(values):
         data_dir=values.data_dir,
         labeled=False,
         image_shape=model.input_shape[1:],
-        value_range=values.value_range or (0.0, 1.0),
+        value_range=value_range,
     )
     images = tfdcu.data.images_of(source, values.num_images)
     files = tfdcu.export.export_all(
@@ -82,7 +87,7 @@ def run(values):
         output=values.output,
         calibration=images,
         images=images,
-        classes=values.classes,
+        classes=classes,
         value_range=source.value_range,
         sparse=values.sparse,
         name=Path(values.model).stem,
@@ -93,3 +98,20 @@ def run(values):
         print(f"{path}  {size / 1000:,.1f} kB")
         for target, why in tfdcu.export.client_misfits(path).items():
             print(f"  {target}: {', '.join(why) or 'yes'}")
+
+
+def stated(values):
+    """Class names and pixel values: the flags, else those of the model's run.
+
+    Returns:
+        (list of names or `None`, (low, high)).
+    """
+    classes, value_range = values.classes, values.value_range
+    folder = Path(values.model).parent
+    if (folder / "config.json").is_file():
+        config = json.loads((folder / "config.json").read_text("utf-8"))
+        value_range = value_range or config.get("data", {}).get("value_range")
+        labels = folder / "labels.txt"
+        if not classes and labels.is_file():
+            classes = labels.read_text("utf-8").splitlines()
+    return classes or None, value_range or (0.0, 1.0)

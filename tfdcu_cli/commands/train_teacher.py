@@ -16,7 +16,7 @@ FLAGS = (
     ),
     Flag(
         "model",
-        "digits, resnet20 to resnet110, vgg16, or a name of "
+        "digits, resnet20, 32, 56 or 110, vgg16_bn, or a name of "
         "keras.applications.",
         field="train_teacher.model",
         required=True,
