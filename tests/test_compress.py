@@ -638,6 +638,15 @@ class Subclassed(keras.Model):
         ),
         ({"sparsity": {"final_sparsity": 1.5}}, "final_sparsity"),
         ({"sparsity": {"exclude": ["conv1"]}}, "how sparse"),
+        (
+            {"sparsity": {"final_sparsity": 0.5, "exclude": ["konv"]}},
+            "no layer.*'konv'",
+        ),
+        (
+            {"sparsity": {"final_sparsity": 0.5, "block_size": (4, 1)}},
+            "rank 2 only.*conv1",
+        ),
+        ({"export": {"min_agreement": {"web": 0.5}}}, "min_agreement.*web"),
         ({"batches": {"augment": "shiftt"}}, "'shift'.*'shiftt'"),
         ({"batches": {"batch_size": 0}}, "batch_size=0"),
         ({"export": {"formats": ("float31",)}}, "float32.*float31"),

@@ -1,6 +1,7 @@
 import sys
 
 import numpy as np
+import pytest
 
 from tests.support import tiny
 from tfdcu.data import images_of
@@ -46,6 +47,15 @@ def test_with_validation_images_quality_is_accuracy_on_them():
     right = np.argmax(logits, -1) == tiny.labels(12)
     expected = np.mean(right)
     assert one.objective.quality_of(one.teacher, splits) == expected
+
+
+def test_agreement_needs_images_that_are_held_out():
+    for changes in (
+        {"unlabeled": tiny.images(9)},
+        {"data": {"pool_validation": 0}},
+    ):
+        with pytest.raises(ValueError, match="No pool images are held out"):
+            trials(**changes).check()
 
 
 def test_no_labels_leave_none_to_validate_on():

@@ -9,6 +9,7 @@ from tests.support import tiny
 from tfdcu.sparsity.kernels import choose_kernels
 from tfdcu.sparsity.kernels import share_of_zeros
 from tfdcu.sparsity.kernels import sparsity_of
+from tfdcu.sparsity.sparsify import Sparsify
 
 
 def names(*arguments):
@@ -68,3 +69,19 @@ def test_sparsity_of_counts_zeros():
     sizes = [np.prod(k.shape) for _, k in choose_kernels(net)]
     assert shares["total"] == pytest.approx(32 / sum(sizes))
     assert share_of_zeros([kernel]) == 0.25
+
+
+def test_a_frozen_net_is_checked_as_if_it_were_trained():
+    net = tiny.plain_net()
+    net.trainable = False
+    with pytest.raises(ValueError, match="No layer is left"):
+        choose_kernels(net)
+    assert choose_kernels(net, frozen=True)
+    Sparsify(final_sparsity=0.5, exclude=["conv*"]).check(net)
+    with pytest.raises(ValueError, match="rank 2 only.*conv1"):
+        Sparsify(final_sparsity=0.5, block_size=(4, 1)).check(net)
+
+
+def test_an_excluded_name_of_no_layer_is_an_error():
+    with pytest.raises(ValueError, match="no layer.*'conv1'.*: 'konv'"):
+        choose_kernels(tiny.plain_net(), exclude=["konv", keras.layers.Dense])

@@ -7,6 +7,7 @@ from tests.support import tiny
 from tfdcu.sparsity.kernels import choose_kernels
 from tfdcu.sparsity.pattern import check_kernels
 from tfdcu.sparsity.pattern import check_pattern
+from tfdcu.sparsity.pattern import check_trained
 
 
 @pytest.mark.parametrize(
@@ -30,14 +31,12 @@ def test_blocks_need_kernels_of_rank_2():
     net = tiny.plain_net()
     chosen = choose_kernels(net)
     with pytest.raises(ValueError, match=r"rank 2 only.*conv1 \(3, 3, 1, 16"):
-        check_kernels(chosen, net, (2, 2), None)
+        check_kernels(chosen, (2, 2), None)
     dense = choose_kernels(net, keras.layers.Dense)
-    check_kernels(dense, net, (2, 2), None)
-    check_kernels(chosen, net, (1, 1), (2, 4))
+    check_kernels(dense, (2, 2), None)
+    check_kernels(chosen, (1, 1), (2, 4))
 
 
 def test_untrained_kernels_are_errors():
     with pytest.raises(ValueError, match="that model 'plain' trains.*conv1"):
-        check_kernels(
-            choose_kernels(tiny.plain_net()), tiny.plain_net(), (1, 1), None
-        )
+        check_trained(choose_kernels(tiny.plain_net()), tiny.plain_net())

@@ -9,6 +9,7 @@ from tfdcu.pruning import score_channels
 from tfdcu.stages.config import check_needs
 from tfdcu.stages.config import check_options
 from tfdcu.stages.config import check_values
+from tfdcu.stages.config import identity_of
 from tfdcu.stages.config import image_shape_of
 from tfdcu.stages.config import option_names
 
@@ -226,3 +227,18 @@ def test_layers_inside_of_custom_ones_may_be_aligned(splits):
     x = keras.layers.GlobalAveragePooling2D()(x)
     teacher = keras.Model(inputs, keras.layers.Dense(4)(x))
     check_values(config(), splits, teacher)
+
+
+def test_equal_runs_have_one_identity():
+    def made():
+        def jitter(image, seed):
+            return image
+
+        return config(batches={"augment": jitter}, data={})
+
+    one, other = made(), made()
+    other["transfer"] = {"temperature": 4.0}
+    assert identity_of(one) == identity_of(other)
+    assert "batches" not in identity_of(one, leave_out=["batches"])
+    other["transfer"] = {"temperature": 2.0}
+    assert identity_of(one) != identity_of(other)

@@ -16,6 +16,7 @@ from tfdcu.search.trials import Trials
 from tfdcu.search.winners import retrain
 from tfdcu.search.winners import winners
 from tfdcu.search.winners import with_front
+from tfdcu.stages.config import identity_of
 from tfdcu.stages.config import option_names
 from tfdcu.workdir.arguments import check_arguments
 from tfdcu.workdir.atomic import atomic_write
@@ -155,7 +156,8 @@ def search(
         )
         trials.check()
         identity = {
-            **trials.config,
+            **identity_of(trials.config),
+            "seed": seed,
             "teacher": fingerprint(trials.teacher),
             "student": trials.student and fingerprint(trials.student),
             **{

@@ -156,8 +156,22 @@ class Trials:
         ]
         for other in [{}, *others]:
             config = self.full(defaults | other)
+            self.check_held_out(config)
             check_needs(config, self.sources["labeled"], baseline=False)
             check_values(config, splits, self.teacher, self.student)
+
+    def check_held_out(self, config):
+        """Raise if there are no images to measure agreement on."""
+        splits = self.prepare(config)
+        accuracy = self.objective.quality == "accuracy"
+        if not accuracy and splits.pool_validation is None:
+            raise ValueError(
+                "No pool images are held out to measure agreement on. "
+                "Expected: a pool of at least 10 images, or "
+                "data.pool_validation, how many of them to hold out. Received: "
+                f"{splits.unlabeled.num_images} images, "
+                f"data.pool_validation={config['data'].get('pool_validation')}"
+            )
 
     def values(self, hp):
         """The values in a `keras_tuner.HyperParameters`, by field."""

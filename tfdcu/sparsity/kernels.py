@@ -22,7 +22,7 @@ KERNELS = {
 }
 
 
-def choose_kernels(model, chosen=None, exclude=()):
+def choose_kernels(model, chosen=None, exclude=(), frozen=False):
     """Selects the kernels of a model to make sparse.
 
     Args:
@@ -32,19 +32,23 @@ def choose_kernels(model, chosen=None, exclude=()):
             one or a list. Defaults to `None`: every trainable convolution
             (except depthwise) and dense layer.
         exclude: layers to leave out, likewise.
+        frozen: whether layers that are not trainable are selected too.
 
     Returns:
         List of `(layer, kernel)`, each kernel once.
 
     Raises:
-        ValueError: a layer is not built, or no layer is selected.
+        ValueError: a layer is not built, no layer is selected, or a name in
+            `exclude` is that of no layer.
     """
     chosen = None if chosen is None else _as_list(chosen)
     exclude = _as_list(exclude)
+    every = _layers_in(model)
+    _check_names(exclude, every, model)
     selected, seen = [], set()
-    for layer in _layers_in(model):
+    for layer in every:
         attribute = _attribute(layer)
-        if attribute is None or not layer.trainable:
+        if attribute is None or not (layer.trainable or frozen):
             continue
         if not layer.built:
             raise ValueError(
@@ -140,10 +144,23 @@ def _as_list(selection):
     return list(selection)
 
 
+def _check_names(exclude, every, model):
+    for item in exclude:
+        if isinstance(item, str) and not any(
+            _any_match(layer, [item]) for layer in every
+        ):
+            raise ValueError(
+                "A name in `exclude` matches no layer. Expected: names or "
+                f"patterns of layers of model {model.name!r}, such as "
+                f"{', '.join(repr(layer.name) for layer in every[:5])}. "
+                f"Received: {item!r}."
+            )
+
+
 def _any_match(layer, selection):
     return any(
         fnmatch.fnmatchcase(layer.name, item)
-        or fnmatch.fnmatchcase(layer.path, item)
+        or fnmatch.fnmatchcase(layer.path or "", item)
         if isinstance(item, str)
         else isinstance(layer, item)
         for item in selection

@@ -30,14 +30,12 @@ def check_pattern(final_sparsity, block_size, m_by_n):
         )
 
 
-def check_kernels(chosen, model, block_size, m_by_n):
-    """Raises for kernels that are not trained or do not fit the pattern.
+def check_trained(chosen, model):
+    """Raises for kernels that are not trained.
 
     Args:
         chosen: list of `(layer, kernel)`.
         model: the fitted model.
-        block_size: `(rows, columns)`; `(1, 1)` for single weights.
-        m_by_n: `(m, n)` or `None`.
 
     Raises:
         ValueError: with the names of the layers.
@@ -52,6 +50,19 @@ def check_kernels(chosen, model, block_size, m_by_n):
             f"layers that model {model.name!r} trains. Received: "
             f"{', '.join(untrained)}."
         )
+
+
+def check_kernels(chosen, block_size, m_by_n):
+    """Raises for kernels that do not fit the pattern.
+
+    Args:
+        chosen: list of `(layer, kernel)`.
+        block_size: `(rows, columns)`; `(1, 1)` for single weights.
+        m_by_n: `(m, n)` or `None`.
+
+    Raises:
+        ValueError: with the names of the layers.
+    """
     if block_size == (1, 1) and m_by_n is None:
         return
     ranks = (2, 4) if m_by_n else (2,)

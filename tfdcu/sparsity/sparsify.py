@@ -12,6 +12,7 @@ from tfdcu.sparsity.kernels import share_of_zeros
 from tfdcu.sparsity.mask import Mask
 from tfdcu.sparsity.pattern import check_kernels
 from tfdcu.sparsity.pattern import check_pattern
+from tfdcu.sparsity.pattern import check_trained
 from tfdcu.sparsity.schedule import SparsitySchedule
 from tfdcu.sparsity.schedule import check_schedule
 from tfdcu.workdir.arguments import LAYERS
@@ -133,10 +134,23 @@ class Sparsify(keras.callbacks.Callback):
         self.target = model
         self._masks = []
 
+    def check(self, model):
+        """Raises the errors of a training that the layers can cause.
+
+        Args:
+            model: A built `keras.Model` of these layers, frozen or not.
+
+        Raises:
+            ValueError: As the class docstring says.
+        """
+        chosen = choose_kernels(model, self.layers, self.exclude, frozen=True)
+        check_kernels(chosen, self.block_size, self.m_by_n)
+
     def on_train_begin(self, logs=None):
         self.restore()
         chosen = choose_kernels(self._target(), self.layers, self.exclude)
-        check_kernels(chosen, self.model, self.block_size, self.m_by_n)
+        check_trained(chosen, self.model)
+        check_kernels(chosen, self.block_size, self.m_by_n)
         pruning_impl, schedules = _tfmot()
         self._plan = SparsitySchedule(
             schedules,

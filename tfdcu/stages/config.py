@@ -32,6 +32,8 @@ from tfdcu.workdir.arguments import ARGUMENTS
 from tfdcu.workdir.arguments import INPUT_SHAPE
 from tfdcu.workdir.arguments import check
 from tfdcu.workdir.arguments import check_arguments
+from tfdcu.workdir.arguments import naming
+from tfdcu.workdir.fingerprint import fingerprint_of
 
 # Each section of a config and the function that takes its fields as
 # keyword-only arguments. The stages pass the positional ones.
@@ -120,6 +122,24 @@ def without_defaults(name, section):
     }
 
 
+def identity_of(config, leave_out=()):
+    """The sections of a config as JSON, equal for equal runs.
+
+    Args:
+        config: Dict from section to dict.
+        leave_out: Names of sections.
+
+    Returns:
+        Dict from the name of a section to its options that are not defaults,
+        as of `fingerprint_of`.
+    """
+    return {
+        name: fingerprint_of(without_defaults(name, config[name]))
+        for name in SECTIONS
+        if name not in leave_out
+    }
+
+
 def check_needs(config, labeled, baseline):
     """Raise if an argument needs another one that is missing."""
     if baseline and labeled is None:
@@ -203,20 +223,20 @@ def check_values(config, splits, teacher, student=None):
     few = splits.labeled and splits.labeled.subset([0])
     pool = splits.unlabeled.subset([0])
     training_batches(few, pool, range(1), **config["batches"])
-    AlignedDistiller(
-        # A pruned teacher has its custom layers opened.
-        student or open_model(teacher).model,
-        teacher,
-        **config["transfer"],
-    )
+    # A pruned teacher has its custom layers opened.
+    trained = student or open_model(teacher).model
+    AlignedDistiller(trained, teacher, **config["transfer"])
     if config["sparsity"]:
-        Sparsify(**config["sparsity"])
+        Sparsify(**config["sparsity"]).check(trained)
     check_training(**config["training"])
     check_quantization(**config["quantization"])
     check_targets(config, answers_of(teacher).only)
     options = dict(config["export"])
-    for name in ("min_agreement", "num_images"):
-        options.pop(name, None)
+    options.pop("num_images", None)
+    measures = options.pop("min_agreement", None)
+    if isinstance(measures, dict):
+        with naming("export.min_agreement"):
+            check_formats([*measures])
     check_formats(options.pop("formats", FORMATS), **options)
     bits = config["quantization"].get("weight_bits") or 8
     check_clients(

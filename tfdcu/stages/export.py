@@ -1,5 +1,7 @@
 """The stage that writes the LiteRT files of teacher and student."""
 
+import fnmatch
+
 import numpy as np
 
 from tfdcu.data import images_of
@@ -22,8 +24,9 @@ def export(run):
     """Write and check the LiteRT files of teacher and student.
 
     A file that cannot be converted or fails its check is left out, with its
-    reason in the notes. Labels, an example and `USE.md` are written beside the
-    student's files that classify images.
+    reason in the notes; files of former options are deleted. Labels, an
+    example and `USE.md` are written beside the student's files that classify
+    images.
 
     Args:
         run: A `Run`; its `files`, `failed` and `notes` are extended.
@@ -31,10 +34,16 @@ def export(run):
     run.files, run.failed = export_models(
         run.models, run.splits, run.folder, **run.config["export"]
     )
-    run.workdir.record(
-        *(path.name for path in run.files.values()),
-        *(path.with_suffix(".json").name for path in run.files.values()),
-    )
+    paths = [*run.files.values()]
+    paths += [path.with_suffix(".json") for path in paths]
+    made = {path.name for path in paths}
+    former = [
+        name
+        for name in run.workdir.recorded()
+        if fnmatch.fnmatch(name, "student_*") and name not in made
+    ]
+    run.workdir.drop(*former)
+    run.workdir.record(*made)
     run.say(
         f"The {name} file was left out: {reason}"
         + (NEARLY_EXACT if name.endswith("dynamic") else "")

@@ -25,8 +25,6 @@ RESULTS = [
     "training/quantized.json",
     "training/quantized_start.json",
     "logs/quantized",
-    "student_int8_weight4.tflite",
-    "student_int8_weight4.json",
 ]
 
 

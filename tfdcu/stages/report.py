@@ -9,6 +9,7 @@ from tfdcu.report import write_report
 from tfdcu.report.tensorboard import log_mistakes
 from tfdcu.stages.measure import table_images
 from tfdcu.stages.mistakes import example_images
+from tfdcu.stages.start import RESULTS
 
 
 def report(run):
@@ -29,7 +30,8 @@ def report(run):
         run.folder / "report.json",
         {
             "rows": run.rows,
-            "config": run.workdir.config | {"export": run.config["export"]},
+            "config": run.workdir.config
+            | {name: run.config[name] for name in RESULTS},
             "versions": run.workdir.versions,
             "seconds": run.workdir.seconds(),
             "history": histories,

@@ -12,10 +12,10 @@ from tfdcu.models import at_size
 from tfdcu.models import custom_layers
 from tfdcu.models import load_any
 from tfdcu.models import with_preprocessing
-from tfdcu.stages.config import SECTIONS
 from tfdcu.stages.config import check_config
 from tfdcu.stages.config import check_needs
 from tfdcu.stages.config import check_values
+from tfdcu.stages.config import identity_of
 from tfdcu.stages.config import image_shape_of
 from tfdcu.stages.config import without_defaults
 from tfdcu.stages.quantize import RESULTS as QUANTIZED
@@ -75,11 +75,7 @@ def start_run(
             "teacher": fingerprint(teacher),
             "student": student and fingerprint(student),
             **sources,
-            **{
-                name: without_defaults(name, config[name])
-                for name in SECTIONS
-                if name not in RESULTS
-            },
+            **identity_of(config, leave_out=RESULTS),
             "preprocess": preprocess,
             "baseline": baseline,
             "seed": seed,

@@ -13,6 +13,7 @@ from tfdcu.workdir.atomic import remove_temporary
 from tfdcu.workdir.full_disk import MemoryFile
 from tfdcu.workdir.json_file import read_json
 from tfdcu.workdir.own_files import drop_changed
+from tfdcu.workdir.own_files import read_list
 from tfdcu.workdir.own_files import record_files
 from tfdcu.workdir.temporary import remove_temporary_folders
 
@@ -121,6 +122,10 @@ class Workdir:
         """Lists files of the run, whose changes are noticed from now on."""
         record_files(self.path, names)
 
+    def recorded(self):
+        """Names of the files that `record` lists."""
+        return list(read_list(self.path))
+
     def renew(self, name, value, results):
         """Write a JSON file; where another one was there, drop its results.
 
@@ -137,12 +142,16 @@ class Workdir:
         except ValueError:
             # Damaged, so unlike any value.
             pass
-        for result in results:
-            if (self.path / result).is_dir():
-                shutil.rmtree(self.path / result)
-            (self.path / result).unlink(missing_ok=True)
-        self.record(*results)
+        self.drop(*results)
         self.write_json(name, value)
+
+    def drop(self, *names):
+        """Deletes files and folders of the run; they may be missing."""
+        for name in names:
+            if (self.path / name).is_dir():
+                shutil.rmtree(self.path / name)
+            (self.path / name).unlink(missing_ok=True)
+        self.record(*names)
 
     def cached_json(self, name, make):
         """Reads a JSON file; writes `make()` first if it does not exist."""

@@ -31,6 +31,7 @@ def run(values):
     import tfdcu
     from tfdcu.report.units import count
     from tfdcu.stages.prune import sample
+    from tfdcu.workdir.workdir import save_model
 
     if Path(values.output).suffix != ".keras":
         raise ValueError(
@@ -44,7 +45,7 @@ def run(values):
     student = tfdcu.prune_channels(
         teacher, images=sample(splits, seed), seed=seed, **config["channels"]
     )
-    student.save(values.output)
+    save_model(student, values.output)
     for name, model in (("teacher", teacher), ("pruned", student)):
         cost = tfdcu.profile(model)
         print(
