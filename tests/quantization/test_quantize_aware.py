@@ -79,6 +79,53 @@ def test_the_file_gives_what_the_model_gives(name, bits, most, tmp_path):
     assert steps.max() < most + 0.01
 
 
+def gated_net(size):
+    """Squeeze and excite; the squeezed value is zero, or of this size."""
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((8, 8, 3))
+    x = layers.Conv2D(8, 3, activation="relu")(inputs)
+    gate = layers.GlobalAveragePooling2D(keepdims=True)(x)
+    gate = layers.Conv2D(1, 1, activation="relu", name="squeeze")(gate)
+    gate = layers.Conv2D(8, 1, bias_initializer="ones")(gate)
+    x = layers.Multiply()([x, layers.Activation("sigmoid")(gate)])
+    x = layers.GlobalAveragePooling2D()(x)
+    model = keras.Model(inputs, layers.Dense(4)(x))
+    kernel, bias = model.get_layer("squeeze").get_weights()
+    bias = bias if size else bias - 50
+    model.get_layer("squeeze").set_weights([size * np.abs(kernel), bias])
+    return model
+
+
+def assert_same_steps(quantized, kind, path, most=0.01):
+    """The file gives what the model gives, but for some steps of 255."""
+    export_litert(quantized, path, kind, images=IMAGES)
+    expected, received = quantized.predict(IMAGES, verbose=0), LiteRTModel(path)
+    error = np.abs(received(IMAGES) - expected).max()
+    assert error <= most * received.output_step
+
+
+@pytest.mark.parametrize("size", [0, 1e-15, 1e-9])
+def test_values_near_zero_have_a_range(size, tmp_path):
+    model = gated_net(size)
+    quantized = quantize_aware(model, images=IMAGES)
+    squeezed = quantized.get_layer("squeeze_range")
+    assert squeezed.high > squeezed.low == 0
+    tiny.assert_same_function(model, quantized, IMAGES, rtol=0.05)
+    assert_same_steps(quantized, "int8", tmp_path / "x.tflite")
+
+
+@pytest.mark.parametrize(
+    ("bits", "kind", "most"), [(8, "int8", 1.01), (4, "int8_weight4", 3.01)]
+)
+def test_biases_beside_weights_near_zero_fit(bits, kind, most, tmp_path):
+    model = tiny.plain_net(channels=3, width=8)
+    norm = model.get_layer("bn1")
+    norm.gamma.assign(np.where(np.arange(8) % 2, norm.gamma, 1e-9))
+    norm.beta.assign(np.linspace(0.2, 2, 8))
+    quantized = quantize_aware(model, images=IMAGES, weight_bits=bits)
+    assert_same_steps(quantized, kind, tmp_path / "x.tflite", most)
+
+
 def test_names_of_kernels_and_of_rounded_activations_stay():
     model = quantize_aware(tiny.plain_net(), images=IMAGES[..., :1])
     names = {layer.name for layer in model.layers}

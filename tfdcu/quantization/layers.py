@@ -19,6 +19,9 @@ from tfdcu.quantization.kernel_ranges import best_ranges
 from tfdcu.quantization.kernel_ranges import num_levels
 from tfdcu.quantization.kernel_ranges import rounded
 
+# Most steps of a bias: half of those of 32 bits, as training moves it.
+_BIAS_STEPS = 2**30
+
 register = keras.saving.register_keras_serializable("tfdcu")
 
 
@@ -93,10 +96,17 @@ class QuantizedKernel:
         return tuple(shape)
 
     def fit_ranges(self):
-        """Sets each channel's range to that with the least squared error."""
+        """Sets each channel's range to that with the least squared error.
+
+        It is wider where the bias would have too many steps for 32 bits, as
+        beside weights or inputs that are nearly zero.
+        """
         channels = self.maximum.shape[0]
         kernel = np.reshape(self.kernel.numpy(), (-1, channels))
         ends = best_ranges(kernel, self.weight_bits)
+        if self.input_step:
+            most = _BIAS_STEPS * self.input_step / num_levels(self.weight_bits)
+            ends = np.maximum(ends, np.abs(self.bias) / most)
         self.minimum.assign(-ends)
         self.maximum.assign(ends)
 

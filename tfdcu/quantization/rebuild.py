@@ -23,6 +23,10 @@ from tfdcu.quantization.fold import affine
 from tfdcu.quantization.layers import FakeQuantize
 from tfdcu.quantization.layers import QuantizedDepthwiseConv2D
 
+# Values closer to zero than this count as zero: LiteRT needs steps of some
+# width.
+_NARROWEST = 1e-12
+
 
 def rebuild(graph, found, bits):
     """The model of a graph with fake quantization.
@@ -121,6 +125,8 @@ class _Rebuilding:
                 value = layers.Activation(relu, name=self.unique(name))(value)
         elif tensor.dtype.startswith(("float", "bfloat")):
             low, high = fixed or self.found.ranges[id(tensor)]
+            if high - low < _NARROWEST:
+                high = low + 1.0
             grid = FakeQuantize(low, high, relu, name=self.unique(name))
             value = grid(value)
             self.grids[id(tensor)] = grid
