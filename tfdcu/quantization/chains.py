@@ -139,10 +139,16 @@ def is_silu(op):
 
 
 def fixed_range(op):
-    """The range of an operation's outputs that LiteRT demands, or `None`."""
+    """The range of an operation's outputs that LiteRT demands, or `None`.
+
+    It is for layers that end in their activation: in others, such as recurrent
+    ones or those of the user, it may be followed by more.
+    """
     if type(op) is layers.Softmax:
         return _FIXED[keras.activations.softmax]
-    return _FIXED.get(activation_of(op))
+    if type(op) is layers.Activation or type(op) in KERNELS:
+        return _FIXED.get(op.activation)
+    return None
 
 
 def meets_others(graph, tensor):
@@ -154,13 +160,14 @@ def meets_others(graph, tensor):
 def keeps_grid(op):
     """Whether the outputs are values that the inputs have, too."""
     # Linear ones tell what the output answers, as `graph/ends.py` says.
-    linear = isinstance(op, layers.Activation) and activation_of(op) is None
-    return linear or isinstance(op, _KEEP_GRID)
+    linear = type(op) is layers.Activation and activation_of(op) is None
+    # Subclasses may compute something else.
+    return linear or type(op) in _KEEP_GRID
 
 
 def shares_grid(op):
     """Whether LiteRT rounds the outputs to the grid of the inputs."""
-    return isinstance(op, _SHARE_GRID)
+    return type(op) in _SHARE_GRID
 
 
 def float_kernels(graph):
