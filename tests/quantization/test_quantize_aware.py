@@ -12,6 +12,7 @@ from tfdcu.distill import AlignedDistiller
 from tfdcu.export import LiteRTModel
 from tfdcu.export import export_litert
 from tfdcu.export import inspect_litert
+from tfdcu.graph.keras_private import all_layers
 from tfdcu.quantization import calibration
 from tfdcu.quantization import quantize_aware
 from tfdcu.quantization.bits import divergences
@@ -124,6 +125,23 @@ def test_biases_beside_weights_near_zero_fit(bits, kind, most, tmp_path):
     norm.beta.assign(np.linspace(0.2, 2, 8))
     quantized = quantize_aware(model, images=IMAGES, weight_bits=bits)
     assert_same_steps(quantized, kind, tmp_path / "x.tflite", most)
+
+
+@pytest.mark.parametrize("now", ["mixed_float16", "float32"])
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_it_is_float32_whatever_the_policies(policy, now):
+    expected = quantize_aware(awkward_net(), images=IMAGES)
+    keras.config.set_dtype_policy(policy)
+    try:
+        model = awkward_net()
+        keras.config.set_dtype_policy(now)
+        quantized = quantize_aware(model, images=IMAGES)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert {one.compute_dtype for one in all_layers(quantized)} == {"float32"}
+    for weights in zip(quantized.weights, expected.weights, strict=True):
+        np.testing.assert_array_equal(*weights)
+    np.testing.assert_array_equal(quantized(IMAGES), expected(IMAGES))
 
 
 def test_names_of_kernels_and_of_rounded_activations_stay():

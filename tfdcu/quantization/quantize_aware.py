@@ -3,6 +3,7 @@
 import warnings
 
 from tfdcu.graph.ends import kinds_of
+from tfdcu.graph.float32 import as_float32
 from tfdcu.graph.graph import read_graph
 from tfdcu.graph.heads import as_heads
 from tfdcu.graph.heads import functional
@@ -55,10 +56,10 @@ def quantize_aware(
         num_images: Largest number of images. Defaults to 256.
 
     Returns:
-        A functional `keras.Model` with the same inputs and outputs, but for a
-        softmax or sigmoid at the end: it gives logits, which are what is
-        trained. Layers with kernels, and those after which a tensor is
-        rounded, keep their names.
+        A functional `keras.Model` in float32, whatever the dtype policies,
+        with the same inputs and outputs, but for a softmax or sigmoid at the
+        end: it gives logits, which are what is trained. Layers with kernels,
+        and those after which a tensor is rounded, keep their names.
 
     Raises:
         ValueError: If an argument is invalid or the model cannot be taken
@@ -78,7 +79,7 @@ def quantize_aware(
     check_arguments(model=model, num_images=num_images)
     check("images", images, IMAGES)
     check("value_range", value_range, RANGE)
-    graph = read_graph(with_logits(model))
+    graph = read_graph(as_float32(with_logits(model)))
     left = float_kernels(graph)
     if left:
         warnings.warn(

@@ -7,6 +7,7 @@ from keras import tree
 
 from tfdcu.graph.clone import clone_layer
 from tfdcu.graph.clone import copy_state
+from tfdcu.graph.float32 import float32_policy
 from tfdcu.graph.graph import Tensor
 from tfdcu.graph.parse import structure
 from tfdcu.quantization.chains import KERNELS
@@ -29,17 +30,18 @@ _NARROWEST = 1e-12
 
 
 def rebuild(graph, found, bits):
-    """The model of a graph with fake quantization.
+    """The model of a graph with fake quantization, in float32.
 
     Args:
-        graph: A `Graph`; its layers are not changed.
+        graph: A `Graph` of a float32 model; its layers are not changed.
         found: Its `Calibration`, with ranges of inputs and outputs of nodes.
         bits: Function of a layer's name: 8 or 4.
 
     Returns:
         A functional `keras.Model`.
     """
-    return _Rebuilding(graph, found, bits).model()
+    with float32_policy():
+        return _Rebuilding(graph, found, bits).model()
 
 
 class _Rebuilding:
@@ -159,7 +161,6 @@ class _Rebuilding:
         config = old.get_config()
         config |= {
             "name": self.unique(old.name),
-            "dtype": "float32",
             "use_bias": True,
             "weight_bits": self.bits(old.name),
             "input_step": self.input_step(node),
@@ -194,7 +195,6 @@ class _Rebuilding:
         new = QuantizedDepthwiseConv2D(
             1,
             name=self.unique(node.op.name),
-            dtype="float32",
             input_step=self.input_step(node),
         )
         new.build(node.outputs[0].shape)
@@ -207,7 +207,7 @@ class _Rebuilding:
         return new
 
     def clone(self, op):
-        """The same layer in float32, with its weights."""
+        """The same layer, with its weights."""
         config = {**op.get_config(), "name": self.unique(op.name)}
         new = clone_layer(op, config, lambda inner: self.clone(inner))
         if isinstance(op, layers.Layer) and op.weights:
