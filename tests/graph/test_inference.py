@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import pytest
 
 from tests.support import tiny
 from tfdcu.graph import inference
@@ -32,6 +33,21 @@ def test_outputs_do_not_depend_on_how_many_images_run_at_once(monkeypatch):
     received = compiled(both)(tiny.images(10))
     for name in ("logits", "features"):
         np.testing.assert_allclose(expected[name], received[name], atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", [list, dict])
+def test_several_inputs_are_a_list(kind):
+    image = keras.Input((8, 8, 1), name="image")
+    age = keras.Input((2,), name="age")
+    pooled = keras.layers.GlobalAveragePooling2D()(image)
+    both = keras.layers.Concatenate()([age, pooled])
+    given = [age, image] if kind is list else {"image": image, "age": age}
+    model = keras.Model(given, keras.layers.Dense(3)(both))
+    values = [np.ones((300, 2), "float32"), tiny.images(300)]
+    expected = values if kind is list else dict(zip(["age", "image"], values))
+    np.testing.assert_allclose(
+        compiled(model)(values), model(expected), atol=1e-5
+    )
 
 
 def test_later_weights_count():

@@ -7,6 +7,7 @@ import tensorflow as tf
 from keras import tree
 
 from tfdcu.graph.graph import read_graph
+from tfdcu.graph.parse import structure
 
 # Bytes of the largest activation of a batch.
 _LARGEST_ACTIVATION = 128 * 2**20
@@ -23,31 +24,33 @@ def compiled(model):
     compiled graph frees each of them after its last use.
 
     Args:
-        model: A functional `keras.Model` with one input.
+        model: A functional `keras.Model`.
 
     Returns:
-        A function from any number of images (batch, height, width, channels)
-        to what the model returns; large batches run in parts.
+        A function from any number of images (batch, height, width, channels),
+        of several inputs a list of arrays in the order of `model.inputs`, to
+        what the model returns; large batches run in parts.
     """
-    (given,) = model.inputs
-    spec = tf.TensorSpec((None, *given.shape[1:]), given.dtype)
+    specs = [tf.TensorSpec((None, *x.shape[1:]), x.dtype) for x in model.inputs]
 
     @tf.function(autograph=False)
-    def run(images):
-        return model(images, training=False)
+    def run(*images):
+        given = tree.pack_sequence_as(structure(model, "input"), images)
+        return model(given, training=False)
 
     # With one signature it is traced only once.
-    run = run.get_concrete_function(spec)
+    run = run.get_concrete_function(*specs)
 
     # Read once: taking a model apart costs more than a small batch.
     at_once = functools.cache(lambda shape: images_at_once(model, shape))
 
     def call(images):
-        images = tf.cast(images, spec.dtype)
-        size = at_once(tuple(images.shape[1:]))
+        inputs = [images] if len(specs) == 1 else images
+        inputs = [tf.cast(x, spec.dtype) for x, spec in zip(inputs, specs)]
+        size = at_once(tuple(n for x in inputs for n in x.shape[1:]))
         parts = [
-            run(images[start : start + size])
-            for start in range(0, max(1, len(images)), size)
+            run(*(x[start : start + size] for x in inputs))
+            for start in range(0, max(1, len(inputs[0])), size)
         ]
         return tree.map_structure(lambda *one: tf.concat(one, 0), *parts)
 
@@ -59,7 +62,8 @@ def images_at_once(model, image_shape):
 
     Args:
         model: A functional `keras.Model`.
-        image_shape: (height, width, channels) of the images.
+        image_shape: (height, width, channels) of the images; of several
+            inputs the sizes of all.
 
     Returns:
         Int in [1, 256]; the largest activation takes at most 128 MiB.

@@ -7,15 +7,19 @@ from tfdcu.graph.float32 import as_float32
 from tfdcu.graph.graph import read_graph
 from tfdcu.graph.heads import as_heads
 from tfdcu.graph.heads import functional
+from tfdcu.graph.images import images_for
+from tfdcu.quantization.bits import bits_by_name
 from tfdcu.quantization.bits import check_weight_bits
 from tfdcu.quantization.bits import choose_bits
 from tfdcu.quantization.calibration import calibrate
 from tfdcu.quantization.chains import float_kernels
 from tfdcu.quantization.rebuild import rebuild
-from tfdcu.workdir.arguments import IMAGES
 from tfdcu.workdir.arguments import RANGE
 from tfdcu.workdir.arguments import check
 from tfdcu.workdir.arguments import check_arguments
+from tfdcu.workdir.arguments import naming
+
+IMAGES = "images in any form that `fit` takes", lambda x: x is not None
 
 
 def quantize_aware(
@@ -44,14 +48,17 @@ def quantize_aware(
     Args:
         model: A trained functional or Sequential `keras.Model` with channels
             last. It is not changed.
-        images: Unlabeled images, an array (n, height, width, channels) or a
-            dataset of batches: what the layers take there decides how kernels
-            are rounded, and the smallest and largest activations are the ends
-            of the ranges. Take at least 100 like those of the task.
+        images: Unlabeled images in any form that `fit` takes, such as an array
+            (n, height, width, channels), a dataset of batches, or a list or
+            dict of arrays for several inputs: what the layers take there
+            decides how kernels are rounded, and the smallest and largest
+            activations are the ends of the ranges. Take at least 100 like
+            those of the task.
         weight_bits: 8, or 4, or a number between: then the kernels that bear
             4 bits worst, measured on the images, keep 8 bits as long as the
             mean over all weights is at most this. Or a dict from names of
-            layers to 4 or 8; 8 for those that are missing. Defaults to 8.
+            layers, in nested models also paths such as `"base/conv1"`, to 4 or
+            8; 8 for those that are missing. Defaults to 8.
         value_range: `(low, high)` of the pixels. Defaults to `(0.0, 1.0)`.
         num_images: Largest number of images. Defaults to 256.
 
@@ -80,6 +87,11 @@ def quantize_aware(
     check("images", images, IMAGES)
     check("value_range", value_range, RANGE)
     graph = read_graph(as_float32(with_logits(model)))
+    with naming("images"):
+        images = images_for(graph.model, images)
+    by_name = isinstance(weight_bits, dict)
+    if by_name:
+        bits = bits_by_name(graph, weight_bits)
     left = float_kernels(graph)
     if left:
         warnings.warn(
@@ -92,14 +104,23 @@ def quantize_aware(
     found = calibrate(graph, images, num_images)
     for tensor in graph.inputs:
         found.ranges[id(tensor)] = value_range
-    if not isinstance(weight_bits, dict):
-        if 4 < weight_bits < 8:
-            both = (rebuild(graph, found, lambda name, b=b: b) for b in (8, 4))
-            weight_bits = choose_bits(*both, images, weight_bits)
-        else:
-            whole = int(weight_bits)
-            return rebuild(graph, found, lambda name: whole)
-    return rebuild(graph, found, lambda name: weight_bits.get(name, 8))
+
+    if not by_name:
+        bits = bits_by_mean(graph, found, images, weight_bits)
+    quantized, _ = rebuild(graph, found, bits)
+    return quantized
+
+
+def bits_by_mean(graph, found, images, mean):
+    """The bits of each kernel with a mean of at most this, by `id(layer)`."""
+
+    def all_with(bits):
+        return dict.fromkeys((id(node.op) for node in graph.nodes), bits)
+
+    if mean in (4, 8):
+        return all_with(int(mean))
+    fine, coarse = (rebuild(graph, found, all_with(bits)) for bits in (8, 4))
+    return choose_bits(fine, coarse, images, mean)
 
 
 def with_logits(model):

@@ -35,13 +35,16 @@ def rebuild(graph, found, bits):
     Args:
         graph: A `Graph` of a float32 model; its layers are not changed.
         found: Its `Calibration`, with ranges of inputs and outputs of nodes.
-        bits: Function of a layer's name: 8 or 4.
+        bits: Dict from `id(layer)` to 8 or 4, of layers with kernels; 8 for
+            those that are missing.
 
     Returns:
-        A functional `keras.Model`.
+        A functional `keras.Model`, and a dict from `id(layer)` of each layer
+        with a kernel to its new layer.
     """
     with float32_policy():
-        return _Rebuilding(graph, found, bits).model()
+        rebuilding = _Rebuilding(graph, found, bits)
+        return rebuilding.model(), rebuilding.kernels
 
 
 class _Rebuilding:
@@ -50,6 +53,7 @@ class _Rebuilding:
         self.values = {}  # id(tensor) -> KerasTensor
         self.grids = {}  # id(tensor) -> FakeQuantize
         self.made = {}  # id(operation) -> its new one
+        self.kernels = {}  # those of layers with a kernel
         self.names = set()
 
     def model(self):
@@ -147,7 +151,7 @@ class _Rebuilding:
         op = chain.first.op
         if id(op) not in self.made:
             if has_kernel(chain.first):
-                new = self.with_kernel(chain)
+                new = self.kernels[id(op)] = self.with_kernel(chain)
             elif becomes_depthwise(chain.first):
                 new = self.depthwise(chain.first)
             else:
@@ -162,7 +166,7 @@ class _Rebuilding:
         config |= {
             "name": self.unique(old.name),
             "use_bias": True,
-            "weight_bits": self.bits(old.name),
+            "weight_bits": self.bits.get(id(old), 8),
             "input_step": self.input_step(node),
         }
         config.pop("build_config", None)
