@@ -231,6 +231,43 @@ def test_images_that_are_not_finite_are_refused(as_given):
         quantize_aware(tiny.plain_net(channels=3), images=as_given(images))
 
 
+@pytest.mark.parametrize("shape", [(10,), (12, 3), (6, 6, 8)])
+def test_inputs_that_are_no_images_have_the_range_that_was_measured(shape):
+    values = np.random.default_rng(0).normal(size=(64, *shape))
+    inputs = keras.Input(shape, name="values")
+    x = layers.Dense(16, activation="relu")(layers.Flatten()(inputs))
+    model = keras.Model(inputs, layers.Dense(3)(x))
+    values = (3 * values + 1).astype("float32")
+    quantized = quantize_aware(model, images=values)
+    found = quantized.get_layer("values_range")
+    ends = values.min(), values.max()
+    np.testing.assert_allclose((found.low, found.high), ends)
+    tiny.assert_same_function(model, quantized, values, rtol=0.03)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"), [((0, 255), (0, 255)), ((5, 300), (0, 300))]
+)
+def test_images_have_the_range_of_pixels_and_zero(given, expected):
+    model, images = tiny.plain_net(channels=3), 20 + 200 * IMAGES
+    quantized = quantize_aware(model, images=images, value_range=given)
+    found = quantized.get_layer("image_range")
+    assert (found.low, found.high) == expected
+    tiny.assert_same_function(model, quantized, images, rtol=0.05)
+
+
+@pytest.mark.parametrize(
+    "as_given", [lambda x: x, lambda x: slices(x).batch(8)]
+)
+def test_pixels_out_of_range_are_refused(as_given):
+    with pytest.raises(
+        ValueError, match="`images`.*out of range.*`value_range`.*to 25[0-9]"
+    ):
+        quantize_aware(
+            tiny.plain_net(channels=3), images=as_given(255 * IMAGES)
+        )
+
+
 def test_values_that_are_not_finite_are_refused_by_layer():
     model = tiny.plain_net(channels=3)
     conv1 = model.get_layer("conv1")

@@ -6,13 +6,16 @@ import keras
 import numpy as np
 import pytest
 
+from tests.support import not_images
 from tests.support import small_run
 from tests.support import tiny
 from tests.support.runs import run_of
+from tfdcu.data import prepare
 from tfdcu.quantization import quantize_aware
 from tfdcu.stages import distill as stage
 from tfdcu.stages.export import students
 from tfdcu.stages.quantize import default_epochs
+from tfdcu.stages.quantize import untrained
 from tfdcu.stages.quantize import with_short_training
 
 QUICK = {
@@ -53,6 +56,15 @@ def test_training_is_at_a_tenth_of_the_rate(quantized):
         "optimizer": "adam",
     }
     assert run.config["training"] == training
+
+
+def test_inputs_without_pixels_need_no_range():
+    net, data = not_images.table_net(), not_images.table
+    values, _ = data(60)
+    splits = prepare(data(30), values, not_images.CLASSES, image_shape=(6,))
+    run = run_of(net, splits)
+    run.models["student"] = net
+    tiny.assert_same_function(net, untrained(run, 8), values, rtol=0.1)
 
 
 @pytest.mark.parametrize(

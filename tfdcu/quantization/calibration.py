@@ -6,14 +6,18 @@ from dataclasses import field
 import numpy as np
 import tensorflow as tf
 from keras import ops
+from keras import tree
 
 from tfdcu.graph.batches import batches
 from tfdcu.graph.execute import execute
 from tfdcu.graph.execute import infer_node
+from tfdcu.graph.images import are_images
 from tfdcu.graph.kernels import num_unknowns
 from tfdcu.graph.patches import draw_places
 from tfdcu.graph.patches import patches_at
+from tfdcu.graph.pixels import check_pixels
 from tfdcu.quantization.chains import has_kernel
+from tfdcu.workdir.arguments import naming
 
 # Kernels with more weights a filter are rounded one by one: the products of
 # their inputs would take too much memory.
@@ -73,23 +77,36 @@ class Calibration:
     ranges: dict = field(default_factory=dict)
     inputs: dict = field(default_factory=dict)
 
+    def widen(self, tensor, low, high):
+        """Makes room for values of a tensor between these."""
+        old = self.ranges.get(id(tensor), (0.0, 0.0))
+        self.ranges[id(tensor)] = min(old[0], low), max(old[1], high)
 
-def calibrate(graph, images, num_images, seed=0):
+
+def calibrate(graph, images, num_images, value_range=None, seed=0):
     """Runs a model over images and keeps what its integers need to know.
 
     Args:
         graph: A `Graph`.
         images: As in `batches`.
         num_images: Largest number of images.
+        value_range: `(low, high)` of the pixels of those inputs that are
+            images; the ranges of others are measured. Defaults to `None`:
+            those of all are.
         seed: Int, chooses places in the feature maps. Defaults to 0.
 
     Returns:
         A `Calibration`.
 
     Raises:
-        ValueError: If a kernel receives values that are not finite.
+        ValueError: If pixels are not within their range, or a kernel receives
+            values that are not finite.
     """
     found, generator = Calibration(), np.random.default_rng(seed)
+
+    def measure(tensor, value):
+        if tensor.dtype.startswith(("float", "bfloat")):
+            found.widen(tensor, float(ops.min(value)), float(ops.max(value)))
 
     def call(node, args, kwargs):
         if has_kernel(node) and num_unknowns(node.op) <= MOST_WEIGHTS:
@@ -99,15 +116,17 @@ def calibrate(graph, images, num_images, seed=0):
             found.inputs[id(node.op)] = new if old is None else old + new
         outputs = infer_node(node, args, kwargs)
         for tensor, value in zip(node.outputs, outputs):
-            if tensor.dtype.startswith(("float", "bfloat")):
-                low, high = found.ranges.get(id(tensor), (0.0, 0.0))
-                found.ranges[id(tensor)] = (
-                    min(low, float(ops.min(value))),
-                    max(high, float(ops.max(value))),
-                )
+            measure(tensor, value)
         return outputs
 
     for batch in batches(images, 32, num_images):
+        for tensor, value in zip(graph.inputs, tree.flatten(batch)):
+            if value_range is not None and are_images(tensor.shape[1:]):
+                with naming("images"):
+                    check_pixels(np.asarray(value), value_range)
+                found.widen(tensor, *map(float, value_range))
+            else:
+                measure(tensor, value)
         execute(graph, batch, call)
     return found
 

@@ -59,7 +59,10 @@ def quantize_aware(
             mean over all weights is at most this. Or a dict from names of
             layers, in nested models also paths such as `"base/conv1"`, to 4 or
             8; 8 for those that are missing. Defaults to 8.
-        value_range: `(low, high)` of the pixels. Defaults to `(0.0, 1.0)`.
+        value_range: `(low, high)` of the pixels. Values outside by more than a
+            tenth of the range are an error. Of other inputs than images it
+            does not count: their range is measured like that of activations.
+            Defaults to `(0.0, 1.0)`.
         num_images: Largest number of images. Defaults to 256.
 
     Returns:
@@ -101,10 +104,7 @@ def quantize_aware(
             "layers of their own.",
             stacklevel=2,
         )
-    found = calibrate(graph, images, num_images)
-    for tensor in graph.inputs:
-        found.ranges[id(tensor)] = value_range
-
+    found = calibrate(graph, images, num_images, value_range)
     if not by_name:
         bits = bits_by_mean(graph, found, images, weight_bits)
     quantized, _ = rebuild(graph, found, bits)

@@ -103,7 +103,8 @@ def untrained(run, weight_bits):
         student,
         images=images,
         weight_bits=weight_bits,
-        value_range=run.splits.unlabeled.value_range,
+        # The default, which counts for nothing where there are no pixels.
+        value_range=run.splits.unlabeled.value_range or (0.0, 1.0),
     )
 
 
