@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
+from tests.support import not_images
 from tests.support import tiny
 from tfdcu.data import training_batches
 from tfdcu.distill import AlignedDistiller
@@ -243,6 +244,28 @@ def test_inputs_that_are_no_images_have_the_range_that_was_measured(shape):
     ends = values.min(), values.max()
     np.testing.assert_allclose((found.low, found.high), ends)
     tiny.assert_same_function(model, quantized, values, rtol=0.03)
+
+
+def test_ids_stay_integers(tmp_path):
+    net, ids = not_images.token_net(), not_images.tokens()[0].astype("int32")
+    quantized = quantize_aware(net, images=ids)
+    tiny.assert_same_function(net, quantized, ids, rtol=0.05)
+    path = tmp_path / "x.tflite"
+    export_litert(quantized, path, "int8", images=ids, min_agreement=0)
+    assert LiteRTModel(path).quantization["input"]["dtype"] == "int32"
+
+
+def test_images_of_integers_are_rounded_like_others(tmp_path):
+    images = (255 * IMAGES).astype("uint8")
+    inputs = keras.Input((8, 8, 3), dtype="uint8")
+    x = layers.Conv2D(8, 3)(layers.Rescaling(1 / 255)(inputs))
+    model = keras.Model(inputs, layers.Dense(4)(layers.Flatten()(x)))
+    quantized = quantize_aware(model, images=images, value_range=(0, 255))
+    tiny.assert_same_function(model, quantized, images, rtol=0.05)
+    path = tmp_path / "x.tflite"
+    pixels = {"images": images, "value_range": (0, 255)}
+    export_litert(quantized, path, "int8", **pixels)
+    assert not inspect_litert(path)["float_operators"]
 
 
 @pytest.mark.parametrize(

@@ -69,8 +69,8 @@ class Calibration:
     """What is measured on the images.
 
     Attributes:
-        ranges: Dict from `id(tensor)` to its smallest and its largest value,
-            and zero.
+        ranges: Dict from `id(tensor)`, of floats or of images, to its smallest
+            and its largest value, and zero.
         inputs: Dict from `id(layer)` to the `Inputs` of its kernel.
     """
 

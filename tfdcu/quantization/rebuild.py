@@ -61,8 +61,12 @@ class _Rebuilding:
         for layer, tensor in zip(
             self.graph.level.input_layers, self.graph.inputs
         ):
+            # Pixels are rounded as floats; ids stay integers.
+            floats = id(tensor) in self.found.ranges
             given = keras.Input(
-                tensor.shape[1:], name=layer.name, dtype="float32"
+                tensor.shape[1:],
+                name=layer.name,
+                dtype="float32" if floats else tensor.dtype,
             )
             self.names.add(layer.name)
             inputs.append(given)
@@ -125,11 +129,11 @@ class _Rebuilding:
         return product([value, grid(sigmoid(value))])
 
     def give_grid(self, tensor, value, name, relu=None, fixed=None):
-        """Rounds a value to a grid of its own, if it is of floats."""
+        """Rounds a value to a grid of its own, if it has a range."""
         if meets_others(self.graph, tensor):
             if relu is not None:
                 value = layers.Activation(relu, name=self.unique(name))(value)
-        elif tensor.dtype.startswith(("float", "bfloat")):
+        elif id(tensor) in self.found.ranges:
             low, high = fixed or self.found.ranges[id(tensor)]
             if high - low < _NARROWEST:
                 high = low + 1.0
