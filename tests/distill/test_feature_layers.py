@@ -12,6 +12,7 @@ from tfdcu.distill.feature_layers import default_feature_layer
 from tfdcu.distill.feature_layers import default_pairs
 from tfdcu.distill.feature_layers import feature_pairs
 from tfdcu.distill.feature_layers import kept_channels
+from tfdcu.pruning import plan_channels
 
 STUDENT = tiny.plain_net()
 TEACHER = tiny.plain_net(width=24)
@@ -127,9 +128,56 @@ def test_a_pruned_student_is_compared_channel_by_channel():
     assert default_pairs(STUDENT, TEACHER, None) == []
     assert default_pairs(STUDENT, lambda images: images, kept) == []
     # The other channels of the layer are not known.
-    assert default_pairs(STUDENT, TEACHER, {"relu1": range(32)}) == []
+    with pytest.warns(UserWarning, match="not matched.*'relu2'.*`kept`"):
+        assert default_pairs(STUDENT, TEACHER, {"relu1": range(32)}) == []
+    other = tiny.residual_net(channels=1)
+    assert default_pairs(STUDENT, other, kept) == []
     model = AlignedDistiller(STUDENT, TEACHER, kept=kept)
     assert model.feature_layers == {"relu2": "relu2"}
+
+
+def test_wrong_indices_of_the_default_layer_are_refused():
+    with pytest.raises(ValueError, match=r"from 0 to 47.*kept\['relu2'\]"):
+        default_pairs(STUDENT, TEACHER, {"relu2": [48]})
+
+
+def pruned(depth):
+    """A student and its teacher, whose layers are `depth` models deep."""
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((8, 8, 1))
+    x = layers.Conv2D(16, 3, activation="relu", name="c1")(inputs)
+    x = layers.Conv2D(16, 3, activation="relu", name="c2")(x)
+    base = keras.Model(inputs, x, name="base")
+    if depth == 2:
+        taken = keras.Input((8, 8, 1))
+        base = keras.Model(taken, base(taken), name="trunk")
+    images = keras.Input((8, 8, 1))
+    x = base(images) if depth else x
+    x = layers.GlobalAveragePooling2D(name="pool")(x)
+    taken = images if depth else inputs
+    teacher = keras.Model(taken, layers.Dense(3, name="logits")(x))
+    plan = plan_channels(teacher, images=tiny.images(32), macs=0.5)
+    return plan.apply(), teacher, plan.kept_channels()
+
+
+def test_layers_of_nested_models_are_matched_as_others_are():
+    images = tiny.images(16)
+    shares, channels = [], []
+    for depth, path in enumerate(("c2", "base/c2", "trunk/base/c2")):
+        student, teacher, kept = pruned(depth)
+        name = path.replace("/", "_")
+        for given in (None, path, name, {path: path}):
+            model = AlignedDistiller(
+                student, teacher, kept, feature_layers=given, align_weight=0.0
+            )
+            assert model.feature_layers == {name: name}
+        _, theirs = model.teacher_outputs(images, None)
+        own = model.tap(images)["features"]
+        shares.append(float(model.feature_loss(theirs, own)))
+        channels.append(kept[path])
+    assert channels[0] == channels[1] == channels[2]
+    np.testing.assert_allclose(shares, shares[0], rtol=1e-4)
+    assert 0 < shares[0] < 1
 
 
 def test_shapes_must_agree_where_they_are_compared():

@@ -192,6 +192,11 @@ def inside_of(student):
     return open_model(student, keep=lambda layer: True, flat=True).model
 
 
+def name_inside(path):
+    """The name that `inside_of` gives the layer of a path, "base/conv"."""
+    return str(path).replace("/", "_")
+
+
 def default_align_layer(model, share=0.25):
     """The default low-level layer to align.
 
@@ -261,8 +266,9 @@ def layers_to_align(student, align_layers=None):
     """Names of the layers to align, validated against the student.
 
     Args:
-        student: A functional `keras.Model`.
-        align_layers: A name, several, or `None`: see `default_align_layer`.
+        student: A functional `keras.Model`, as of `inside_of`.
+        align_layers: A name or path, several, or `None`: see
+            `default_align_layer`.
 
     Returns:
         Tuple of names.
@@ -275,8 +281,7 @@ def layers_to_align(student, align_layers=None):
     if isinstance(align_layers, str) or not hasattr(align_layers, "__iter__"):
         align_layers = (align_layers,)
     names = [layer.name for layer in student.layers]
-    # "base/conv" is the path of a layer of a nested model.
-    align_layers = [str(name).replace("/", "_") for name in align_layers]
+    align_layers = [name_inside(name) for name in align_layers]
     missing = [name for name in align_layers if name not in names]
     if missing or not align_layers:
         raise ValueError(

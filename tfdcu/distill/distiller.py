@@ -110,13 +110,14 @@ class AlignedDistiller(TwoPools):
             `domain_accuracy`. Defaults to `"adversarial"`.
         feature_layers: Name or names of layers, the same in student and
             teacher, or a dict from names in the student to names in the
-            teacher, whose outputs are compared on all images: squared errors
-            as a share of the teacher's squares, averaged over the layers; see
-            `tfdcu/distill/features.py`. Maps of the teacher are resized to
-            those of the student. Requires a functional `keras.Model` as
-            teacher, which is run in every step. Defaults to `None`: for a
-            pruned student, one with `kept`, whose teacher is run anyway, the
-            last layer before global pooling; else none.
+            teacher ("base/conv" in a nested model), whose outputs are
+            compared on all images: squared errors as a share of the teacher's
+            squares, averaged over the layers; see `tfdcu/distill/features.py`.
+            Maps of the teacher are resized to those of the student. Requires a
+            functional `keras.Model` as teacher, which is run in every step.
+            Defaults to `None`: for a pruned student, one with `kept`, whose
+            teacher is run anyway, the last layer before global pooling; else
+            none.
         feature_weight: Float, at least 0; 0 disables the term. Defaults to
             100: it is a share in [0, 1], and its gradient is about a twentieth
             of that of the mimic term.

@@ -1,5 +1,6 @@
 """Pairs of student and teacher layers for the feature term."""
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -7,6 +8,7 @@ import keras
 import numpy as np
 
 from tfdcu.distill.alignment import called_once
+from tfdcu.distill.alignment import name_inside
 from tfdcu.graph.graph import read_graph
 from tfdcu.graph.keras_private import output_within
 
@@ -43,26 +45,42 @@ def default_pairs(student, teacher, kept):
         student, teacher, kept: As in `AlignedDistiller`.
 
     Returns:
-        List of `Pair`; empty for a student that was not pruned, or where the
-        layers before the pooling cannot be compared.
+        List of `Pair`; empty for a student that was not pruned, that has no
+        feature map or whose last one is of a layer that the teacher does not
+        have. It is empty, with a warning, if that layer cannot be compared.
+
+    Raises:
+        ValueError: If an index in `kept` is out of range.
     """
     if not kept or not isinstance(teacher, keras.Model):
         return []
-    try:
-        return feature_pairs(student, teacher, kept=kept)
-    except ValueError:
+    if not feature_maps(student):
         return []
+    name = default_feature_layer(student)
+    if name not in layer_names(teacher):
+        return []
+    pair = pair_of(student, name, teacher, name, kept)
+    if not are_comparable(pair):
+        warnings.warn(
+            "The student's features are not matched to its teacher's: those "
+            f"of {name!r} cannot be compared, and `kept` does not say which "
+            "channels they are. `feature_layers` names others.",
+            stacklevel=3,
+        )
+        return []
+    return [pair]
 
 
 def feature_pairs(student, teacher, feature_layers=None, kept=None):
     """Resolve `feature_layers` to pairs of layers that can be compared.
 
     Args:
-        student: A functional `keras.Model`.
-        teacher: A functional `keras.Model`.
+        student: A functional `keras.Model`, as of `inside_of`.
+        teacher: A functional `keras.Model`, as of `inside_of`.
         feature_layers: Name or names of layers, the same in student and
             teacher; a dict from names in the student to names in the teacher;
-            or `None`: see `default_feature_layer`.
+            or `None`: see `default_feature_layer`. A layer of a nested model
+            is "base/conv" or "base_conv".
         kept: Dict from names of teacher layers to the indices of the channels
             that the student kept; a missing layer kept all.
 
@@ -87,11 +105,15 @@ def feature_pairs(student, teacher, feature_layers=None, kept=None):
         feature_layers = (feature_layers,)
     if not isinstance(feature_layers, Mapping):
         feature_layers = {name: name for name in feature_layers}
+    feature_layers = {
+        name_inside(name): name_inside(other)
+        for name, other in feature_layers.items()
+    }
     for model, which, names in (
         (student, "student", feature_layers),
         (teacher, "teacher", feature_layers.values()),
     ):
-        available = [n.path for n in called_once(read_graph(model).nodes)]
+        available = layer_names(model)
         if not names or any(name not in available for name in names):
             raise ValueError(
                 f"A layer in `feature_layers` is not in the {which}. Expected: "
@@ -99,14 +121,37 @@ def feature_pairs(student, teacher, feature_layers=None, kept=None):
                 "teacher's names differ, a dict from the student's names to "
                 f"the teacher's. Received: feature_layers={feature_layers}"
             )
-    pairs = []
-    for name, teacher_name in feature_layers.items():
-        output = output_within(teacher, teacher_name)
-        channels = kept_channels(teacher_name, output.shape[-1], kept or {})
-        own = output_within(student, name)
-        pairs.append(Pair(name, teacher_name, own, output, channels))
-        check_shapes(pairs[-1])
+    pairs = [
+        pair_of(student, name, teacher, other, kept or {})
+        for name, other in feature_layers.items()
+    ]
+    for pair in pairs:
+        check_shapes(pair)
     return pairs
+
+
+def layer_names(model):
+    """Names of the layers whose outputs can be compared."""
+    return [node.path for node in called_once(read_graph(model).nodes)]
+
+
+def pair_of(student, name, teacher, teacher_name, kept):
+    """The `Pair` of two layers; the arguments are those of `feature_pairs`."""
+    output = output_within(teacher, teacher_name)
+    # A plan names the layers of a nested model by their paths.
+    kept = {name_inside(path): indices for path, indices in kept.items()}
+    channels = kept_channels(teacher_name, output.shape[-1], kept)
+    own = output_within(student, name)
+    return Pair(name, teacher_name, own, output, channels)
+
+
+def feature_maps(model):
+    """The nodes of layers with features of several places or of one map."""
+    return [
+        node
+        for node in called_once(read_graph(model).nodes)
+        if len(node.outputs[0].shape) in (3, 4)
+    ]
 
 
 def default_feature_layer(model):
@@ -126,11 +171,7 @@ def default_feature_layer(model):
         ValueError: If no layer outputs (batch, height, width, channels) or
             (batch, tokens, channels).
     """
-    maps = [
-        node
-        for node in called_once(read_graph(model).nodes)
-        if len(node.outputs[0].shape) in (3, 4)
-    ]
+    maps = feature_maps(model)
     wide = [n for n in maps if {*n.outputs[0].shape[1:-1]} != {1}]
     if not maps:
         raise ValueError(
@@ -169,32 +210,47 @@ def kept_channels(name, width, kept):
     return indices
 
 
+def are_comparable(pair):
+    """Whether two layers can be compared channel by channel.
+
+    Args:
+        pair: A `Pair`.
+
+    Returns:
+        Bool: whether they agree in rank and channels and, unless they are
+        maps, which can be resized, in places.
+    """
+    student, teacher = compared_shapes(pair)
+    same_channels = None in (student[-1], teacher[-1]) or (
+        student[-1] == teacher[-1]
+    )
+    same_places = len(student) == 4 or student[1:-1] == teacher[1:-1]
+    return same_channels and same_places and len(student) == len(teacher)
+
+
+def compared_shapes(pair):
+    """The shapes of both outputs of a `Pair`, of the compared channels."""
+    student, teacher = pair.student_output.shape, pair.teacher_output.shape
+    if pair.channels is not None:
+        teacher = (*teacher[:-1], len(pair.channels))
+    return tuple(student), tuple(teacher)
+
+
 def check_shapes(pair):
-    """Raise if two layers cannot be compared channel by channel.
+    """Raise if two layers are not comparable.
 
     Args:
         pair: A `Pair`.
 
     Raises:
-        ValueError: If they differ in rank or channels, or, unless they are
-            maps, which can be resized, in places.
+        ValueError: See `are_comparable`.
     """
-    student, teacher = (
-        list(pair.student_output.shape),
-        list(pair.teacher_output.shape),
-    )
-    if pair.channels is not None:
-        teacher[-1] = len(pair.channels)
-    same_channels = None in (student[-1], teacher[-1]) or (
-        student[-1] == teacher[-1]
-    )
-    same_places = len(student) == 4 or student[1:-1] == teacher[1:-1]
-    if same_channels and same_places and len(student) == len(teacher):
+    if are_comparable(pair):
         return
+    student, teacher = compared_shapes(pair)
     raise ValueError(
         "Features cannot be compared. Expected: layers of the same rank and "
         "channels; `kept` gives the teacher's channels that a narrower "
         f"student has. Received: the student's {pair.student!r} with outputs "
-        f"{tuple(student)}, the teacher's {pair.teacher!r} with "
-        f"{tuple(teacher)}"
+        f"{student}, the teacher's {pair.teacher!r} with {teacher}"
     )
