@@ -127,12 +127,25 @@ def test_integers_give_probabilities_in_steps(
     np.testing.assert_allclose(artifact(images), expected, atol=0.02)
 
 
-@pytest.mark.parametrize("ends", ["softmax", "sigmoid"])
-def test_a_model_of_probabilities_gets_no_second_softmax(
-    ends, images, tmp_path
-):
+def nested_end(logits):
+    """An operation at the end of a model at the end."""
+    given = keras.Input(logits.shape[1:])
+    return keras.Model(given, keras.ops.softmax(given))(logits)
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        keras.layers.Activation("softmax"),
+        keras.layers.Activation("sigmoid"),
+        keras.ops.softmax,
+        keras.ops.sigmoid,
+        nested_end,
+    ],
+)
+def test_a_model_of_probabilities_gets_no_second_softmax(end, images, tmp_path):
     net = tiny.plain_net(channels=3)
-    model = keras.Model(net.input, keras.layers.Activation(ends)(net.output))
+    model = keras.Model(net.input, end(net.output))
     for output in ("logits", "probabilities"):
         path = export_litert(
             model, tmp_path / "a.tflite", images=images, output=output

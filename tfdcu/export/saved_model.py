@@ -3,8 +3,8 @@
 import keras
 import numpy as np
 
+from tfdcu.graph.ends import are_probabilities
 from tfdcu.graph.ends import output_names
-from tfdcu.graph.keras_private import producer_of
 from tfdcu.workdir.full_disk import MemoryFile
 
 
@@ -146,23 +146,6 @@ def names_in_file(model):
 def gives_probabilities(model):
     """Whether a model ends in a softmax or sigmoid, at each of its outputs."""
     return all(map(are_probabilities, model.outputs))
-
-
-def are_probabilities(output):
-    """Whether a softmax or sigmoid made an output.
-
-    Args:
-        output: A `KerasTensor`. What made it may be a model.
-    """
-    producer = producer_of(output)
-    last = producer.op
-    if isinstance(last, keras.Model):
-        return are_probabilities(last.outputs[producer.index])
-    activation = getattr(last, "activation", None)
-    return isinstance(last, keras.layers.Softmax) or activation in (
-        keras.activations.softmax,
-        keras.activations.sigmoid,
-    )
 
 
 def save_single_image(model, folder):

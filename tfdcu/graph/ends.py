@@ -82,16 +82,30 @@ def _kind_of_loss(loss):
     return next((kind for part, kind in _LOSSES.items() if part in text), None)
 
 
+def are_probabilities(output):
+    """Whether a softmax or sigmoid, layer or operation, made an output.
+
+    Args:
+        output: A `KerasTensor`. What made it may be a model.
+    """
+    return _end_of(_last_op(output)) is not None
+
+
 def _kind_at(output):
-    producer = producer_of(output)
-    op = producer.op
-    if is_model(op):
-        return _kind_at(op.outputs[producer.index])
+    op = _last_op(output)
     if isinstance(op, keras.layers.Activation):
         for kind, ending in MARKS.items():
             if op.name.endswith(ending):
                 return kind
     return _ENDS.get(_end_of(op))
+
+
+def _last_op(output):
+    """The layer or operation that made a tensor, also in a nested model."""
+    producer = producer_of(output)
+    if is_model(producer.op):
+        return _last_op(producer.op.outputs[producer.index])
+    return producer.op
 
 
 def _end_of(op):
