@@ -127,6 +127,26 @@ def test_integers_give_probabilities_in_steps(
     np.testing.assert_allclose(artifact(images), expected, atol=0.02)
 
 
+@pytest.mark.parametrize("kind", [None, "weight8"])
+@pytest.mark.parametrize("layer", [keras.layers.GRU, keras.layers.LSTM])
+def test_probabilities_after_a_loop(layer, kind, tmp_path):
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((12, 3))
+    x = keras.layers.Dense(4)(layer(16)(inputs))
+    model = keras.Model(inputs, 5 * x)
+    signals = np.random.default_rng(0).normal(size=(20, 12, 3))
+    path = export_litert(
+        model,
+        tmp_path / "a.tflite",
+        kind,
+        images=signals.astype("float32"),
+        output="probabilities",
+    )
+    expected = probabilities_of(np.asarray(model(signals)))
+    found = LiteRTModel(path)(signals)
+    np.testing.assert_allclose(found, expected, atol=0.02 if kind else 1e-5)
+
+
 def nested_end(logits):
     """An operation at the end of a model at the end."""
     given = keras.Input(logits.shape[1:])

@@ -23,8 +23,8 @@ def append_softmax(content, multi_label=False):
     """Makes a LiteRT file of logits one of probabilities.
 
     Args:
-        content: The bytes of a file of one graph with one output, logits
-            `(1, classes)`.
+        content: The bytes of a file with one output, logits `(1, classes)`.
+            Other graphs in it, as a loop has, stay as they are.
         multi_label: Whether each label has a sigmoid of its own. Defaults to
             `False`.
 
@@ -37,7 +37,8 @@ def append_softmax(content, multi_label=False):
     logits, place = graph.Outputs(0), graph.TensorsLength()
     old = graph.Tensors(logits)
     builder, root, offset = extend(content)
-    (old_graph, *_), (old_signature, *_) = children(root, 2), children(root, 7)
+    old_graph, *other_graphs = children(root, 2)
+    old_signature, *_ = children(root, 7)
     softmax = old.Shape(1) > 1 and not multi_label
     code, options = _operator_code(builder, old, softmax)
     operator = table(
@@ -66,9 +67,10 @@ def append_softmax(content, multi_label=False):
         vector(builder, [output]),
         offset_of(old_signature, 2, offset),
     )
+    others = [offset(one.Pos) for one in other_graphs]
     changed = {
         1: _longer(builder, root, 1, code, offset),
-        2: vector(builder, [table(builder, graph)]),
+        2: vector(builder, [table(builder, graph), *others]),
         7: vector(builder, [table(builder, signature)]),
     }
     return finish_model(builder, root, offset, changed)

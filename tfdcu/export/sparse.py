@@ -25,32 +25,37 @@ def densify_fully_connected(content):
         max(code.builtinCode, code.deprecatedBuiltinCode)
         for code in model.operatorCodes
     ]
-    (graph,) = model.subgraphs
-    densify = {
-        operator.outputs[0]: operator
-        for operator in graph.operators
-        if codes[operator.opcodeIndex] == schema.BuiltinOperator.DENSIFY
-    }
-    weights = [
-        operator.inputs[1]
-        for operator in graph.operators
-        if codes[operator.opcodeIndex] == schema.BuiltinOperator.FULLY_CONNECTED
-    ]
-    found = [index for index in weights if index in densify]
-    if not found:
+    # One graph, and more where there are loops.
+    each = []
+    for graph in model.subgraphs:
+        densify = {
+            operator.outputs[0]: operator
+            for operator in graph.operators
+            if codes[operator.opcodeIndex] == schema.BuiltinOperator.DENSIFY
+        }
+        connected = [
+            operator
+            for operator in graph.operators
+            if codes[operator.opcodeIndex]
+            == schema.BuiltinOperator.FULLY_CONNECTED
+        ]
+        weights = {operator.inputs[1] for operator in connected}
+        each.append({n: densify[n] for n in weights if n in densify})
+    if not any(each):
         return content
     interpreter = _undelegated(content)
-    for index in found:
-        operator = densify[index]
-        stored = graph.tensors[operator.inputs[0]]
-        expanded = interpreter.get_tensor(index)
-        # The sparse tensor becomes dense in place.
-        stored.sparsity = None
-        model.buffers[stored.buffer].data = expanded.view("uint8").ravel()
-        graph.operators.remove(operator)
-    same = {index: densify[index].inputs[0] for index in found}
-    for operator in graph.operators:
-        operator.inputs = [same.get(index, index) for index in operator.inputs]
+    for number, (graph, found) in enumerate(zip(model.subgraphs, each)):
+        for index, operator in found.items():
+            stored = graph.tensors[operator.inputs[0]]
+            expanded = interpreter.get_tensor(index, number)
+            # The sparse tensor becomes dense in place.
+            stored.sparsity = None
+            model.buffers[stored.buffer].data = expanded.view("uint8").ravel()
+            graph.operators.remove(operator)
+        same = {index: one.inputs[0] for index, one in found.items()}
+        for operator in graph.operators:
+            inputs = operator.inputs
+            operator.inputs = [same.get(index, index) for index in inputs]
     return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
 
 
