@@ -200,15 +200,48 @@ def test_a_model_of_any_size_takes_image_shape():
     tfdcu.evaluate(model, (IMAGES, LABELS))
 
 
-def test_a_file_with_one_output_is_refused(tmp_path):
+@pytest.mark.parametrize("output", ["logits", "probabilities"])
+@pytest.mark.parametrize("end", ["sigmoid", None])
+def test_one_number_is_two_classes(end, output, tmp_path):
+    keras.utils.set_random_seed(0)
     model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten()])
-    model.add(keras.layers.Dense(1, activation="sigmoid"))
-    second = model.predict(IMAGES, verbose=0)[:, 0] > 0.5
-    scores = tfdcu.evaluate(model, (IMAGES, second.astype("int32")))
-    assert scores["accuracy"] == 1.0
-    path = tfdcu.export_litert(model, tmp_path / "one.tflite")
-    with pytest.raises(ValueError, match="one logit per class.*one output"):
-        tfdcu.evaluate(path, (IMAGES, LABELS))
+    model.add(keras.layers.Rescaling(1, -0.5))
+    model.add(keras.layers.Dense(1, activation=end))
+    numbers = model.predict(IMAGES, verbose=0)[:, 0]
+    found = (numbers > (0.5 if end else 0)).astype("int32")
+    second = np.where(np.arange(20) < 5, 1 - found, found)
+    assert {0, 1} == set(found)
+    path = tmp_path / "one.tflite"
+    names = ["cat"]
+    tfdcu.export_litert(
+        model, path, images=IMAGES, output=output, classes=names
+    )
+    for labels in (second, second[:, None]):
+        scores = tfdcu.evaluate(model, (IMAGES, labels), against=path)
+        assert (scores["accuracy"], scores["agreement"]) == (0.75, 1.0)
+        scores = tfdcu.evaluate(path, (IMAGES, labels), against=model)
+        assert (scores["accuracy"], scores["agreement"]) == (0.75, 1.0)
+    path.with_suffix(".json").unlink()
+    with pytest.raises(ValueError, match="only number.*JSON file.*one.tflite"):
+        tfdcu.evaluate(path, (IMAGES, second))
+
+
+def test_one_label_among_several_outputs(tmp_path):
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((8, 8, 1))
+    x = keras.layers.Rescaling(1, -0.5)(keras.layers.Flatten()(inputs))
+    ends = {"kind": (3, "softmax"), "cat": (1, "sigmoid")}
+    outputs = {n: keras.layers.Dense(*end)(x) for n, end in ends.items()}
+    model = keras.Model(inputs, outputs)
+    found = model.predict(IMAGES, verbose=0)
+    cat = (found["cat"] > 0.5).astype("int32")
+    assert {0, 1} == set(cat[:, 0])
+    path = tfdcu.export_litert(model, tmp_path / "two.tflite", images=IMAGES)
+    for labels in (cat, cat[:, 0]):
+        y = {"kind": found["kind"].argmax(-1), "cat": labels}
+        for one, other in ((model, path), (path, model)):
+            scores = tfdcu.evaluate(one, (IMAGES, y), against=other)
+            assert (scores["accuracy"], scores["agreement"]) == (1.0, 1.0)
 
 
 def tagger():

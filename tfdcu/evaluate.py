@@ -30,8 +30,9 @@ def evaluate(model, source, *, against=None, **options):
         source: Anything `tfdcu.data.open_source` takes, images or not.
             Without labels, only the agreement is measured. For a model that
             ends in sigmoids the labels are 0 or 1 for each, (images, labels);
-            for maps they are classes, (images, height, width). For several
-            outputs labels are a dict of these by name of the output.
+            for a single sigmoid (images,) or (images, 1); for maps they are
+            classes, (images, height, width). For several outputs labels are a
+            dict of these by name of the output.
         against: Second model to compare with, like `model`. Defaults to
             `None`.
         **options: Passed to `tfdcu.data.open_source`: `split`, `data_dir`,
@@ -161,7 +162,7 @@ def file_options(model):
         return {}
     file = export.LiteRTModel(model)
     options = {"value_range": file.value_range}
-    if len(file.names) == 1:
+    if len(file.names) == 1 and file.num_classes > 1:
         options["classes"] = file.classes
     return {name: value for name, value in options.items() if value}
 
@@ -223,9 +224,16 @@ def open_one(model):
     """Any model as `Opened`."""
     if is_litert(model):
         file = export.LiteRTModel(model)
-        return Opened(
-            by_name(file, file.names), file.input_shape, said_by(file)
-        )
+        answers, function = said_by(file), by_name(file, file.names)
+        single = {n: x for n, x in answers.items() if x.shape == (1,)}
+
+        def outputs(images):
+            found = function(images)
+            both = {n: two_classes(found[n], x) for n, x in single.items()}
+            return {**found, **both}
+
+        answers |= dict.fromkeys(single, Answer("classes", (2,)))
+        return Opened(outputs, file.input_shape, Answers(answers))
     model = models.load_any(model)
     answers = answers_of(model)
     return Opened(
@@ -237,7 +245,7 @@ def open_one(model):
 
 
 def said_by(file):
-    """The `Answers` of a `LiteRTModel`."""
+    """Dict by name of the `Answer` of each output of a `LiteRTModel`."""
 
     def answer(name):
         kind, shape, output = (
@@ -250,9 +258,30 @@ def said_by(file):
                 "labels, for each image or each position. Received: the "
                 f"output {name!r} of '{file.path}'"
             )
+        if kind == "classes" and shape == (1,):
+            raise ValueError(
+                "Nothing tells what the only number of an output stands for. "
+                "Expected: the JSON file that `tfdcu.export_litert` writes "
+                "beside a file, of this version. Received: the output "
+                f"{name!r} of '{file.path}'"
+            )
         return Answer(kind, shape, 0.5 if output == "probabilities" else 0.0)
 
-    return Answers({name: answer(name) for name in sorted(file.names)})
+    return {name: answer(name) for name in sorted(file.names)}
+
+
+def two_classes(scores, answer):
+    """Scores of no and yes of a single label, as Keras models are loaded.
+
+    Args:
+        scores: Float (batch, 1), of a single label.
+        answer: Its `Answer`.
+
+    Returns:
+        Float (batch, 2).
+    """
+    above = scores - answer.threshold
+    return np.concatenate([-above, above], axis=-1)
 
 
 def by_name(function, names):
@@ -298,8 +327,6 @@ def predictions(model, source):
             name: np.asarray(values)  # (batch, ..., classes)
             for name, values in model.function(images).items()
         }
-        for values in outputs.values():
-            check_outputs(values)
         chosen.append(answers.choices(outputs))
         if only and only.several_labels and len(only.shape) == 1:
             scores += outputs.values()
@@ -314,16 +341,6 @@ def predictions(model, source):
     return Predictions(
         answers, chosen, labels, answers.measures(labels, chosen, scores)
     )
-
-
-def check_outputs(logits):
-    """Raise if a model has a single output, which has no largest class."""
-    if logits.ndim == 2 and logits.shape[-1] == 1:
-        raise ValueError(
-            "The model has a single output. Expected: one logit per class; "
-            "`tfdcu.models.load` converts the single output of a Keras model "
-            "to two, and so have files exported from it. Received: one output"
-        )
 
 
 def check_labels(name, labels, num_classes):

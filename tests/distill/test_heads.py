@@ -255,6 +255,41 @@ def test_the_terms_of_several_outputs_are_added():
     assert saved.heads.kinds == model.heads.kinds
 
 
+def with_one_label(end="sigmoid"):
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((8, 8, 1))
+    x = layers.Conv2D(16, 3, activation="relu", name="conv")(inputs)
+    x = layers.Flatten()(x)
+    kind = layers.Dense(3, "softmax", name="kind")(x)
+    cat = layers.Dense(1, end, name="cat")(x)
+    return keras.Model(inputs, {"kind": kind, "cat": cat})
+
+
+@pytest.mark.parametrize("shape", [(24,), (24, 1)])
+@pytest.mark.parametrize("end", ["sigmoid", None])
+def test_one_label_among_several_outputs_is_two_classes(end, shape, tmp_path):
+    teacher, student = with_one_label(), with_one_label(end)
+    model = tfdcu.AlignedDistiller(student, teacher, align_weight=0.0)
+    metrics = {"cat": ["accuracy"], "kind": ["accuracy"]}
+    model.compile(keras.optimizers.SGD(0.0), metrics=metrics)
+    p = teacher(X)
+    y = {"kind": np.arange(24) % 3, "cat": (np.arange(24) % 2).reshape(shape)}
+    logs = model.fit(batches(y), verbose=0).history
+    yes = np.asarray(p["cat"])[:, 0]
+    right = np.where(y["cat"].ravel() == 1, yes, 1 - yes)
+    classes = np.asarray(p["kind"])[np.arange(24), y["kind"]]
+    by_hand = -np.log(right).mean() - np.log(classes).mean()
+    np.testing.assert_allclose(logs["label"], by_hand, rtol=1e-4)
+    np.testing.assert_allclose(logs["cat_accuracy"], (right > 0.5).mean())
+    np.testing.assert_allclose(logs["mimic"], 0, atol=1e-6)
+    model.student.save(tmp_path / "student.keras")
+    again = keras.models.load_model(tmp_path / "student.keras")
+    again = tfdcu.AlignedDistiller(again, teacher)
+    assert again.heads.kinds == model.heads.kinds
+    shares = keras.ops.softmax(again.student(X)["cat"])[:, 1]
+    np.testing.assert_allclose(shares, yes, atol=1e-6)
+
+
 def test_a_linear_output_that_nothing_explains_is_refused():
     teacher = several()
     with pytest.raises(ValueError, match="Nothing tells.*'box'.*mimic=.*mse"):

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 
+import keras
 import numpy as np
 import pytest
 
@@ -96,6 +97,33 @@ def test_programs_scale_bytes_to_the_value_range(
     assert any(part in text for part in scaled.split("|"))
     assert ("0.114" in text) is (channels == 1)
     assert path.name in text and "{" + "name" not in text
+
+
+@pytest.mark.parametrize("labels", [1, 3])
+def test_labels_are_compared_with_a_threshold(labels, tmp_path):
+    photos = tiny.images(8)
+    net = tiny.plain_net(num_classes=labels)
+    model = keras.Model(net.input, keras.ops.sigmoid(net.output))
+    files = export_all(
+        model, tmp_path, images=photos, formats=("float32",), min_agreement=0
+    )
+    write_app_files(files, photos)
+    code = blocks(tmp_path, "python")[0]
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0, run.stderr[-2000:]
+    (about,) = json.loads((tmp_path / "example.json").read_text())[
+        "files"
+    ].values()
+    held = [share > 0.5 for share in about["probabilities"]]
+    assert run.stdout.startswith(f"{held} {{0: ")
+    assert about["labels"] == np.flatnonzero(held).tolist()
+    (kotlin,) = blocks(tmp_path, "kotlin")
+    assert "scores.indices.filter { scores[it] > 0.5f }" in kotlin
 
 
 def test_files_without_their_json_are_refused(app, tmp_path):

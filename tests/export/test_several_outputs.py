@@ -96,6 +96,35 @@ def test_the_ends_that_a_model_has_are_said(tmp_path):
     assert "scores['tags'] > 0.5" in file.sidecar["usage"]
 
 
+@pytest.mark.parametrize("kind", ["float32", "int8"])
+@pytest.mark.parametrize("several", [False, True])
+def test_a_single_label_is_compared_with_a_threshold(
+    kind, several, tmp_path, monkeypatch
+):
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((8, 8, 1))
+    x = layers.Flatten()(inputs)
+    cat = layers.Dense(1, "sigmoid", name="cat")(x)
+    outputs = {"cat": cat, "kind": layers.Dense(3, "softmax")(x)}
+    model = keras.Model(inputs, outputs if several else cat)
+    calibration = IMAGES if kind == "int8" else None
+    path = tmp_path / "net.tflite"
+    export_litert(model, path, kind, calibration, images=IMAGES)
+    monkeypatch.chdir(tmp_path)
+    about = json.loads(path.with_suffix(".json").read_text())
+    assert about["kind"] == (
+        {"cat": "labels", "kind": "classes"} if several else "labels"
+    )
+    shares = np.asarray(keras.Model(inputs, cat)(IMAGES))[:, 0]
+    clear = np.flatnonzero(np.abs(shares - 0.5) > 0.05)
+    assert {True, False} == set((shares[clear] > 0.5).tolist())
+    for index in clear[:8]:
+        scope = {"image": IMAGES[index]}
+        exec(about["usage"], scope)
+        found = scope["answers"]["cat"] if several else scope["labels"]
+        assert found.tolist() == [shares[index] > 0.5]
+
+
 def test_integers_in_and_out(tmp_path):
     path = tmp_path / "net.tflite"
     export_litert(net(), path, "int8", calibration=IMAGES, io="uint8")

@@ -182,6 +182,43 @@ def test_without_labels(teacher, tmp_path, no_pictures):
     assert report["rows"][-1]["agreement"] > 0.999
 
 
+def test_a_single_label_from_compress_to_evaluate(tmp_path, no_pictures):
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((SIZE, SIZE, 1))
+    x = layers.Conv2D(16, 3, activation="relu")(inputs)
+    x = layers.Flatten()(layers.Conv2D(16, 3, activation="relu")(x))
+    way = layers.Dense(2, "softmax", name="way")(x)
+    far = layers.Dense(1, "sigmoid", name="far")(x)
+    teacher = keras.Model(inputs, {"way": way, "far": far})
+
+    def labeled(num, seed, shape):
+        images, labels = scenes(num, seed)
+        far = labels["far"].any(-1).astype("int32")
+        return images, {"way": labels["way"], "far": far.reshape(shape)}
+
+    test = labeled(30, 3, (-1, 1))
+    report = tfdcu.compress(
+        teacher,
+        labeled(20, 1, (-1,)),
+        scenes(60, 2)[0],
+        test=test,
+        workdir=tmp_path / "run",
+        **{
+            **SHORT,
+            "export": {"formats": ("float32",)},
+            "training": {"epochs": 1},
+        },
+    )
+    assert not report["failed"]
+    rows = {(row["name"], row["format"]): row for row in report["rows"]}
+    for name, file in (("keras", ".keras"), ("float32", "_float32.tflite")):
+        path = tmp_path / "run" / f"student{file}"
+        for labels in (test[1]["far"], test[1]["far"][:, 0]):
+            found = tfdcu.evaluate(path, (test[0], {**test[1], "far": labels}))
+            accuracy = rows["student", name]["accuracy"]
+            assert found["accuracy"] == pytest.approx(accuracy)
+
+
 def test_a_search_s_quality_is_that_of_evaluate(teacher):
     images, labels = scenes(40, 4)
     splits = tfdcu.data.prepare(

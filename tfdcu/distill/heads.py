@@ -189,7 +189,12 @@ def open_heads(model, mimic, known=()):
     ]
     if len(known) == len(names):
         hints = [hint or kind for hint, kind in zip(hints, known)]
-        # A classifier's logits are what `as_logits` makes them.
-        hints = [kind if kind != "classes" else None for kind in hints]
+        # A classifier's logits are what `as_logits` makes them; one number of
+        # several outputs is a label where its teacher has two classes.
+        one = [len(names) > 1 and x.shape[1:] == (1,) for x in model.outputs]
+        hints = [
+            kind if kind != "classes" else "labels" if single else None
+            for kind, single in zip(hints, one)
+        ]
     model = as_heads(model, hints if any(hints) else None)
     return model, head_kinds(model)

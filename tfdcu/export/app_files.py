@@ -108,11 +108,15 @@ def example_of(model, images):
 
 def _scores(model, image):
     scores = model(image[None])[0]
-    index = int(scores.argmax())
-    return {
-        "class": model.classes[index] if model.classes else index,
-        model.output: [round(float(score), 5) for score in scores],
-    }
+    names = model.classes or range(len(scores))
+    said = {}
+    if model.kind == "classes":
+        said = {"class": names[int(scores.argmax())]}
+    elif model.kind == "labels":
+        middle = 0.5 if model.output == "probabilities" else 0.0
+        held = np.flatnonzero(scores > middle)
+        said = {"labels": [names[index] for index in held]}
+    return {**said, model.output: [round(float(x), 5) for x in scores]}
 
 
 def page(models, has_example=True):
@@ -152,8 +156,9 @@ def page(models, has_example=True):
         # The photo is read where the program speaks of it.
         before, mark, after = program.partition("# image")
         program = before + photo + mark + after
-    shown = "print(label, dict(enumerate(scores.tolist())))\n"
-    parts.append(_code("python", program + shown))
+    said = {"classes": "label, ", "labels": "labels.tolist(), ", "values": ""}
+    shown = f"{said[anywhere.kind]}dict(enumerate(scores.tolist()))"
+    parts.append(_code("python", f"{program}print({shown})\n"))
     for target, heading, language, program in (
         ("android", "Android", "kotlin", usage.kotlin_program),
         ("web", "Browser", "javascript", usage.javascript_program),

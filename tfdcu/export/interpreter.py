@@ -42,8 +42,8 @@ class LiteRTModel:
             `output`, `output_step` and `quantization["output"]`.
         output_shape: `(classes,)`, or `(height, width, classes)`.
         num_classes: Number of classes or labels.
-        kind: `"labels"` if each has a sigmoid of its own, as the JSON file
-            says, else `"classes"`.
+        kind: `"labels"` if each has a sigmoid of its own, `"values"` of a
+            regression, as the JSON file says, else `"classes"`.
         classes: Names from the JSON file, or `None`.
         value_range: `(low, high)` from the JSON file, or `None`, as for other
             inputs than images.

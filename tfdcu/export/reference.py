@@ -48,12 +48,9 @@ def keras_reference(model, images, *, value_range, num_images, seed):
         names_in_file(model), model.outputs, head_kinds(model), found
     ):
         logits = np.asarray(logits, "float32")
-        if logits.shape[1:] == (1,):
-            # One number of two classes.
-            kind = "classes"
-        elif kind is None and logits.shape[-1] > 1:
-            # Of several outputs, one that nothing is known of.
-            kind = "classes"
+        if kind is None:
+            # A linear one, which nothing is known of; one number is a label.
+            kind = "classes" if logits.shape[-1] > 1 else "labels"
         own = are_probabilities(tensor)
         outputs[name] = {
             "logits": logits,

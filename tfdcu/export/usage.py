@@ -97,8 +97,11 @@ inputs[0].writeFloat(values)
 model.run(inputs, outputs)
 val scores = outputs[0].readFloat()
 // {output}; labels.txt names the classes in this order
-val index = scores.indices.maxBy {{ scores[it] }}
 """
+_KOTLIN_CLASS = "val index = scores.indices.maxBy {{ scores[it] }}\n"
+_KOTLIN_LABELS = (
+    "val held = scores.indices.filter {{ scores[it] > {threshold}f }}\n"
+)
 
 _JAVASCRIPT = """\
 import {{ Tensor, loadAndCompile, loadLiteRt }} from "@litertjs/core";
@@ -156,7 +159,7 @@ def python_program(path, json_name, artifact, value_range, kind="classes"):
         artifact: A `LiteRTModel` of it.
         value_range: `(low, high)` of the pixels, or `None`: the program then
             begins with `given`, another input.
-        kind: "classes", or "labels" if each has a sigmoid of its own.
+        kind: "classes", "labels" if each has a sigmoid of its own, or "values".
 
     Returns:
         Its text.
@@ -252,7 +255,11 @@ def photo_program(artifact, value_range, example):
 def kotlin_program(artifact, value_range):
     """Kotlin for `CompiledModel`, for a file that takes floats."""
     parts = [f"(c shr {shift} and 0xFF)" for shift in (16, 8, 0)]
-    return _program(_KOTLIN, artifact, value_range, parts, "f", " " * 2, "")
+    end = {"classes": _KOTLIN_CLASS, "labels": _KOTLIN_LABELS, "values": ""}
+    threshold = _middle(artifact.output, artifact.quantization["output"])
+    return _program(
+        _KOTLIN, artifact, value_range, parts, "f", " " * 2, ""
+    ) + end[artifact.kind].format(threshold=threshold)
 
 
 def javascript_program(artifact, value_range):

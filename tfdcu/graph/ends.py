@@ -3,10 +3,12 @@
 Classes share one softmax, labels have a sigmoid each, values are numbers of a
 regression. A softmax or sigmoid shows in the graph. Where it is taken away, a
 linear layer with a name of its own stays, so that the kind is known after
-pruning, copying, saving and loading.
+pruning, copying, saving and loading. A single label of an image becomes the
+logits of two classes, no and yes.
 """
 
 import keras
+import numpy as np
 
 from tfdcu.graph.keras_private import producer_of
 from tfdcu.graph.keras_private import share_variables
@@ -125,12 +127,25 @@ def mark(output, kind, prefix=""):
             without it, classes get no mark.
 
     Returns:
-        A `KerasTensor`; `output` itself if it has that mark.
+        A `KerasTensor`; `output` itself if it has that mark. Of a single label
+        (batch, 1) it is (batch, 2), marked as classes.
     """
+    if kind == "labels" and tuple(output.shape[1:]) == (1,):
+        return mark(_two_classes(output, prefix), "classes", prefix)
     if _kind_at(output) == kind or (kind == "classes" and not prefix):
         return output
     name = f"{prefix}{MARKS[kind]}"
     return keras.layers.Activation("linear", name=name)(output)
+
+
+def _two_classes(logit, prefix):
+    """The logits (-z/2, z/2), whose softmax is the sigmoid of z and the rest.
+
+    The operation has a fixed name: Keras would number its own.
+    """
+    both = keras.ops.multiply(logit, np.float32([-0.5, 0.5]))
+    producer_of(both).op.name = f"{prefix}tfdcu_both"
+    return both
 
 
 def before_end(output):
