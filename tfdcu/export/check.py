@@ -50,7 +50,8 @@ def check_litert(
 
     The file must load and run, have no custom, Flex or random operators, map
     one image to finite outputs, predict the same classes as the Keras model on
-    most images, and have similar logits; of several outputs, each must.
+    most images, and have similar logits; of several outputs, each must. Numbers
+    of a regression choose nothing: they must be similar.
     `export_litert` checks every file in this way; call this function for other
     files.
 
@@ -78,7 +79,7 @@ def check_litert(
         `max_relative_difference`; `num_images`; `images` (`"given"` or
         `"noise"`); `operators`; `gpu` (what speaks against the GPU of a phone).
         Of several outputs the agreement is that of the one with the lowest,
-        and `outputs` has that of each by name.
+        and `outputs` has that of each by name. That of a regression is `None`.
 
     Raises:
         ValueError: If the file fails any of these checks.
@@ -128,7 +129,12 @@ def compare(path, reference, min_agreement=None):
             expected.items(), reference["outputs"].values()
         )
     }
-    worst = min(each.values(), key=lambda one: one["sure_agreement"])
+    worst = min(
+        each.values(),
+        key=lambda one: (
+            np.inf if one["sure_agreement"] is None else one["sure_agreement"]
+        ),
+    )
     differences = "max_difference", "relative_difference"
     measured = {
         "format": artifact.format,
@@ -198,19 +204,28 @@ def compare_output(received, expected, reference):
         Dict of `agreement`, `sure_agreement`, `num_sure`, `max_difference` and
         `relative_difference`, see `check_litert`.
     """
+    difference = np.abs(received - expected).max()
+    scale = np.abs(expected).max()
+    return {
+        **agreement_of(received, expected, reference),
+        "max_difference": float(difference),
+        "relative_difference": float(difference / scale if scale else 0.0),
+    }
+
+
+def agreement_of(received, expected, reference):
+    """The agreement in `compare_output`, whose arguments these are."""
     kind = reference["kind"]
+    if kind == "values":
+        return {"agreement": None, "sure_agreement": None, "num_sure": 0}
     same = first_choices(received, expected, kind) == first_choices(
         expected, expected, kind
     )
     sure = are_sure(reference["probabilities"], kind)
-    difference = np.abs(received - expected).max()
-    scale = np.abs(expected).max()
     return {
         "agreement": float(np.mean(same)),
         "sure_agreement": float(np.mean(same[sure])),
         "num_sure": int(np.sum(sure)),
-        "max_difference": float(difference),
-        "relative_difference": float(difference / scale if scale else 0.0),
     }
 
 
@@ -218,37 +233,34 @@ def are_sure(probabilities, kind="classes"):
     """Which images are clear to a model; all of them if none is.
 
     Args:
-        probabilities: Float (n, ..., classes), or (n, 1) for two classes.
-        kind: What they answer. Defaults to "classes".
+        probabilities: Float (n, ..., classes).
+        kind: What they answer, "classes" or "labels". Defaults to "classes".
 
     Returns:
         Bool (n, ...); of labels (n, ..., labels).
     """
     if kind == "labels":
         return np.ones(probabilities.shape, bool)
-    if kind == "values" or probabilities.shape[-1] == 1:
-        return np.ones(probabilities.shape[:-1], bool)
     sure = probabilities.max(axis=-1) >= SURE
     return sure if sure.any() else ~sure
 
 
 def first_choices(outputs, expected, kind="classes"):
-    """Predicted classes: the argmax, or a threshold for labels or one output.
+    """Predicted classes: the argmax, or a threshold for labels.
 
     Args:
-        outputs: Float (n, ..., classes), or (n, 1) for two classes.
+        outputs: Float (n, ..., classes).
         expected: The Keras model's outputs. If all are in [0, 1], they are
             probabilities and the threshold is 0.5, otherwise 0.
-        kind: What they answer. Defaults to "classes".
+        kind: What they answer, "classes" or "labels". Defaults to "classes".
 
     Returns:
         Int or bool (n, ...); of labels bool (n, ..., labels).
     """
-    if expected.shape[-1] > 1 and kind != "labels":
+    if kind != "labels":
         return outputs.argmax(-1)
     probabilities = expected.min() >= 0 and expected.max() <= 1
-    held = outputs > (0.5 if probabilities else 0.0)
-    return held if kind == "labels" else held[..., 0]
+    return outputs > (0.5 if probabilities else 0.0)
 
 
 def smallest_agreement(min_agreement, name):
@@ -308,7 +320,7 @@ def _check_limits(path, measured):
             f"{measured['relative_difference']:.3g} on "
             f"{measured['num_images']} images"
         )
-    if measured["images"] == "noise":
+    if measured["images"] == "noise" or measured["agreement"] is None:
         return
     if measured["sure_agreement"] < measured["min_agreement"]:
         raise ValueError(

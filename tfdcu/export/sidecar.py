@@ -22,8 +22,8 @@ def describe_artifact(
             dict by name.
         value_range: `(low, high)` of the pixels, or `None` of other inputs.
         check: The dict from `check_litert`.
-        kinds: Dict by name of the output: "classes", or "labels" if each has a
-            sigmoid of its own.
+        kinds: Dict by name of the output: "classes", "labels" if each has a
+            sigmoid of its own, or "values" of a regression.
         outputs: Dict by name of the output: "logits" or "probabilities".
 
     Returns:
@@ -46,10 +46,7 @@ def describe_artifact(
         "value_range": value_range and list(value_range),
         "preprocessing": _preprocessing(artifact.input_shape, value_range),
         "quantization": artifact.quantization,
-        "output": outputs
-        if several
-        else f"one of the {artifact.output} per class, in the order of "
-        "`classes`",
+        "output": outputs if several else _output(artifact.output, kind),
         "kind": kind,
         "check": check,
         "usage": several_outputs_program(*about, outputs)
@@ -57,6 +54,13 @@ def describe_artifact(
         else python_program(*about),
         "versions": {name: _version(name) for name in _PACKAGES},
     }
+
+
+def _output(output, kind):
+    """What the only output gives."""
+    if kind == "values":
+        return "the numbers of a regression"
+    return f"one of the {output} per class, in the order of `classes`"
 
 
 def _texts(classes):
