@@ -1,5 +1,8 @@
 """A limited number of checked images from arrays and datasets."""
 
+import itertools
+
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -112,7 +115,32 @@ def test_what_fit_takes_is_taken():
     model = tiny.plain_net(channels=3)
     dataset = tf.data.Dataset.from_tensor_slices({"image": IMAGES}).batch(6)
     for given in (list(IMAGES), dataset, iter(IMAGES), {"image": IMAGES}):
-        taken = take_images(as_fit_takes(model, given), 99, SHAPE)
+        taken = take_images(as_fit_takes(model, given, 99), 99, SHAPE)
         np.testing.assert_array_equal(taken, IMAGES)
     with pytest.raises(ValueError, match="do not fit the model.*a dict with"):
-        as_fit_takes(model, {"picture": IMAGES})
+        as_fit_takes(model, {"picture": IMAGES}, 99)
+
+
+class Batches(keras.utils.PyDataset):
+    read = 0
+
+    def __len__(self):
+        return 50
+
+    def __getitem__(self, index):
+        self.read += 1
+        return IMAGES[:4], np.zeros(4)
+
+
+def test_what_is_read_batch_by_batch_is_read_as_far_as_needed():
+    model = tiny.plain_net(channels=3)
+    batches = Batches()
+    endless = (IMAGES[:4] for _ in itertools.count())
+    singles = iter([*IMAGES, *IMAGES])
+    for given in (batches, endless, singles):
+        taken = as_fit_takes(model, given, 10)
+        assert 10 <= len(taken) <= 12
+    assert batches.read == 3
+    assert len(list(singles)) == 2 * len(IMAGES) - 10
+    with pytest.raises(ValueError, match="an object of type int"):
+        as_fit_takes(model, 3, 10)

@@ -281,7 +281,7 @@ def _export(
         value_range = None
     check_outputs(model, wanted)
     with naming("calibration"):
-        calibration = as_fit_takes(model, calibration)
+        calibration = as_fit_takes(model, calibration, num_images)
         if calibration is not None:
             calibration = take_images(
                 calibration,
@@ -292,7 +292,7 @@ def _export(
             )
     float32 = as_float32(model)
     with naming("images"):
-        images = as_fit_takes(model, images)
+        images = as_fit_takes(model, images, num_images)
         reference = keras_reference(
             model,
             calibration if images is None else images,

@@ -1,17 +1,23 @@
 """Take a limited number of images from an array or a dataset."""
 
+import keras
 import numpy as np
 
 from tfdcu.graph.images import are_images
 from tfdcu.graph.images import images_for
 
+# What images come in whole.
+_WHOLE = (dict, list, tuple, str, bytes)
 
-def as_fit_takes(model, images):
+
+def as_fit_takes(model, images, num):
     """Images in any form that `fit` takes, as `take_images` takes them.
 
     Args:
         model: The `keras.Model` that takes them.
         images: See `tfdcu.graph.images.images_for`, or `None`.
+        num: How many are wanted: of what is read batch by batch, no more than
+            the batches that hold them are.
 
     Returns:
         An array or a `tf.data.Dataset`, or `None`.
@@ -24,7 +30,30 @@ def as_fit_takes(model, images):
         return images
     if spec is not None and not isinstance(spec, dict):
         return images
-    return images_for(model, images)
+    parts = images
+    if isinstance(images, keras.utils.PyDataset):
+        parts = (images[index] for index in range(len(images)))
+    by_part = hasattr(parts, "__iter__") and spec is None
+    if by_part and not isinstance(parts, _WHOLE):
+        parts = _first(parts, num, len(model.inputs[0].shape))
+    return images_for(model, parts)
+
+
+def _first(elements, num, rank):
+    """The first elements of an iterable, until they hold `num` images.
+
+    Args:
+        elements: Iterable of images or batches of them, with labels or without.
+        num: Int.
+        rank: Number of axes of a batch of images.
+    """
+    count = 0
+    for element in elements:
+        yield element
+        shape = np.shape(keras.tree.flatten(element)[0])
+        count += shape[0] if len(shape) == rank else 1
+        if count >= num:
+            return
 
 
 def take_images(images, num, shape, value_range=(0.0, 1.0), dtype="float32"):

@@ -37,7 +37,7 @@ def keras_reference(model, images, *, value_range, num_images, seed):
     shape = check_model(model)
     given = images is not None
     if given:
-        images = as_fit_takes(model, images)
+        images = as_fit_takes(model, images, num_images)
         dtype = dtype_of(model.inputs[0])
         images = take_images(images, num_images, shape, value_range, dtype)
     else:
