@@ -290,6 +290,36 @@ def test_one_label_among_several_outputs_is_two_classes(end, shape, tmp_path):
     np.testing.assert_allclose(shares, yes, atol=1e-6)
 
 
+def test_each_output_may_have_its_own_sample_weights():
+    teacher = with_one_label()
+    model = tfdcu.AlignedDistiller(teacher, teacher, align_weight=0.0)
+    metrics = {"cat": ["accuracy"], "kind": ["accuracy"]}
+    model.compile(keras.optimizers.SGD(0.0), weighted_metrics=metrics)
+    y = {"kind": np.arange(24) % 3, "cat": np.arange(24) % 2}
+    some = (np.arange(24) < 6).astype("float32")
+
+    def label(weight):
+        few = tf.data.Dataset.from_tensor_slices((X, y, weight)).batch(8)
+        pool = tf.data.Dataset.from_tensor_slices(X / 2).batch(8)
+        batches = tf.data.Dataset.zip((few, pool))
+        return model.fit(batches, verbose=0).history["label"][0]
+
+    def terms():
+        p = teacher(X)
+        yes = np.asarray(p["cat"])[:, 0]
+        yield -np.log(np.asarray(p["kind"])[np.arange(24), y["kind"]])
+        yield -np.log(np.where(y["cat"] == 1, yes, 1 - yes))
+
+    kind, cat = terms()
+    both = (kind * some).mean() + 3 * cat.mean()
+    weights = {"kind": some, "cat": np.full(24, 3, "float32")}
+    np.testing.assert_allclose(label(weights), both, rtol=1e-4)
+    all_alike = ((kind + cat) * some).mean()
+    np.testing.assert_allclose(label(some), all_alike, rtol=1e-4)
+    with pytest.raises(ValueError, match=r"by \['cat', 'kind'\].*of \['cat'\]"):
+        label({"cat": some})
+
+
 def test_a_linear_output_that_nothing_explains_is_refused():
     teacher = several()
     with pytest.raises(ValueError, match="Nothing tells.*'box'.*mimic=.*mse"):

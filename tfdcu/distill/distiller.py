@@ -59,7 +59,8 @@ class AlignedDistiller(TwoPools):
 
     `fit` takes a `tf.data.Dataset` of `((image, label), unlabeled)`, such as
     `tfdcu.data.training_batches` returns, of `((image, label,
-    sample_weight), unlabeled)`, or, without labels, of `(unlabeled,)`. If the
+    sample_weight), unlabeled)`, or, without labels, of `(unlabeled,)`. Of
+    several outputs labels, and weights if they differ, are dicts. If the
     batches contain the teacher's targets (`training_batches(targets=...)`),
     the teacher is run only for `feature_layers` and can otherwise be `None`.
     `fit` logs the unweighted terms `label`, `mimic`, `align` and, if used,

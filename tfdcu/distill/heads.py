@@ -106,25 +106,42 @@ class Heads:
 
     def label(self, loss, y, logits, weight=None):
         """The label term: of the outputs that have both loss and labels."""
-        pairs = self.labeled(loss, y, logits)
-        terms = [label_term(one, *pair, weight) for one, *pair in pairs]
+        weights = self.weights_by_name(weight)
+        terms = [
+            label_term(one, *pair, weights[name])
+            for name, one, *pair in self.labeled(loss, y, logits)
+        ]
         return sum(terms, 0.0)
+
+    def weights_by_name(self, weight):
+        """Dict of the sample weights of each output, which may have its own."""
+        if isinstance(weight, (list, tuple)):
+            weight = dict(zip(self.names, weight))
+        if not isinstance(weight, dict):
+            return dict.fromkeys(self.names, weight)
+        if set(weight) != set(self.names):
+            raise ValueError(
+                "The sample weights do not fit the outputs. Expected: one "
+                f"weight per image, or a dict of them by {self.names}. "
+                f"Received: weights of {sorted(weight)}"
+            )
+        return weight
 
     def check(self, loss, y, logits):
         """Raise for labels of another kind than the loss expects."""
-        for one, *pair in self.labeled(loss, y, logits):
+        for _, one, *pair in self.labeled(loss, y, logits):
             check_labels(one, *pair)
 
     def labeled(self, loss, y, logits):
-        """List of (loss, labels, logits), one for each labeled output."""
+        """List of (name, loss, labels, logits) of each labeled output."""
         if y is None:
             return []
         if not isinstance(loss, dict):
-            return [(loss, y, keras.tree.flatten(logits)[0])]
+            return [(self.names[0], loss, y, keras.tree.flatten(logits)[0])]
         if not isinstance(y, dict):
             y = dict(zip(self.names, keras.tree.flatten(y)))
         found = dict(zip(self.names, keras.tree.flatten(logits)))
-        return [(loss[n], y[n], found[n]) for n in self.names if n in y]
+        return [(n, loss[n], y[n], found[n]) for n in self.names if n in y]
 
     def choices(self, outputs):
         """What is chosen at each output, as one array for each.
