@@ -1,5 +1,8 @@
 """Facts read from a file match the model."""
 
+import warnings
+
+import keras
 import numpy as np
 import pytest
 
@@ -73,6 +76,20 @@ def test_zero_share_by_hand(quantization, images, tmp_path):
     zeros = np.mean(np.concatenate(kernels) == 0)
     # int8 rounds a few more weights to zero.
     assert 0 <= inspect_litert(path)["zero_share"] - zeros < 0.02
+
+
+@pytest.mark.parametrize("name", ["dynamic", "int8", "weight8"])
+def test_rows_of_a_table_do_not_make_a_file_one_of_integers(name, tmp_path):
+    inputs = keras.Input((12,), dtype="int32")
+    x = keras.layers.Embedding(50, 32)(inputs)
+    x = keras.layers.GlobalAveragePooling1D()(x)
+    model = keras.Model(inputs, keras.layers.Dense(32)(x))
+    ids = np.random.default_rng(0).integers(0, 50, (100, 12)).astype("int32")
+    path = tmp_path / "a.tflite"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        export_litert(model, path, name, ids, images=ids)
+    assert inspect_litert(path)["format"] == name
 
 
 def test_missing_file(tmp_path):

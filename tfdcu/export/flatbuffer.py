@@ -116,11 +116,14 @@ def _inspect(content):
             result = graph.Tensors(operator.Outputs(0))
             if name != "DEQUANTIZE" and types[result.Type()] == "FLOAT32":
                 floats.add(name)
-            integers |= types[result.Type()] == "INT8"
-            if name == "DEQUANTIZE":
+            stored = False
+            if name in ("DEQUANTIZE", "GATHER"):
                 source = graph.Tensors(operator.Inputs(0))
                 stored = model.Buffers(source.Buffer()).DataLength() > 0
-                unpacked |= stored and types[source.Type()] == "INT8"
+                stored &= types[source.Type()] == "INT8"
+            # Rows of a table of embeddings are stored so, not computed.
+            integers |= types[result.Type()] == "INT8" and not stored
+            unpacked |= name == "DEQUANTIZE" and stored
             if name in _CONVOLUTIONS:
                 kernel = graph.Tensors(operator.Inputs(1)).ShapeAsNumpy()
                 output = result.ShapeAsNumpy()
