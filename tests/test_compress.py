@@ -647,6 +647,7 @@ class Subclassed(keras.Model):
             "rank 2 only.*conv1",
         ),
         ({"export": {"min_agreement": {"web": 0.5}}}, "min_agreement.*web"),
+        ({"quantization": {"weight_bits": {"konv1": 4}}}, "'conv1'.*'konv1'"),
         ({"batches": {"augment": "shiftt"}}, "'shift'.*'shiftt'"),
         ({"batches": {"batch_size": 0}}, "batch_size=0"),
         ({"export": {"formats": ("float31",)}}, "float32.*float31"),

@@ -6,8 +6,8 @@ import pytest
 from keras import layers
 
 from tests.support import tiny
-from tfdcu.export.saved_model import as_float32
 from tfdcu.export.saved_model import check_model
+from tfdcu.graph.float32 import as_float32
 
 
 @pytest.fixture

@@ -70,7 +70,9 @@ CHECKS = {
         model, model, **given
     ),
     "training": lambda splits, model, given: check_training(**given),
-    "quantization": lambda splits, model, given: check_quantization(**given),
+    "quantization": lambda splits, model, given: check_quantization(
+        model, **given
+    ),
     "export": lambda splits, model, given: check_formats(
         **{"formats": ("float32",), **given}
     ),

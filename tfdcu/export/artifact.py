@@ -27,7 +27,6 @@ from tfdcu.export.metadata import add_metadata
 from tfdcu.export.probabilities import append_softmax
 from tfdcu.export.quiet import quiet
 from tfdcu.export.reference import keras_reference
-from tfdcu.export.saved_model import as_float32
 from tfdcu.export.saved_model import check_model
 from tfdcu.export.saved_model import dtype_of
 from tfdcu.export.saved_model import gives_probabilities
@@ -36,6 +35,7 @@ from tfdcu.export.saved_model import save_single_image
 from tfdcu.export.sidecar import describe_artifact
 from tfdcu.export.trained_ranges import check_trained
 from tfdcu.export.trained_ranges import trained_format
+from tfdcu.graph.float32 import as_float32
 from tfdcu.graph.images import are_images
 from tfdcu.graph.logits import is_multi_label
 from tfdcu.renamed import explain_renamed

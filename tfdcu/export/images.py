@@ -5,6 +5,7 @@ import numpy as np
 
 from tfdcu.graph.images import are_images
 from tfdcu.graph.images import images_for
+from tfdcu.graph.pixels import check_pixels
 
 # What images come in whole.
 _WHOLE = (dict, list, tuple, str, bytes)
@@ -104,7 +105,7 @@ def take_images(images, num, shape, value_range=(0.0, 1.0), dtype="float32"):
             f"There are no images. Expected: at least one of shape {shape}. "
             "Received: an empty array or dataset"
         )
-    _check_values(taken, value_range if are_images(shape) else None)
+    check_pixels(taken, value_range if are_images(shape) else None)
     return taken
 
 
@@ -142,20 +143,3 @@ def _wrong_shape(shape, received):
         f"{'(n, height, width, channels) = ' if are_images(shape) else ''}"
         f"(n, {', '.join(map(str, shape))}). Received: {received}"
     )
-
-
-def _check_values(images, value_range):
-    low, high = value_range or (-np.inf, np.inf)
-    if not np.isfinite(images).all():
-        raise ValueError(
-            "The images have values that are not finite. Expected: pixels in "
-            f"[{low}, {high}]. Received: "
-            f"{np.count_nonzero(~np.isfinite(images))} NaN or infinite values"
-        )
-    slack = 0.1 * (high - low)
-    if images.min() < low - slack or images.max() > high + slack:
-        raise ValueError(
-            "The images have pixels out of range. Expected: pixels in "
-            f"[{low}, {high}] (see `value_range`). Received: values from "
-            f"{images.min():g} to {images.max():g}"
-        )

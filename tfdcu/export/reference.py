@@ -7,11 +7,11 @@ import numpy as np
 
 from tfdcu.export.images import as_fit_takes
 from tfdcu.export.images import take_images
-from tfdcu.export.saved_model import as_float32
 from tfdcu.export.saved_model import check_model
 from tfdcu.export.saved_model import dtype_of
 from tfdcu.export.saved_model import names_in_file
 from tfdcu.graph.ends import are_probabilities
+from tfdcu.graph.float32 import as_float32
 from tfdcu.graph.heads import head_kinds
 from tfdcu.graph.images import are_images
 from tfdcu.graph.inference import compiled

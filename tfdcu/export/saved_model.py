@@ -5,62 +5,6 @@ import numpy as np
 
 from tfdcu.graph.ends import are_probabilities
 from tfdcu.graph.ends import output_names
-from tfdcu.workdir.full_disk import MemoryFile
-
-
-def as_float32(model):
-    """Converts a model with another dtype policy to float32.
-
-    Args:
-        model: A functional or Sequential `keras.Model`.
-
-    Returns:
-        The model itself if all its layers compute in float32, else a float32
-        copy with the same weights. Mixed-precision policies keep weights in
-        float32, so no weight is rounded.
-
-    Example:
-
-    ```python
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    as_float32(build_model()).layers[-1].compute_dtype  # "float32"
-    ```
-    """
-    if all(layer.compute_dtype == "float32" for layer in _layers(model)):
-        return model
-    clone = keras.models.clone_model(
-        model, clone_function=_float32_layer, recursive=True
-    )
-    # Not `set_weights`, which does not update the mean and variance that a
-    # Normalization layer has computed in `build`.
-    weights = MemoryFile(".weights.h5")
-    model.save_weights(weights)
-    clone.load_weights(weights)
-    return clone
-
-
-def _layers(model):
-    """All layers, also of nested models, without models and input layers."""
-    for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            yield from _layers(layer)
-        elif not isinstance(layer, keras.layers.InputLayer):
-            yield layer
-
-
-def _float32_layer(layer):
-    return layer.__class__.from_config(_float32_config(layer.get_config()))
-
-
-def _float32_config(config):
-    """Replaces every dtype policy in a layer's config by float32."""
-    if isinstance(config, dict):
-        if config.get("class_name") == "DTypePolicy":
-            return "float32"
-        return {key: _float32_config(value) for key, value in config.items()}
-    if isinstance(config, (list, tuple)):
-        return type(config)(_float32_config(value) for value in config)
-    return config
 
 
 def check_model(model):

@@ -20,9 +20,6 @@ _LOG = (
     ("tfdcu_at_least", lambda x: ops.maximum(x, 1e-7)),
     ("tfdcu_logits", ops.log),
 )
-_LOGIT_OF_BOTH = (
-    ("tfdcu_both", lambda x: ops.multiply(x, np.float32([-0.5, 0.5]))),
-)
 _SHARE_OF_BOTH = (
     ("tfdcu_both", lambda x: ops.multiply(x, np.float32([-1, 1]))),
     ("tfdcu_shares", lambda x: ops.add(x, np.float32([1, 0]))),
@@ -90,9 +87,7 @@ def as_logits(model):
     is_binary = logits.shape[1] == 1
     if logits is model.outputs[0] and _gives_probabilities(model):
         logits = _apply(logits, (*_SHARE_OF_BOTH, *_LOG) if is_binary else _LOG)
-    elif is_binary:
-        logits = _apply(logits, _LOGIT_OF_BOTH)
-    elif labels:
+    elif is_binary or labels:
         logits = mark(logits, "labels")
     if logits is model.outputs[0]:
         return model

@@ -229,7 +229,7 @@ def check_values(config, splits, teacher, student=None):
     if config["sparsity"]:
         Sparsify(**config["sparsity"]).check(trained)
     check_training(**config["training"])
-    check_quantization(**config["quantization"])
+    check_quantization(trained, **config["quantization"])
     check_targets(config, answers_of(teacher).only)
     options = dict(config["export"])
     options.pop("num_images", None)

@@ -2,9 +2,13 @@
 
 import dataclasses
 
+from tfdcu.distill.alignment import inside_of
+from tfdcu.distill.alignment import name_inside
 from tfdcu.distill.validation import mimic_harmed
+from tfdcu.graph.graph import read_graph
 from tfdcu.quantization import check_weight_bits
 from tfdcu.quantization import quantize_aware
+from tfdcu.quantization.bits import bits_by_name
 from tfdcu.stages.distill import build_distiller
 from tfdcu.stages.distill import fit_epochs
 from tfdcu.stages.distill import run_training
@@ -124,12 +128,12 @@ def with_short_training(run, model, epochs):
         "learning_rate": RATE * peak,
     }
     transfer = dict(run.config["transfer"])
-    names = {layer.name for layer in model.layers}
+    names = {layer.name for layer in inside_of(model).layers}
     for key in ("align_layers", "feature_layers"):
         named = transfer.get(key) or ()
-        named = {named} if isinstance(named, str) else set(named)
+        named = [named] if isinstance(named, str) else named
         # A folded BatchNormalization is no more.
-        if not named <= names:
+        if not names.issuperset(map(name_inside, named)):
             del transfer[key]
     config = run.config | {
         "training": training,
@@ -152,8 +156,15 @@ def harm(run):
     ]
 
 
-def check_quantization(*, weight_bits=None, epochs=None):
-    """Raises if a field of `quantization` is out of range."""
+def check_quantization(model, *, weight_bits=None, epochs=None):
+    """Raises if a field of `quantization` is out of range.
+
+    Args:
+        model: A `keras.Model` with the layers of the student.
+        weight_bits, epochs: As in `trained_quantized`.
+    """
     if weight_bits is not None:
         check_weight_bits(weight_bits)
+    if isinstance(weight_bits, dict):
+        bits_by_name(read_graph(model), weight_bits)
     check_arguments(("epochs",), "quantization.", epochs=epochs)
