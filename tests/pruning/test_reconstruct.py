@@ -277,3 +277,33 @@ def test_rows_are_made_in_parts_that_fit_and_count_alike(monkeypatch):
         np.testing.assert_allclose(
             one["after"], other["after"], rtol=0.01, atol=1e-6
         )
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_a_mean_behind_an_activation_takes_no_shift(activation):
+    keras.utils.set_random_seed(1)
+    x = inputs = keras.Input((8, 8, 3))
+    for number, filters in enumerate((32, 10)):
+        x = layers.Conv2D(
+            *(filters, 3),
+            activation=activation,
+            use_bias=False,
+            name=f"{number}",
+        )(x)
+        x = layers.BatchNormalization(name=f"norm{number}")(x)
+    x = layers.GlobalAveragePooling2D()(x)
+    model = tiny.shake(keras.Model(inputs, x))
+    images = np.random.default_rng(0).normal(size=(128, 8, 8, 3))
+    images = images.astype("float32")
+    plan = plan_channels(model, macs=0.5, round_to=1)
+    student, untouched = plan.apply(), plan.apply()
+    before = error(model, student, images)
+    reconstruct(student, plan, images)
+    assert error(model, student, images) < 0.9 * before
+    for number in range(2):
+        tiny.assert_same_weights(
+            *(
+                tiny.weights(one.get_layer(f"norm{number}"))
+                for one in (student, untouched)
+            )
+        )

@@ -36,7 +36,7 @@ def reconstruct(student, plan, images, *, limit=1024, seed=0, tell=None):
     the ridge that does best on a quarter of the images, left out for that.
     Nothing is trained and no label is needed. BatchNormalization keeps the
     original's statistics, except that the mean of one that alone follows a
-    layer without bias takes the constant of the solution.
+    layer without bias and activation takes the constant of the solution.
 
     The images stream in batches: a layer needs sums of products of its inputs
     and outputs, from places of the feature maps drawn for each batch.

@@ -16,7 +16,8 @@ class Solvable:
         number: Number of its node in both graphs.
         node: The student's node.
         origin: The original's.
-        norm: The `BatchNormalization` that alone takes its outputs, or `None`.
+        norm: The `BatchNormalization` that alone takes its outputs, with no
+            activation between, or `None`.
         shortcut: The `Tensor`s of the student and of the original that are
             added to its outputs behind the `norm`; `None` where there are
             none, or they are not known before the layer.
@@ -61,27 +62,31 @@ def _called_once(graph):
     return {op for op, inputs in calls.items() if inputs == [1]}
 
 
+def _user_of_sums(graph, node):
+    """The only user of a node's outputs before any activation, or `None`."""
+    activation = getattr(node.op, "activation", None)
+    if activation not in (None, keras.activations.linear):
+        return None
+    (output,) = node.outputs
+    return graph.only_user(output)
+
+
 def _norm_after(graph, node, once):
     """The BatchNormalization of a node's output alone, or `None`."""
-    (output,) = node.outputs
-    user = graph.only_user(output)
+    user = _user_of_sums(graph, node)
     if user is None or id(user.op) not in once:
         return None
     if not isinstance(user.op, layers.BatchNormalization):
         return None
-    return user.op if user.op.axis in (-1, len(output.shape) - 1) else None
+    last = len(node.outputs[0].shape) - 1
+    return user.op if user.op.axis in (-1, last) else None
 
 
 def _shortcut(graph, number):
     """What is added to the output of a node, or `None`."""
     node = graph.nodes[number]
-    if getattr(node.op, "activation", None) not in (
-        None,
-        keras.activations.linear,
-    ):
-        return None
+    user = _user_of_sums(graph, node)
     (output,) = node.outputs
-    user = graph.only_user(output)
     norm = _norm_after(graph, node, _called_once(graph))
     if norm is not None:
         (output,) = user.outputs
