@@ -43,6 +43,21 @@ def test_a_single_logit_counts_as_two_classes():
     assert one == pytest.approx(two)
 
 
+@pytest.mark.parametrize("end", ["linear", "sigmoid"])
+def test_divergences_of_labels_are_summed(end):
+    model, images = tiny.plain_net(num_classes=1), tiny.images(8)
+    both = layers.Concatenate()([model.output, model.output])
+    both = keras.Model(model.input, layers.Activation(end)(both))
+    both.compile("sgd", keras.losses.BinaryCrossentropy(end == "linear"))
+    records = [
+        sensitivity(one, images, shares=(0.5,), importance="l2")
+        for one in (model, both)
+    ]
+    one, two = ([r["divergence"][0] for r in x["groups"]] for x in records)
+    assert min(one) > 1e-6
+    assert two == pytest.approx([2 * divergence for divergence in one])
+
+
 def test_removing_dead_channels_has_no_effect():
     model = tiny.plain_net(norm=False)
     layer = model.get_layer("conv2")

@@ -10,6 +10,7 @@ from keras import tree
 
 from tfdcu.graph.batches import batches
 from tfdcu.graph.logits import as_logits
+from tfdcu.graph.logits import is_multi_label
 from tfdcu.pruning.groups import Groups
 from tfdcu.pruning.importance.scores import default_importance
 from tfdcu.pruning.importance.scores import score_groups
@@ -32,14 +33,15 @@ def sensitivity(
 
     Use it to choose `exclude` and `per_layer` of `prune_channels`, or to find
     out why a student's accuracy is low. It needs no labels: it measures the
-    divergence KL(model || pruned model) of the softmax outputs (a single
-    logit counts as two classes). Channels are masked, no model is built. Li
+    divergence KL(model || pruned model) of the softmax outputs; a single
+    logit counts as two classes, and divergences of several labels, each of
+    yes and no, are summed. Channels are masked, no model is built. Li
     et al. 2017 (arXiv:1608.08710, figure 2) prune one layer at a time in the
     same way, and measure accuracy.
 
     Args:
-        model: A functional or sequential classifier with one image input;
-            a softmax at its end is removed.
+        model: A classifier with one image input; a softmax or sigmoid at
+            its end is removed.
         images: Unlabeled images, an array or a dataset of batches.
         path: JSON file to which every finished group is saved, so that a
             stopped run can be resumed. Defaults to `None`: no file.
@@ -68,7 +70,8 @@ def sensitivity(
             "Invalid value for `shares`. Expected: numbers between 0 and 1. "
             f"Received: shares={shares!r}."
         )
-    groups = Groups(as_logits(model))
+    classifier = as_logits(model)
+    groups, labels = Groups(classifier), is_multi_label(classifier)
     chosen = [group for group in groups.all if group.prunable]
     stack = list(batches(images, 64, limit))
     importance = importance or default_importance(images)
@@ -87,7 +90,11 @@ def sensitivity(
         return record
     scores = score_groups(groups, chosen, importance, images, seed)
     everything = np.ones(groups.num_units, bool)
-    expected = [_log_softmax(masked(groups, everything)(b)) for b in stack]
+
+    def log_probabilities(kept, batch):
+        return _log_softmax(masked(groups, kept)(batch), labels)
+
+    expected = [log_probabilities(everything, batch) for batch in stack]
     for group, score in zip(chosen, scores):
         if group.name in done:
             continue
@@ -97,7 +104,8 @@ def sensitivity(
             order = np.argsort(np.where(group.kept, np.inf, score))
             removed = order[: min(round(share * group.size), group.size - 1)]
             kept[group.units[removed]] = group.kept[removed]
-            row["divergence"].append(_divergence(groups, kept, stack, expected))
+            received = (log_probabilities(kept, batch) for batch in stack)
+            row["divergence"].append(_divergence(expected, received))
         record["groups"].append(row)
         _save(record, path)
     return record
@@ -114,20 +122,20 @@ def _name(importance):
     return importance if isinstance(importance, str) else "callable"
 
 
-def _log_softmax(outputs):
-    """(batch, classes), float64; a single logit z counts as (z, 0)."""
+def _log_softmax(outputs, labels):
+    """(batch, classes), or (batch, labels, 2) of yes and no; float64."""
     logits = ops.cast(outputs[0], "float32")
-    if logits.shape[-1] == 1:
-        logits = ops.pad(logits, ((0, 0), (0, 1)))
+    if labels:
+        # sigmoid(z) is the softmax of (z, 0).
+        logits = ops.stack([logits, ops.zeros_like(logits)], -1)
     return ops.convert_to_numpy(ops.log_softmax(logits)).astype("float64")
 
 
-def _divergence(groups, kept, stack, expected):
+def _divergence(expected, received):
     """Mean KL(model || masked model) over the images, in nats."""
     total, count = 0.0, 0
-    for batch, logs in zip(stack, expected):
-        received = _log_softmax(masked(groups, kept)(batch))
-        total += float((np.exp(logs) * (logs - received)).sum())
+    for logs, other in zip(expected, received):
+        total += float((np.exp(logs) * (logs - other)).sum())
         count += len(logs)
     return total / count
 

@@ -7,6 +7,7 @@ import tensorflow as tf
 from keras import layers
 
 from tests.support import tiny
+from tfdcu.graph.logits import as_logits
 from tfdcu.pruning import score_channels
 from tfdcu.pruning.groups import Groups
 from tfdcu.pruning.importance import taylor as module
@@ -44,6 +45,48 @@ def test_each_sigmoid_counts_as_two_classes():
     # A softmax would ignore a shift of all its logits.
     alike = scores(np.hstack([KERNEL, KERNEL]), "sigmoid")
     assert alike[0] == 0 and (alike[1:] > 0).all()
+
+
+def two_equal(end="linear", loss=None):
+    """A model whose two outputs are always equal."""
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((8, 8, 3))
+    x = layers.Conv2D(16, 3, activation="relu")(inputs)
+    z = layers.Dense(1)(layers.GlobalAveragePooling2D()(x))
+    z = layers.Activation(end)(layers.Concatenate()([z, z]))
+    model = keras.Model(inputs, z)
+    if loss:
+        model.compile("sgd", loss)
+    return model
+
+
+def all_scores(model):
+    images = tiny.images(64, channels=3)
+    (found,) = score_channels(model, images).scores.values()
+    return found
+
+
+def test_labels_are_labels_however_the_model_tells():
+    expected = all_scores(two_equal("sigmoid"))
+    assert expected.max() > 1e-4
+    binary = keras.losses.BinaryCrossentropy(from_logits=True)
+    for model in (as_logits(two_equal("sigmoid")), two_equal(loss=binary)):
+        np.testing.assert_allclose(all_scores(model), expected, rtol=1e-3)
+    # Classes of equal logits do not change.
+    assert all_scores(two_equal()).max() < 1e-8
+
+
+def test_values_of_a_regression_count_by_their_own_change():
+    model = two_equal(loss="mse")
+    images = tiny.images(512, channels=3)
+    groups = Groups(model)
+    received = taylor(groups, groups.all, images, seed=0)(None, groups.all[0])
+    seen = model.layers[2].output
+    seen = np.asarray(keras.Model(model.input, seen)(images))
+    slopes = seen * model.layers[3].kernel.numpy()[:, 0]
+    # Two values: the noise of both meets the same slope.
+    expected = 2 * (slopes**2).mean(0)
+    np.testing.assert_allclose(received, expected, rtol=0.2, atol=1e-5)
 
 
 def test_scores_are_the_fisher_information_of_the_gates():

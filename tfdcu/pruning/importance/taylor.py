@@ -8,6 +8,7 @@ from tfdcu.graph.batches import batches
 from tfdcu.graph.execute import execute
 from tfdcu.graph.execute import infer_node
 from tfdcu.graph.execute import with_scaled_weights
+from tfdcu.graph.heads import head_kinds
 from tfdcu.graph.inference import images_with_gradients
 from tfdcu.pruning.trace import INSIDE
 
@@ -23,8 +24,9 @@ def taylor(groups, chosen, images, seed, limit=512):
     F = E_x E_{y~p(x)} [(d log p_y(x) / d g)^2], averaged over images. Squared
     first-order terms are those of Molchanov et al. 2019 (arXiv:1906.10771,
     eq. 8), the Fisher form that of Theis et al. 2018. Labels are drawn from
-    the model's own outputs, so none are needed. A single logit, and each
-    output of a final sigmoid, counts as two classes.
+    the model's own outputs, so none are needed. A single logit, and each of
+    several labels, counts as two classes; values of a regression are drawn
+    from a Gaussian of variance one. What an output is, `head_kinds` says.
 
     Args:
         groups: The `Groups` of the model.
@@ -39,7 +41,7 @@ def taylor(groups, chosen, images, seed, limit=512):
     total, seen = np.zeros(groups.num_units), 0
     gated = _Gated(groups)
     graph = groups.trace.graph
-    sigmoids = _ends_in_sigmoid(graph)
+    kinds, sigmoids = head_kinds(graph.model), _ends_in_sigmoid(graph)
 
     @tf.function(autograph=False, reduce_retracing=True)
     def squares(batch, draw):
@@ -50,10 +52,8 @@ def taylor(groups, chosen, images, seed, limit=512):
             tape.watch(gates)
             outputs = gated(batch, gates)
             loss = 0.0
-            for number, (output, one) in enumerate(zip(outputs, sigmoids)):
-                logs = _log_probabilities(output, one)
-                drawn = _draw(logs, (draw, number))
-                loss += tf.reduce_sum(tf.gather(logs, drawn, batch_dims=2))
+            for number, one in enumerate(zip(outputs, kinds, sigmoids)):
+                loss += _log_likelihood(*one, (draw, number))
         return tf.reduce_sum(tf.square(tape.gradient(loss, gates)), 0)
 
     for batch in _parts(graph, batches(images, _MOST_IMAGES, limit)):
@@ -81,7 +81,18 @@ def _ends_in_sigmoid(graph):
     return [bool(pair & {"Sigmoid", "sigmoid"}) for pair in names]
 
 
-def _log_probabilities(output, is_sigmoid):
+def _log_likelihood(output, kind, is_sigmoid, seed):
+    """Sum of log p(y), up to a constant, of y drawn from an output."""
+    if kind == "values":
+        # The gradient of -(y - output)^2 / 2 is the noise in y.
+        values = tf.cast(output, "float32")
+        noise = tf.random.stateless_normal(tf.shape(values), seed)
+        return tf.reduce_sum(noise * values)
+    logs = _log_probabilities(output, kind, is_sigmoid)
+    return tf.reduce_sum(tf.gather(logs, _draw(logs, seed), batch_dims=2))
+
+
+def _log_probabilities(output, kind, is_sigmoid):
     """Log-probabilities of an output, of shape (batch, positions, classes).
 
     The last axis of the output holds logits, or probabilities if the model
@@ -93,7 +104,8 @@ def _log_probabilities(output, is_sigmoid):
         scores = tf.reshape(scores, (count, -1, 1))
         scores = tf.concat([scores, 1 - scores], -1)
         return tf.math.log(tf.maximum(scores, 1e-7))
-    classes = scores.shape[-1] if len(scores.shape) > 1 else 1
+    several = kind != "labels" and len(scores.shape) > 1
+    classes = scores.shape[-1] if several else 1
     scores = tf.reshape(scores, (count, -1, classes))
     if classes == 1:
         # sigmoid(z) is the softmax of (z, 0).
