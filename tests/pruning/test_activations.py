@@ -12,6 +12,7 @@ from tfdcu.graph.graph import read_graph
 from tfdcu.pruning import activations
 from tfdcu.pruning import least_squares
 from tfdcu.pruning import plan_channels
+from tfdcu.pruning import prune_channels
 from tfdcu.pruning import reconstruct
 from tfdcu.pruning.activations import Activations
 
@@ -88,6 +89,17 @@ def test_the_limit_takes_images_of_the_whole_array():
     dataset = tf.data.Dataset.from_tensor_slices(images).batch(3)
     taken = np.concatenate(list(batches(dataset, 2, 4)))
     np.testing.assert_array_equal(taken.ravel(), [0, 1, 2, 3])
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float64", "float16"])
+def test_a_dataset_of_another_type_gives_the_student_of_an_array(dtype):
+    images = np.floor(255 * tiny.images(32, channels=3))
+    dataset = tf.data.Dataset.from_tensor_slices(images.astype(dtype)).batch(32)
+    model = tiny.residual_net()
+    students = [
+        prune_channels(model, given, macs=0.5) for given in (images, dataset)
+    ]
+    tiny.assert_same_function(*students, images, 1e-3)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "int32", "bool"])

@@ -124,7 +124,7 @@ class Activations:
         tensors = self.graphs[0].inputs
         for batch in batches(self._source[0], size, self._source[1]):
             yield [
-                tf.convert_to_tensor(part, t.dtype)
+                tf.cast(part, t.dtype)
                 for part, t in zip(tree.flatten(batch), tensors)
             ]
 
