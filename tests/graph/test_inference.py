@@ -68,6 +68,16 @@ def test_the_largest_activation_limits_the_number_of_images():
     assert images_at_once(model, (8, 8, 3)) == 256
 
 
+def test_outputs_that_nothing_uses_do_not_matter():
+    inputs = keras.Input((8, 6))
+    _, state, _ = keras.layers.LSTM(4, return_state=True)(inputs)
+    _, half = keras.ops.split(state, 2, axis=-1)
+    model = keras.Model(inputs, keras.layers.Dense(3)(half))
+    images = np.random.default_rng(0).random((5, 8, 6), dtype="float32")
+    np.testing.assert_allclose(compiled(model)(images), model(images), 1e-5)
+    assert images_with_gradients(read_graph(model), (8, 6)) == 256
+
+
 def test_all_activations_limit_the_number_of_images_with_gradients():
     images = keras.Input((None, None, 3))
     wide = keras.layers.Conv2D(122, 3, padding="same")(images)

@@ -419,6 +419,18 @@ def test_rounds_measure_each_model_once_and_keep_none_alive():
     assert {one() for one in seen} == {model, None}
 
 
+def test_an_output_that_nothing_uses_does_not_matter():
+    inputs = keras.Input((8, 8, 3))
+    x = layers.Conv2D(16, 3, activation="relu")(inputs)
+    _, half = keras.ops.split(x, 2, axis=-1)
+    x = layers.Reshape((36, 8))(layers.Conv2D(8, 1)(half))
+    _, state, _ = layers.LSTM(16, return_state=True)(x)
+    model = keras.Model(inputs, layers.Dense(4)(state))
+    images = tiny.images(32, channels=3)
+    student = prune_channels(model, images, macs=0.5)
+    assert total_macs(student) <= 0.5 * total_macs(model)
+
+
 def test_images_reconstruct_the_student_by_default():
     images, model = tiny.images(1024), tiny.plain_net()
     plan = plan_channels(model, macs=0.5, images=images)

@@ -88,10 +88,11 @@ def images_with_gradients(graph, image_shape):
 
 def _activation_sizes(graph, image_shape):
     """Bytes of each tensor of a model for one image, in float32."""
-    return [
-        4
-        * tensor.rows
-        * int(np.prod([size or max(image_shape) for size in tensor.shape[1:]]))
-        for node in graph.nodes
-        for tensor in node.outputs
-    ]
+    most = max(image_shape)
+
+    def bytes_of(tensor):
+        # Of an output that nothing uses the shape is not known.
+        sizes = [size or most for size in (tensor.shape or ())[1:]]
+        return 4 * tensor.rows * int(np.prod(sizes))
+
+    return [bytes_of(t) for node in graph.nodes for t in node.outputs]
