@@ -4,6 +4,8 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from keras import layers
+from keras import ops
 from keras import tree
 
 from tests.support import tiny
@@ -25,11 +27,11 @@ def make_student():
     return plan, plan.apply()
 
 
-def walk(graphs, images, limit=None):
+def walk(graphs, images, limit=None, paths=STOPS):
     """An `Activations` and, by stop, all inputs of the layer of both models."""
     numbers = [
         next(i for i, n in enumerate(graphs[0].nodes) if n.path == path)
-        for path in STOPS
+        for path in paths
     ]
     run = Activations(graphs, numbers, images, limit)
     for stop, number in enumerate(numbers):
@@ -38,7 +40,7 @@ def walk(graphs, images, limit=None):
             [values[id(t)].numpy() for values, t in zip(both, inputs)]
             for both in run.before(stop)
         ]
-        yield run, STOPS[stop], [np.concatenate(p) for p in zip(*parts)]
+        yield run, paths[stop], [np.concatenate(p) for p in zip(*parts)]
 
 
 @pytest.mark.parametrize("memory", [0, 20_000, 100_000, 2**30])
@@ -65,6 +67,46 @@ def test_batches_are_bounded_by_the_largest_activation(monkeypatch):
     run, *_ = next(walk(graphs, tiny.images(64, channels=3)))
     sizes = [len(v[0][0]) for v in run._batches(1, False)]
     assert 1 <= max(sizes) < 64 and sum(sizes) == 64
+
+
+class ReZero(layers.Layer):
+    """A residual branch with a factor of its own, at first for all channels."""
+
+    def __init__(self, shape, **options):
+        super().__init__(**options)
+        self.conv = layers.Conv2D(16, 3, padding="same", name="conv")
+        self.shape = shape
+
+    def build(self, shape):
+        self.conv.build(shape)
+        self.alpha = self.add_weight(shape=self.shape, initializer="ones")
+
+    def call(self, x):
+        return x + self.alpha * ops.relu(self.conv(x))
+
+
+@pytest.mark.parametrize("shape", [(), (16,)])
+def test_weights_of_a_custom_layer_are_kept_once(shape):
+    inputs = keras.Input((8, 8, 3))
+    x = layers.Conv2D(16, 3, padding="same")(inputs)
+    x = layers.Conv2D(16, 3, padding="same")(ReZero(shape, name="zero")(x))
+    x = layers.GlobalAveragePooling2D()(x)
+    model = keras.Model(inputs, layers.Dense(4, name="logits")(x))
+    images = tiny.images(40, channels=3)
+    plan = plan_channels(model, macs=0.5, images=images)
+    graphs = read_graph(plan.apply()), read_graph(plan.model)
+    paths = "zero_conv", "logits"
+    for stop, (run, _, (own, _)) in enumerate(
+        walk(graphs, images, paths=paths)
+    ):
+        assert run.fit(stop) and run._at == stop + 1 and len(own) == 40
+    students = [plan.apply(), plan.apply()]
+    reconstruct(students[0], plan, images)
+    after, before = (
+        np.square(student(images) - model(images)).mean()
+        for student in students
+    )
+    assert after < before
 
 
 @pytest.mark.parametrize("memory", [0, 100_000])

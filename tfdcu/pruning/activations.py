@@ -55,15 +55,17 @@ class Activations:
         for start, stop in zip(self.stops, self.stops[1:]):
             self._steps.append(_compiled(graphs, values, start, stop))
             values = self._steps[-1](values)
-            named = zip(tensors_between(graphs[0], stop), values[0])
+            tensors = [tensors_between(graph, stop) for graph in graphs]
+            named = zip(tensors[0], values[0])
             self.shapes.append({id(t): tuple(v.shape) for t, v in named})
-            self._bytes.append(_bytes(values))
+            pairs = zip(tree.flatten(tensors), tree.flatten(values))
+            self._bytes.append(_bytes([v for t, v in pairs if _varies(t)]))
         self.num_images = sum(len(x[0]) for x in self._inputs(32))
 
     def fit(self, number):
         """Whether what is known before a stop fits, of all images."""
         tensors = tensors_between(self.graphs[0], self.stops[number + 1])
-        apart = all(t.shape and t.shape[0] is None for t in tensors)
+        apart = all(_varies(t) or t.constant for t in tensors)
         return apart and self._bytes[number + 1] * self.num_images <= MEMORY
 
     def before(self, number, every=1):
@@ -82,6 +84,11 @@ class Activations:
         steps = self._steps[self._at : place]
         keep = every == 1 and self.fit(number)
         kept, parts = [], []
+        varying = [_varies(tensor) for tensor in tensors[0]]
+
+        def rows(values):
+            return len(values[0][varying.index(True)])
+
         for values in self._batches(every, keep):
             for step in steps:
                 values = step(values)
@@ -92,11 +99,11 @@ class Activations:
             if keep:
                 parts.append(values)
                 # Batches grow with what the next layers allow.
-                if sum(len(p[0][0]) for p in parts) >= self._size(place):
-                    kept.append(_joined(parts))
+                if sum(map(rows, parts)) >= self._size(place):
+                    kept.append(_joined(parts, tensors))
                     parts = []
         if keep:
-            self._kept = kept + [_joined(parts)] * bool(parts)
+            self._kept = kept + [_joined(parts, tensors)] * bool(parts)
             self._at = place
 
     def _batches(self, every, forget):
@@ -133,7 +140,11 @@ def _compiled(graphs, values, start, stop):
     """A step of both models: function of two lists of values to two lists."""
 
     def of(graph, known):
-        specs = [tf.TensorSpec((None, *v.shape[1:]), v.dtype) for v in known]
+        # A weight of a custom layer may be a scalar.
+        specs = [
+            tf.TensorSpec([None, *v.shape[1:]][: len(v.shape)], v.dtype)
+            for v in known
+        ]
 
         @tf.function(input_signature=[specs], autograph=False)
         def step(known):
@@ -146,11 +157,22 @@ def _compiled(graphs, values, start, stop):
     return lambda values: [step(known) for step, known in zip(steps, values)]
 
 
-def _joined(parts):
-    """Batches as one: a list of two lists of arrays."""
+def _varies(tensor):
+    """Whether a `Tensor` has an axis of images."""
+    return bool(tensor.shape) and tensor.shape[0] is None
+
+
+def _joined(parts, tensors):
+    """Batches as one: two lists of arrays, and of tensors that are constant."""
+
+    def joined(tensor, values):
+        if not _varies(tensor):
+            return values[0]
+        return _stored([np.asarray(value) for value in values])
+
     return [
-        [_stored([np.asarray(v) for v in values]) for values in zip(*lists)]
-        for lists in zip(*parts)
+        [joined(*pair) for pair in zip(known, zip(*lists))]
+        for known, lists in zip(tensors, zip(*parts))
     ]
 
 
@@ -167,6 +189,8 @@ def _stored(arrays):
 
 def _tensor(array):
     """An array as a tensor, of the same memory where both know the type."""
+    if tf.is_tensor(array):
+        return array
     try:
         return tf.experimental.dlpack.from_dlpack(array.__dlpack__())
     except BufferError:
