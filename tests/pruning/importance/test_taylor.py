@@ -160,6 +160,25 @@ def test_no_images_are_refused(given):
         score_channels(tiny.plain_net(), given)
 
 
+def test_windows_that_are_rows_of_the_batch_share_their_gates():
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((8, 8, 3))
+    x = layers.Conv2D(16, 1, name="conv")(inputs)
+    apart = keras.ops.reshape(x, (-1, 8, 16))
+    dense = layers.Dense(16, activation="relu", name="dense")
+    models = []
+    for y in keras.ops.reshape(dense(apart), (-1, 8, 8, 16)), dense(x):
+        y = layers.GlobalAveragePooling2D()(y)
+        models.append(keras.Model(inputs, layers.Dense(4, name="end")(y)))
+    models[1].set_weights(models[0].get_weights())
+    images = tiny.images(512, channels=3)
+    windows, whole = (
+        score_channels(model, images).scores.values() for model in models
+    )
+    for one, other in zip(windows, whole, strict=True):
+        np.testing.assert_allclose(one, other, rtol=0.5, atol=1e-9)
+
+
 def test_parts_that_fit_give_the_scores_of_one_batch(monkeypatch):
     model, images = tiny.plain_net(), tiny.images(16)
     groups, sizes = Groups(model), []

@@ -146,7 +146,8 @@ class _Gated:
                 labels = self.groups.trace.axes[id(tensor)][axis]
                 view = [1] * len(value.shape)
                 view[axis] = len(labels)
-                if tensor.shape[0] == batch:
+                # Windows of an image may be rows of the batch.
+                if tensor.shape[0] == batch and tensor.rows == 1:
                     factor = tf.gather(gates, unit[labels], axis=1)
                     view[0] = -1
                 else:
