@@ -307,3 +307,25 @@ def test_a_mean_behind_an_activation_takes_no_shift(activation):
                 for one in (student, untouched)
             )
         )
+
+
+def test_a_layer_of_too_many_unknowns_keeps_its_kernel_and_is_named(
+    monkeypatch,
+):
+    module = importlib.import_module("tfdcu.pruning.reconstruct")
+    monkeypatch.setattr(module, "_MOST_UNKNOWNS", 100)
+    inputs = keras.Input((8, 8, 3))
+    x = layers.Conv2D(16, 3, activation="relu", name="conv")(inputs)
+    x = layers.Dense(8, activation="relu", name="flat")(layers.Flatten()(x))
+    model = tiny.shake(keras.Model(inputs, layers.Dense(4, name="end")(x)))
+    plan = plan_channels(model, macs=0.5, round_to=1)
+    student, untouched = plan.apply(), plan.apply()
+    unknowns = student.get_layer("flat").kernel.shape[0]
+    with pytest.warns(
+        UserWarning, match=f"100 unknowns: 'flat' with {unknowns}"
+    ):
+        found = reconstruct(student, plan, tiny.images(64, 8, 3))
+    assert [row["layer"] for row in found] == ["conv", "end"]
+    tiny.assert_same_weights(
+        *(tiny.weights(one.get_layer("flat")) for one in (student, untouched))
+    )

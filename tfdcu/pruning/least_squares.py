@@ -34,8 +34,11 @@ class Sums:
         """
         for name, new in zip(self.FIELDS, _products(rows, goal)):
             # In float32 over one batch, in float64 over all.
-            old = getattr(self, name) if self.count else 0.0
-            setattr(self, name, old + np.asarray(new, "float64"))
+            if self.count:
+                total = getattr(self, name)
+                total += new.numpy()
+            else:
+                setattr(self, name, np.array(new, "float64"))
         self.count += rows.shape[1]
 
     def about(self, mean, middle):
@@ -49,15 +52,15 @@ class Sums:
             Tuple (gram, cross, square).
         """
         n = self.count
-        gram = self.gram - _outer(self.rows, mean) - _outer(mean, self.rows)
+        # In place: Gram matrices are large.
+        gram = self.gram - _outer(self.rows, mean)
+        gram -= _outer(mean, self.rows)
+        gram += n * _outer(mean, mean)
         cross = self.cross - _outer(self.rows, middle)
         cross -= _outer(mean, self.goal)
+        cross += n * _outer(mean, middle)
         square = self.square - 2 * self.goal * middle + n * middle**2
-        return (
-            gram + n * _outer(mean, mean),
-            cross + n * _outer(mean, middle),
-            square,
-        )
+        return gram, cross, square
 
     def __add__(self, other):
         both = Sums()
@@ -101,20 +104,18 @@ def solve(fitted, held, kernel, shifts):
         Dict with the new `kernel`, `shift` (groups, filters), `ridge`, and
         `before` and `after`, shares of the outputs' variance that are missed.
     """
+    ridge = max(RIDGES)
+    if held.count:
+        mean = fitted.rows / fitted.count * shifts
+        middle = fitted.goal / fitted.count * shifts
+        ridge = choose_ridge(
+            fitted.about(mean, middle), held.about(mean, middle), kernel
+        )
     everything = fitted + held if held.count else fitted
     mean = everything.rows / everything.count * shifts
     middle = everything.goal / everything.count * shifts
     moments = everything.about(mean, middle)
-    ridge = max(RIDGES)
-    if held.count:
-        of_fitted, of_held = (
-            sums.about(
-                fitted.rows / fitted.count * shifts,
-                fitted.goal / fitted.count * shifts,
-            )
-            for sums in (fitted, held)
-        )
-        ridge = choose_ridge(of_fitted, of_held, kernel)
+    del everything
     step = _step(moments, kernel, ridge)
     # Rows that are all alike say nothing; rounding may leave no solution.
     solved = np.isfinite(step).all((1, 2), keepdims=True)
@@ -158,8 +159,10 @@ def _step(moments, kernel, ridge):
     """The change of a kernel that fits best, held back by the ridge."""
     gram, cross, _ = moments
     hold = ridge * np.trace(gram, axis1=1, axis2=2) / gram.shape[-1] + 1e-12
-    held = gram + hold[:, None, None] * np.eye(gram.shape[-1])
+    held, diagonal = gram.copy(), np.arange(gram.shape[-1])
+    held[:, diagonal, diagonal] += hold[:, None]
     factor = tf.linalg.cholesky(held)
+    del held
     return tf.linalg.cholesky_solve(factor, cross - gram @ kernel).numpy()
 
 

@@ -18,6 +18,9 @@ from tfdcu.pruning.solvable import find_solvable
 
 # A layer with fewer rows for each unknown of a filter is reported.
 _FEWEST_ROWS = 8
+# What a layer needs grows with the square of its unknowns: about nine Gram
+# matrices and factors of them, of 512 MiB each at this number.
+_MOST_UNKNOWNS = 8192
 # Where activations do not fit into memory, every so many batches are enough.
 _EVERY = 4
 # Most bytes of the rows that are made at once; inside of that they take a few
@@ -53,7 +56,9 @@ def reconstruct(student, plan, images, *, limit=1024, seed=0, tell=None):
     dense layers; of a separable convolution only the pointwise kernel is.
     Other layers, quantized layers, layers with LoRA, layers called more than
     once and layers applied along an axis with pruned channels keep their
-    weights.
+    weights. So does a layer with more than 8,192 unknowns a filter, such as a
+    dense layer on flattened feature maps, which a warning names: what least
+    squares holds grows with the square of them, to about 5 GiB at 8,192.
 
     Args:
         student: Result of `plan.apply()`; changed in place.
@@ -82,17 +87,23 @@ def reconstruct(student, plan, images, *, limit=1024, seed=0, tell=None):
     >>> found = reconstruct(student, plan, pool)
     """
     graphs = read_graph(student), read_graph(plan.model)
-    solvable = find_solvable(*graphs)
+    solvable, large = [], []
+    for layer in find_solvable(*graphs):
+        fits = num_unknowns(layer.node.op) <= _MOST_UNKNOWNS
+        (solvable if fits else large).append(layer)
     stops = [layer.number for layer in solvable]
     activations = Activations(graphs, stops, images, limit)
     generator, keep = np.random.default_rng(seed), plan.keep
     found = []
     for number, layer in enumerate(solvable):
-        sums = _sums(layer, activations, number, keep, generator)
-        found.append(_solve(layer, *sums))
+        # No name holds the sums of a layer while those of the next are made.
+        found.append(
+            _solve(layer, *_sums(layer, activations, number, keep, generator))
+        )
         if tell is not None:
             tell((number + 1) / len(solvable))
     _warn_of_few_rows(found)
+    _warn_of_large(large)
     return found
 
 
@@ -176,5 +187,19 @@ def _warn_of_few_rows(found):
             f"{few[0]['layer']!r} with {few[0]['rows']} rows for "
             f"{few[0]['unknowns']} unknowns. More images make a better "
             "student.",
+            stacklevel=3,
+        )
+
+
+def _warn_of_large(large):
+    if large:
+        listed = ", ".join(
+            f"{layer.node.path!r} with {num_unknowns(layer.node.op):,}"
+            for layer in large
+        )
+        warnings.warn(
+            "Layers keep their kernels where a filter has more than "
+            f"{_MOST_UNKNOWNS:,} unknowns: {listed}. Pooling before the layer "
+            "in place of `Flatten` makes it smaller.",
             stacklevel=3,
         )
