@@ -8,9 +8,11 @@ from keras import layers
 
 from tests.support import tiny
 from tfdcu import prune_channels
+from tfdcu.graph.ends import kinds_of
 from tfdcu.graph.macs import total_macs
 from tfdcu.graph.resize import at_size
 from tfdcu.pruning import check_channels
+from tfdcu.pruning import plan_channels
 from tfdcu.pruning import start_at
 
 
@@ -91,3 +93,76 @@ def test_all_outputs_are_there_at_another_size():
     student = prune_channels(teacher, image_size=6, macs=0.5, round_to=1)
     shapes = {name: tuple(x.shape) for name, x in student.output.items()}
     assert shapes == {"kind": (None, 4), "map": (None, 6, 6, 32)}
+
+
+def any_size(size=None):
+    keras.utils.set_random_seed(0)
+    x = images = keras.Input((size, size, 1))
+    for filters, stride in ((16, 1), (32, 2)):
+        x = layers.Conv2D(filters, 3, stride, "same", activation="relu")(x)
+    x = layers.GlobalAveragePooling2D()(x)
+    return keras.Model(images, layers.Dense(4)(x))
+
+
+@pytest.mark.parametrize("share", [True, False])
+def test_macs_of_a_model_of_any_size_are_those_at_the_image_size(share):
+    free, fixed = any_size(), any_size(8)
+    budget = 0.5 if share else total_macs(fixed) // 2
+    one, other = (
+        prune_channels(model, image_size=8, macs=budget)
+        for model in (free, fixed)
+    )
+    assert one.input_shape == (None, 8, 8, 1)
+    for pair in zip(one.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(*pair)
+
+
+@pytest.mark.parametrize("prune", [prune_channels, plan_channels])
+def test_macs_of_a_model_of_any_size_need_an_image_size(prune):
+    with pytest.raises(ValueError, match="Expected: `image_size`.*None, None"):
+        prune(any_size(), macs=0.5)
+    student = prune_channels(any_size(), tiny.images(32), params=0.5)
+    assert student.input_shape == (None, None, None, 1)
+    plan = plan_channels(any_size(), params=0.5)
+    assert plan.before["macs"] is None and "macs: not known" in plan.table()
+
+
+class Subclassed(keras.Model):
+    """Layers of Keras, called in Python."""
+
+    def __init__(self):
+        super().__init__()
+        self.steps = [
+            layers.Conv2D(16, 3, activation="relu"),
+            layers.GlobalAveragePooling2D(),
+            layers.Dense(4),
+        ]
+
+    def call(self, x):
+        for step in self.steps:
+            x = step(x)
+        return x
+
+
+def test_a_subclassed_model_is_opened_before_it_is_resized():
+    model = Subclassed()
+    model(tiny.images(2))
+    for images in None, tiny.images(32):
+        student = prune_channels(model, images, image_size=6, macs=0.3)
+        assert student.input_shape == (None, 6, 6, 1)
+
+
+def test_several_inputs_have_no_image_size():
+    inputs = [keras.Input((8, 8, 1)), keras.Input((2,))]
+    x = layers.Conv2D(8, 3)(inputs[0])
+    x = layers.Concatenate()([layers.GlobalMaxPooling2D()(x), inputs[1]])
+    model = keras.Model(inputs, layers.Dense(2)(x))
+    with pytest.raises(ValueError, match="`image_size`.*one input.*None, 2"):
+        prune_channels(model, image_size=6, macs=0.5)
+
+
+def test_the_training_config_is_kept_at_another_size(teacher):
+    model = keras.Model(teacher.inputs, teacher.outputs)
+    model.compile("sgd", keras.losses.BinaryCrossentropy(from_logits=True))
+    student = prune_channels(model, image_size=6, macs=0.5)
+    assert kinds_of(student) == ["labels"]

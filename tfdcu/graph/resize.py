@@ -45,6 +45,12 @@ def at_size(model, image_shape):
         ) from error
 
 
+def takes_any_size(model):
+    """Whether a model's only input is images of no certain size."""
+    shapes = [tuple(tensor.shape[1:]) for tensor in model.inputs]
+    return len(shapes) == 1 and len(shapes[0]) == 3 and None in shapes[0]
+
+
 def copy_of(model, image_shape=None):
     """An uncompiled copy of a model that does not share its weights.
 

@@ -5,6 +5,7 @@ import numpy as np
 from tfdcu.graph.graph import Tensor
 from tfdcu.graph.mac_terms import MacTerm
 from tfdcu.graph.macs import terms
+from tfdcu.graph.resize import takes_any_size
 from tfdcu.graph.traced_macs import CannotCount
 
 
@@ -70,8 +71,17 @@ def macs_cost(groups):
     """`Cost` that counts multiply-accumulates for one image.
 
     Raises:
-        ValueError: If a layer cannot be counted.
+        ValueError: If a layer cannot be counted, or images are of any size.
     """
+    model = groups.trace.graph.model
+    if takes_any_size(model):
+        raise ValueError(
+            "The multiply-accumulates of the model depend on the size of its "
+            "images. Expected: `image_size`, a model at one size "
+            "(`tfdcu.models.at_size`), or the budget `params` instead of "
+            f"`macs`. Received: {model.name!r} with inputs of shape "
+            f"{tuple(model.inputs[0].shape)}."
+        )
     counted, unknown = [], {}
     for node in groups.trace.graph.nodes:
         try:

@@ -18,7 +18,7 @@ class ChannelPlan:
             weights; the original itself if there is nothing to open.
         groups: List of `ChannelGroup`.
         before: Dict with `params` and `macs` of the model; `macs` is `None`
-            if a layer cannot be counted.
+            if a layer cannot be counted, or images are of any size.
         after: Dict with `params` and `macs` of the smaller model.
         keep: Dict from layer path to the sorted indices of the output
             channels to keep, for every layer with channels in its output
@@ -38,7 +38,7 @@ class ChannelPlan:
             try:
                 cost = cost_of(groups)
             except ValueError:
-                # A layer that cannot be counted, under another budget.
+                # They are not known, under another budget.
                 self.before[name] = self.after[name] = None
                 continue
             self.before[name] = round(cost(everything))

@@ -90,7 +90,9 @@ def prune_channels(
         image_size: Size of the images that the result takes, if not the
             model's: an int or (height, width). Budgets stay those of the
             model at its own size, and fewer channels are removed to meet
-            them. `images` are resized. Defaults to `None`.
+            them; of a model that takes images of any size, they are those at
+            this one, and `macs` needs it. `images` are resized. Defaults to
+            `None`.
         importance: "l1", "l2", "random", "taylor", "reconstruction", or a
             function (model, group) -> scores, one per unit, compared across
             groups without rescaling. Defaults to `None`: "taylor" if `images`

@@ -60,7 +60,7 @@ class _Builder:
                 self._fill(old, new)
                 copy_state(old, new)
         if getattr(model, "compiled", False):
-            _compile_like(smaller, model)
+            compile_like(smaller, model)
         return smaller
 
     def _model(self, level, received=None):
@@ -152,8 +152,13 @@ def _unbuilt(config):
     return config
 
 
-def _compile_like(smaller, model):
-    """Compiles with the original's training config, if Keras can save it."""
+def compile_like(smaller, model):
+    """Compiles with the original's training config, if Keras can save it.
+
+    Args:
+        smaller: A `keras.Model`; changed in place.
+        model: The original, compiled.
+    """
     try:
         smaller.compile_from_config(model.get_compile_config())
     except Exception as error:
