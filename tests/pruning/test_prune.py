@@ -6,6 +6,7 @@ import weakref
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import layers
 
 from tests.support import tiny
@@ -396,6 +397,31 @@ def test_latency_is_met_by_bisection():
         prune_channels(model, latency=0.1, measure=measure)
     with pytest.raises(ValueError, match="`measure`"):
         prune_channels(model, latency=0.5)
+
+
+class Loop(layers.Layer):
+    """Macs in a loop of TensorFlow are not known."""
+
+    def call(self, x):
+        def body(step, value):
+            return step + 1, 1.1 * value
+
+        return tf.while_loop(lambda step, _: step < 2, body, [0, x])[1]
+
+    def compute_output_shape(self, shape):
+        return shape
+
+
+@pytest.mark.parametrize("images", [None, tiny.images(16)])
+def test_latency_is_met_where_macs_are_not_known(images):
+    net = tiny.plain_net()
+    model = keras.Model(net.input, Loop()(net.output))
+    with pytest.raises(ValueError, match="are not known"):
+        prune_channels(model, images, macs=0.6)
+    student = prune_channels(
+        *(model, images, keras.Model.count_params), latency=0.6
+    )
+    assert student.count_params() <= 0.6 * model.count_params()
 
 
 def test_rounds_measure_each_model_once_and_keep_none_alive():

@@ -6,6 +6,7 @@ import weakref
 import numpy as np
 
 from tfdcu.pruning.cost import COSTS
+from tfdcu.pruning.cost import cost_of
 from tfdcu.pruning.groups import groups_of
 from tfdcu.pruning.rebuild import rebuild
 from tfdcu.pruning.unprunable import worst
@@ -231,25 +232,25 @@ def _select(groups, selection, cost, budget, tolerance):
 
 
 def _by_time(groups, selection, budget, measure):
-    """Meets a latency by bisection over macs, building and timing models.
+    """Meets a latency by bisection over a cost, building and timing models.
 
     Returns the slowest selection within the budget and its time; the fastest
     one if none is within.
     """
-    cost = COSTS["macs"](groups)
+    cost = cost_of(groups, "latency")
     full = cost(np.ones(groups.num_units, bool))
     low, high = 0.0, 1.0
     trials = []
     for _ in range(NUM_MEASURED):
         middle = (low + high) / 2
-        kept, macs = _select(groups, selection, cost, middle * full, NEAR)
+        kept, spent = _select(groups, selection, cost, middle * full, NEAR)
         taken = measure(rebuild(groups, kept))
         trials.append((taken, kept))
-        smallest = macs > middle * full
+        smallest = spent > middle * full
         if (1 - NEAR_IN_TIME) * budget <= taken <= budget:
             break
         if taken <= budget:
-            low = max(middle, macs / full)
+            low = max(middle, spent / full)
         elif smallest:
             break
         else:

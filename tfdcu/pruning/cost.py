@@ -113,3 +113,27 @@ def params_cost(groups):
 
 
 COSTS = {"macs": macs_cost, "params": params_cost}
+
+
+def cost_of(groups, name):
+    """The `Cost` that a budget is met in.
+
+    Latency is roughly proportional to macs; where they are not known, the
+    parameters stand for it.
+
+    Args:
+        groups: The `Groups` of the model.
+        name: "macs", "params" or "latency".
+
+    Returns:
+        A `Cost`.
+
+    Raises:
+        ValueError: As `macs_cost`, for "macs".
+    """
+    if name != "latency":
+        return COSTS[name](groups)
+    try:
+        return macs_cost(groups)
+    except ValueError:
+        return params_cost(groups)

@@ -15,7 +15,7 @@ from tfdcu.pruning.budget import warn_of_gap
 from tfdcu.pruning.check import check_smaller
 from tfdcu.pruning.constraints import NothingToRemove
 from tfdcu.pruning.constraints import bounds
-from tfdcu.pruning.cost import COSTS
+from tfdcu.pruning.cost import cost_of
 from tfdcu.pruning.groups import Groups
 from tfdcu.pruning.groups import groups_of
 from tfdcu.pruning.image_size import resized_images
@@ -85,7 +85,8 @@ def prune_channels(
             `params` and `latency`; 0 counts as not given.
         params: Maximum number of parameters, as a share or a number.
         latency: Maximum time for one image: a share of the model's own if at
-            most 1, else milliseconds. Found by bisection over macs.
+            most 1, else milliseconds. Found by bisection over macs, or over
+            parameters where macs are not known.
         measure: Function model -> milliseconds, for `latency`.
         image_size: Size of the images that the result takes, if not the
             model's: an int or (height, width). Budgets stay those of the
@@ -392,9 +393,7 @@ def plan_channels(
     importance = importance or default_importance(images)
     scores = score_groups(groups, chosen, importance, images, seed)
     if getattr(importance, "name", importance) in PER_COST:
-        # Latency is roughly proportional to macs.
-        cost = COSTS["macs" if name == "latency" else name](groups)
-        scores = per_cost(scores, groups, chosen, cost)
+        scores = per_cost(scores, groups, chosen, cost_of(groups, name))
     steps = [step_of(original_size(g), g.width, round_to) for g in chosen]
     selection = Selection(
         groups.num_units, chosen, scores, lowest, highest, steps
