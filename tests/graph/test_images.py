@@ -41,6 +41,9 @@ FORMS = {
     "generator": lambda: (x for x in X),
     "generator of batches": lambda: iter([(X[:30], Y[:30]), (X[30:], Y[30:])]),
 }
+UNKNOWN = slices(X).map(
+    lambda x: tf.numpy_function(lambda value: value, [x], tf.float32)
+)
 
 
 def model():
@@ -67,6 +70,8 @@ def test_all_forms_give_the_same_images(form):
         (iter([]), "no images"),
         (np.where(X > 0.99, np.nan, X), "not finite"),
         (slices(np.zeros((5, 7, 7, 3))).batch(2), "7, 7, 3"),
+        (slices(X[:0]).batch(2), "no images"),
+        (UNKNOWN, "a dataset of unknown shape.*ensure_shape"),
         ([X, X], "list of 2"),
         ({"other": X}, "dict with"),
         (3, "type int"),
@@ -135,3 +140,34 @@ def test_fractions_for_whole_numbers_are_refused(batched):
             images_for(network, dataset)
         whole = tf.nest.map_structure(lambda x: 255 * x, values)
         images_for(network, slices(whole))
+
+
+def test_what_it_returned_is_left_as_it_is():
+    batch = slices((A, B)).batch(8)
+    for net, given in (
+        (model(), X),
+        (model(), slices(X).batch(8)),
+        (several(named=False), [A, B]),
+        (several(named=False), images_for(several(named=False), batch)),
+    ):
+        once = images_for(net, given)
+        again = images_for(net, once)
+        assert tf.nest.flatten(again)[0] is tf.nest.flatten(once)[0]
+
+
+def test_no_more_is_read_than_is_used():
+    read = []
+
+    def generator():
+        for index in range(100):
+            read.append(index)
+            yield X[:8]
+
+    assert len(images_for(model(), generator(), limit=20)) == 24
+    assert len(read) == 3
+
+
+def test_images_that_are_needed_may_not_be_none():
+    assert images_for(model(), None) is None
+    with pytest.raises(ValueError, match="Expected.*NoneType"):
+        images_for(model(), None, needed=True)

@@ -15,7 +15,10 @@ from tfdcu.pruning import budget as budgets
 from tfdcu.pruning import plan_channels
 from tfdcu.pruning import prune
 from tfdcu.pruning import prune_channels
+from tfdcu.pruning import reconstruct
+from tfdcu.pruning import reestimate_statistics
 from tfdcu.pruning import score_channels
+from tfdcu.pruning import sensitivity
 from tfdcu.pruning import student_of
 from tfdcu.pruning.cost import COSTS
 from tfdcu.pruning.groups import Groups
@@ -465,6 +468,75 @@ def test_images_reconstruct_the_student_by_default():
     reconstructed = prune_channels(model, macs=0.5, images=images, rounds=1)
     errors = [difference(m, model, images) for m in (reconstructed, cut)]
     assert errors[0] < 0.5 * errors[1]
+
+
+FORMS = {
+    "list": list,
+    "generator": iter,
+    "batches": lambda images: iter([images[:30], images[30:]]),
+    "single images": tf.data.Dataset.from_tensor_slices,
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_all_that_takes_images_reads_them_alike(form):
+    model, images = tiny.plain_net(), tiny.images(64)
+    received = []
+    for given in (lambda: images), (lambda: FORMS[form](images)):
+        kept = [
+            plan_channels(model, macs=0.5, images=given(), importance=name)
+            for name in ("taylor", "reconstruction")
+        ]
+        student = kept[0].apply()
+        reestimate_statistics(student, given(), size=16)
+        reconstruct(student, kept[0], given())
+        record = sensitivity(model, given(), shares=(0.5,))
+        divergences = [row["divergence"] for row in record["groups"]]
+        kept = [plan.kept_channels() for plan in kept]
+        received.append((kept, divergences, student(images).numpy()))
+    (kept, expected, outputs), (own, divergences, found) = received
+    assert own == kept
+    np.testing.assert_allclose(divergences, expected, rtol=1e-4)
+    np.testing.assert_allclose(found, outputs, rtol=1e-2, atol=1e-2)
+
+
+def test_batches_of_several_inputs_are_read_once_and_again():
+    inputs = [keras.Input((6,)), keras.Input((5,))]
+    x = layers.Dense(16, "relu", name="wide")(layers.Concatenate()(inputs))
+    model = keras.Model(inputs, layers.Dense(4)(x))
+    generator = np.random.default_rng(0)
+    images = [generator.random((32, n), dtype="float32") for n in (6, 5)]
+    batches = tf.data.Dataset.from_tensor_slices(tuple(images)).batch(32)
+    plans = [
+        plan_channels(model, macs=0.5, images=given, round_to=1)
+        for given in (images, batches)
+    ]
+    assert plans[0].kept_channels() == plans[1].kept_channels()
+    prune_channels(model, batches, macs=0.5, rounds=2)
+
+
+@pytest.mark.parametrize(
+    ("call", "name"),
+    [
+        (lambda m: plan_channels("m", macs=0.5), "model"),
+        (lambda m: plan_channels(m, macs=0.5, images=3), "images"),
+        (lambda m: plan_channels(m, macs=0.5, round_to=0), "round_to"),
+        (lambda m: plan_channels(m, macs=0.5, seed="a"), "seed"),
+        (lambda m: plan_channels(m, latency=0.5, measure=3), "measure"),
+        (lambda m: score_channels("m"), "model"),
+        (lambda m: sensitivity("m", tiny.images(8)), "model"),
+        (lambda m: sensitivity(m, None), "images"),
+        (lambda m: sensitivity(m, tiny.images(8), limit=0), "limit"),
+        (lambda m: sensitivity(m, tiny.images(8), shares=0.5), "shares"),
+        (lambda m: reestimate_statistics(m, None), "images"),
+        (lambda m: reestimate_statistics(3, tiny.images(8)), "model"),
+        (lambda m: reconstruct(m, m, tiny.images(8)), "plan"),
+        (lambda m: reconstruct(m, plan_channels(m, macs=0.5), 3), "images"),
+    ],
+)
+def test_wrong_arguments_are_named(call, name):
+    with pytest.raises(ValueError, match=f"`{name}`.*Expected.*Received"):
+        call(tiny.plain_net())
 
 
 def test_reconstruction_needs_images():

@@ -214,7 +214,7 @@ def test_the_mean_of_a_shared_normalization_stays():
 
 def test_without_images_nothing_can_be_reconstructed():
     plan = plan_channels(tiny.plain_net(), macs=0.5)
-    with pytest.raises(ValueError, match="Received: none"):
+    with pytest.raises(ValueError, match="Received: no images"):
         reconstruct(plan.apply(), plan, np.empty((0, 8, 8, 1)))
 
 

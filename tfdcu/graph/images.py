@@ -6,8 +6,6 @@ import tensorflow as tf
 from keras import tree
 
 _BATCH = 32
-# Most images that are kept of what can be read only once.
-_FROM_GENERATOR = 4096
 
 
 def are_images(shape):
@@ -42,8 +40,10 @@ def check_whole_numbers(dtype, value_range, name="value_range"):
         )
 
 
-def images_for(model, images):
+def images_for(model, images, *, needed=False, limit=4096):
     """Brings unlabeled images into a form that can be read again and again.
+
+    What it returned once, it takes and leaves as it is.
 
     Args:
         model: The `keras.Model` that takes them.
@@ -51,16 +51,20 @@ def images_for(model, images):
             of arrays; a list of single images; a `tf.data.Dataset` or
             `keras.utils.PyDataset` of batches or of single images, with
             labels or without; a generator of these.
+        needed: Whether `None` is refused. Default `False`.
+        limit: How many images are read, a batch more at most, of what can be
+            read only once. Default 4096.
 
     Returns:
         An array, a list of arrays (one for each input, in the order of
-        `model.inputs`), or a `tf.data.Dataset` of batches of these.
+        `model.inputs`), or a `tf.data.Dataset` of batches of these; `None` of
+        `None`.
 
     Raises:
         ValueError: If they do not fit the inputs of the model, there are
             none, or values are not finite.
     """
-    if images is None:
+    if images is None and not needed:
         return None
     fixed = [tuple(t.shape) for t in model.inputs if t.shape[0] is not None]
     if fixed:
@@ -73,7 +77,7 @@ def images_for(model, images):
         return _dataset(model, images)
     if isinstance(images, keras.utils.PyDataset):
         batches = (images[index] for index in range(len(images)))
-        return _collected(model, batches)
+        return _collected(model, batches, limit)
     if isinstance(images, (str, bytes)):
         raise _wrong(model, repr(images[:100]))
     if hasattr(images, "shape") or isinstance(images, dict):
@@ -88,7 +92,7 @@ def images_for(model, images):
             return _arrays(model, list(images))
         raise _wrong(model, f"a {type(images).__name__} of {len(images)}")
     if hasattr(images, "__iter__"):
-        return _collected(model, images)
+        return _collected(model, images, limit)
     raise _wrong(model, f"an object of type {type(images).__name__}")
 
 
@@ -176,8 +180,19 @@ def _without_labels(model, element):
 
 
 def _dataset(model, dataset):
+    several = len(model.inputs) > 1
+    if several and isinstance(dataset.element_spec, dict):
+        if set(dataset.element_spec) == {"inputs"}:
+            return dataset
     spec = _without_labels(model, dataset.element_spec)
     parts = _inputs_of(model, spec)
+    if dataset.cardinality() == 0:
+        raise _wrong(model, "no images")
+    if any(part.shape.rank is None for part in parts):
+        raise _wrong(
+            model,
+            "a dataset of unknown shape, which `tf.ensure_shape` can tell",
+        )
     shapes = [tuple(part.shape) for part in parts]
     wanted = [tuple(tensor.shape) for tensor in model.inputs]
 
@@ -186,8 +201,10 @@ def _dataset(model, dataset):
         found = _inputs_of(model, _without_labels(model, element))
         return found[0] if len(found) == 1 else tuple(found)
 
-    as_batches = dataset.map(only_inputs)
-    if len(parts) > 1:
+    as_batches = dataset
+    if not isinstance(dataset.element_spec, tf.TensorSpec):
+        as_batches = dataset.map(only_inputs)
+    if several:
         # A tuple would be taken for images and labels.
         as_batches = as_batches.map(lambda *x: {"inputs": x})
     if all(len(s) == len(w) - 1 for s, w in zip(shapes, wanted)):
@@ -206,7 +223,7 @@ def _dataset(model, dataset):
     return as_batches
 
 
-def _collected(model, batches):
+def _collected(model, batches, limit):
     """What can be read only once, as arrays."""
     ranks = [len(tensor.shape) for tensor in model.inputs]
     kept, count = [], 0
@@ -217,7 +234,7 @@ def _collected(model, batches):
             parts = [part[None] for part in parts]
         kept.append(parts)
         count += len(parts[0])
-        if count >= _FROM_GENERATOR:
+        if count >= limit:
             break
     if not kept:
         raise _wrong(model, "no images")

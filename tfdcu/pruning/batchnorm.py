@@ -7,6 +7,11 @@ from tfdcu.graph.execute import call_node
 from tfdcu.graph.execute import execute
 from tfdcu.graph.execute import infer_node
 from tfdcu.graph.graph import read_graph
+from tfdcu.graph.images import images_for
+from tfdcu.workdir.arguments import COUNT
+from tfdcu.workdir.arguments import check
+from tfdcu.workdir.arguments import check_arguments
+from tfdcu.workdir.arguments import naming
 
 
 def reestimate_statistics(model, images, limit=2048, size=64):
@@ -18,21 +23,27 @@ def reestimate_statistics(model, images, limit=2048, size=64):
 
     Args:
         model: A functional or sequential `keras.Model`; changed in place.
-        images: Unlabeled images: an array, or a dataset of batches.
+        images: Unlabeled images in any form that `fit` takes; labels are not
+            read.
         limit: Maximum number of images. Default 2048.
-        size: Batch size, for arrays. Default 64.
+        size: Most images of a batch. Default 64.
 
     Returns:
         Number of batches used, an int.
 
     Raises:
-        ValueError: If there are no images.
+        ValueError: If there are no images, or they do not fit the model.
 
     Example:
 
     >>> reestimate_statistics(student, pool_images)
     """
+    check_arguments(model=model)
+    check("limit", limit, COUNT)
+    check("size", size, COUNT)
     graph = read_graph(model)
+    with naming("images"):
+        images = images_for(model, images, needed=True, limit=limit)
     kind = keras.layers.BatchNormalization
     norms = {id(n.op): n.op for n in graph.nodes if isinstance(n.op, kind)}
     momenta = {key: op.momentum for key, op in norms.items()}
@@ -59,6 +70,6 @@ def reestimate_statistics(model, images, limit=2048, size=64):
     if not num_batches:
         raise ValueError(
             "BatchNormalization statistics cannot be re-estimated without "
-            "images. Expected: at least one batch. Received: none."
+            "`images`. Expected: at least one batch. Received: none."
         )
     return num_batches

@@ -238,4 +238,7 @@ def channel_groups(model):
 
 def groups_of(model):
     """The `Groups` of a model; those that are given, as they are."""
-    return model if isinstance(model, Groups) else Groups(model)
+    if isinstance(model, Groups):
+        return model
+    check_arguments(model=model)
+    return Groups(model)

@@ -3,7 +3,6 @@
 import numpy as np
 
 from tfdcu.graph.clone import check_clone
-from tfdcu.graph.images import images_for
 from tfdcu.pruning.budget import BUDGETS
 from tfdcu.pruning.budget import BudgetError
 from tfdcu.pruning.budget import budget_of
@@ -25,6 +24,7 @@ from tfdcu.pruning.importance.scores import PER_COST
 from tfdcu.pruning.importance.scores import CachedImportance
 from tfdcu.pruning.importance.scores import check_importance
 from tfdcu.pruning.importance.scores import default_importance
+from tfdcu.pruning.importance.scores import images_of
 from tfdcu.pruning.importance.scores import per_cost
 from tfdcu.pruning.importance.scores import score_groups
 from tfdcu.pruning.plan import ChannelPlan
@@ -34,7 +34,6 @@ from tfdcu.pruning.select import step_of
 from tfdcu.renamed import explain_renamed
 from tfdcu.workdir.arguments import ARGUMENTS
 from tfdcu.workdir.arguments import check_arguments
-from tfdcu.workdir.arguments import naming
 
 # The default with reconstruction: students start closer to the teacher than
 # after a single round; four are no better (docs/channels.md).
@@ -145,10 +144,7 @@ def prune_channels(
     )
     check_images(images, reconstruct)
     groups = Groups(model)
-    if images is not None:
-        # An opened model knows its inputs, whatever the given one is.
-        with naming("images"):
-            images = images_for(groups.trace.graph.model, images)
+    images = images_of(groups, images)
     rounds = num_rounds(rounds, importance, reconstructs(images, reconstruct))
     measure = once_a_model(measure)
     budgets = {"macs": macs, "params": params, "latency": latency}
@@ -381,9 +377,11 @@ def plan_channels(
     name, value = one_budget(
         {"macs": macs, "params": params, "latency": latency}
     )
+    check_arguments(("measure",), measure=measure, round_to=round_to, seed=seed)
     if importance is not None:
         check_importance(importance)
     groups = groups_of(model)
+    images = images_of(groups, images)
     pruned = original is not None and original is not model
     original_groups = groups_of(original) if pruned else groups
     original_size = original_sizes(original_groups)

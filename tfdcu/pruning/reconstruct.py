@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfdcu.graph.graph import read_graph
+from tfdcu.graph.images import images_for
 from tfdcu.graph.kernels import kernel_of
 from tfdcu.graph.kernels import num_unknowns
 from tfdcu.graph.kernels import set_kernel
@@ -13,9 +14,16 @@ from tfdcu.graph.patches import draw_places
 from tfdcu.pruning.activations import Activations
 from tfdcu.pruning.least_squares import Sums
 from tfdcu.pruning.least_squares import solve
+from tfdcu.pruning.plan import ChannelPlan
 from tfdcu.pruning.rows import rows_at
 from tfdcu.pruning.solvable import find_solvable
+from tfdcu.workdir.arguments import COUNT
+from tfdcu.workdir.arguments import MODEL
+from tfdcu.workdir.arguments import check
+from tfdcu.workdir.arguments import check_arguments
+from tfdcu.workdir.arguments import naming
 
+_PLAN = "a ChannelPlan", lambda value: isinstance(value, ChannelPlan)
 # A layer with fewer rows for each unknown of a filter is reported.
 _FEWEST_ROWS = 8
 # What a layer needs grows with the square of its unknowns: about nine Gram
@@ -63,8 +71,8 @@ def reconstruct(student, plan, images, *, limit=1024, seed=0, tell=None):
     Args:
         student: Result of `plan.apply()`; changed in place.
         plan: The `ChannelPlan`.
-        images: Unlabeled images, an array or a dataset of batches, read
-            several times.
+        images: Unlabeled images in any form that `fit` takes, read several
+            times; labels are not read.
         limit: Maximum number of images. Default 1024.
         seed: Int, chooses the places in the feature maps.
         tell: Function that is called after each layer with the share of them
@@ -78,7 +86,7 @@ def reconstruct(student, plan, images, *, limit=1024, seed=0, tell=None):
         than 8 rows per unknown are counted in a warning.
 
     Raises:
-        ValueError: If there are no images.
+        ValueError: If there are no images, or they do not fit the model.
 
     Example:
 
@@ -86,6 +94,12 @@ def reconstruct(student, plan, images, *, limit=1024, seed=0, tell=None):
     >>> student = plan.apply()
     >>> found = reconstruct(student, plan, pool)
     """
+    check_arguments(seed=seed)
+    check("student", student, MODEL)
+    check("plan", plan, _PLAN)
+    check("limit", limit, COUNT)
+    with naming("images"):
+        images = images_for(plan.model, images, needed=True, limit=limit)
     graphs = read_graph(student), read_graph(plan.model)
     solvable, large = [], []
     for layer in find_solvable(*graphs):

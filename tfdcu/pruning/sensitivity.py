@@ -12,11 +12,27 @@ from tfdcu.graph.batches import batches
 from tfdcu.graph.logits import as_logits
 from tfdcu.graph.logits import is_multi_label
 from tfdcu.pruning.groups import Groups
+from tfdcu.pruning.importance.scores import MOST_IMAGES
+from tfdcu.pruning.importance.scores import check_importance
 from tfdcu.pruning.importance.scores import default_importance
+from tfdcu.pruning.importance.scores import images_of
 from tfdcu.pruning.importance.scores import score_groups
 from tfdcu.pruning.masked import masked
+from tfdcu.workdir.arguments import COUNT
+from tfdcu.workdir.arguments import check
+from tfdcu.workdir.arguments import check_arguments
+from tfdcu.workdir.arguments import number
 from tfdcu.workdir.atomic import atomic_write
 from tfdcu.workdir.json_file import read_json
+
+_, _is_between = number(0, 1, open_low=True, open_high=True)
+
+
+def _are_shares(value):
+    return isinstance(value, (list, tuple)) and all(map(_is_between, value))
+
+
+_SHARES = "a list of numbers between 0 and 1", _are_shares
 
 
 def sensitivity(
@@ -42,7 +58,8 @@ def sensitivity(
     Args:
         model: A classifier with one image input; a softmax or sigmoid at
             its end is removed.
-        images: Unlabeled images, an array or a dataset of batches.
+        images: Unlabeled images in any form that `fit` takes; labels are not
+            read.
         path: JSON file to which every finished group is saved, so that a
             stopped run can be resumed. Defaults to `None`: no file.
         shares: Shares of a group's units to remove, each in (0, 1).
@@ -58,23 +75,26 @@ def sensitivity(
         order of the model.
 
     Raises:
-        ValueError: If the model cannot be taken apart, a share is not
-            between 0 and 1, or the file is from a different measurement.
+        ValueError: If the model cannot be taken apart, images are missing or
+            do not fit it, a share is not between 0 and 1, or the file is from
+            a different measurement.
 
     Example:
 
     >>> record = sensitivity(teacher, pool_images, "runs/sensitivity.json")
     """
-    if not all(0 < share < 1 for share in shares):
-        raise ValueError(
-            "Invalid value for `shares`. Expected: numbers between 0 and 1. "
-            f"Received: shares={shares!r}."
-        )
+    check_arguments(("path",), model=model, path=path, seed=seed)
+    check("limit", limit, COUNT)
+    check("shares", shares, _SHARES)
+    importance = importance or default_importance(images)
+    check_importance(importance)
     classifier = as_logits(model)
     groups, labels = Groups(classifier), is_multi_label(classifier)
+    images = images_of(
+        groups, images, needed=True, limit=max(limit, MOST_IMAGES)
+    )
     chosen = [group for group in groups.all if group.prunable]
     stack = list(batches(images, 64, limit))
-    importance = importance or default_importance(images)
     record = {
         "model": model.name,
         "content": _digest([*model.get_weights(), *tree.flatten(stack)]),

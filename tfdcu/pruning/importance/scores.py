@@ -8,10 +8,13 @@ from tfdcu.pruning.importance.reconstruction import reconstruction
 from tfdcu.pruning.importance.taylor import taylor
 from tfdcu.pruning.importance.weights import BY_WEIGHTS
 from tfdcu.pruning.importance.weights import random_scores
+from tfdcu.workdir.arguments import check_arguments
 from tfdcu.workdir.arguments import naming
 
 BY_IMAGES = {"taylor": taylor, "reconstruction": reconstruction}
 IMPORTANCES = (*BY_WEIGHTS, "random", *BY_IMAGES)
+# Most images that pruning uses, of what can be read only once.
+MOST_IMAGES = 1024
 # Criteria whose scores are a divergence in nats, which is compared across
 # groups per unit of cost saved. Other scores have no physical unit.
 PER_COST = ("taylor",)
@@ -27,6 +30,26 @@ def default_importance(images):
         Name of the criterion.
     """
     return "l2" if images is None else "taylor"
+
+
+def images_of(groups, images, **options):
+    """Images for a model that is pruned, in any form that `fit` takes.
+
+    Args:
+        groups: The `Groups` of the model; an opened model knows its inputs,
+            whatever the given one is.
+        images, **options: As in `images_for`.
+
+    Returns:
+        As `images_for`.
+
+    Raises:
+        ValueError: As in `images_for`.
+    """
+    with naming("images"):
+        return images_for(
+            groups.trace.graph.model, images, **{"limit": MOST_IMAGES} | options
+        )
 
 
 def check_importance(importance):
@@ -166,10 +189,11 @@ def score_channels(model, images=None, *, importance=None, seed=0):
     ...     for share in (0.25, 0.5, 0.75)
     ... ]
     """
+    check_arguments(model=model, seed=seed)
     name = importance or default_importance(images)
+    check_importance(name)
     groups = Groups(model)
-    with naming("images"):
-        images = images_for(groups.trace.graph.model, images)
+    images = images_of(groups, images)
     free = [group for group in groups.all if group.prunable]
     scores = score_groups(groups, free, name, images, seed)
     return CachedImportance(
