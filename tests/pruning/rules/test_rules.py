@@ -384,6 +384,14 @@ def arithmetic():
 
 
 @net
+def several_constants():
+    inputs, x = image()
+    odd, steps = np.arange(8) % 2 > 0, np.arange(8, dtype="float32")
+    y = ops.where(odd, x, steps)
+    return keras.Model(inputs, ends(layers.Conv2D(5, 3)(y)))
+
+
+@net
 def op_shapes():
     inputs, x = image(size=4)
     y = ops.transpose(x, (0, 3, 1, 2))

@@ -15,13 +15,14 @@ def broadcast(step, values):
     constants = [value for value in values if not isinstance(value, Tensor)]
     shapes = [tensor.shape for tensor in tensors]
     axes = meet(step, [step.axes(tensor) for tensor in tensors], shapes)
-    for value in constants:
+    for number, value in enumerate(constants):
         missing = max(0, np.ndim(value) - len(axes))
         axes = [None] * missing + axes
         for axis, size in enumerate(np.shape(value)[::-1], start=1):
             if size > 1 and axes[-axis] is not None:
                 if len(axes[-axis]) == size:
-                    _slice_constant(step, value, -axis, axes[-axis])
+                    key = f"constant {number} {-axis}"
+                    _slice_constant(step, key, value, -axis, axes[-axis])
                 else:
                     step.fix(axes[-axis])
                     axes[-axis] = None
@@ -48,7 +49,7 @@ def meet(step, all_axes, shapes):
     return result
 
 
-def _slice_constant(step, value, axis, labels):
+def _slice_constant(step, key, value, axis, labels):
     """Slices a constant argument to the kept positions."""
 
     def change(args, kwargs, keep):
@@ -57,4 +58,4 @@ def _slice_constant(step, value, axis, labels):
 
         return tree.map_structure(cut, (args, kwargs))
 
-    step.edit_call(f"constant {axis}", [labels], change)
+    step.edit_call(key, [labels], change)
