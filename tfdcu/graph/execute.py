@@ -101,10 +101,6 @@ class Executor:
         for tensor in graph.outputs:
             self.last_use[id(tensor)] = None
 
-    def inputs_of(self, node):
-        """List of the values of a node's inputs."""
-        return [self.values[id(tensor)] for tensor in node.inputs]
-
     def advance(self, node, call=infer_node, before=None):
         """Runs the next operation; arguments as in `execute`."""
 
