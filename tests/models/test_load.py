@@ -48,6 +48,15 @@ def test_softmax_is_removed(tmp_path, suffix):
         assert not loaded.compiled
 
 
+@pytest.mark.parametrize("suffix", [".keras", ".h5", ".hdf5"])
+def test_suffixes_may_have_capital_letters(tmp_path, suffix):
+    model = classifier(activation="linear")
+    model.save(tmp_path / f"model{suffix}")
+    path = tmp_path / f"model{suffix.upper()}"
+    (tmp_path / f"model{suffix}").rename(path)
+    np.testing.assert_allclose(load(path)(IMAGES), model(IMAGES), rtol=1e-5)
+
+
 def test_a_given_model_is_not_changed():
     model = classifier()
     before, outputs = tiny.weights(model), model(IMAGES).numpy()

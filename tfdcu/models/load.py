@@ -1,5 +1,6 @@
 """Load trained classifiers as functional models with logits."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -20,6 +21,7 @@ from tfdcu.models.unpacked import is_bomb
 from tfdcu.models.unpacked import unpacked_bytes
 from tfdcu.workdir.arguments import DICT
 from tfdcu.workdir.arguments import check
+from tfdcu.workdir.temporary import temporary_folder
 
 SUFFIXES = (".keras", ".h5", ".hdf5")
 
@@ -175,16 +177,29 @@ def _read(path, custom_objects):
     try:
         if _is_hdf5(path) and is_of_keras_2(path):
             return load_keras_2(path, custom_objects)
-        return keras.models.load_model(
-            path,
-            custom_objects=custom_objects,
-            compile=False,
-            safe_mode=True,
-        )
+        with _as_keras_spells(path) as file:
+            return keras.models.load_model(
+                file,
+                custom_objects=custom_objects,
+                compile=False,
+                safe_mode=True,
+            )
     except CannotRead as error:
         raise ValueError(f"{path} cannot be read: {error}") from error
     except Exception as error:
         raise ValueError(_reason(path, str(error))) from error
+
+
+@contextlib.contextmanager
+def _as_keras_spells(path):
+    """The path, or a link to the file where the suffix has capital letters."""
+    if path.suffix.islower():
+        yield path
+        return
+    with temporary_folder() as folder:
+        link = pathlib.Path(folder, f"model{path.suffix.lower()}")
+        link.symlink_to(path.resolve())
+        yield link
 
 
 def _check_unpacked(path):
