@@ -10,10 +10,13 @@ from keras import ops
 from tests.pruning.rules.test_rules import check
 from tests.support import custom
 from tfdcu.graph.profile import profile
+from tfdcu.pruning import pass_through
 from tfdcu.pruning import plan_channels
 from tfdcu.pruning import prune_channels
+from tfdcu.pruning import register_rule
 from tfdcu.pruning.check import check_smaller
 from tfdcu.pruning.masked import difference
+from tfdcu.pruning.rules.registry import RULES
 
 MODELS = {
     "block": lambda: custom.around(custom.ResBlock(16)),
@@ -56,8 +59,15 @@ class Unlike(layers.Layer):
 
 def test_a_layer_that_cannot_be_followed_is_an_error():
     model = custom.around(Unlike())
-    with pytest.raises(ValueError, match="opened model.*could not be foll"):
+    message = "opened model.*could not be foll.*`register_rule` for its class"
+    with pytest.raises(ValueError, match=message):
         prune_channels(model, macs=0.5)
+    try:
+        register_rule(Unlike, rule=pass_through)
+        student = prune_channels(model, macs=0.5)
+    finally:
+        RULES.pop(Unlike)
+    assert student.count_params() < model.count_params()
 
 
 class Broken(layers.Layer):

@@ -9,6 +9,11 @@ from tfdcu.pruning.masked import difference
 
 # Largest difference that is rounding, over the largest output.
 TOLERANCE = 1e-3
+_ADVICE = {
+    "opened": "`register_rule` for its class, which is then not opened",
+    "smaller": "`exclude` it, or by a pattern such as 'name_*' what it was "
+    "opened to; or `register_rule` for its class",
+}
 
 
 def check_smaller(smaller, plan):
@@ -56,9 +61,8 @@ def _compare(model, reference, inputs, kind):
             f"The {kind} model of {model.name!r} does not compute what it "
             "should: a custom layer does something at inference that could "
             "not be followed. Expected: a difference of at most "
-            f"{TOLERANCE} of the largest output; `exclude` the layer, or "
-            "`register_rule` for its class, if you know which it is. "
-            f"Received: {found:.3g}."
+            f"{TOLERANCE} of the largest output; if you know which layer it "
+            f"is, {_ADVICE[kind]}. Received: {found:.3g}."
         )
 
 
