@@ -22,6 +22,7 @@ from tests.support import tiny
 from tfdcu.stages import distill
 from tfdcu.stages import export
 from tfdcu.stages import start
+from tfdcu.stages.config import SECTIONS
 from tfdcu.stages.report import samples
 from tfdcu.workdir.atomic import MACHINE
 from tfdcu.workdir.workdir import Workdir
@@ -285,11 +286,15 @@ def test_a_format_that_fails_is_left_out_and_can_be_made_later(
     assert record["config"]["export"]["min_agreement"] == {"int8": 0.0}
 
 
-def test_a_teacher_of_one_size_is_built_at_the_size_of_the_images(tmp_path):
-    options = QUICK | {"data": {"image_shape": (6, 6, 1)}}
-    record = small_run.run(tmp_path, **options)
+def test_a_teacher_of_one_size_is_built_at_the_size_of_the_images():
+    sources = dict.fromkeys(("validation", "test"))
+    sources |= {"labeled": small_run.few(), "unlabeled": "printed:20"}
+    config = dict.fromkeys(SECTIONS, {}) | {"data": {"image_shape": (6, 6, 1)}}
+    net = tiny.plain_net(width=32)
+    teacher, _, splits = start.open_all(net, None, None, sources, config, 0)
     macs = 36 * (9 * 32 + 9 * 32 * 64) + 64 * 4
-    assert record["rows"][0]["macs"] == macs
+    assert tfdcu.profile(teacher)["macs"] == macs
+    assert splits.unlabeled.image_shape == (6, 6, 1)
 
 
 def test_sparsity_is_exact_and_holds_in_the_file(unbroken):

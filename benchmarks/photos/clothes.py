@@ -91,19 +91,22 @@ def measured(config, folder):
         folder: The run's workdir.
 
     Returns:
-        Dict of floats: accuracies, shares of the teacher's latency, seconds.
+        Dict of floats: accuracies, shares of the latency and the size of the
+        teacher's float32 file, seconds.
     """
     report = tfdcu.compress(**config, workdir=folder)
     rows = {(row["name"], row["format"]): row for row in report["rows"]}
-    teacher = rows["teacher", "float32"]["latency_ms"]
+    original, int8 = rows["teacher", "float32"], rows["student", "int8"]
+    teacher = original["latency_ms"]
     before = tfdcu.evaluate(folder / "pruned.keras", config["test"])
     return {
         "teacher": rows["teacher", "keras"]["accuracy"],
         "before training": before["accuracy"],
         "student": rows["student", "keras"]["accuracy"],
-        "int8": rows["student", "int8"]["accuracy"],
+        "int8": int8["accuracy"],
         "float32 time": rows["student", "float32"]["latency_ms"] / teacher,
-        "int8 time": rows["student", "int8"]["latency_ms"] / teacher,
+        "int8 time": int8["latency_ms"] / teacher,
+        "int8 size": int8["bytes"] / original["bytes"],
         "seconds": sum(report["seconds"].values()),
     }
 
@@ -116,20 +119,22 @@ def as_table(rows, teacher):
         "",
         "Written by `python -m benchmarks.photos.clothes`. Test accuracy in "
         "percent, mean over the seeds (lowest to highest); latency of one "
-        "thread as a share of the teacher's float32 file; minutes of the whole "
-        "run.",
+        "thread and size as shares of the teacher's float32 file; minutes of the "
+        "whole run.",
         "",
         "| | seeds | teacher | before training | student | int8 | float32 "
-        "latency | int8 latency | minutes |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "latency | int8 latency | int8 size | minutes |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for name in dict.fromkeys(row["row"] for row in rows):
         mine = [row for row in rows if row["row"] == name]
         cells = [name, str(len(mine))]
         for key in accuracies:
             cells.append(percent([row[key] for row in mine]))
-        for key in ("float32 time", "int8 time"):
-            cells.append(f"{np.mean([row[key] for row in mine]):.2f}")
+        for key in ("float32 time", "int8 time", "int8 size"):
+            # The oldest rows have no sizes.
+            shares = [row[key] for row in mine if key in row]
+            cells.append(f"{np.mean(shares):.2f}" if shares else "–")
         cells.append(f"{np.mean([row['seconds'] for row in mine]) / 60:.0f}")
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)

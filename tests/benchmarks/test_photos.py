@@ -37,8 +37,10 @@ def test_the_table_has_means_and_their_range():
     ]
     assert clothes.as_table(rows, "net").endswith(
         "| 0.5 | 2 | 87.6 | 80.0 | 86.0 (85.0 to 87.0) | 84.0 | 0.50 | 0.20 "
-        "| 11 |"
+        "| – | 11 |"
     )
+    rows[0]["int8 size"] = 0.19
+    assert "| 0.20 | 0.19 | 11 |" in clothes.as_table(rows, "net")
 
 
 def test_a_row_of_imagenet_is_the_pruned_network_itself(tmp_path):
