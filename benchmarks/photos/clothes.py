@@ -119,8 +119,8 @@ def as_table(rows, teacher):
         "",
         "Written by `python -m benchmarks.photos.clothes`. Test accuracy in "
         "percent, mean over the seeds (lowest to highest); latency of one "
-        "thread and size as shares of the teacher's float32 file; minutes of the "
-        "whole run.",
+        "thread and size as shares of the teacher's float32 file; minutes of "
+        "the whole run.",
         "",
         "| | seeds | teacher | before training | student | int8 | float32 "
         "latency | int8 latency | int8 size | minutes |",
