@@ -174,7 +174,7 @@ def get_config():
 def teacher_fields():
     """The section `train_teacher`: the keywords of `tfdcu.train_teacher`."""
     fields = ConfigDict()
-    # digits, resnet20 to resnet110, vgg16_bn, or one of keras.applications.
+    # digits, resnet20, 32, 56 or 110, vgg16_bn, or one of keras.applications.
     fields.model = placeholder(str)
     fields.labeled = placeholder(str)
     fields.split = placeholder(str)

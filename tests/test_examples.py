@@ -6,9 +6,7 @@ import sys
 
 import pytest
 
-import tfdcu
 from tests.support.pages import ROOT
-from tests.support.pages import SMALL
 
 EXAMPLES = ROOT / "examples"
 PROGRAMS = {
@@ -46,17 +44,6 @@ def test_the_guide_opens_as_a_notebook():
             compile("\n".join(lines), NOTEBOOK, "exec")
     kinds = [cell.startswith(" [markdown]") for cell in cells]
     assert sum(kinds) == len(kinds) // 2 + 1
-
-
-def test_a_short_one_runs(tmp_path):
-    """With a teacher that was not trained, and few printed characters."""
-    (tmp_path / "example").mkdir()
-    teacher = tfdcu.models.build("digits", num_classes=10, seed=0)
-    teacher.save(tmp_path / "example" / "teacher.keras")
-    text = PROGRAMS["no_labels.py"].read_text("utf-8")
-    run(["-c", SMALL + text], tmp_path)
-    made = tmp_path / "example" / "no_labels"
-    assert (made / "student_int8.tflite").exists()
 
 
 @pytest.mark.slow

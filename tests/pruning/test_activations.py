@@ -133,15 +133,14 @@ def test_the_limit_takes_images_of_the_whole_array():
     np.testing.assert_array_equal(taken.ravel(), [0, 1, 2, 3])
 
 
-@pytest.mark.parametrize("dtype", ["uint8", "float64", "float16"])
-def test_a_dataset_of_another_type_gives_the_student_of_an_array(dtype):
+def test_a_dataset_of_another_type_gives_the_student_of_an_array():
     images = np.floor(255 * tiny.images(32, channels=3))
-    dataset = tf.data.Dataset.from_tensor_slices(images.astype(dtype)).batch(32)
     model = tiny.residual_net()
-    students = [
-        prune_channels(model, given, macs=0.5) for given in (images, dataset)
-    ]
-    tiny.assert_same_function(*students, images, 1e-3)
+    expected = prune_channels(model, images, macs=0.5)
+    for dtype in ("uint8", "float64"):
+        given = tf.data.Dataset.from_tensor_slices(images.astype(dtype))
+        student = prune_channels(model, given.batch(32), macs=0.5)
+        tiny.assert_same_function(student, expected, images, 1e-3)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "int32", "bool"])
