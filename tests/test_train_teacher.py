@@ -12,6 +12,7 @@ from tests.support import files
 from tests.support import tiny
 from tfdcu.train_teacher import train_teacher
 from tfdcu.training.train import train
+from tfdcu.workdir.own_files import lock_folder
 
 OPTIONS = {
     "model": "digits",
@@ -106,6 +107,15 @@ def test_invalid_arguments_are_refused(tmp_path, options, message):
     with pytest.raises(ValueError, match=message):
         train_teacher(path, **{**OPTIONS, **options})
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_teacher_that_is_being_trained_is_not_trained_twice(tmp_path):
+    lock = lock_folder(tmp_path / "teacher.training")
+    with pytest.raises(ValueError, match="process"):
+        train_teacher(tmp_path / "teacher.keras", **OPTIONS)
+    lock.release()
+    train_teacher(tmp_path / "teacher.keras", **OPTIONS)
+    assert [file.name for file in tmp_path.iterdir()] == ["teacher.keras"]
 
 
 def test_a_deleted_teacher_is_trained_again(tmp_path):

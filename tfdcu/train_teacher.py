@@ -32,6 +32,7 @@ from tfdcu.workdir.console import console
 from tfdcu.workdir.console import printable
 from tfdcu.workdir.fingerprint import fingerprint_of
 from tfdcu.workdir.fingerprint import versions
+from tfdcu.workdir.own_files import lock_folder
 from tfdcu.workdir.workdir import Workdir
 from tfdcu.workdir.workdir import save_model
 
@@ -80,8 +81,8 @@ def train_teacher(
 
     Raises:
         ValueError: If a name or source is unknown or does not fit, the test
-            images are among those that are trained on, or the checkpoint is
-            of other arguments.
+            images are among those that are trained on, the checkpoint is of
+            other arguments, or another process trains it.
 
     Example:
 
@@ -144,13 +145,19 @@ def train_teacher(
             "images": describe_source(source),
         }
         folder = path.with_suffix(".training")
-        run = Workdir(folder, fingerprint_of(identity), versions())
-        with console(verbose):
-            for note in notes:
-                print(printable(note))
-            _train(teacher, source, run, batch_size, augment, seed, training)
-        save_model(teacher, path)
-        shutil.rmtree(run.path)
+        lock = lock_folder(folder)
+        try:
+            run = Workdir(folder, fingerprint_of(identity), versions())
+            with console(verbose):
+                for note in notes:
+                    print(printable(note))
+                _train(
+                    teacher, source, run, batch_size, augment, seed, training
+                )
+            save_model(teacher, path)
+            shutil.rmtree(run.path)
+        finally:
+            lock.release()
     teacher = load(path)
     accuracy = None
     if test is not None:
