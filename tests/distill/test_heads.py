@@ -344,3 +344,13 @@ def test_what_outputs_answer_is_in_a_file(tmp_path):
     small = tfdcu.prune_channels(logits, macs=0.5, round_to=1)
     small.save(tmp_path / "small.keras")
     assert is_multi_label(keras.models.load_model(tmp_path / "small.keras"))
+
+
+def test_several_inputs_are_refused_at_once():
+    one, other = keras.Input((4,)), keras.Input((3,))
+    two = keras.Model(
+        [one, other], layers.Dense(3)(layers.Concatenate()([one, other]))
+    )
+    for models in ((two, None), (classifier(3), two)):
+        with pytest.raises(ValueError, match="several inputs.*None, 3"):
+            tfdcu.AlignedDistiller(*models)

@@ -37,9 +37,11 @@ class Heads:
 
     def __init__(self, student, teacher, mimic, temperature):
         student = functional(student)
+        check_one_input("student", student)
         self.teacher, kinds = teacher, []
         if isinstance(teacher, keras.Model):
             teacher = functional(teacher)
+            check_one_input("teacher", teacher)
             check_same_answers(student, teacher)
             self.teacher, kinds = open_heads(teacher, mimic)
         # What one of them does not show, the other may.
@@ -215,3 +217,18 @@ def open_heads(model, mimic, known=()):
         ]
     model = as_heads(model, hints if any(hints) else None)
     return model, head_kinds(model)
+
+
+def check_one_input(role, model):
+    """Raises if a model takes more than the images of a batch.
+
+    Args:
+        role: "student" or "teacher", for the message.
+        model: A functional `keras.Model`.
+    """
+    if len(model.inputs) > 1:
+        raise ValueError(
+            f"The {role} has several inputs, which `prune_channels` takes and "
+            "training does not. Expected: a model of one input. Received: "
+            f"inputs of shapes {[tuple(one.shape) for one in model.inputs]}"
+        )

@@ -66,8 +66,9 @@ def as_logits(model):
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         raise ValueError(
             "The model cannot be used as a classifier. "
-            "Expected: one input (images) and one output (logits); "
-            "`prune_channels` and `AlignedDistiller` take others. "
+            "Expected: one input (images) and one output (logits); several "
+            "outputs are for `compress`, `prune_channels` and "
+            "`AlignedDistiller`, several inputs for `prune_channels`. "
             f"Received: {len(model.inputs)} inputs and {len(model.outputs)} "
             f"outputs in model {model.name!r}."
         )
