@@ -15,6 +15,7 @@ from tests.support.pages import ROOT
 from tests.support.pages import SMALL
 from tests.support.pages import blocks
 from tests.support.pages import pages
+from tests.support.processes import run_python
 from tfdcu_cli.configs import common
 
 DOCS = ROOT / "docs"
@@ -94,18 +95,8 @@ def test_all_python_of_the_docs_runs_or_says_why_not():
             assert not python_of(path.stem), path.name
 
 
-def run_code(program, folder):
-    run = subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-    )
-    assert run.returncode == 0, run.stderr[-3000:]
-
-
 def test_the_python_of_short_pages_runs(tmp_path):
-    run_code("\n".join([SMALL, *map(python_of, FAST)]), tmp_path)
+    run_python("\n".join([SMALL, *map(python_of, FAST)]), tmp_path)
 
 
 @pytest.mark.slow
@@ -114,7 +105,7 @@ def test_the_python_of_a_longer_page_runs(name, tmp_path):
     if name != "start":
         teacher = tfdcu.models.build("digits", num_classes=10)
         teacher.save(tmp_path / "teacher.keras")
-    run_code(python_of(name), tmp_path)
+    run_python(python_of(name), tmp_path)
 
 
 def test_options_tells_of_every_field_and_its_default():

@@ -1,12 +1,11 @@
 """The examples run as they stand."""
 
 import re
-import subprocess
-import sys
 
 import pytest
 
 from tests.support.pages import ROOT
+from tests.support.processes import run_python
 
 EXAMPLES = ROOT / "examples"
 PROGRAMS = {
@@ -15,14 +14,6 @@ PROGRAMS = {
     if "node_modules" not in path.parts
 }
 NOTEBOOK = "compress_a_photo_classifier.py"
-
-
-def run(program, folder):
-    done = subprocess.run(
-        [sys.executable, *program], cwd=folder, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    return done.stdout
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
@@ -49,7 +40,7 @@ def test_the_guide_opens_as_a_notebook():
 @pytest.mark.slow
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_it_runs(name, tmp_path):
-    printed = run([PROGRAMS[name]], tmp_path)
+    printed = run_python(PROGRAMS[name], tmp_path)
     assert printed
     if name == NOTEBOOK:
         found = re.findall(r"'accuracy': ([\d.]+)", printed)

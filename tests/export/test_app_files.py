@@ -2,8 +2,6 @@
 
 import json
 import re
-import subprocess
-import sys
 
 import keras
 import numpy as np
@@ -11,6 +9,7 @@ import pytest
 
 from tests.export.conftest import CLASSES
 from tests.support import tiny
+from tests.support.processes import run_python
 from tfdcu.export import LiteRTModel
 from tfdcu.export import export_all
 from tfdcu.export import write_app_files
@@ -43,11 +42,7 @@ def blocks(folder, language):
 
 def test_the_python_in_it_runs_and_gives_the_scores_that_are_written(app):
     code = blocks(app, "python")[0]
-    run = subprocess.run(
-        [sys.executable, "-c", code], cwd=app, capture_output=True, text=True
-    )
-    assert run.returncode == 0, run.stderr[-2000:]
-    label, scores = run.stdout.strip().split(" ", 1)
+    label, scores = run_python(code, app).strip().split(" ", 1)
     expected = json.loads((app / "example.json").read_text())["files"]
     expected = expected["student_web.tflite"]
     assert label == expected["class"]
@@ -109,18 +104,12 @@ def test_labels_are_compared_with_a_threshold(labels, tmp_path):
     )
     write_app_files(files, photos)
     code = blocks(tmp_path, "python")[0]
-    run = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-    )
-    assert run.returncode == 0, run.stderr[-2000:]
+    printed = run_python(code, tmp_path)
     (about,) = json.loads((tmp_path / "example.json").read_text())[
         "files"
     ].values()
     held = [share > 0.5 for share in about["probabilities"]]
-    assert run.stdout.startswith(f"{held} {{0: ")
+    assert printed.startswith(f"{held} {{0: ")
     assert about["labels"] == np.flatnonzero(held).tolist()
     (kotlin,) = blocks(tmp_path, "kotlin")
     assert "scores.indices.filter { scores[it] > 0.5f }" in kotlin

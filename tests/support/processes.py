@@ -24,6 +24,21 @@ def timed(command, **options):
     return process, spent() - before
 
 
+def run_python(program, folder):
+    """What a program of Python prints that runs in a folder, without error.
+
+    Args:
+        program: Its text, or the `Path` of its file.
+        folder: Its working directory.
+    """
+    words = ["-c", program] if isinstance(program, str) else [program]
+    done = subprocess.run(
+        [sys.executable, *words], cwd=folder, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
 def spent():
     """Seconds that all finished child processes took."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
