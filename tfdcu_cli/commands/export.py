@@ -7,7 +7,6 @@ The student of a run, such as `runs/mine/student.keras`, has the class names and
 pixel values of its run; of other models give them.
 """
 
-import json
 from pathlib import Path
 
 from tfdcu_cli import flag
@@ -106,12 +105,15 @@ def stated(values):
     Returns:
         (list of names or `None`, (low, high)).
     """
+    from tfdcu.workdir.json_file import read_json
+    from tfdcu.workdir.own_files import read_list
+
     classes, value_range = values.classes, values.value_range
-    folder = Path(values.model).parent
-    if (folder / "config.json").is_file():
-        config = json.loads((folder / "config.json").read_text("utf-8"))
-        value_range = value_range or config.get("data", {}).get("value_range")
-        labels = folder / "labels.txt"
+    model = Path(values.model)
+    if model.name in read_list(model.parent):
+        data = read_json(model.with_name("config.json"))["data"]
+        value_range = value_range or data.get("value_range")
+        labels = model.with_name("labels.txt")
         if not classes and labels.is_file():
             classes = labels.read_text("utf-8").splitlines()
     return classes or None, value_range or (0.0, 1.0)
