@@ -7,14 +7,13 @@ import keras
 import numpy as np
 
 from tfdcu.data import check_augment
-from tfdcu.data import check_classes
-from tfdcu.data import check_label_range
 from tfdcu.data import open_source
 from tfdcu.data import training_batches
 from tfdcu.data.copies import all_looks
 from tfdcu.data.copies import without_copies
 from tfdcu.data.disjoint import check_disjoint
 from tfdcu.data.fingerprint import describe_source
+from tfdcu.data.prepare import open_labeled
 from tfdcu.data.prepare import skipped_note
 from tfdcu.data.sources.source import check_ranges
 from tfdcu.evaluate import evaluate
@@ -171,19 +170,18 @@ def train_teacher(
 
 def _open_test(test, split, data_dir, labeled, num_classes):
     """The test images, as a `Source` of others than the labeled ones."""
-    with naming("test"):
-        test = open_source(
-            test,
-            split=split,
-            classes=labeled.classes,
-            image_shape=labeled.image_shape,
-            data_dir=data_dir,
-        ).in_fixed_order()
+    test = open_labeled(
+        "test",
+        test,
+        num_classes,
+        split=split,
+        classes=labeled.classes,
+        image_shape=labeled.image_shape,
+        data_dir=data_dir,
+    ).in_fixed_order()
     sources = {"labeled": labeled, "test": test}
     check_ranges(sources)
     check_disjoint(sources)
-    check_classes(test, num_classes)
-    check_label_range(test.name, test.labels(), num_classes)
     return test
 
 

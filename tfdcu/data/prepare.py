@@ -70,13 +70,18 @@ class Splits:
             if isinstance(part, Source)
         }
 
-    def notes(self):
-        """Sentences on what was left out: skipped files, and `copies`."""
+    def skipped_by_source(self):
+        """Dict from source to a list of `{"file", "reason"}`."""
         found = {}
         for file in self.skipped:
-            found.setdefault(file["source"], []).append(file)
-        notes = [skipped_note(name, files) for name, files in found.items()]
-        return [*notes, *self.copies]
+            about = {key: file[key] for key in ("file", "reason")}
+            found.setdefault(file["source"], []).append(about)
+        return found
+
+    def notes(self):
+        """Sentences on what was left out: skipped files, and `copies`."""
+        skipped = self.skipped_by_source()
+        return [*map(skipped_note, skipped, skipped.values()), *self.copies]
 
 
 @explain_renamed("data")
@@ -171,18 +176,15 @@ def prepare(
     def opened(name, source, split):
         if source is None:
             return None
-        with naming(name):
-            source = open_source(
-                source,
-                split=split,
-                classes=classes,
-                label_shape=label_shape,
-                **options,
-            )
-        check_classes(source, num_classes)
-        if not source.label_shape:
-            check_label_range(source.name, source.labels(), num_classes)
-        return source
+        return open_labeled(
+            name,
+            source,
+            num_classes,
+            split=split,
+            classes=classes,
+            label_shape=label_shape,
+            **options,
+        )
 
     all_labeled = opened("labeled", labeled, labeled_split)
     # If the teacher has no class names, take those of the labeled images.
@@ -250,6 +252,29 @@ def prepare(
         ),
         copies=copies,
     )
+
+
+def open_labeled(name, source, num_classes, **options):
+    """A labeled source whose labels are those of a model.
+
+    Args:
+        name: The argument that it is given as.
+        source: Anything `open_source` takes.
+        num_classes: The model's number of classes.
+        **options: Keywords of `open_source`.
+
+    Returns:
+        A `Source`.
+
+    Raises:
+        ValueError: If the source cannot be opened, or has other classes.
+    """
+    with naming(name):
+        source = open_source(source, **options)
+    check_classes(source, num_classes)
+    if not source.label_shape:
+        check_label_range(source.name, source.labels(), num_classes)
+    return source
 
 
 def skipped_note(name, files):

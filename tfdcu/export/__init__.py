@@ -14,6 +14,7 @@ from tfdcu.export.flatbuffer import inspect_litert
 from tfdcu.export.formats import ALL_FORMATS
 from tfdcu.export.formats import FORMATS
 from tfdcu.export.formats import check_formats
+from tfdcu.export.formats import check_min_agreement
 from tfdcu.export.interpreter import LiteRTModel
 from tfdcu.export.latency import latency
 from tfdcu.export.latency import latency_runs
@@ -28,6 +29,7 @@ __all__ = [
     "FORMATS",
     "LiteRTModel",
     "check_formats",
+    "check_min_agreement",
     "check_litert",
     "check_clients",
     "client_misfits",

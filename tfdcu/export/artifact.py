@@ -15,6 +15,7 @@ from tfdcu.export.convert import crashed
 from tfdcu.export.formats import FORMATS
 from tfdcu.export.formats import KNOWN
 from tfdcu.export.formats import check_formats
+from tfdcu.export.formats import check_min_agreement
 from tfdcu.export.formats import check_names
 from tfdcu.export.formats import check_outputs
 from tfdcu.export.formats import check_wanted
@@ -265,9 +266,7 @@ def _export(
         sparse=sparse,
         min_agreement=min_agreement,
     )
-    if isinstance(min_agreement, dict):
-        with naming("min_agreement"):
-            check_formats([*min_agreement])
+    check_min_agreement(min_agreement)
     trained = trained_format(model)
     wanted = _in_trained_format(wanted, trained)
     check_trained(model, [recipe.format for recipe, _ in wanted.values()])

@@ -10,6 +10,7 @@ from tfdcu.export.saved_model import gives_probabilities
 from tfdcu.workdir.arguments import RANGE
 from tfdcu.workdir.arguments import TEXTS
 from tfdcu.workdir.arguments import check
+from tfdcu.workdir.arguments import naming
 
 FORMATS = ("float32", "float16", "dynamic", "int8")
 # Those that are made only if they are asked for, too.
@@ -144,3 +145,10 @@ def check_names(classes, value_range, sizes):
                 f"Invalid value for `classes`. Expected: {number} names, one "
                 f"per output. Received: {len(names) if listed else repr(names)}"
             )
+
+
+def check_min_agreement(min_agreement):
+    """Raises if a dict of `min_agreement` has a key that is no format."""
+    if isinstance(min_agreement, dict):
+        with naming("min_agreement"):
+            check_formats([*min_agreement])

@@ -1,14 +1,10 @@
 """Take a limited number of images from an array or a dataset."""
 
-import keras
 import numpy as np
 
 from tfdcu.graph.images import are_images
 from tfdcu.graph.images import images_for
 from tfdcu.graph.pixels import check_pixels
-
-# What images come in whole.
-_WHOLE = (dict, list, tuple, str, bytes)
 
 
 def as_fit_takes(model, images, num):
@@ -31,30 +27,7 @@ def as_fit_takes(model, images, num):
         return images
     if spec is not None and not isinstance(spec, dict):
         return images
-    parts = images
-    if isinstance(images, keras.utils.PyDataset):
-        parts = (images[index] for index in range(len(images)))
-    by_part = hasattr(parts, "__iter__") and spec is None
-    if by_part and not isinstance(parts, _WHOLE):
-        parts = _first(parts, num, len(model.inputs[0].shape))
-    return images_for(model, parts)
-
-
-def _first(elements, num, rank):
-    """The first elements of an iterable, until they hold `num` images.
-
-    Args:
-        elements: Iterable of images or batches of them, with labels or without.
-        num: Int.
-        rank: Number of axes of a batch of images.
-    """
-    count = 0
-    for element in elements:
-        yield element
-        shape = np.shape(keras.tree.flatten(element)[0])
-        count += shape[0] if len(shape) == rank else 1
-        if count >= num:
-            return
+    return images_for(model, images, limit=num)
 
 
 def take_images(images, num, shape, value_range=(0.0, 1.0), dtype="float32"):

@@ -11,6 +11,7 @@ from tfdcu.distill import AlignedDistiller
 from tfdcu.export import FORMATS
 from tfdcu.export import check_clients
 from tfdcu.export import check_formats
+from tfdcu.export import check_min_agreement
 from tfdcu.export import export_all
 from tfdcu.graph.answers import answers_of
 from tfdcu.graph.clone import check_clone
@@ -32,7 +33,6 @@ from tfdcu.workdir.arguments import ARGUMENTS
 from tfdcu.workdir.arguments import INPUT_SHAPE
 from tfdcu.workdir.arguments import check
 from tfdcu.workdir.arguments import check_arguments
-from tfdcu.workdir.arguments import naming
 from tfdcu.workdir.fingerprint import fingerprint_of
 
 # Each section of a config and the function that takes its fields as
@@ -233,10 +233,7 @@ def check_values(config, splits, teacher, student=None):
     check_targets(config, answers_of(teacher).only)
     options = dict(config["export"])
     options.pop("num_images", None)
-    measures = options.pop("min_agreement", None)
-    if isinstance(measures, dict):
-        with naming("export.min_agreement"):
-            check_formats([*measures])
+    check_min_agreement(options.pop("min_agreement", None))
     check_formats(options.pop("formats", FORMATS), **options)
     bits = config["quantization"].get("weight_bits") or 8
     check_clients(

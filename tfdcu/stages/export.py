@@ -1,7 +1,5 @@
 """The stage that writes the LiteRT files of teacher and student."""
 
-import fnmatch
-
 import numpy as np
 
 from tfdcu.data import images_of
@@ -40,7 +38,7 @@ def export(run):
     former = [
         name
         for name in run.workdir.recorded()
-        if fnmatch.fnmatch(name, "student_*") and name not in made
+        if name.startswith("student_") and name not in made
     ]
     run.workdir.drop(*former)
     run.workdir.record(*made)

@@ -128,12 +128,11 @@ def with_short_training(run, model, epochs):
         "learning_rate": RATE * peak,
     }
     transfer = dict(run.config["transfer"])
-    names = {layer.name for layer in inside_of(model).layers}
     for key in ("align_layers", "feature_layers"):
         named = transfer.get(key) or ()
         named = [named] if isinstance(named, str) else named
         # A folded BatchNormalization is no more.
-        if not names.issuperset(map(name_inside, named)):
+        if named and not _has_layers(model, named):
             del transfer[key]
     config = run.config | {
         "training": training,
@@ -142,6 +141,11 @@ def with_short_training(run, model, epochs):
         "sparsity": {},
     }
     return dataclasses.replace(run, config=config)
+
+
+def _has_layers(model, named):
+    names = {layer.name for layer in inside_of(model).layers}
+    return names.issuperset(map(name_inside, named))
 
 
 def harm(run):

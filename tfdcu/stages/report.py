@@ -41,7 +41,7 @@ def report(run):
                 *run.notes,
                 *format_unprunable(run.plan["unprunable"]),
             ],
-            "skipped": by_source(run.splits.skipped),
+            "skipped": run.splits.skipped_by_source(),
             "failed": run.failed,
             "clients": run.clients,
             "mistakes": run.mistakes,
@@ -64,16 +64,6 @@ def format_unprunable(unprunable):
         f"{count:,} channels were kept: {why}."
         for why, count in unprunable.items()
     ]
-
-
-def by_source(skipped):
-    """Skipped files as a dict from source to list."""
-    found = {}
-    for entry in skipped:
-        found.setdefault(entry["source"], []).append(
-            {"file": entry["file"], "reason": entry["reason"]}
-        )
-    return found
 
 
 def samples(splits, num=24):
