@@ -12,6 +12,7 @@ from tfdcu.distill.feature_layers import default_feature_layer
 from tfdcu.distill.feature_layers import default_pairs
 from tfdcu.distill.feature_layers import feature_pairs
 from tfdcu.distill.feature_layers import kept_channels
+from tfdcu.models import at_size
 from tfdcu.pruning import plan_channels
 
 STUDENT = tiny.plain_net()
@@ -134,6 +135,15 @@ def test_a_pruned_student_is_compared_channel_by_channel():
     assert default_pairs(STUDENT, other, kept) == []
     model = AlignedDistiller(STUDENT, TEACHER, kept=kept)
     assert model.feature_layers == {"relu2": "relu2"}
+
+
+def test_a_student_of_smaller_images_alone_is_compared_in_all_channels():
+    student = at_size(TEACHER, (6, 6, 1))
+    (found,) = default_pairs(student, TEACHER, {})
+    assert found.student == "relu2" and found.channels is None
+    model = AlignedDistiller(student, TEACHER, kept={})
+    assert model.feature_layers == {"relu2": "relu2"}
+    assert AlignedDistiller(student, TEACHER).feature_layers == {}
 
 
 def test_wrong_indices_of_the_default_layer_are_refused():

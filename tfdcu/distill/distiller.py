@@ -124,7 +124,8 @@ class AlignedDistiller(TwoPools):
             of that of the mimic term.
         kept: Dict from names of teacher layers to the indices of the channels
             that the student kept, such as `ChannelPlan.kept_channels()`; a
-            missing layer kept all. Only these are compared. `tfdcu.compress`
+            missing layer kept all. Only these are compared. Empty for a
+            student of smaller images that kept all channels. `tfdcu.compress`
             sets it.
         freeze_batchnorm: Whether the student runs in inference mode while it
             is trained: BatchNormalization keeps its moving averages, and there

@@ -45,14 +45,14 @@ def default_pairs(student, teacher, kept):
         student, teacher, kept: As in `AlignedDistiller`.
 
     Returns:
-        List of `Pair`; empty for a student that was not pruned, that has no
+        List of `Pair`; empty without `kept`, for a student that has no
         feature map or whose last one is of a layer that the teacher does not
         have. It is empty, with a warning, if that layer cannot be compared.
 
     Raises:
         ValueError: If an index in `kept` is out of range.
     """
-    if not kept or not isinstance(teacher, keras.Model):
+    if kept is None or not isinstance(teacher, keras.Model):
         return []
     if not feature_maps(student):
         return []

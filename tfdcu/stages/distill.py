@@ -115,11 +115,12 @@ def build_distiller(run, student):
     """
     options = run.config["transfer"]
     needed = options.get("feature_layers") or run.targets is None
+    is_pruned = run.given_student is None
     keras.utils.set_random_seed(run.seed)
     model = AlignedDistiller(
         student,
         run.teacher if needed else None,
-        run.plan["kept"],
+        run.plan["kept"] if is_pruned else None,
         **options,
     )
     # Without labeled images there is nothing to align with.
