@@ -12,6 +12,7 @@ from tfdcu.graph.ends import kinds_of
 from tfdcu.graph.macs import total_macs
 from tfdcu.graph.resize import at_size
 from tfdcu.pruning import check_channels
+from tfdcu.pruning import chosen_size
 from tfdcu.pruning import plan_channels
 from tfdcu.pruning import start_at
 
@@ -166,3 +167,76 @@ def test_the_training_config_is_kept_at_another_size(teacher):
     model.compile("sgd", keras.losses.BinaryCrossentropy(from_logits=True))
     student = prune_channels(model, image_size=6, macs=0.5)
     assert kinds_of(student) == ["labels"]
+
+
+def photo_net(height, width=None, flat=False):
+    keras.utils.set_random_seed(0)
+    images = keras.Input((height, width or height, 3))
+    x = layers.Conv2D(8, 3, strides=2, padding="same")(images)
+    x = layers.Conv2D(8, 3, strides=2, padding="same", activation="relu")(x)
+    x = layers.Flatten()(x) if flat else layers.GlobalAveragePooling2D()(x)
+    return keras.Model(images, layers.Dense(4)(x))
+
+
+@pytest.mark.parametrize(
+    ("own", "macs", "size"),
+    [
+        # Shares of the pixels: 160 px 0.69, 128 px 0.44, 96 px 0.25.
+        ((192, 192), 0.5, [128, 128]),
+        ((192, 192), 0.6, [160, 160]),
+        ((192, 192), 0.9, None),
+        ((192, 192), 1.0, None),
+        # None is below 64 px.
+        ((192, 192), 0.01, [64, 64]),
+        ((64, 64), 0.1, None),
+        # 160 px 0.51 of 224 px.
+        ((224, 224), 0.5, [160, 160]),
+        # Of 100 px: 96 px, and 64 px of 0.41.
+        ((100, 100), 0.9, [96, 96]),
+        ((100, 100), 0.5, [64, 64]),
+        ((192, 384), 0.5, [128, 256]),
+    ],
+)
+def test_auto_is_the_multiple_of_32_nearest_to_the_budget(own, macs, size):
+    model = photo_net(*own)
+    assert chosen_size(model, "auto", {"macs": macs}) == size
+    number = macs * total_macs(model)
+    if number > 1 and macs < 1:
+        assert chosen_size(model, "auto", {"macs": number}) == size
+
+
+def test_auto_meets_the_budget_with_all_channels_where_it_can():
+    model = photo_net(192)
+    student = prune_channels(model, image_size="auto", macs=0.5)
+    assert student.input_shape == (None, 128, 128, 3)
+    same = at_size(model, (128, 128, 3))
+    images = np.random.default_rng(0).random((2, 128, 128, 3), "float32")
+    np.testing.assert_array_equal(student(images), same(images))
+    # At 160 px of 224 channels must go for the last 2 %.
+    model = photo_net(224)
+    student = prune_channels(model, image_size="auto", macs=0.5, round_to=1)
+    assert student.input_shape == (None, 160, 160, 3)
+    assert total_macs(student) <= 0.5 * total_macs(model)
+
+
+def test_auto_is_the_own_size_of_a_model_that_has_no_other():
+    model = photo_net(192, flat=True)
+    assert chosen_size(model, "auto", {"macs": 0.5}) is None
+    student = prune_channels(model, image_size="auto", macs=0.5)
+    assert student.input_shape == model.input_shape
+
+
+def test_other_sizes_are_as_they_are_given(teacher):
+    for given in (None, 6, (4, 4)):
+        assert chosen_size(teacher, given, {"params": 0.5}) is given
+
+
+@pytest.mark.parametrize("budget", [{"params": 0.5}, {"latency": 0.5}])
+def test_auto_needs_macs(teacher, budget):
+    with pytest.raises(ValueError, match="image_size='auto', .*=0.5"):
+        prune_channels(teacher, image_size="auto", **budget)
+
+
+def test_auto_needs_a_size_to_start_from():
+    with pytest.raises(ValueError, match=r"'auto', macs=0.5.*\(None, None\)"):
+        prune_channels(any_size(), image_size="auto", macs=0.5)

@@ -30,10 +30,10 @@ def seconds(labeled=True, each=1.0, **sections):
 
 
 def test_every_pass_is_counted():
-    channels = {"macs": 0.5, "image_size": 4, "rounds": 2}
+    channels = {"macs": 0.5, "image_size": 6, "rounds": 2}
     found = seconds(channels=channels, training={"epochs": 3})
-    # A quarter of the pixels; 512 images score, all reconstruct.
-    passes = 2 * (512 * 3 + (12 + 600) * 11) / 4
+    # 36 of 64 pixels; 512 images score, all reconstruct.
+    passes = 2 * (512 * 3 + (12 + 600) * 11) * 36 / 64
     assert found["pruning"] == pytest.approx(2 * 5 + passes)
     # A labeled image for four of the pool; the student costs twice the teacher.
     assert found["training"] == pytest.approx(10 + 3 * 600 * 1.25 * (1 + 2))
@@ -53,6 +53,8 @@ def test_what_is_left_out_costs_nothing():
         channels={"macs": 0.5}, training={"epochs": 4}, targets={"views": 1}
     )
     assert usual["training"] - stored["training"] == 3 * 600 * 1.25
+    smaller = {"macs": 0.5, "image_size": 4}
+    assert seconds(channels=smaller)["pruning"] == 0
     run = run_of(NET, splits())
     run.given_student = NET
     assert forecast(run, 1.0)["pruning"] == 0

@@ -1,5 +1,6 @@
 """Laws of the way from the teacher to the student."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -17,6 +18,7 @@ from tfdcu.stages.prune import remove_channels
 from tfdcu.stages.prune import rows_of
 from tfdcu.stages.prune import sample
 from tfdcu.stages.prune import start_of
+from tfdcu.stages.start import of_one_size
 
 
 def schedule(**channels):
@@ -165,3 +167,19 @@ def test_kept_channels_of_all_rounds_are_those_of_the_teacher():
 
 def test_no_rounds_give_an_empty_record():
     assert merge_plans([]) == {"groups": [], "unprunable": {}, "kept": {}}
+
+
+def test_a_chosen_size_is_said_in_pixels():
+    images = keras.Input((96, 96, 3))
+    x = keras.layers.Conv2D(4, 3, strides=2, padding="same")(images)
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    teacher = keras.Model(images, keras.layers.Dense(2)(x))
+    given = {"macs": 0.5, "image_size": "auto"}
+    channels, (note,) = of_one_size(teacher, given)
+    assert channels == {"macs": 0.5, "image_size": [64, 64]}
+    assert "images of 64 x 64 pixels" in note
+    # Nothing to choose: its own size, and what was given.
+    channels, (note,) = of_one_size(teacher, {**given, "macs": 0.9})
+    assert channels["image_size"] is None and "96 x 96 pixels" in note
+    assert of_one_size(teacher, channels) == (channels, [])
+    assert of_one_size(teacher, {"params": 0.5}) == ({"params": 0.5}, [])

@@ -5,6 +5,7 @@ from tfdcu.pruning.budget import BUDGETS
 from tfdcu.pruning.budget import once_a_model
 from tfdcu.pruning.groups import ChannelGroup
 from tfdcu.pruning.groups import channel_groups
+from tfdcu.pruning.image_size import chosen_size
 from tfdcu.pruning.image_size import start_at
 from tfdcu.pruning.image_size import with_size
 from tfdcu.pruning.importance.scores import score_channels
@@ -27,6 +28,7 @@ __all__ = [
     "ChannelPlan",
     "channel_groups",
     "check_channels",
+    "chosen_size",
     "score_channels",
     "num_rounds",
     "once_a_model",

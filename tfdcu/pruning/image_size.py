@@ -3,6 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
+from tfdcu.graph.macs import total_macs
 from tfdcu.graph.parse import is_model
 from tfdcu.graph.resize import at_size
 from tfdcu.graph.resize import resized
@@ -16,6 +17,13 @@ from tfdcu.pruning.groups import Groups
 from tfdcu.pruning.rebuild import compile_like
 from tfdcu.workdir.arguments import whole
 
+# The size that meets a budget best.
+AUTO = "auto"
+# The sizes that `AUTO` takes are multiples of this: most networks halve images
+# five times, and a rest costs macs and accuracy (docs/accuracy.md).
+_STEP = 32
+# The smallest of them; objects in smaller photos are hard to see.
+_SMALLEST = 64
 # Images that are resized in one go.
 _AT_ONCE = 64
 
@@ -36,6 +44,7 @@ def start_at(model, image_size, budgets, measure=None):
     Raises:
         ValueError: As in `prune_channels`.
     """
+    image_size = chosen_size(model, image_size, budgets)
     if image_size is None:
         return model, budgets
     start = with_size(model, image_size)
@@ -48,6 +57,54 @@ def start_at(model, image_size, budgets, measure=None):
     cost = full_cost(sized, name, measure)
     number = value * full if value <= 1 else value
     return start, {**budgets, name: min(1.0, number / cost)}
+
+
+def chosen_size(model, image_size, budgets):
+    """The size that `image_size` stands for.
+
+    Args:
+        model: A `keras.Model` of one size.
+        image_size: As in `prune_channels`, or `None`.
+        budgets: Dict with one of the budgets of `prune_channels`.
+
+    Returns:
+        `image_size` itself if it is not "auto". Else the multiple of 32 pixels
+        of the shorter side, at least 64, at which the macs with all channels
+        are, as a ratio, nearest to the budget, a list (height, width); or
+        `None` if that is the model's own size or it has no other.
+
+    Raises:
+        ValueError: If "auto" is given without a budget of macs, or the model
+            has no size of its own.
+    """
+    if not isinstance(image_size, str) or image_size != AUTO:
+        return image_size
+    name, value = one_budget({key: budgets.get(key) for key in BUDGETS})
+    own = tuple(model.inputs[0].shape[1:3])
+    if name != "macs" or None in own:
+        raise ValueError(
+            "A size is chosen by the macs that it saves. Expected: the budget "
+            "`macs` and a model at one size, or image_size in pixels. "
+            f"Received: image_size={AUTO!r}, {name}={value}, images of {own}"
+        )
+    number = value * (total_macs(model) or 1) if value <= 1 else value
+    best, short = (None, _distance(model, number)), min(own, default=0)
+    for side in range((short - 1) // _STEP * _STEP, _SMALLEST - 1, -_STEP):
+        size = [round(side * length / short) for length in own]
+        try:
+            distance = _distance(with_size(model, size), number)
+        except ValueError:
+            # Its weights fit its own size only.
+            return None
+        if distance >= best[1]:
+            break
+        best = size, distance
+    return best[0]
+
+
+def _distance(model, macs):
+    """How far a model is from its budget, as the logarithm of a ratio."""
+    return abs(np.log((total_macs(model) or 1) / macs))
 
 
 def with_size(model, image_size):
@@ -73,7 +130,7 @@ def with_size(model, image_size):
     if len(sizes) != 2 or not all(map(fits, sizes)):
         raise ValueError(
             "Invalid value for `image_size`. Expected: a whole number of "
-            "pixels, from 1 to 32768, or (height, width). "
+            "pixels, from 1 to 32768, (height, width) or 'auto'. "
             f"Received: image_size={image_size!r}"
         )
     if not is_model(model):

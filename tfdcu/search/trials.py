@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from tfdcu.models import copy_of
+from tfdcu.pruning import chosen_size
 from tfdcu.pruning import score_channels
 from tfdcu.pruning import with_size
 from tfdcu.renamed import refuse_renamed
@@ -267,7 +268,8 @@ class Trials:
         name = config["channels"].get("importance")
         if callable(name):
             return name
-        size = config["channels"].get("image_size")
+        channels = config["channels"]
+        size = chosen_size(self.teacher, channels.get("image_size"), channels)
         augment = config["batches"].get("augment")
         key = key_of(config["data"], augment, name, size)
         if key not in self.known:

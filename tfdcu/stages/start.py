@@ -12,6 +12,7 @@ from tfdcu.models import at_size
 from tfdcu.models import custom_layers
 from tfdcu.models import load_any
 from tfdcu.models import with_preprocessing
+from tfdcu.pruning import chosen_size
 from tfdcu.stages.config import check_config
 from tfdcu.stages.config import check_needs
 from tfdcu.stages.config import check_values
@@ -69,6 +70,8 @@ def start_run(
         teacher, preprocess, student, sources, config, seed
     )
     check_values(config, splits, teacher, student)
+    channels, note = of_one_size(teacher, config["channels"])
+    config |= {"channels": channels}
     config |= {"preprocess": preprocess, "baseline": baseline, "seed": seed}
     identity = fingerprint_of(
         {
@@ -105,12 +108,34 @@ def start_run(
         models={"teacher": teacher},
     )
     run.say([f"{sentence}." for sentence in workdir.remade])
+    run.say(note)
     run.say(splits.notes())
     only = answers_of(teacher).only
     if only and not only.several_labels:
         run.say(missing_classes(splits, only.num_classes))
     run.say(other_versions(workdir.versions, versions()))
     return run
+
+
+def of_one_size(teacher, channels):
+    """The section `channels` with a size in pixels, and what to say of it.
+
+    Args:
+        teacher: A `keras.Model`.
+        channels: Dict of options.
+
+    Returns:
+        (dict of options, list with a sentence where a size was chosen).
+    """
+    size = channels.get("image_size")
+    found = chosen_size(teacher, size, channels)
+    if found is size:
+        return channels, []
+    height, width = found or teacher.input_shape[1:3]
+    return {**channels, "image_size": found}, [
+        f"The student takes images of {height} x {width} pixels, the size at "
+        "which all channels come nearest to the budget."
+    ]
 
 
 def missing_classes(splits, count):
