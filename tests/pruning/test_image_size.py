@@ -231,12 +231,15 @@ def test_other_sizes_are_as_they_are_given(teacher):
         assert chosen_size(teacher, given, {"params": 0.5}) is given
 
 
-@pytest.mark.parametrize("budget", [{"params": 0.5}, {"latency": 0.5}])
-def test_auto_needs_macs(teacher, budget):
-    with pytest.raises(ValueError, match="image_size='auto', .*=0.5"):
-        prune_channels(teacher, image_size="auto", **budget)
+def test_auto_is_the_own_size_for_other_budgets():
+    model = photo_net(192)
+    for budget in ({"params": 0.5}, {"latency": 0.5, "macs": 0}):
+        assert chosen_size(model, "auto", budget) is None
+        check_channels(model, image_size="auto", **budget)
+    student = prune_channels(model, image_size="auto", params=0.5)
+    assert student.input_shape == model.input_shape
 
 
 def test_auto_needs_a_size_to_start_from():
-    with pytest.raises(ValueError, match=r"'auto', macs=0.5.*\(None, None\)"):
+    with pytest.raises(ValueError, match=r"'auto' and images of \(None, None"):
         prune_channels(any_size(), image_size="auto", macs=0.5)

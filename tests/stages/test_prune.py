@@ -178,8 +178,8 @@ def test_a_chosen_size_is_said_in_pixels():
     channels, (note,) = of_one_size(teacher, given)
     assert channels == {"macs": 0.5, "image_size": [64, 64]}
     assert "images of 64 x 64 pixels" in note
-    # Nothing to choose: its own size, and what was given.
-    channels, (note,) = of_one_size(teacher, {**given, "macs": 0.9})
-    assert channels["image_size"] is None and "96 x 96 pixels" in note
+    # Its own size, and what was given.
+    own = {"macs": 0.9, "image_size": None}
+    assert of_one_size(teacher, {**given, "macs": 0.9}) == (own, [])
     assert of_one_size(teacher, channels) == (channels, [])
     assert of_one_size(teacher, {"params": 0.5}) == ({"params": 0.5}, [])

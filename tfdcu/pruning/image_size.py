@@ -71,21 +71,23 @@ def chosen_size(model, image_size, budgets):
         `image_size` itself if it is not "auto". Else the multiple of 32 pixels
         of the shorter side, at least 64, at which the macs with all channels
         are, as a ratio, nearest to the budget, a list (height, width); or
-        `None` if that is the model's own size or it has no other.
+        `None` if that is the model's own size, it has no other or the budget
+        is none of macs.
 
     Raises:
-        ValueError: If "auto" is given without a budget of macs, or the model
-            has no size of its own.
+        ValueError: If "auto" is given for a model of any size.
     """
     if not isinstance(image_size, str) or image_size != AUTO:
         return image_size
     name, value = one_budget({key: budgets.get(key) for key in BUDGETS})
+    if name != "macs":
+        return None
     own = tuple(model.inputs[0].shape[1:3])
-    if name != "macs" or None in own:
+    if None in own:
         raise ValueError(
-            "A size is chosen by the macs that it saves. Expected: the budget "
-            "`macs` and a model at one size, or image_size in pixels. "
-            f"Received: image_size={AUTO!r}, {name}={value}, images of {own}"
+            "A size is chosen by the macs that it saves. Expected: a model at "
+            "one size (`tfdcu.models.at_size`), or image_size in pixels. "
+            f"Received: image_size={AUTO!r} and images of {own}"
         )
     number = value * (total_macs(model) or 1) if value <= 1 else value
     best, short = (None, _distance(model, number)), min(own, default=0)

@@ -17,6 +17,7 @@ from tfdcu.pruning.constraints import bounds
 from tfdcu.pruning.cost import cost_of
 from tfdcu.pruning.groups import Groups
 from tfdcu.pruning.groups import groups_of
+from tfdcu.pruning.image_size import chosen_size
 from tfdcu.pruning.image_size import resized_images
 from tfdcu.pruning.image_size import start_at
 from tfdcu.pruning.image_size import with_size
@@ -89,12 +90,13 @@ def prune_channels(
         measure: Function model -> milliseconds, for `latency`.
         image_size: Size of the images that the result takes, if not the
             model's: an int, (height, width) or "auto", the multiple of 32
-            whose macs with all channels are nearest to the budget `macs`; the
-            size of a photo costs less accuracy than the channels that would
-            have to go. Budgets stay those of the model at its own size, and
-            fewer channels are removed to meet them; of a model that takes
-            images of any size, they are those at this one, and `macs` needs
-            it. `images` are resized. Defaults to `None`.
+            whose macs with all channels are nearest to the budget `macs` (of
+            another budget the model's own): smaller photos cost less accuracy
+            than the channels that would have to go. Budgets stay those of the
+            model at its own size, and fewer channels are removed to meet
+            them; of a model that takes images of any size, they are those at
+            this one, and `macs` needs it. `images` are resized. Defaults to
+            `None`.
         importance: "l1", "l2", "random", "taylor", "reconstruction", or a
             function (model, group) -> scores, one per unit, compared across
             groups without rescaling. Defaults to `None`: "taylor" if `images`
@@ -309,6 +311,7 @@ def check_channels(
         ValueError: As in `prune_channels`.
     """
     name, value = one_budget({key: options.get(key) for key in BUDGETS})
+    image_size = chosen_size(model, image_size, options)
     if image_size is not None and name == "latency" and not measure:
         # Nothing is measured before work starts.
         model = with_size(model, image_size)

@@ -131,10 +131,12 @@ def of_one_size(teacher, channels):
     found = chosen_size(teacher, size, channels)
     if found is size:
         return channels, []
-    height, width = found or teacher.input_shape[1:3]
-    return {**channels, "image_size": found}, [
-        f"The student takes images of {height} x {width} pixels, the size at "
-        "which all channels come nearest to the budget."
+    channels = {**channels, "image_size": found}
+    if found is None:
+        return channels, []
+    return channels, [
+        f"The student takes images of {found[0]} x {found[1]} pixels, the size "
+        "at which all channels come nearest to the budget."
     ]
 
 
