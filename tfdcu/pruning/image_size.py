@@ -17,7 +17,7 @@ from tfdcu.pruning.groups import Groups
 from tfdcu.pruning.rebuild import compile_like
 from tfdcu.workdir.arguments import whole
 
-# The size that meets a budget best.
+# As small as leaves something to prune, see `chosen_size`.
 AUTO = "auto"
 # The sizes that `AUTO` takes are multiples of this: most networks halve images
 # five times, and a rest costs macs and accuracy (docs/accuracy.md).
@@ -68,11 +68,11 @@ def chosen_size(model, image_size, budgets):
         budgets: Dict with one of the budgets of `prune_channels`.
 
     Returns:
-        `image_size` itself if it is not "auto". Else the multiple of 32 pixels
-        of the shorter side, at least 64, at which the macs with all channels
-        are, as a ratio, nearest to the budget, a list (height, width); or
-        `None` if that is the model's own size, it has no other or the budget
-        is none of macs.
+        `image_size` itself if it is not "auto". Else the smallest multiple of
+        32 pixels of the shorter side, at least 64, at which the macs with all
+        channels still reach the budget, a list (height, width); or `None` if
+        that is the model's own size, it has no other or the budget is none of
+        macs.
 
     Raises:
         ValueError: If "auto" is given for a model of any size.
@@ -89,24 +89,19 @@ def chosen_size(model, image_size, budgets):
             "one size (`tfdcu.models.at_size`), or image_size in pixels. "
             f"Received: image_size={AUTO!r} and images of {own}"
         )
-    number = value * (total_macs(model) or 1) if value <= 1 else value
-    best, short = (None, _distance(model, number)), min(own, default=0)
+    number = value * (total_macs(model) or 0) if value <= 1 else value
+    best, short = None, min(own, default=0)
     for side in range((short - 1) // _STEP * _STEP, _SMALLEST - 1, -_STEP):
         size = [round(side * length / short) for length in own]
         try:
-            distance = _distance(with_size(model, size), number)
+            macs = total_macs(with_size(model, size)) or 0
         except ValueError:
             # Its weights fit its own size only.
             return None
-        if distance >= best[1]:
+        if macs < number:
             break
-        best = size, distance
-    return best[0]
-
-
-def _distance(model, macs):
-    """How far a model is from its budget, as the logarithm of a ratio."""
-    return abs(np.log((total_macs(model) or 1) / macs))
+        best = size
+    return best
 
 
 def with_size(model, image_size):

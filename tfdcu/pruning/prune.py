@@ -89,14 +89,13 @@ def prune_channels(
             parameters where macs are not known.
         measure: Function model -> milliseconds, for `latency`.
         image_size: Size of the images that the result takes, if not the
-            model's: an int, (height, width) or "auto", the multiple of 32
-            whose macs with all channels are nearest to the budget `macs` (of
-            another budget the model's own): smaller photos cost less accuracy
-            than the channels that would have to go. Budgets stay those of the
-            model at its own size, and fewer channels are removed to meet
-            them; of a model that takes images of any size, they are those at
-            this one, and `macs` needs it. `images` are resized. Defaults to
-            `None`.
+            model's: an int, (height, width) or "auto", the smallest multiple
+            of 32 at which all channels still take the budget `macs`, so that
+            few must go (the model's own size for other budgets). Smaller
+            photos cost less accuracy than the channels would. Budgets stay
+            those of the model at its own size; of a model that takes images
+            of any size, they are those at this one, and `macs` needs it.
+            `images` are resized. Defaults to `None`.
         importance: "l1", "l2", "random", "taylor", "reconstruction", or a
             function (model, group) -> scores, one per unit, compared across
             groups without rescaling. Defaults to `None`: "taylor" if `images`

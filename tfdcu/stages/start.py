@@ -135,8 +135,8 @@ def of_one_size(teacher, channels):
     if found is None:
         return channels, []
     return channels, [
-        f"The student takes images of {found[0]} x {found[1]} pixels, the size "
-        "at which all channels come nearest to the budget."
+        f"The student takes images of {found[0]} x {found[1]} pixels; fewer "
+        "channels save the rest."
     ]
 
 
