@@ -30,11 +30,11 @@ from configs import photos
 # Share of the macs, size of the student's photos, and labels a class. The
 # tables have rows of earlier defaults, too: batches of 32 photos, four rounds.
 ROWS = {
+    "0.5 of the macs at 160 px": (0.5, 160, 20),
+    "0.5 of the macs at 160 px without labels": (0.5, 160, None),
     "0.5 of the macs at 128 px": (0.5, 128, 20),
     "0.5 of the macs at 128 px without labels": (0.5, 128, None),
     "0.3 of the macs at 128 px": (0.3, 128, 20),
-    "0.5 of the macs at 160 px": (0.5, 160, 20),
-    "0.5 of the macs at 160 px without labels": (0.5, 160, None),
     "0.3 of the macs at 160 px": (0.3, 160, 20),
     "0.5 of the macs at 192 px": (0.5, None, 20),
 }
