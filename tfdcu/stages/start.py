@@ -69,9 +69,8 @@ def start_run(
     teacher, student, splits = open_all(
         teacher, preprocess, student, sources, config, seed
     )
+    config["channels"], note = of_one_size(teacher, config["channels"])
     check_values(config, splits, teacher, student)
-    channels, note = of_one_size(teacher, config["channels"])
-    config |= {"channels": channels}
     config |= {"preprocess": preprocess, "baseline": baseline, "seed": seed}
     identity = fingerprint_of(
         {
