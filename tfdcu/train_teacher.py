@@ -8,7 +8,7 @@ import numpy as np
 
 from tfdcu.data import check_augment
 from tfdcu.data import open_source
-from tfdcu.data import training_batches
+from tfdcu.data.batches import labeled_batches
 from tfdcu.data.copies import all_looks
 from tfdcu.data.copies import without_copies
 from tfdcu.data.disjoint import check_disjoint
@@ -203,17 +203,7 @@ def _train(teacher, source, run, batch_size, augment, seed, training):
     """Trains on labels alone, in the folder of a run."""
 
     def batches(epochs):
-        # Each labeled image once an epoch: the pool's pace, its labels.
-        both = training_batches(
-            source,
-            source,
-            epochs,
-            batch_size=batch_size,
-            labeled_batch_size=batch_size,
-            augment=augment,
-            seed=seed,
-        )
-        return both.map(lambda few, pool: few)
+        return labeled_batches(source, epochs, batch_size, augment, seed)
 
     train(
         teacher,

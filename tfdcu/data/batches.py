@@ -156,51 +156,18 @@ def training_batches(
     pool = _cached(pool, cache, epochs)
     steps = steps_per_epoch(pool, batch_size)
 
-    def stream(source, size, tag, targets, views):
-        view = viewing(augment, source.value_range, seed)
-        view_labels = None
-        if source.labeled and len(source.label_shape) > 1:
-            shapes = source.label_shape, source.image_shape
-            view_labels = viewing_maps(augment, *shapes, seed)
-        recall, both, turns = None, False, views
-        if targets is not None:
-            shape = source.image_shape, source.value_range
-            made = describe_views(augment, views, seed, *shape)
-            targets.check(source, made)
-            recall, both = targets.recall(), targets.mirror
-            turns = made["views"]
-        key = _stream_seed(seed, tag)
-
-        @as_written
-        def records_of(epoch):
-            return epoch_batches(source, steps, size, epoch, key)
-
-        @as_written
-        def decoded(ids, passes, records):
-            items, *labels = records if source.labeled else (records,)
-            images = source.decode_batch(items)
-            numbers = passes % turns if turns else passes
-            logits = [] if recall is None else [recall(ids, numbers, images)]
-            images = view(images, ids, numbers)
-            if view_labels:
-                labels = [view_labels(one, ids, numbers) for one in labels]
-            labels = [by_output(source, one) for one in labels]
-            if both:
-                images = mirrored(images, passes // turns % 2 == 1)
-            parts = (images, *labels, *logits)
-            return parts if parts[1:] else images
-
-        batches = _epochs(epochs, seed).flat_map(records_of)
-        return batches.map(decoded, num_parallel_calls=tf.data.AUTOTUNE)
-
-    batches = stream(pool, batch_size, _UNLABELED, pool_targets, views)
+    common = steps, epochs, augment, seed
+    batches = _stream(
+        pool, batch_size, _UNLABELED, *common, views, pool_targets
+    )
     if labeled is not None:
-        labeled_batches = stream(
+        labeled_batches = _stream(
             labeled,
             labeled_batch_size,
             _LABELED,
-            labeled_targets,
+            *common,
             labeled_views,
+            labeled_targets,
         )
         batches = tf.data.Dataset.zip(labeled_batches, batches)
     if targets is not None:
@@ -211,6 +178,70 @@ def training_batches(
         )
     elif labeled is None:
         batches = batches.map(lambda images: (images,))
+    return _finished(batches, steps, epochs)
+
+
+def labeled_batches(source, epochs, batch_size, augment=None, seed=0):
+    """Batches `(image, label)`, as `training_batches` has them.
+
+    Args:
+        source: An open labeled `Source`.
+        epochs, batch_size, augment, seed: As in `training_batches`.
+
+    Returns:
+        A `tf.data.Dataset` of known cardinality, prefetched.
+    """
+    source = _cached(source, "auto", epochs)
+    steps = steps_per_epoch(source, batch_size)
+    batches = _stream(
+        source, batch_size, _LABELED, steps, epochs, augment, seed
+    )
+    return _finished(batches, steps, epochs)
+
+
+def _stream(
+    source, size, tag, steps, epochs, augment, seed, views=0, targets=None
+):
+    """Batches of one source's views, with their labels and their targets."""
+    view = viewing(augment, source.value_range, seed)
+    view_labels = None
+    if source.labeled and len(source.label_shape) > 1:
+        shapes = source.label_shape, source.image_shape
+        view_labels = viewing_maps(augment, *shapes, seed)
+    recall, both, turns = None, False, views
+    if targets is not None:
+        shape = source.image_shape, source.value_range
+        made = describe_views(augment, views, seed, *shape)
+        targets.check(source, made)
+        recall, both = targets.recall(), targets.mirror
+        turns = made["views"]
+    key = _stream_seed(seed, tag)
+
+    @as_written
+    def records_of(epoch):
+        return epoch_batches(source, steps, size, epoch, key)
+
+    @as_written
+    def decoded(ids, passes, records):
+        items, *labels = records if source.labeled else (records,)
+        images = source.decode_batch(items)
+        numbers = passes % turns if turns else passes
+        logits = [] if recall is None else [recall(ids, numbers, images)]
+        images = view(images, ids, numbers)
+        if view_labels:
+            labels = [view_labels(one, ids, numbers) for one in labels]
+        labels = [by_output(source, one) for one in labels]
+        if both:
+            images = mirrored(images, passes // turns % 2 == 1)
+        parts = (images, *labels, *logits)
+        return parts if parts[1:] else images
+
+    batches = _epochs(epochs, seed).flat_map(records_of)
+    return batches.map(decoded, num_parallel_calls=tf.data.AUTOTUNE)
+
+
+def _finished(batches, steps, epochs):
+    """Batches that know their number and are made ahead."""
     num_epochs = 1 if epochs is None else len(epochs)
     batches = batches.apply(
         tf.data.experimental.assert_cardinality(steps * num_epochs)
