@@ -150,7 +150,7 @@ def test_a_folder_of_something_else_is_refused_or_renewed(given, beam_module):
     made = tfdcu.teacher_targets(**given)
     before = files(made.path)
     given["teacher"] = brightness
-    with pytest.raises(ValueError, match="of something else.*teacher is"):
+    with pytest.raises(ValueError, match="another fingerprint.*teacher is"):
         beam_module.teacher_targets(**given, **direct())
     assert files(made.path) == before
     renewed = beam_module.teacher_targets(**given, **direct(), renew=True)
