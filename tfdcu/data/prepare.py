@@ -172,78 +172,44 @@ def prepare(
         "data_dir": data_dir,
         "seed": seed,
     }
-
-    def opened(name, source, split):
-        if source is None:
-            return None
-        return open_labeled(
-            name,
-            source,
-            num_classes,
-            split=split,
-            classes=classes,
-            label_shape=label_shape,
-            **options,
-        )
-
-    all_labeled = opened("labeled", labeled, labeled_split)
-    # If the teacher has no class names, take those of the labeled images.
-    classes = classes or (all_labeled and all_labeled.classes)
-    own_validation, test = (
-        # These are read repeatedly, in the same order.
-        part and part.in_fixed_order()
-        for part in (
-            opened("validation", validation, validation_split),
-            opened("test", test, test_split),
-        )
+    sources = _open_sources(
+        {
+            "labeled": (labeled, labeled_split),
+            "validation": (validation, validation_split),
+            "test": (test, test_split),
+        },
+        num_classes,
+        classes,
+        label_shape=label_shape,
+        **options,
     )
     with naming("unlabeled"):
-        pool = open_source(
+        sources["unlabeled"] = open_source(
             unlabeled, split=unlabeled_split, labeled=False, **options
         )
-    sources = {
-        "labeled": all_labeled,
-        "validation": own_validation,
-        "test": test,
-        "unlabeled": pool,
-    }
     check_ranges(sources)
     check_disjoint(sources)
-    few_labeled = None
-    if all_labeled is not None:
-        if validation is not None and validation_per_class:
-            raise ValueError(
-                f"Two ways to validate. Expected: either `validation` or "
-                f"`validation_per_class`. Received: {own_validation.name} and "
-                f"{validation_per_class}."
-            )
-        few_labeled, drawn = few_labels(
-            all_labeled,
-            per_class=labels_per_class,
-            validation_per_class=validation_per_class,
-            num_classes=num_classes,
-            seed=seed,
-        )
-        own_validation = own_validation or drawn
-    (few_labeled, own_validation, pool), copies = leave_out_copies(
-        few_labeled, own_validation, test, pool, validation is not None
+    few, own_validation = _draw_labeled(
+        sources, labels_per_class, validation_per_class, num_classes, seed
+    )
+    (few, own_validation, pool), copies = leave_out_copies(
+        few,
+        own_validation,
+        sources["test"],
+        sources["unlabeled"],
+        validation is not None,
     )
     if match_colors:
-        pool = color_match.match_colors(pool, few_labeled)
-    held_out = None
-    if pool_validation is None and pool.fixed_order:
-        pool_validation = min(pool.num_images // 10, _HELD_OUT)
-    if pool_validation:
-        with naming("pool_validation"):
-            pool, held_out = hold_out(pool, pool_validation, seed=seed)
-    parts = (all_labeled, test, own_validation)
+        pool = color_match.match_colors(pool, few)
+    pool, held_out = _hold_out(pool, pool_validation, seed)
+    named = (sources["labeled"], sources["test"], own_validation)
     return Splits(
         unlabeled=pool,
-        labeled=few_labeled,
+        labeled=few,
         validation=own_validation,
-        test=test,
+        test=sources["test"],
         pool_validation=held_out,
-        classes=next((s.classes for s in parts if s and s.classes), classes),
+        classes=next((x.classes for x in named if x and x.classes), classes),
         skipped=tuple(
             {"source": key, **file}
             for key, source in sources.items()
@@ -252,6 +218,64 @@ def prepare(
         ),
         copies=copies,
     )
+
+
+def _open_sources(given, num_classes, classes, **options):
+    """The labeled sources, open; `None` for those that are not given.
+
+    Args:
+        given: Dict from `"labeled"`, `"validation"` and `"test"`, in this
+            order, to pairs of a source or `None` and its split.
+        num_classes, classes: The teacher's; without names those of the labeled
+            images are taken.
+        **options: Keywords of `open_source`.
+    """
+    opened = {}
+    for name, (source, split) in given.items():
+        opened[name] = None
+        if source is None:
+            continue
+        one = open_labeled(
+            name, source, num_classes, split=split, classes=classes, **options
+        )
+        if name == "labeled":
+            classes = classes or one.classes
+        else:
+            # These are read repeatedly, in the same order.
+            one = one.in_fixed_order()
+        opened[name] = one
+    return opened
+
+
+def _draw_labeled(sources, per_class, validation_per_class, num_classes, seed):
+    """The labeled images to train on and those for validation, or `None`."""
+    labeled, validation = sources["labeled"], sources["validation"]
+    if labeled is None:
+        return None, validation
+    if validation is not None and validation_per_class:
+        raise ValueError(
+            f"Two ways to validate. Expected: either `validation` or "
+            f"`validation_per_class`. Received: {validation.name} and "
+            f"{validation_per_class}."
+        )
+    few, drawn = few_labels(
+        labeled,
+        per_class=per_class,
+        validation_per_class=validation_per_class,
+        num_classes=num_classes,
+        seed=seed,
+    )
+    return few, validation or drawn
+
+
+def _hold_out(pool, number, seed):
+    """The pool without some images, and these, or `None`."""
+    if number is None and pool.fixed_order:
+        number = min(pool.num_images // 10, _HELD_OUT)
+    if not number:
+        return pool, None
+    with naming("pool_validation"):
+        return hold_out(pool, number, seed=seed)
 
 
 def open_labeled(name, source, num_classes, **options):

@@ -16,13 +16,10 @@ from tfdcu.search.trials import Trials
 from tfdcu.search.winners import retrain
 from tfdcu.search.winners import winners
 from tfdcu.search.winners import with_front
-from tfdcu.stages.config import identity_of
 from tfdcu.stages.config import option_names
 from tfdcu.workdir.arguments import check_arguments
 from tfdcu.workdir.atomic import atomic_write
 from tfdcu.workdir.console import console
-from tfdcu.workdir.fingerprint import fingerprint
-from tfdcu.workdir.fingerprint import fingerprint_of
 from tfdcu.workdir.fingerprint import versions
 from tfdcu.workdir.own_files import lock_folder
 from tfdcu.workdir.workdir import Workdir
@@ -155,25 +152,7 @@ def search(
             **options,
         )
         trials.check()
-        identity = {
-            **identity_of(trials.config),
-            "seed": seed,
-            "teacher": fingerprint(trials.teacher),
-            "student": trials.student and fingerprint(trials.student),
-            **{
-                name: fingerprint_of(one)
-                for name, one in trials.sources.items()
-            },
-            "images": trials.prepare(trials.config).describe(),
-            "space": {leaf.name: repr(leaf) for leaf in trials.leaves},
-            "tuner": tuner,
-            "cost": cost,
-            "limits": limits,
-            "pool_share": pool_share,
-            "epochs_share": epochs_share,
-            "quality": trials.objective.quality,
-            "tradeoff": tradeoff,
-        }
+        identity = trials.identity() | {"tuner": tuner}
         lock = lock_folder(workdir, worker_name())
         held.callback(lock.release)
         run = Workdir(workdir, identity, versions())
@@ -187,40 +166,29 @@ def search(
             outcomes = all_trials(run, trials, max_trials, tuner)
         if outcomes is None:
             return None
-        finished = [one for one in outcomes if one["status"] == "finished"]
-        if not finished:
-            raise ValueError(
-                "No trial finished. Expected: a space and limits that at least "
-                "one student meets. Received: "
-                + "; ".join(f"{o['trial']}: {o['reason']}" for o in outcomes)
-            )
         with run.stage("full"):
             students = [
                 retrain(run, trials, one)
-                for one in winners(trials.objective, finished, max_winners)
+                for one in winners(
+                    trials.objective, finished(outcomes), max_winners
+                )
             ]
         seconds = run.seconds()
-        record = {
-            **sizes,
-            "tuner": tuner,
-            "quality": trials.objective.quality,
-            "cost": cost,
-            "limits": trials.objective.limits,
-            "tradeoff": tradeoff,
-            "seed": seed,
-            "space": identity["space"],
-            "teacher": trials.objective.teacher_row(
-                trials.splits(trials.config)
-            ),
-            "trials": outcomes,
-            "students": with_front(trials.objective, students),
-            "seconds": {
-                **seconds,
-                **training_time(outcomes, seconds, is_distributed()),
+        return write_front(
+            run,
+            {
+                **sizes,
+                "tuner": tuner,
+                **trials.describe(),
+                "trials": outcomes,
+                "students": with_front(trials.objective, students),
+                "seconds": {
+                    **seconds,
+                    **training_time(outcomes, seconds, is_distributed()),
+                },
+                "versions": run.versions,
             },
-            "versions": run.versions,
-        }
-        return write_front(run, record)
+        )
 
 
 def check_search(workdir, max_trials, max_winners, tuner, tuners):
@@ -263,6 +231,18 @@ def all_trials(run, trials, max_trials, tuner):
         print(f"{os.environ['KERASTUNER_TUNER_ID']}: no trials are left.")
         return None
     return read_outcomes(run.path / "trials")
+
+
+def finished(outcomes):
+    """The outcomes of trials that trained a student; raises if none did."""
+    done = [one for one in outcomes if one["status"] == "finished"]
+    if not done:
+        raise ValueError(
+            "No trial finished. Expected: a space and limits that at least "
+            "one student meets. Received: "
+            + "; ".join(f"{o['trial']}: {o['reason']}" for o in outcomes)
+        )
+    return done
 
 
 def training_time(outcomes, seconds, distributed):

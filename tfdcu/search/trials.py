@@ -22,6 +22,7 @@ from tfdcu.stages.config import SECTIONS
 from tfdcu.stages.config import check_config
 from tfdcu.stages.config import check_needs
 from tfdcu.stages.config import check_values
+from tfdcu.stages.config import identity_of
 from tfdcu.stages.prune import sample
 from tfdcu.stages.run import Run
 from tfdcu.stages.start import open_all
@@ -30,6 +31,8 @@ from tfdcu.stages.targets import store_targets
 from tfdcu.training.train import train
 from tfdcu.workdir.arguments import check_arguments
 from tfdcu.workdir.arguments import naming
+from tfdcu.workdir.fingerprint import fingerprint
+from tfdcu.workdir.fingerprint import fingerprint_of
 
 
 class Trials:
@@ -160,6 +163,39 @@ class Trials:
             self.check_held_out(config)
             check_needs(config, self.sources["labeled"], baseline=False)
             check_values(config, splits, self.teacher, self.student)
+
+    def identity(self):
+        """What the outcomes of trials depend on, but for the tuner, as JSON."""
+        given = {
+            name: fingerprint_of(source)
+            for name, source in self.sources.items()
+        }
+        return {
+            **identity_of(self.config),
+            **self._asked(),
+            "teacher": fingerprint(self.teacher),
+            "student": self.student and fingerprint(self.student),
+            **given,
+            "images": self.prepare(self.config).describe(),
+            "pool_share": self.pool_share,
+            "epochs_share": self.epochs_share,
+        }
+
+    def describe(self):
+        """What is searched and for what, with the teacher, for the record."""
+        teacher = self.objective.teacher_row(self.splits(self.config))
+        return {**self._asked(), "teacher": teacher}
+
+    def _asked(self):
+        """Space, objective and seed, as JSON."""
+        return {
+            "seed": self.config["seed"],
+            "space": {leaf.name: repr(leaf) for leaf in self.leaves},
+            "quality": self.objective.quality,
+            "cost": self.objective.cost,
+            "limits": self.objective.limits,
+            "tradeoff": self.objective.tradeoff,
+        }
 
     def check_held_out(self, config):
         """Raise if there are no images to measure agreement on."""
