@@ -1,5 +1,6 @@
 """Export Keras models to LiteRT files, each checked before it is saved."""
 
+import contextlib
 import dataclasses
 import functools
 import json
@@ -269,16 +270,10 @@ def _export(
     check_min_agreement(min_agreement)
     trained = trained_format(model)
     wanted = _in_trained_format(wanted, trained)
-    check_trained(model, [recipe.format for recipe, _ in wanted.values()])
-    check_wanted(wanted, calibration, trained)
     shape = check_model(model)
-    sizes = dict(
-        zip(names_in_file(model), (x.shape[-1] for x in model.outputs))
-    )
-    check_names(classes, value_range, sizes)
+    _check_export(model, wanted, calibration, trained, classes, value_range)
     if not are_images(shape):
         value_range = None
-    check_outputs(model, wanted)
     with naming("calibration"):
         calibration = as_fit_takes(model, calibration, num_images)
         if calibration is not None:
@@ -289,7 +284,6 @@ def _export(
                 value_range,
                 dtype_of(model.inputs[0]),
             )
-    float32 = as_float32(model)
     with naming("images"):
         images = as_fit_takes(model, images, num_images)
         reference = keras_reference(
@@ -299,39 +293,22 @@ def _export(
             num_images=num_images,
             seed=seed,
         )
-    with temporary_folder() as saved_model:
-        with quiet():
-            save_single_image(float32, saved_model)
-        # Several targets want the same.
-        converted = functools.cache(
-            lambda kind, io, sparse: _converted(
-                float32,
-                saved_model,
-                kind,
-                sparse,
-                None if trained else calibration,
-                value_range,
-                io,
-            )
-        )
+    written = {}
+    with _converter(
+        model, None if trained else calibration, value_range
+    ) as converted:
         for name, (recipe, path) in wanted.items():
+            # Clients of their own do not read the encoding.
+            small = sparse and name in KNOWN
 
-            def content(name=name, recipe=recipe, path=path):
-                # Clients of their own do not read the encoding.
-                small = sparse and name in KNOWN
+            def content(recipe=recipe, path=path, small=small):
                 plain = converted(recipe.format, recipe.io, small)
                 ends = path.stem, classes, value_range
                 return _with_ends(plain, recipe, model, *ends)
 
+            about = classes, value_range, min_agreement
             try:
-                _write(
-                    path,
-                    content,
-                    reference,
-                    classes,
-                    value_range,
-                    min_agreement,
-                )
+                _write(path, content, reference, *about)
             except (ValueError, RuntimeError) as error:
                 if failed is None:
                     raise
@@ -339,11 +316,38 @@ def _export(
                 # Not left from an earlier call.
                 path.with_suffix(".json").unlink(missing_ok=True)
                 path.unlink(missing_ok=True)
-    return {
-        name: path
-        for name, (_, path) in wanted.items()
-        if name not in (failed or ())
-    }
+            else:
+                written[name] = path
+    return written
+
+
+def _check_export(model, wanted, calibration, trained, classes, value_range):
+    """Raises if the files that are wanted cannot be those of the model."""
+    check_trained(model, [recipe.format for recipe, _ in wanted.values()])
+    check_wanted(wanted, calibration, trained)
+    widths = (output.shape[-1] for output in model.outputs)
+    sizes = dict(zip(names_in_file(model), widths))
+    check_names(classes, value_range, sizes)
+    check_outputs(model, wanted)
+
+
+@contextlib.contextmanager
+def _converter(model, calibration, value_range):
+    """A function of (format, io, sparse) that gives a file's bytes.
+
+    The model is traced once, and files that several targets want are made once.
+    """
+    float32 = as_float32(model)
+    with temporary_folder() as saved_model:
+        with quiet():
+            save_single_image(float32, saved_model)
+
+        @functools.cache
+        def converted(kind, io, sparse):
+            about = kind, sparse, calibration, value_range, io
+            return _converted(float32, saved_model, *about)
+
+        yield converted
 
 
 def _in_trained_format(wanted, trained):
