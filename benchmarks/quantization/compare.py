@@ -2,7 +2,8 @@
 
 Shared by the tables of one task each. A seed is one float student of
 `tfdcu.compress`; each number of bits is trained from it. "After training" is
-`quantize_aware` without training, with the same images.
+`quantize_aware` without training, with the same images; "int8 calibrated" is
+the plain int8 file of the float student, which runs with 4 bits write too.
 """
 
 import json
@@ -13,6 +14,7 @@ import tfdcu
 from benchmarks import options
 from benchmarks.resumable import by_seed
 from benchmarks.resumable import fill
+from benchmarks.spread import percent
 from tfdcu.data import images_of
 from tfdcu.data import open_source
 from tfdcu.export import inspect_litert
@@ -85,8 +87,11 @@ def measured(config, bits):
     difference = np.abs(quantized.predict(images, verbose=0) - runs(images))
     own = rows[inspect_litert(file)["format"]]
     before = tfdcu.models.load(folder / "quantized_start.keras")
+    calibrated = rows.get("int8", own)
     return {
         "float": rows["float32"]["accuracy"],
+        # With 8 bits the int8 file is the one that was trained for it.
+        "calibrated": calibrated["accuracy"] if calibrated != own else None,
         "after training": tfdcu.evaluate(before, test)["accuracy"],
         "trained": own["accuracy"],
         "pool float": steps["student"]["agreement_pool"][-1],
@@ -125,16 +130,17 @@ def as_table(rows, name, program):
     lines = [
         f"# {name.capitalize()}: integers, calibrated or trained",
         "",
-        f"Written by `python -m {program}`. Test accuracy in percent, and "
-        "agreement with the teacher on held-out pool images in parentheses, "
-        "means over the seeds; the largest difference of the file "
+        f"Written by `python -m {program}`. Test accuracy in percent, "
+        "mean over the seeds (lowest to highest), and after the comma the "
+        "agreement with the teacher on held-out pool images; the int8 file of "
+        "the float student, calibrated; the largest difference of the file "
         "from the Keras model in steps of its outputs; latency of one thread "
         "as a share of the student's float32 file; seconds of the stage as a "
         "share of those of the float training.",
         "",
-        "| weights | seeds | float | after training | trained | difference | "
-        "bytes | gzipped | latency | time |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+        "| weights | seeds | float | int8 calibrated | after training | "
+        "trained | difference | bytes | gzipped | latency | time |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for row in dict.fromkeys(row["row"] for row in rows):
         mine = [one for one in rows if one["row"] == row]
@@ -144,11 +150,11 @@ def as_table(rows, name, program):
 
         cells = [row, str(len(mine))]
         for key in SHARES:
-            percent = [100 * one[key] for one in mine]
-            low, high = min(percent), max(percent)
-            spread = f", {low:.1f} to {high:.1f}" if high > low else ""
-            pool = 100 * mean(f"pool {key}")
-            cells.append(f"{np.mean(percent):.1f}{spread} ({pool:.1f})")
+            accuracy = percent([one[key] for one in mine])
+            cells.append(f"{accuracy}, {100 * mean(f'pool {key}'):.1f}")
+        # Older rows do not have it.
+        plain = [one.get("calibrated") for one in mine]
+        cells.insert(3, percent(plain) if None not in plain else "–")
         cells += [
             f"{max(one['largest difference'] for one in mine):.1f}",
             f"{mean('bytes'):,.0f}",
