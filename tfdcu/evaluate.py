@@ -320,7 +320,7 @@ def predictions(model, source):
     chosen, labels, scores = [], [], []
     answers, only = model.answers, model.answers.only
     shapes = [one.shape for one in answers.by_name.values()]
-    size = most_images(shapes, 256)
+    size = source.at_once(most_images(shapes, 256))
     for batch in data.evaluation_batches(source, size):
         images = batch[0] if source.labeled else batch
         outputs = {

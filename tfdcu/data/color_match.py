@@ -88,7 +88,8 @@ def colors_of(source):
         Two float64 arrays (channels,).
     """
     source.check_order("its colors cannot be measured")
-    parts = sample_of(source.without_labels(), NUM_IMAGES).batches(SIZE)
+    drawn = sample_of(source.without_labels(), NUM_IMAGES)
+    parts = drawn.batches(drawn.at_once())
     levels = [color_levels(images.numpy()) for images in parts]
     return mean_and_deviation(
         *(np.concatenate([part[name] for part in levels]) for name in levels[0])

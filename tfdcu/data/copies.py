@@ -13,6 +13,7 @@ ACCIDENT = 0.01
 # Thumbnails of so many pixels a side are compared, by their correlation.
 THUMBNAIL = 16
 NEAR = 0.99
+# Thumbnails that are compared with all others at once.
 _AT_ONCE = 256
 
 
@@ -46,7 +47,7 @@ def looks_of(source):
         norms = tf.norm(small, axis=1, keepdims=True)
         return checksums(pixels), tf.math.divide_no_nan(small, norms)
 
-    for images in source.without_labels().batches(_AT_ONCE):
+    for images in source.without_labels().batches(source.at_once()):
         yield Looks(*(part.numpy() for part in looks(images)))
 
 

@@ -20,8 +20,18 @@ def images_of(source, num=None, *, seed=None):
         Array (num, *image_shape) of the source's dtype, in its order.
     """
     check("source", source, SOURCE)
-    images = sample_of(source.without_labels(), num, seed=seed).batches(256)
-    return np.concatenate(list(images.as_numpy_iterator()))
+    drawn = sample_of(source.without_labels(), num, seed=seed)
+    images = np.empty((drawn.num_images, *drawn.image_shape), drawn.dtype)
+    read_into(images, drawn)
+    return images
+
+
+def read_into(images, source):
+    """Fills an array with the images of a source, which has no labels."""
+    start = 0
+    for batch in source.batches(source.at_once()).as_numpy_iterator():
+        images[start : start + len(batch)] = batch
+        start += len(batch)
 
 
 def sample_of(source, num=None, *, seed=None):

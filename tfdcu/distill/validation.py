@@ -69,7 +69,7 @@ class Validation(keras.callbacks.Callback):
             self.student = compiled(model.student)
         shape, logs = model.student.input_shape[1:], {}
         for name, source in self.sources.items():
-            batches = source.sized(shape).batches(BATCH_SIZE)
+            batches = batches_of(source, shape)
             logits = joined([self.student(batch) for batch in batches])
             targets = self.targets[name]
             if name in _LOSSES:
@@ -91,11 +91,15 @@ class Validation(keras.callbacks.Callback):
             return (compute(images) + compute(images[:, :, ::-1])) / 2
 
         return {
-            name: joined(
-                [logits(b) for b in source.sized(shape).batches(BATCH_SIZE)]
-            )
+            name: joined([logits(b) for b in batches_of(source, shape)])
             for name, source in self.sources.items()
         }
+
+
+def batches_of(source, shape):
+    """The images of a source at a size, in batches."""
+    sized = source.sized(shape)
+    return sized.batches(sized.at_once())
 
 
 def joined(batches):

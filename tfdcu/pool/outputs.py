@@ -156,7 +156,7 @@ def collect_outputs(function, source, labels_of=None, size=_BATCH_SIZE):
     labels_of = labels_of or (lambda labels: {"labels": labels})
     parts = []
     with ProgressBar("diagnosis", source.num_images, leave=False) as bar:
-        for batch in source.batches(size):
+        for batch in source.batches(source.at_once(size)):
             images, *labels = batch if source.labeled else (batch,)
             pixels = images.numpy()
             statistics = junk_measures(pixels, source.value_range)

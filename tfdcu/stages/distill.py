@@ -203,7 +203,9 @@ def fit_epochs(run, model, folder, callbacks=()):
         image, label = few
         return resized(image, model.input_shape), label
 
-    validation = splits.validation and evaluation_batches(splits.validation)
+    validation = splits.validation
+    if validation:
+        validation = evaluation_batches(validation, validation.at_once())
     if validation and not both:
         validation = validation.map(lambda *few: own_size(few))
     if config["sparsity"].get("final_sparsity"):

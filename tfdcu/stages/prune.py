@@ -5,7 +5,9 @@ import functools
 import numpy as np
 
 from tfdcu.data import images_of
+from tfdcu.data import sample_of
 from tfdcu.data.augment.augment import viewing
+from tfdcu.data.sample import read_into
 from tfdcu.export import FORMATS
 from tfdcu.export import litert_latency
 from tfdcu.graph.keras_private import all_layers
@@ -174,14 +176,22 @@ def sample(splits, seed, augment=None):
     """
     if splits.labeled is None:
         return images_of(splits.unlabeled, NUM_IMAGES, seed=seed)
-    few = images_of(splits.labeled, NUM_IMAGES // 2, seed=seed)
-    missing = NUM_IMAGES // 2 - len(few)
-    if augment and missing:
-        view = viewing(augment, splits.labeled.value_range, seed)
-        number, index = np.divmod(np.arange(missing), len(few))
-        few = np.concatenate([few, view(few[index], index, number)])
-    pool = images_of(splits.unlabeled, NUM_IMAGES - len(few), seed=seed)
-    return np.concatenate([few, pool])
+    labeled = splits.labeled.without_labels()
+    few = sample_of(labeled, NUM_IMAGES // 2, seed=seed)
+    own = few.num_images
+    task = NUM_IMAGES // 2 if augment else own
+    pool = sample_of(splits.unlabeled, NUM_IMAGES - task, seed=seed)
+    # One array, filled in parts: it is a large part of the memory.
+    shape = (task + pool.num_images, *few.image_shape)
+    images = np.empty(shape, few.dtype)
+    read_into(images[:own], few)
+    read_into(images[task:], pool)
+    view = viewing(augment, few.value_range, seed)
+    for start in range(own, task, few.at_once()):
+        stop = min(start + few.at_once(), task)
+        number, index = np.divmod(np.arange(start, stop) - own, own)
+        images[start:stop] = view(images[index], index, number)
+    return images
 
 
 def rows_of(plan):

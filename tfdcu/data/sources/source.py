@@ -19,6 +19,9 @@ MEMORY_LIMIT = 256 * 2**20
 # Largest window of undecoded records for shuffling, in bytes; TensorFlow needs
 # up to three times as much memory.
 SHUFFLE_LIMIT = 32 * 2**20
+# Decoded images that a pass over a source takes at once, in bytes: TensorFlow
+# keeps the memory of the largest batch that there ever was.
+AT_ONCE = 16 * 2**20
 
 
 def ending_at_once(dataset):
@@ -128,6 +131,22 @@ class Source:
         return self._record_batches(size).map(
             decoded, num_parallel_calls=tf.data.AUTOTUNE
         )
+
+    def at_once(self, most=256):
+        """How many images a pass takes at once: at most 16 MiB of them.
+
+        Args:
+            most: Int, the largest number. Defaults to 256.
+
+        Returns:
+            Int from 1 to `most`.
+        """
+        return max(1, min(most, AT_ONCE // self.image_bytes))
+
+    @property
+    def image_bytes(self):
+        """Bytes of a decoded image."""
+        return 4 * int(np.prod(self.image_shape))
 
     def decode_batch(self, items):
         """Decodes a batch of items: (batch, height, width, channels)."""
@@ -241,13 +260,12 @@ class Source:
 
     def in_memory(self):
         """Decodes all images now and keeps them in memory."""
-        per_batch = 256
         images = np.empty((self.num_images, *self.image_shape), self.dtype)
         labels = None
         if self.labeled:
             labels = np.empty((self.num_images, *self.label_shape), "int32")
         start = 0
-        for batch in self.batches(per_batch).as_numpy_iterator():
+        for batch in self.batches(self.at_once()).as_numpy_iterator():
             decoded = batch[0] if self.labeled else batch
             images[start : start + len(decoded)] = decoded
             if self.labeled:
@@ -317,7 +335,7 @@ class Source:
 
     def fits_in_memory(self, limit=MEMORY_LIMIT):
         """Whether all images, decoded, take at most `limit` bytes."""
-        return 4 * self.num_images * int(np.prod(self.image_shape)) <= limit
+        return self.num_images * self.image_bytes <= limit
 
 
 def _spans_of(source, indices):
