@@ -147,7 +147,7 @@ def get_config():
     # mean between; calibrated after training if not set.
     config.quantization = ConfigDict()
     config.quantization.weight_bits = placeholder(float)
-    # A sixth of `training.epochs` if not set.
+    # A tenth of `training.epochs` if not set.
     config.quantization.epochs = placeholder(int)
 
     # tfdcu.export.export_all

@@ -102,7 +102,7 @@ def compress(
         transfer: Keywords of `AlignedDistiller`.
         training: Keywords of `tfdcu.training.train`: epochs, rate ...
         quantization: `weight_bits` as in `quantize_aware`; `epochs`, by default
-            a sixth of those of `training`, at a tenth of its learning rate.
+            a tenth of those of `training`, at a tenth of its learning rate.
             The integer files then hold what was learned. Defaults to `None`:
             int8 is calibrated after training.
         export: Keywords of `tfdcu.export.export_all`: formats ...

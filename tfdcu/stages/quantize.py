@@ -19,7 +19,7 @@ from tfdcu.training.train import default_rate
 from tfdcu.workdir.arguments import check_arguments
 
 # Shares of the epochs and of the learning rate of the training before it.
-EPOCHS, RATE = 1 / 6, 0.1
+EPOCHS, RATE = 0.1, 0.1
 # What the stage and the files made of it leave in the workdir.
 RESULTS = [
     "report.html",
@@ -113,7 +113,7 @@ def untrained(run, weight_bits):
 
 
 def default_epochs(run):
-    """A sixth of the epochs of the training before it, at least 1."""
+    """A tenth of the epochs of the training before it, at least 1."""
     return max(1, round(EPOCHS * run.config["training"].get("epochs", 20)))
 
 
