@@ -10,6 +10,7 @@ from tests.data.test_targets import pool
 from tests.data.test_targets import written
 from tests.support import tiny
 from tfdcu import data
+from tfdcu.data.sources import source
 from tfdcu.data.targets import claim
 from tfdcu.pool.write_targets import Collector
 from tfdcu.pool.write_targets import changed_images
@@ -46,10 +47,12 @@ def test_shards_are_written_when_full_and_freed(tmp_path):
     assert targets.pixels(range(3)).tolist() == list(range(10))
 
 
-def test_changed_images_are_counted_in_the_given_shards(tmp_path):
+def test_changed_images_are_counted_in_the_given_shards(tmp_path, monkeypatch):
     targets = written(tmp_path)
     images = IMAGES.copy()
     images[[1, 8, 9]] = tiny.images(3, seed=5)
     assert changed_images(targets, pool(), [0, 1, 2]) == 0
     assert changed_images(targets, pool(images), [0, 1, 2]) == 3
-    assert changed_images(targets, pool(images), [1, 2], 3) == 2
+    # In more than one batch.
+    monkeypatch.setattr(source, "AT_ONCE", 2 * IMAGES[0].nbytes)
+    assert changed_images(targets, pool(images), [1, 2]) == 2

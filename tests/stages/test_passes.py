@@ -23,6 +23,7 @@ def test_no_pass_of_a_run_decodes_more_at_once_than_the_limit(
     small_run.run(
         tmp_path,
         channels={"macs": 0.5, "rounds": 1},
+        targets={"views": 1},
         data={"pool_validation": 20, "validation_per_class": 1},
     )
     assert 1024 < max(asked) <= 2048

@@ -42,20 +42,19 @@ def view_batches(source, ids, batch_size, augment=None, views=1, seed=0):
     return batches.flat_map(views_of).prefetch(2)
 
 
-def changed_images(targets, source, numbers, batch_size=256):
+def changed_images(targets, source, numbers):
     """Number of images that differ from those of finished shards.
 
     Args:
         targets: `Targets`.
         source: A `Source`, as in `view_batches`.
         numbers: Numbers of the shards, sorted.
-        batch_size: Int, images per batch.
 
     Returns:
         Int.
     """
     ids = targets.ids(numbers)
-    batches = _image_batches(source, ids, batch_size).map(
+    batches = _image_batches(source, ids, source.at_once()).map(
         lambda ids, images: checksums(images)
     )
     pixels = np.concatenate([ids[:0], *batches.as_numpy_iterator()])

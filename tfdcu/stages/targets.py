@@ -71,6 +71,7 @@ def make_targets(
             augment=config["batches"].get("augment"),
             mirror=mirror,
             top_k=top_k,
+            batch_size=source.at_once(),
             seed=config["seed"],
         )
 

@@ -128,3 +128,22 @@ def test_sized_changes_no_unknown_size_and_no_other_input():
     pair = np.ones((4, 9)), tiny.labels(4)
     signals = data.open_source(pair, image_shape=(9,))
     assert signals.sized((3,)) is signals
+
+
+@pytest.mark.parametrize(
+    ("size", "most", "expected"),
+    [
+        (8, 256, 256),
+        (192, 256, 32),
+        (192, 20, 16),
+        (160, 256, 32),
+        (3000, 9, 1),
+    ],
+)
+def test_a_pass_takes_a_power_of_2_of_images_of_at_most_16_mib(
+    size, most, expected
+):
+    images = np.zeros((1, size, size, 3), "uint8")
+    source = data.open_source(images, labeled=False)
+    assert source.at_once(most) == expected
+    assert expected == 1 or expected * source.image_bytes <= 2**24

@@ -136,12 +136,13 @@ class Source:
         """How many images a pass takes at once: at most 16 MiB of them.
 
         Args:
-            most: Int, the largest number. Defaults to 256.
+            most: Int, at least 1, the largest number. Defaults to 256.
 
         Returns:
-            Int from 1 to `most`.
+            A power of 2, which divides the size of a shard of targets.
         """
-        return max(1, min(most, AT_ONCE // self.image_bytes))
+        num = max(1, min(most, AT_ONCE // self.image_bytes))
+        return 2 ** int(np.log2(num))
 
     @property
     def image_bytes(self):
