@@ -90,9 +90,10 @@ def prune_channels(
         measure: Function model -> milliseconds, for `latency`.
         image_size: Size of the images that the result takes, if not the
             model's: an int, (height, width) or "auto", the smallest multiple
-            of 32 at which all channels still take the budget `macs`, so that
-            few must go (the model's own size for other budgets). Smaller
-            photos cost less accuracy than the channels would. Budgets stay
+            of 32 at which all channels take at least 0.95 of the budget
+            `macs`, so that few must go (the model's own size for other
+            budgets). Smaller photos cost less accuracy than the channels
+            would. Budgets stay
             those of the model at its own size; of a model that takes images
             of any size, they are those at this one, and `macs` needs it.
             `images` are resized. Defaults to `None`.
