@@ -11,7 +11,7 @@ from tfdcu.workdir.arguments import naming
 
 # No file system takes half a character.
 HALF = "runs/\ud800"
-PROGRAM = """
+PROGRAM = r"""
 import tfdcu
 from tests.support import tiny
 few, pool = (tiny.images(8), tiny.labels(8)), tiny.images(20, seed=1)
