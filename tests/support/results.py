@@ -71,4 +71,14 @@ def assert_the_same(folder, expected):
     assert not [name for name in found if ".tmp" in name]
     assert sorted(found) == sorted(expected)
     for name, value in expected.items():
-        assert found[name] == value, name
+        pairs = parts_of(found[name]), parts_of(value)
+        assert pairs[0] == pairs[1], (name, set(pairs[0]) ^ set(pairs[1]))
+
+
+def parts_of(value, path=""):
+    """What a value holds, a flat set of (path, leaf) as text."""
+    if isinstance(value, (dict, list)):
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        parts = [parts_of(one, f"{path}/{key}") for key, one in items]
+        return {(path, type(value).__name__)}.union(*parts)
+    return {(path, repr(value))}

@@ -15,8 +15,11 @@ PROGRAM = r"""
 import tfdcu
 from tests.support import tiny
 few, pool = (tiny.images(8), tiny.labels(8)), tiny.images(20, seed=1)
-for teacher, workdir in (
-    (tiny.plain_net(), "L\xe4ufe"), ("L\xe4ufe.keras", "new")
+net = tiny.plain_net()
+for teacher, pool, workdir in (
+    (net, pool, "L\xe4ufe"),
+    ("L\xe4ufe.keras", pool, "new"),
+    (net, "L\xe4ufe", "new"),
 ):
     try:
         tfdcu.compress(teacher, few, pool, workdir=workdir)
@@ -50,7 +53,9 @@ def test_under_a_locale_of_ascii_letters_others_are_refused(tmp_path):
     )
     assert process.returncode == 0, process.stderr
     lines = process.stdout.splitlines()
-    for line, name in zip(lines, ("workdir", "teacher"), strict=True):
+    for line, name in zip(
+        lines, ("workdir", "teacher", "unlabeled"), strict=True
+    ):
         assert line.startswith(f"`{name}` has letters"), line
         assert "Expected: " in line and "Received: " in line
         assert "under the encoding ascii" in line

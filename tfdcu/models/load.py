@@ -156,6 +156,8 @@ def _classifier(model, source):
 
 
 def _read(path, custom_objects):
+    # Of a name that cannot be written the next line would say: not there.
+    os.fsencode(path)
     if not path.exists():
         raise ValueError(
             f"There is no model file at {path}. Expected: the path of a "

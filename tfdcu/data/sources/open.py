@@ -273,6 +273,8 @@ def _check_label_shape(source, label_shape):
 
 def with_kind(source):
     """A source string that begins with its kind, also for a path alone."""
+    # A name that cannot be written would not be found.
+    os.fsencode(source)
     if source.split(":")[0] in SOURCES:
         return source
     path = Path(source)
