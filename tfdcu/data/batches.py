@@ -161,7 +161,7 @@ def training_batches(
         pool, batch_size, _UNLABELED, *common, views, pool_targets
     )
     if labeled is not None:
-        labeled_batches = _stream(
+        few = _stream(
             labeled,
             labeled_batch_size,
             _LABELED,
@@ -169,7 +169,7 @@ def training_batches(
             labeled_views,
             labeled_targets,
         )
-        batches = tf.data.Dataset.zip(labeled_batches, batches)
+        batches = tf.data.Dataset.zip(few, batches)
     if targets is not None:
         batches = batches.map(
             _split_logits

@@ -10,9 +10,8 @@ from tfdcu.data.sources.open import open_source
 from tfdcu.data.sources.source import check_ranges
 from tfdcu.workdir.arguments import naming
 
-# Largest number of images whose colors are measured, and the batch size.
+# Largest number of images whose colors are measured.
 NUM_IMAGES = 2048
-SIZE = 64
 # A channel with a smaller deviation, as a share of the range, is not scaled.
 _FLAT = 1 / 255
 

@@ -22,7 +22,6 @@ from tfdcu.workdir.percent import percent
 OVERFIT_RATIO = 1.75
 # A loss that is higher than its lowest by this factor has risen.
 RISEN = 1.02
-BATCH_SIZE = 128
 # Maximum number of validation images of each kind.
 MAX_IMAGES = 512
 # Number of images that `fit` checks, and the tolerated loss of agreement.

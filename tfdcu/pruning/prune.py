@@ -93,10 +93,9 @@ def prune_channels(
             of 32 at which all channels take at least 0.95 of the budget
             `macs`, so that few must go (the model's own size for other
             budgets). Smaller photos cost less accuracy than the channels
-            would. Budgets stay
-            those of the model at its own size; of a model that takes images
-            of any size, they are those at this one, and `macs` needs it.
-            `images` are resized. Defaults to `None`.
+            would. Budgets stay those of the model at its own size; of a model
+            that takes images of any size, they are those at this one, and
+            `macs` needs it. `images` are resized. Defaults to `None`.
         importance: "l1", "l2", "random", "taylor", "reconstruction", or a
             function (model, group) -> scores, one per unit, compared across
             groups without rescaling. Defaults to `None`: "taylor" if `images`
