@@ -58,6 +58,20 @@ def test_training_is_at_a_tenth_of_the_rate(quantized):
     assert run.config["training"] == training
 
 
+def test_it_only_mimics(quantized):
+    given = {"label_weight": 2.0, "temperature": 3.0}
+    run = run_of(None, None, transfer=given)
+    own = with_short_training(run, quantized, 1).config["transfer"]
+    assert own == given | {"label_weight": 0.0, "align_weight": 0.0}
+    assert run.config["transfer"] == given
+
+
+def test_without_mimicking_the_labels_stay(quantized):
+    given = {"mimic_weight": 0.0, "label_weight": 2.0}
+    run = run_of(None, None, transfer=given)
+    assert with_short_training(run, quantized, 1).config["transfer"] == given
+
+
 def test_inputs_without_pixels_need_no_range():
     net, data = not_images.table_net(), not_images.table
     values, _ = data(60)

@@ -118,7 +118,11 @@ def default_epochs(run):
 
 
 def with_short_training(run, model, epochs):
-    """The run with the training, and without what comes in it only once."""
+    """The run with the training of this stage, which only mimics.
+
+    What the student knows is to survive its integers: the labels and the
+    alignment of the training before it would pull it elsewhere.
+    """
     training = dict(run.config["training"])
     optimizer = training.get("optimizer") or default_optimizer(model)
     peak = training.get("learning_rate") or default_rate(model, optimizer)
@@ -134,6 +138,8 @@ def with_short_training(run, model, epochs):
         # A folded BatchNormalization is no more.
         if named and not _has_layers(model, named):
             del transfer[key]
+    if transfer.get("mimic_weight", 1.0):
+        transfer |= {"label_weight": 0.0, "align_weight": 0.0}
     config = run.config | {
         "training": training,
         "transfer": transfer,
