@@ -31,7 +31,11 @@ FLOOR = {room: n for n, rooms in enumerate(FLOORS) for room in rooms}
 QUARANTINE = {
     "tensorflow_model_optimization": ("tfdcu/sparsity/",),
     "keras_tuner": ("tfdcu/search/", "tests/"),
-    "ai_edge_litert": ("tfdcu/export/", "tests/"),
+    "ai_edge_litert": (
+        "tfdcu/export/",
+        "benchmarks/quantization/kernels.py",
+        "tests/",
+    ),
     "apache_beam": ("tfdcu/pool/beam.py", "tests/"),
     "absl": ("tfdcu_cli/", "benchmarks/", "tests/"),
     "ml_collections": ("tfdcu_cli/", "configs/", "benchmarks/", "tests/"),
