@@ -1,6 +1,7 @@
 """Models at a fixed size, and copies."""
 
 import keras
+import numpy as np
 import pytest
 from keras import layers
 
@@ -43,6 +44,54 @@ def test_a_model_of_one_size_is_built_at_another():
     assert larger.input_shape == (None, 12, 10, 1)
     assert model.input_shape == (None, 8, 8, 1)
     tiny.assert_same_weights(tiny.weights(model), tiny.weights(larger))
+
+
+def nested(size, depth):
+    """Models in models, each with an input of this size, or of any."""
+    keras.utils.set_random_seed(0)
+    images = keras.Input((size, size, 1))
+    x = layers.Conv2D(4, 3, padding="same", name="conv")(images)
+    x = layers.BatchNormalization(name="norm")(x)
+    model = keras.Model(images, x, name="inner")
+    for level in range(depth):
+        images = keras.Input((size, size, 1))
+        x = layers.Rescaling(0.5)(images)
+        model = keras.Model(images, model(x), name=f"outer{level}")
+    parts = [keras.Input((size, size, 1)), model]
+    parts += [layers.GlobalMaxPooling2D(), layers.Dense(3)]
+    return tiny.shake(keras.Sequential(parts))
+
+
+@pytest.mark.parametrize("depth", [0, 1, 2])
+def test_models_inside_are_built_at_the_other_size_too(depth):
+    fixed, free = nested(8, depth), nested(None, depth)
+    free.set_weights(fixed.get_weights())
+    smaller = at_size(fixed, (6, 6, 1))
+    images = tiny.images(5, size=6)
+    np.testing.assert_array_equal(smaller(images), free(images))
+    assert smaller.count_params() == fixed.count_params()
+    # The given model keeps its size and its own weights.
+    before = fixed(tiny.images(5))
+    for variable in smaller.weights:
+        variable.assign(variable * 0)
+    np.testing.assert_array_equal(fixed(tiny.images(5)), before)
+
+
+def test_a_frozen_model_inside_stays_frozen():
+    model = nested(8, 1)
+    model.layers[0].trainable = False
+    smaller = at_size(model, (6, 6, 1))
+    assert not smaller.layers[1].trainable
+    assert [v.shape for v in smaller.trainable_variables] == [(4, 3), (3,)]
+
+
+def test_a_model_that_is_called_twice_is_built_once():
+    inner = nested(8, 0).layers[0]
+    images = keras.Input((8, 8, 1))
+    both = layers.Concatenate()([inner(images), inner(-images)])
+    model = tiny.shake(keras.Model(images, both))
+    smaller = at_size(model, (6, 6, 1))
+    assert smaller.count_params() == model.count_params()
 
 
 def test_weights_that_fit_one_size_alone_are_named():

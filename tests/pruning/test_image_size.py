@@ -222,9 +222,18 @@ def test_auto_leaves_the_rest_to_channels():
 
 def test_auto_is_the_own_size_of_a_model_that_has_no_other():
     model = photo_net(192, flat=True)
-    assert chosen_size(model, "auto", {"macs": 0.5}) is None
-    student = prune_channels(model, image_size="auto", macs=0.5)
+    with pytest.warns(match="192 x 192 pixels, as the teacher. The model"):
+        assert chosen_size(model, "auto", {"macs": 0.5}) is None
+    with pytest.warns(match="such as Dense after Flatten"):
+        student = prune_channels(model, image_size="auto", macs=0.5)
     assert student.input_shape == model.input_shape
+
+
+def test_auto_sees_a_backbone_of_one_size():
+    inner = photo_net(192)
+    model = keras.Sequential([keras.Input((192, 192, 3)), inner])
+    student = prune_channels(model, image_size="auto", macs=0.5, round_to=1)
+    assert student.input_shape == (None, 160, 160, 3)
 
 
 def test_other_sizes_are_as_they_are_given(teacher):

@@ -64,27 +64,53 @@ def copy_of(model, image_shape=None):
     (given,) = model.inputs
     shape = image_shape or given.shape[1:]
     images = keras.Input(shape, name=given.name, dtype=given.dtype)
-    made = {}
+    made, originals, sized = {}, {}, {}
 
     def copied(layer):
         if id(layer) not in made:
-            made[id(layer)] = (
-                layer,
-                clone_layer(layer, layer.get_config(), copied),
-            )
+            new = clone_layer(layer, layer.get_config(), copied)
+            made[id(layer)] = layer, new
+            originals[id(new)] = layer
         return made[id(layer)][1]
+
+    def call(layer, *args, **kwargs):
+        """Calls a copy; a model inside, for one size of images, at this one."""
+        inner = originals.get(id(layer))
+        if inner is not None and is_model(inner) and len(args) == 1:
+            shape = tuple(getattr(args[0], "shape", ()))[1:]
+            if _is_of_another_size(inner, shape):
+                key = id(inner), shape
+                if key not in sized:
+                    sized[key] = copy_of(inner, shape)
+                    if not inner.trainable:
+                        sized[key].trainable = False
+                layer = sized[key]
+        return layer(*args, **kwargs)
 
     # Without compile arguments, which Keras may not be able to clone.
     ends = structure(model, "output")
     plain = keras.Model(given, ends, name=model.name)
     copy = keras.models.clone_model(
-        plain, input_tensors=images, clone_function=copied
+        plain,
+        input_tensors=images,
+        clone_function=copied,
+        call_function=call,
     )
     for old, new in made.values():
         if isinstance(old, keras.layers.Layer) and not is_model(old):
             new.set_weights(old.get_weights())
             copy_state(old, new)
     return copy
+
+
+def _is_of_another_size(model, shape):
+    """Whether a model takes images of one size, and not of this shape."""
+    if len(model.inputs) != 1 or len(shape) != 3:
+        return False
+    own = tuple(model.inputs[0].shape[1:])
+    return len(own) == 3 and any(
+        size not in (None, other) for size, other in zip(own[:2], shape)
+    )
 
 
 def resized(images, input_shape):

@@ -1,5 +1,7 @@
 """Smaller images: the first way to save macs, before channels are removed."""
 
+import warnings
+
 import numpy as np
 import tensorflow as tf
 
@@ -74,8 +76,8 @@ def chosen_size(model, image_size, budgets):
         `image_size` itself if it is not "auto". Else the smallest multiple of
         32 pixels of the shorter side, at least 64, at which the macs with all
         channels reach the budget, but for a twentieth; a list (height, width),
-        or `None` if that is the model's own size, it has no other or the budget
-        is none of macs.
+        or `None` if that is the model's own size, it has no other, which a
+        warning says, or the budget is none of macs.
 
     Raises:
         ValueError: If "auto" is given for a model of any size.
@@ -98,8 +100,12 @@ def chosen_size(model, image_size, budgets):
         size = [round(side * length / short) for length in own]
         try:
             macs = total_macs(with_size(model, size)) or 0
-        except ValueError:
-            # Its weights fit its own size only.
+        except ValueError as error:
+            warnings.warn(
+                f"The student takes images of {own[0]} x {own[1]} pixels, as "
+                f"the teacher. {error}",
+                stacklevel=3,
+            )
             return None
         if macs < (1 - _UNUSED) * number:
             break
