@@ -1,5 +1,7 @@
 """A student of smaller images: the budget stays that of the whole model."""
 
+import warnings
+
 import keras
 import numpy as np
 import pytest
@@ -227,6 +229,16 @@ def test_auto_is_the_own_size_of_a_model_that_has_no_other():
     with pytest.warns(match="such as Dense after Flatten"):
         student = prune_channels(model, image_size="auto", macs=0.5)
     assert student.input_shape == model.input_shape
+
+
+@pytest.mark.parametrize("shape", [(128,), (96, 80), (96, 80, 4, 1)])
+def test_auto_is_the_own_size_of_other_inputs_than_images(shape):
+    values = keras.Input(shape)
+    hidden = layers.Dense(16)(layers.Flatten()(values))
+    model = keras.Model(values, layers.Dense(4)(hidden))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert chosen_size(model, "auto", {"macs": 0.5}) is None
 
 
 def test_auto_sees_a_backbone_of_one_size():

@@ -76,16 +76,17 @@ def copy_of(model, image_shape=None):
     def call(layer, *args, **kwargs):
         """Calls a copy; a model inside, for one size of images, at this one."""
         inner = originals.get(id(layer))
-        if inner is not None and is_model(inner) and len(args) == 1:
-            shape = tuple(getattr(args[0], "shape", ()))[1:]
-            if _is_of_another_size(inner, shape):
-                key = id(inner), shape
-                if key not in sized:
-                    sized[key] = copy_of(inner, shape)
-                    if not inner.trainable:
-                        sized[key].trainable = False
-                layer = sized[key]
+        if is_model(inner) and _is_of_another_size(inner, args):
+            layer = resized_copy(inner, tuple(args[0].shape[1:]))
         return layer(*args, **kwargs)
+
+    def resized_copy(inner, shape):
+        key = id(inner), shape
+        if key not in sized:
+            sized[key] = copy_of(inner, shape)
+            if not inner.trainable:
+                sized[key].trainable = False
+        return sized[key]
 
     # Without compile arguments, which Keras may not be able to clone.
     ends = structure(model, "output")
@@ -103,14 +104,13 @@ def copy_of(model, image_shape=None):
     return copy
 
 
-def _is_of_another_size(model, shape):
-    """Whether a model takes images of one size, and not of this shape."""
-    if len(model.inputs) != 1 or len(shape) != 3:
+def _is_of_another_size(model, args):
+    """Whether a model takes images of one size, and these are of another."""
+    shapes = [tuple(x.shape) for x in args if hasattr(x, "shape")]
+    own = [tuple(tensor.shape) for tensor in model.inputs]
+    if [len(shape) for shape in shapes + own] != [4, 4]:
         return False
-    own = tuple(model.inputs[0].shape[1:])
-    return len(own) == 3 and any(
-        size not in (None, other) for size, other in zip(own[:2], shape)
-    )
+    return any(a not in (None, b) for a, b in zip(own[0][1:3], shapes[0][1:3]))
 
 
 def resized(images, input_shape):

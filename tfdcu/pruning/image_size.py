@@ -77,7 +77,7 @@ def chosen_size(model, image_size, budgets):
         32 pixels of the shorter side, at least 64, at which the macs with all
         channels reach the budget, but for a twentieth; a list (height, width),
         or `None` if that is the model's own size, it has no other, which a
-        warning says, or the budget is none of macs.
+        warning says, it takes no images or the budget is none of macs.
 
     Raises:
         ValueError: If "auto" is given for a model of any size.
@@ -94,8 +94,10 @@ def chosen_size(model, image_size, budgets):
             "one size (`tfdcu.models.at_size`), or image_size in pixels. "
             f"Received: image_size={AUTO!r} and images of {own}"
         )
+    if len(model.inputs) != 1 or len(model.inputs[0].shape) != 4:
+        return None
     number = value * (total_macs(model) or 0) if value <= 1 else value
-    best, short = None, min(own, default=0)
+    best, short = None, min(own)
     for side in range((short - 1) // _STEP * _STEP, _SMALLEST - 1, -_STEP):
         size = [round(side * length / short) for length in own]
         try:
