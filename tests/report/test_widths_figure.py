@@ -12,3 +12,12 @@ def test_there_is_a_picture_where_something_was_pruned():
 
 def test_a_deep_network_has_a_picture_of_bounded_size():
     assert widths_figure([GROUP] * 40) == widths_figure([GROUP] * 400)
+
+
+def test_layers_of_a_model_inside_are_told_apart():
+    inside = "a_backbone_with_a_long_name_192_block_"
+    first, second = (
+        widths_figure([GROUP | {"group": f"{inside}{number}"}])
+        for number in (1, 2)
+    )
+    assert first != second

@@ -44,4 +44,5 @@ def _draw(new_figure, groups):
 
 
 def _cut(name):
-    return name if len(name) <= 32 else name[:31] + "…"
+    # Layers of a model inside differ at the end.
+    return name if len(name) <= 32 else "…" + name[-31:]
