@@ -141,12 +141,3 @@ def test_a_dataset_of_another_type_gives_the_student_of_an_array():
         given = tf.data.Dataset.from_tensor_slices(images.astype(dtype))
         student = prune_channels(model, given.batch(32), macs=0.5)
         tiny.assert_same_function(student, expected, images, 1e-3)
-
-
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "int32", "bool"])
-def test_what_is_kept_is_read_as_it_was(dtype):
-    parts = [tf.cast([[1, 0, 1]], dtype), tf.cast([[0, 0, 1]], dtype)]
-    whole = activations._stored([np.asarray(part) for part in parts])
-    found = activations._tensor(whole)
-    assert found.dtype == dtype
-    assert tf.cast(found, "int32").numpy().tolist() == [[1, 0, 1], [0, 0, 1]]

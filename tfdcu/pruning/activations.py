@@ -1,7 +1,5 @@
 """What the student and its original hold of all images, layer by layer."""
 
-import mmap
-
 import numpy as np
 import tensorflow as tf
 from keras import tree
@@ -9,6 +7,8 @@ from keras import tree
 from tfdcu.graph.batches import batches
 from tfdcu.graph.execute import execute_part
 from tfdcu.graph.execute import tensors_between
+from tfdcu.pruning.blocks import Blocks
+from tfdcu.pruning.blocks import tensor_of
 
 # Most bytes of activations that are kept of all images together.
 MEMORY = 640 * 2**20
@@ -43,7 +43,7 @@ class Activations:
     def __init__(self, graphs, stops, images, limit):
         self.graphs, self.stops = graphs, [0, *stops]
         self._source = images, limit
-        self._kept, self._at = None, 0
+        self._kept, self._at, self._blocks = None, 0, Blocks()
         one = next(self._inputs(1), None)
         if one is None:
             raise ValueError(
@@ -77,7 +77,8 @@ class Activations:
 
         Yields:
             For each batch, two dicts from the identity of a `Tensor` to its
-            value: the student's and the original's.
+            value: the student's and the original's. They are emptied before
+            the next batch.
         """
         place = number + 1
         tensors = [tensors_between(g, self.stops[place]) for g in self.graphs]
@@ -85,6 +86,7 @@ class Activations:
         keep = every == 1 and self.fit(number)
         kept, parts = [], []
         varying = [_varies(tensor) for tensor in tensors[0]]
+        self._blocks.limit(self._most(place))
 
         def rows(values):
             return len(values[0][varying.index(True)])
@@ -92,19 +94,25 @@ class Activations:
         for values in self._batches(every, keep):
             for step in steps:
                 values = step(values)
-            yield [
+            known = [
                 {id(t): v for t, v in zip(*pair)}
                 for pair in zip(tensors, values)
             ]
+            yield known
             if keep:
                 parts.append(values)
                 # Batches grow with what the next layers allow.
                 if sum(map(rows, parts)) >= self._size(place):
-                    kept.append(_joined(parts, tensors))
+                    kept.append(self._joined(parts, tensors))
                     parts = []
+            # Before the next batch takes as much.
+            values = None
+            for of_model in known:
+                of_model.clear()
         if keep:
-            self._kept = kept + [_joined(parts, tensors)] * bool(parts)
-            self._at = place
+            if parts:
+                kept.append(self._joined(parts, tensors))
+            self._kept, self._at = kept, place
 
     def _batches(self, every, forget):
         """Every so many batches of what is known where the steps begin."""
@@ -114,9 +122,31 @@ class Activations:
                     yield [inputs, inputs]
             return
         for index in range(0, len(self._kept), every):
-            yield tree.map_structure(_tensor, self._kept[index])
-            if forget:
-                self._kept[index] = None
+            yield self._taken(index, forget)
+
+    def _taken(self, index, forget):
+        """A batch of what is kept, which nothing else holds if forgotten."""
+        values = self._kept[index]
+        if forget:
+            self._kept[index] = None
+        return tree.map_structure(tensor_of, values)
+
+    def _joined(self, parts, tensors):
+        """Batches as one: two lists of arrays, and of constant tensors."""
+
+        def joined(tensor, values):
+            return self._blocks.joined(values) if _varies(tensor) else values[0]
+
+        return [
+            [joined(*pair) for pair in zip(known, zip(*lists))]
+            for known, lists in zip(tensors, zip(*parts))
+        ]
+
+    def _most(self, place):
+        """Most bytes of all images that are kept at once, from a place on."""
+        numbers = range(place - 1, len(self.stops) - 1)
+        kept = [self._bytes[n + 1] for n in numbers if self.fit(n)]
+        return max(kept, default=0) * self.num_images
 
     def _size(self, place):
         """Images a batch, from a place to the next that may be kept."""
@@ -160,41 +190,6 @@ def _compiled(graphs, values, start, stop):
 def _varies(tensor):
     """Whether a `Tensor` has an axis of images."""
     return bool(tensor.shape) and tensor.shape[0] is None
-
-
-def _joined(parts, tensors):
-    """Batches as one: two lists of arrays, and of tensors that are constant."""
-
-    def joined(tensor, values):
-        if not _varies(tensor):
-            return values[0]
-        return _stored([np.asarray(value) for value in values])
-
-    return [
-        [joined(*pair) for pair in zip(known, zip(*lists))]
-        for known, lists in zip(tensors, zip(*parts))
-    ]
-
-
-def _stored(arrays):
-    """Arrays as one, in memory that the system has back with it."""
-    # What is freed between smaller things that stay is not given back.
-    count = sum(map(len, arrays))
-    size = count * arrays[0][0].nbytes
-    place = mmap.mmap(-1, max(size, 1))
-    whole = np.frombuffer(place, arrays[0].dtype, size // arrays[0].itemsize)
-    whole = whole.reshape(count, *arrays[0].shape[1:])
-    return np.concatenate(arrays, out=whole)
-
-
-def _tensor(array):
-    """An array as a tensor, of the same memory where both know the type."""
-    if tf.is_tensor(array):
-        return array
-    try:
-        return tf.experimental.dlpack.from_dlpack(array.__dlpack__())
-    except BufferError:
-        return tf.convert_to_tensor(array)
 
 
 def _bytes(values):
