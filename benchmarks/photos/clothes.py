@@ -4,7 +4,8 @@
         --teacher=../shared/models/clothes_lite0_192.keras --seeds=3
 
 Each row is `tfdcu.compress` with `configs/photos.py`: 20 labels a class or
-none, and a pool of 2,000 photos of other things. `--photos` holds
+none, and a pool of 2,000 photos of other things, with or without photos of
+clothes among them. `--photos` holds
 `clothes/{train,validation,test}`, with a folder a class, and the folders
 `pool` and `imagenet1000`. Accuracy is of the test photos, before training (the
 pruned and reconstructed network) and after the last epoch. Writes a table of
@@ -27,16 +28,18 @@ from benchmarks.resumable import fill
 from benchmarks.spread import percent
 from configs import photos
 
-# Share of the macs, size of the student's photos, and labels a class. The
-# tables have rows of earlier defaults, too: batches of 32 photos, four rounds.
+# Share of the macs, size of the student's photos, labels a class, and photos
+# of each class in the pool. The tables have rows of earlier defaults, too:
+# batches of 32 photos, four rounds.
 ROWS = {
-    "0.5 of the macs at 160 px": (0.5, 160, 20),
-    "0.5 of the macs at 160 px without labels": (0.5, 160, None),
-    "0.5 of the macs at 128 px": (0.5, 128, 20),
-    "0.5 of the macs at 128 px without labels": (0.5, 128, None),
-    "0.3 of the macs at 128 px": (0.3, 128, 20),
-    "0.3 of the macs at 160 px": (0.3, 160, 20),
-    "0.5 of the macs at 192 px": (0.5, None, 20),
+    "0.5 of the macs at 160 px": (0.5, 160, 20, 0),
+    "0.5 of the macs at 160 px without labels": (0.5, 160, None, 0),
+    "0.5 at 160 px with 20 unlabeled photos a class": (0.5, 160, None, 20),
+    "0.5 of the macs at 128 px": (0.5, 128, 20, 0),
+    "0.5 of the macs at 128 px without labels": (0.5, 128, None, 0),
+    "0.3 of the macs at 128 px": (0.3, 128, 20, 0),
+    "0.3 of the macs at 160 px": (0.3, 160, 20, 0),
+    "0.5 of the macs at 192 px": (0.5, None, 20, 0),
 }
 
 
@@ -56,13 +59,14 @@ def main(argv):
 
 def config_of(name, seed, runs):
     """The arguments of `compress` for a row."""
-    macs, size, labels = ROWS[name]
+    macs, size, labels, own = ROWS[name]
     config = photos.get_config().to_dict()
     clothes = f"folder:{options.PHOTOS.value}/clothes"
+    pool = pool_of(Path(options.PHOTOS.value), runs, own)
     config |= {
         "teacher": options.TEACHER.value,
         "labeled": labels and f"{clothes}/train",
-        "unlabeled": f"folder:{pool_of(Path(options.PHOTOS.value), runs)}",
+        "unlabeled": f"folder:{pool}",
         "validation": f"{clothes}/validation",
         "test": f"{clothes}/test",
         "seed": seed,
@@ -78,11 +82,16 @@ def folder_of(name, seed, runs):
     return runs / f"{name.replace(' ', '_')}_{seed}"
 
 
-def pool_of(folder, runs):
-    """A folder with the photos of both pools."""
-    pool = runs / "pool"
+def pool_of(folder, runs, own=0):
+    """A folder with the photos of both pools, and some of each class."""
+    pool = runs / (f"pool_and_{own}" if own else "pool")
     for name in ("pool", "imagenet1000"):
         shutil.copytree(folder / name, pool / name, dirs_exist_ok=True)
+    if own:
+        for kind in sorted((folder / "clothes" / "train").iterdir()):
+            files = sorted(kind.iterdir())
+            for file in files[:: len(files) // own][:own]:
+                shutil.copy(file, pool / f"{kind.name}_{file.name}")
     return pool
 
 

@@ -1,6 +1,7 @@
 """The rows of the clothes are configs that compress takes; a table by hand."""
 
 import base64
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -18,13 +19,19 @@ from tfdcu.stages.config import check_config
 def test_every_row_is_a_config_that_compress_takes(tmp_path):
     for name in ("pool", "imagenet1000"):
         (tmp_path / "photos" / name).mkdir(parents=True)
+    shirts = tmp_path / "photos" / "clothes" / "train" / "shirt"
+    shirts.mkdir(parents=True)
+    for number in range(45):
+        (shirts / f"{number}.jpg").touch()
     flags.FLAGS.mark_as_parsed()
     with flagsaver.flagsaver(photos=str(tmp_path / "photos"), teacher="t"):
-        for name, (macs, _, labels) in clothes.ROWS.items():
+        for name, (macs, _, labels, own) in clothes.ROWS.items():
             config = clothes.config_of(name, 1, tmp_path / "runs")
             checked = check_config({key: config[key] for key in SECTIONS})
             assert checked["channels"]["macs"] == macs
             assert (config["labeled"] is None) == (labels is None)
+            pool = Path(config["unlabeled"].removeprefix("folder:"))
+            assert len(list(pool.glob("*.jpg"))) == own
     flags.FLAGS.unparse_flags()
 
 
