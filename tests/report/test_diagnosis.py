@@ -59,9 +59,14 @@ def test_too_few_images_to_find_missing_classes():
 
 
 def test_unmeasured_values_are_not_mentioned():
-    text = " ".join(said(**ALONE))
+    text, advice = said(**ALONE)
     assert "labeled" not in text and "A-distance" not in text
-    assert text.endswith("0.0 % are junk. No problems were found.")
+    assert text.endswith("0.0 % are junk.")
+    assert advice == (
+        "Without labeled images nothing tells whether the pool looks like what "
+        "the teacher was trained on. Some images of that kind in the pool help "
+        "most, and need no labels."
+    )
 
 
 @pytest.mark.parametrize(

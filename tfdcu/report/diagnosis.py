@@ -44,7 +44,7 @@ def format_diagnosis(diagnosis):
     check("diagnosis", diagnosis, DIAGNOSIS)
     warnings = [
         sentence
-        for rule in (wrong, unsure, scarce, colors, far, junk)
+        for rule in (wrong, unsure, scarce, colors, far, junk, alone)
         if (sentence := rule(diagnosis))
     ]
     return [summary(diagnosis), *(warnings or ["No problems were found."])]
@@ -168,4 +168,15 @@ def junk(found):
         f"{found['flat']:,} flat images, {found['noise']:,} of noise and "
         f"{found['duplicates']:,} duplicates of {found['num_images']:,}. "
         "Remove them."
+    )
+
+
+def alone(found):
+    """Advice if no labeled image shows what the teacher is for."""
+    if found["num_labeled"]:
+        return None
+    return (
+        "Without labeled images nothing tells whether the pool looks like what "
+        "the teacher was trained on. Some images of that kind in the pool help "
+        "most, and need no labels."
     )
