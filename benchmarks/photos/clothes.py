@@ -35,6 +35,7 @@ ROWS = {
     "0.5 of the macs at 160 px": (0.5, 160, 20, 0),
     "0.5 of the macs at 160 px without labels": (0.5, 160, None, 0),
     "0.5 at 160 px with 20 unlabeled photos a class": (0.5, 160, None, 20),
+    "0.5 at 160 px with 20 photos a class and 20 unlabeled": (0.5, 160, 20, 20),
     "0.5 of the macs at 128 px": (0.5, 128, 20, 0),
     "0.5 of the macs at 128 px without labels": (0.5, 128, None, 0),
     "0.3 of the macs at 128 px": (0.3, 128, 20, 0),
