@@ -83,7 +83,7 @@ def folder_of(name, seed, runs):
     return runs / f"{name.replace(' ', '_')}_{seed}"
 
 
-def pool_of(folder, runs, own=0):
+def pool_of(folder, runs, own):
     """A folder with the photos of both pools, and some of each class."""
     pool = runs / (f"pool_and_{own}" if own else "pool")
     for name in ("pool", "imagenet1000"):

@@ -52,10 +52,13 @@ class Activations:
             )
         values = [one, one]
         self._steps, self.shapes, self._bytes = [], [], [_bytes(one)]
+        self._apart = []
         for start, stop in zip(self.stops, self.stops[1:]):
             self._steps.append(_compiled(graphs, values, start, stop))
             values = self._steps[-1](values)
             tensors = [tensors_between(graph, stop) for graph in graphs]
+            apart = [_varies(t) or t.constant for t in tensors[0]]
+            self._apart.append(all(apart))
             named = zip(tensors[0], values[0])
             self.shapes.append({id(t): tuple(v.shape) for t, v in named})
             pairs = zip(tree.flatten(tensors), tree.flatten(values))
@@ -64,9 +67,8 @@ class Activations:
 
     def fit(self, number):
         """Whether what is known before a stop fits, of all images."""
-        tensors = tensors_between(self.graphs[0], self.stops[number + 1])
-        apart = all(_varies(t) or t.constant for t in tensors)
-        return apart and self._bytes[number + 1] * self.num_images <= MEMORY
+        fits = self._bytes[number + 1] * self.num_images <= MEMORY
+        return self._apart[number] and fits
 
     def before(self, number, every=1):
         """Runs both models up to a stop.
